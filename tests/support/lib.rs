@@ -1,0 +1,1 @@
+//! What the cases share: where the built library is, and how to open a database with it.
