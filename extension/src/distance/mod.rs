@@ -1,5 +1,20 @@
 //! Distances between vectors, and the types that name them.
+//!
+//! `scalar.rs` is the specification: every kernel sums in 32 lanes (component i goes to lane i mod 32), rounds every
+//! product and every sum to f32 (no fused multiply-add), and folds the lanes in halves. The SIMD kernels do the same,
+//! so that one file gives the same distances, bit for bit, and so the same pages, on every machine.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod dispatch;
+mod element;
+mod exact;
 mod metric;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
+pub use dispatch::{Kernel, Kernels, cpu_features, kernels};
+pub use element::{decode, decode_into, encode, f16_to_f32, f32_to_f16};
+pub use exact::{ExactQuery, cosine, dot, inverse_norm, l1, l2, norm};
 pub use metric::{Element, Metric};

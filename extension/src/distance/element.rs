@@ -1,0 +1,140 @@
+//! Stored components to f32 and back.
+
+use super::Element;
+use crate::error::{Error, Result};
+
+pub(super) fn u32_at(bytes: &[u8]) -> u32 {
+    match bytes {
+        [a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]),
+        _ => 0,
+    }
+}
+
+pub(super) fn u16_at(bytes: &[u8]) -> u16 {
+    match bytes {
+        [a, b, ..] => u16::from_le_bytes([*a, *b]),
+        _ => 0,
+    }
+}
+
+pub(super) fn i8_at(bytes: &[u8]) -> i8 {
+    bytes.first().map_or(0, |&b| b.cast_signed())
+}
+
+/// IEEE 754 half to single precision; exact.
+pub fn f16_to_f32(half: u16) -> f32 {
+    let sign = u32::from(half >> 15) << 31;
+    let exponent = u32::from(half >> 10) & 0x1f;
+    let mantissa = u32::from(half) & 0x3ff;
+    let magnitude = match exponent {
+        0 => return f32::from_bits(sign | (mantissa as f32 * f32::from_bits(0x3380_0000)).to_bits()), // times 2^-24
+        0x1f => 0x7f80_0000 | (mantissa << 13),
+        _ => ((exponent + 112) << 23) | (mantissa << 13),
+    };
+    f32::from_bits(sign | magnitude)
+}
+
+/// Single to half precision, to nearest, ties to even; beyond 65,504 gives infinity.
+pub fn f32_to_f16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let sign = ((bits >> 16) & 0x8000) as u16;
+    let magnitude = bits & 0x7fff_ffff;
+    if magnitude > 0x7f80_0000 {
+        return sign | 0x7e00; // NaN
+    }
+    if magnitude >= 0x4780_0000 {
+        return sign | 0x7c00; // 2^16 and beyond
+    }
+    if magnitude < 0x3880_0000 {
+        // Subnormal half: adding 0.5 aligns the mantissa so that the hardware rounds to nearest even.
+        let aligned = f32::from_bits(magnitude) + 0.5;
+        return sign | (aligned.to_bits() - 0.5f32.to_bits()) as u16;
+    }
+    let rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
+    sign | ((rounded - (112 << 23)) >> 13) as u16
+}
+
+/// Components of a stored vector.
+pub fn decode(bytes: &[u8], element: Element) -> Vec<f32> {
+    let mut out = Vec::with_capacity(bytes.len() / element.size());
+    decode_into(bytes, element, &mut out);
+    out
+}
+
+/// As `decode`, into a buffer that is cleared first.
+pub fn decode_into(bytes: &[u8], element: Element, out: &mut Vec<f32>) {
+    out.clear();
+    match element {
+        Element::F32 => out.extend(bytes.chunks_exact(4).map(|b| f32::from_bits(u32_at(b)))),
+        Element::F16 => out.extend(bytes.chunks_exact(2).map(|b| f16_to_f32(u16_at(b)))),
+        Element::I8 => out.extend(bytes.iter().map(|&b| f32::from(b.cast_signed()))),
+    }
+}
+
+/// Components to stored bytes. FLOAT16 rounds to nearest; INT8 takes whole numbers from -128 to 127 only.
+pub fn encode(components: &[f32], element: Element) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(components.len() * element.size());
+    for (i, &x) in components.iter().enumerate() {
+        match element {
+            Element::F32 => out.extend_from_slice(&x.to_le_bytes()),
+            Element::F16 => {
+                let half = f32_to_f16(x);
+                if x.is_finite() && half & 0x7c00 == 0x7c00 {
+                    return Err(Error::invalid(format!(
+                        "component {i}: expected -65504 to 65504 for FLOAT16, got {x}"
+                    )));
+                }
+                out.extend_from_slice(&half.to_le_bytes());
+            }
+            Element::I8 => {
+                if x.fract() != 0.0 || !(-128.0..=127.0).contains(&x) {
+                    return Err(Error::invalid(format!(
+                        "component {i}: expected a whole number from -128 to 127 for INT8, got {x}"
+                    )));
+                }
+                out.push((x as i8).cast_unsigned());
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_survives_the_round_trip() {
+        for half in 0..=u16::MAX {
+            let value = f16_to_f32(half);
+            if value.is_nan() {
+                assert_eq!(half & 0x7c00, 0x7c00);
+            } else {
+                assert_eq!(f32_to_f16(value), half, "{half:#06x} = {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn halves_round_to_nearest_even() {
+        assert_eq!(f32_to_f16(1.0 + 1.0 / 2048.0), 0x3c00); // a tie goes to the even one below
+        assert_eq!(f32_to_f16(1.0 + 3.0 / 2048.0), 0x3c02); // a tie goes to the even one above
+        assert_eq!(f32_to_f16(65_519.0), 0x7bff);
+        assert_eq!(f32_to_f16(65_520.0), 0x7c00);
+        assert_eq!(f32_to_f16(2f32.powi(-25)), 0);
+        assert_eq!(f32_to_f16(-2f32.powi(-24)), 0x8001);
+    }
+
+    #[test]
+    fn int8_takes_whole_numbers_only() {
+        assert_eq!(encode(&[-128.0, 0.0, 127.0], Element::I8).unwrap(), [0x80, 0, 0x7f]);
+        let error = encode(&[1.0, 0.5], Element::I8).unwrap_err().to_string();
+        assert_eq!(error, "component 1: expected a whole number from -128 to 127 for INT8, got 0.5");
+    }
+
+    #[test]
+    fn float16_refuses_what_it_cannot_hold() {
+        let error = encode(&[70_000.0], Element::F16).unwrap_err().to_string();
+        assert_eq!(error, "component 0: expected -65504 to 65504 for FLOAT16, got 70000");
+    }
+}

@@ -1,0 +1,122 @@
+//! AVX2 kernels: four accumulators of eight lanes are the 32 lanes of the specification; multiply and add apart.
+
+use std::arch::x86_64::*;
+
+use super::scalar::LANES;
+
+/// Eight stored components as f32, from unaligned bytes.
+trait Load {
+    const SIZE: usize;
+    /// # Safety
+    /// `bytes` points at 8 * SIZE readable bytes; AVX2 and F16C are there.
+    unsafe fn load(bytes: *const u8) -> __m256;
+}
+
+struct F32;
+struct F16;
+struct I8;
+
+impl Load for F32 {
+    const SIZE: usize = 4;
+    #[inline(always)]
+    unsafe fn load(bytes: *const u8) -> __m256 {
+        // SAFETY: the caller vouches for 32 bytes; the load is unaligned.
+        unsafe { _mm256_loadu_ps(bytes.cast()) }
+    }
+}
+
+impl Load for F16 {
+    const SIZE: usize = 2;
+    #[inline(always)]
+    unsafe fn load(bytes: *const u8) -> __m256 {
+        // SAFETY: the caller vouches for 16 bytes and F16C.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(bytes.cast())) }
+    }
+}
+
+impl Load for I8 {
+    const SIZE: usize = 1;
+    #[inline(always)]
+    unsafe fn load(bytes: *const u8) -> __m256 {
+        // SAFETY: the caller vouches for 8 bytes and AVX2.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(bytes.cast()))) }
+    }
+}
+
+/// # Safety
+/// AVX2 is there.
+#[inline(always)]
+unsafe fn product(a: __m256, b: __m256) -> __m256 {
+    // SAFETY: the caller vouches for AVX2.
+    unsafe { _mm256_mul_ps(a, b) }
+}
+
+/// # Safety
+/// AVX2 is there.
+#[inline(always)]
+unsafe fn squared_difference(a: __m256, b: __m256) -> __m256 {
+    // SAFETY: the caller vouches for AVX2.
+    unsafe {
+        let difference = _mm256_sub_ps(a, b);
+        _mm256_mul_ps(difference, difference)
+    }
+}
+
+/// # Safety
+/// AVX2 and F16C are there.
+#[inline(always)]
+unsafe fn sum_lanes<L: Load>(query: &[f32], stored: &[u8], term: unsafe fn(__m256, __m256) -> __m256) -> f32 {
+    let dims = query.len().min(stored.len() / L::SIZE);
+    let whole = dims / LANES * LANES;
+    // SAFETY: every load stays inside query[..whole] and stored[..whole * SIZE], or inside the padded tail buffers.
+    unsafe {
+        let mut sums = [_mm256_setzero_ps(); 4];
+        let mut i = 0;
+        while i < whole {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let at = i + 8 * part;
+                let a = _mm256_loadu_ps(query.as_ptr().add(at));
+                let b = L::load(stored.as_ptr().add(at * L::SIZE));
+                *sum = _mm256_add_ps(*sum, term(a, b));
+            }
+            i += LANES;
+        }
+        if whole < dims {
+            let mut query_tail = [0f32; LANES];
+            let mut stored_tail = [0u8; LANES * 4];
+            query_tail[..dims - whole].copy_from_slice(&query[whole..dims]);
+            stored_tail[..(dims - whole) * L::SIZE].copy_from_slice(&stored[whole * L::SIZE..dims * L::SIZE]);
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let a = _mm256_loadu_ps(query_tail.as_ptr().add(8 * part));
+                let b = L::load(stored_tail.as_ptr().add(8 * part * L::SIZE));
+                *sum = _mm256_add_ps(*sum, term(a, b));
+            }
+        }
+        let eight = _mm256_add_ps(_mm256_add_ps(sums[0], sums[2]), _mm256_add_ps(sums[1], sums[3]));
+        let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    }
+}
+
+macro_rules! kernel {
+    ($name:ident, $inner:ident, $load:ty, $term:ident) => {
+        pub(super) fn $name(query: &[f32], stored: &[u8]) -> f32 {
+            // SAFETY: dispatch offers this kernel only where AVX2 and F16C were detected.
+            unsafe { $inner(query, stored) }
+        }
+
+        #[target_feature(enable = "avx2,f16c")]
+        unsafe fn $inner(query: &[f32], stored: &[u8]) -> f32 {
+            // SAFETY: the features are enabled on this function.
+            unsafe { sum_lanes::<$load>(query, stored, $term) }
+        }
+    };
+}
+
+kernel!(dot_f32, dot_f32_avx2, F32, product);
+kernel!(dot_f16, dot_f16_avx2, F16, product);
+kernel!(dot_i8, dot_i8_avx2, I8, product);
+kernel!(l2_squared_f32, l2_squared_f32_avx2, F32, squared_difference);
+kernel!(l2_squared_f16, l2_squared_f16_avx2, F16, squared_difference);
+kernel!(l2_squared_i8, l2_squared_i8_avx2, I8, squared_difference);
