@@ -1,1 +1,30 @@
-//! (module format)
+//! Bytes to structs and back, with every offset. Knows no SQLite and no algorithm.
+#![forbid(unsafe_code)]
+
+pub mod entry;
+pub mod header;
+pub mod node;
+
+/// Version of the file layout, independent of the release; a newer one is refused by number.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Reads little-endian integers off a blob whose length was checked; a short blob reads as zeros.
+pub(crate) fn array_at<const N: usize>(blob: &[u8], offset: usize) -> [u8; N] {
+    blob.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+}
+
+pub(crate) fn u16_at(blob: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes(array_at(blob, offset))
+}
+
+pub(crate) fn u32_at(blob: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(array_at(blob, offset))
+}
+
+pub(crate) fn u64_at(blob: &[u8], offset: usize) -> u64 {
+    u64::from_le_bytes(array_at(blob, offset))
+}
+
+pub(crate) fn f32_at(blob: &[u8], offset: usize) -> f32 {
+    f32::from_le_bytes(array_at(blob, offset))
+}

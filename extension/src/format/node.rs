@@ -1,0 +1,262 @@
+//! The node row: everything that one hop of a search needs.
+//!
+//! Little-endian, R = degree (whole lanes of 32), d = dimensions, p = d padded to a multiple of 64:
+//!
+//! ```text
+//! 0   u8   version (1)
+//! 1   u8   flags: 1 tombstone, 2 pending (no links yet: the blob ends after the own vector)
+//! 2   u16  links in use, 0..=R
+//! 4   f32  1 / norm of the own vector
+//! 8   i64  rowid (0 in a tombstone)
+//! 16  own vector, the bytes as given: f32 | f16 | i8 [d]
+//! ..  u32  neighbour ids [R], 0xFFFFFFFF = free
+//! ..  factors F1[R], F0[R] and, under dot, N[R]: f16 under cosine, f32 under l2 and dot
+//! ..  codes: R/32 groups of B planes of p/8 blocks of 32 bytes; byte j of block i holds
+//!     dimensions 8i..8i+7 of lane j, bit t = dimension 8i+t
+//! ```
+
+use super::{array_at, f32_at, u16_at, u32_at};
+use crate::error::{Error, Result};
+
+/// Dense number of a node; the id of its row.
+pub type NodeId = u32;
+
+pub const NODE_VERSION: u8 = 1;
+/// A free place in a neighbour list.
+pub const FREE: NodeId = NodeId::MAX;
+/// Neighbours whose codes are estimated together.
+pub const LANES: usize = 32;
+
+const FLAGS_OFFSET: usize = 1;
+const DEGREE_OFFSET: usize = 2;
+const INVERSE_NORM_OFFSET: usize = 4;
+const ROWID_OFFSET: usize = 8;
+/// Where the own vector starts.
+pub const VECTOR_OFFSET: usize = 16;
+
+const TOMBSTONE: u8 = 1;
+const PENDING: u8 = 2;
+
+/// Where the parts of a node row of one column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeLayout {
+    pub vector_bytes: usize,
+    /// R: neighbour places, a multiple of 32.
+    pub degree: usize,
+    /// Bytes of one factor, 2 (f16) or 4 (f32).
+    pub factor_bytes: usize,
+    /// Factors a neighbour, 2 or 3.
+    pub factor_count: usize,
+    /// Bytes of the codes of one group of 32.
+    pub group_bytes: usize,
+}
+
+impl NodeLayout {
+    pub fn ids_offset(&self) -> usize {
+        VECTOR_OFFSET + self.vector_bytes
+    }
+
+    pub fn factors_offset(&self) -> usize {
+        self.ids_offset() + 4 * self.degree
+    }
+
+    pub fn codes_offset(&self) -> usize {
+        self.factors_offset() + self.factor_count * self.factor_bytes * self.degree
+    }
+
+    /// Bytes of a linked row.
+    pub fn row_bytes(&self) -> usize {
+        self.codes_offset() + self.degree / LANES * self.group_bytes
+    }
+
+    /// Bytes of a pending row.
+    pub fn pending_bytes(&self) -> usize {
+        self.ids_offset()
+    }
+
+    /// Offset of factor `kind` (0 F1, 1 F0, 2 N) of a lane.
+    pub fn factor_offset(&self, kind: usize, lane: usize) -> usize {
+        self.factors_offset() + (kind * self.degree + lane) * self.factor_bytes
+    }
+
+    /// A row of one vector without links. `row` is cleared first.
+    pub fn write_pending(&self, row: &mut Vec<u8>, rowid: i64, inverse_norm: f32, vector: &[u8]) {
+        row.clear();
+        row.extend_from_slice(&[NODE_VERSION, PENDING, 0, 0]);
+        row.extend_from_slice(&inverse_norm.to_le_bytes());
+        row.extend_from_slice(&rowid.to_le_bytes());
+        row.extend_from_slice(vector);
+    }
+
+    /// Turns a pending row into a linked one with every place free.
+    pub fn make_linked(&self, row: &mut Vec<u8>) {
+        row.truncate(self.ids_offset());
+        row[FLAGS_OFFSET] &= !PENDING;
+        set_degree(row, 0);
+        row.resize(self.factors_offset(), 0xff);
+        row.resize(self.row_bytes(), 0);
+    }
+
+    /// Reads a row, checking all that can be checked without another row.
+    #[inline]
+    pub fn read<'a>(&self, id: NodeId, row: &'a [u8]) -> Result<Node<'a>> {
+        let linked = row.len() == self.row_bytes();
+        let flags = row.get(FLAGS_OFFSET).copied().unwrap_or(0);
+        let degree = usize::from(u16_at(row, DEGREE_OFFSET));
+        let sound = row.first() == Some(&NODE_VERSION)
+            && flags & !(TOMBSTONE | PENDING) == 0
+            && degree <= self.degree
+            && (if flags & PENDING == 0 { linked } else { row.len() == self.pending_bytes() && degree == 0 });
+        if !sound {
+            return Err(self.explain(id, row));
+        }
+        let (links, factors, codes) = if linked {
+            let (rest, codes) = row.split_at(self.codes_offset());
+            let (rest, factors) = rest.split_at(self.factors_offset());
+            (&rest[self.ids_offset()..], factors, codes)
+        } else {
+            (&row[..0], &row[..0], &row[..0])
+        };
+        Ok(Node { id, flags, degree, head: row, vector_bytes: self.vector_bytes, links, factors, codes })
+    }
+
+    #[cold]
+    fn explain(&self, id: NodeId, row: &[u8]) -> Error {
+        let place = format!("node {id}");
+        let flags = row.get(FLAGS_OFFSET).copied().unwrap_or(0);
+        let degree = usize::from(u16_at(row, DEGREE_OFFSET));
+        let expected = if flags & PENDING == 0 { self.row_bytes() } else { self.pending_bytes() };
+        let reason = if row.first() != Some(&NODE_VERSION) {
+            format!("expected node version {NODE_VERSION}, got {:?}", row.first())
+        } else if flags & !(TOMBSTONE | PENDING) != 0 {
+            format!("unknown flags {flags:#04x}")
+        } else if row.len() != expected {
+            format!("expected {expected} bytes, got {}", row.len())
+        } else {
+            format!("degree {degree}, at most {}", if flags & PENDING == 0 { self.degree } else { 0 })
+        };
+        Error::corrupt(place, reason)
+    }
+}
+
+/// A checked view of a node row.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    pub id: NodeId,
+    flags: u8,
+    degree: usize,
+    head: &'a [u8],
+    vector_bytes: usize,
+    links: &'a [u8],
+    /// F1[R], F0[R] and, under dot, N[R].
+    pub factors: &'a [u8],
+    pub codes: &'a [u8],
+}
+
+impl<'a> Node<'a> {
+    pub fn is_tombstone(&self) -> bool {
+        self.flags & TOMBSTONE != 0
+    }
+
+    pub fn is_pending(&self) -> bool {
+        self.flags & PENDING != 0
+    }
+
+    /// Links in use; their lanes are 0..degree.
+    pub fn degree(&self) -> usize {
+        self.degree
+    }
+
+    pub fn inverse_norm(&self) -> f32 {
+        f32_at(self.head, INVERSE_NORM_OFFSET)
+    }
+
+    pub fn rowid(&self) -> i64 {
+        i64::from_le_bytes(array_at(self.head, ROWID_OFFSET))
+    }
+
+    /// The own vector, as it was given.
+    pub fn vector(&self) -> &'a [u8] {
+        &self.head[VECTOR_OFFSET..VECTOR_OFFSET + self.vector_bytes]
+    }
+
+    /// The id in a lane below `degree`.
+    #[inline]
+    pub fn neighbour(&self, lane: usize) -> NodeId {
+        u32_at(self.links, 4 * lane)
+    }
+
+    pub fn neighbours(&self) -> impl Iterator<Item = NodeId> + use<'a> {
+        let links = self.links;
+        (0..self.degree).map(move |lane| u32_at(links, 4 * lane))
+    }
+}
+
+/// Marks a row deleted: it still routes, but belongs to no rowid.
+pub fn set_tombstone(row: &mut [u8]) {
+    row[FLAGS_OFFSET] |= TOMBSTONE;
+    set_rowid(row, 0);
+}
+
+pub fn set_rowid(row: &mut [u8], rowid: i64) {
+    row[ROWID_OFFSET..VECTOR_OFFSET].copy_from_slice(&rowid.to_le_bytes());
+}
+
+/// Writes the count of links in use, at most R.
+pub fn set_degree(row: &mut [u8], degree: u16) {
+    row[DEGREE_OFFSET..INVERSE_NORM_OFFSET].copy_from_slice(&degree.to_le_bytes());
+}
+
+/// Writes the id in a lane of a linked row.
+pub fn set_neighbour(layout: &NodeLayout, row: &mut [u8], lane: usize, id: NodeId) {
+    let offset = layout.ids_offset() + 4 * lane;
+    row[offset..offset + 4].copy_from_slice(&id.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: NodeLayout =
+        NodeLayout { vector_bytes: 1024, degree: 32, factor_bytes: 2, factor_count: 2, group_bytes: 1024 };
+
+    #[test]
+    fn a_float_256_row_has_2320_bytes() {
+        assert_eq!(LAYOUT.row_bytes(), 2320);
+    }
+
+    #[test]
+    fn a_row_survives_the_round_trip() {
+        let mut row = Vec::new();
+        LAYOUT.write_pending(&mut row, -7, 0.5, &[3; 1024]);
+        let node = LAYOUT.read(9, &row).unwrap();
+        assert!(node.is_pending() && !node.is_tombstone());
+        assert_eq!((node.rowid(), node.inverse_norm(), node.vector()), (-7, 0.5, &[3u8; 1024][..]));
+        LAYOUT.make_linked(&mut row);
+        set_degree(&mut row, 2);
+        set_neighbour(&LAYOUT, &mut row, 0, 4);
+        set_neighbour(&LAYOUT, &mut row, 1, 70_000);
+        set_tombstone(&mut row);
+        let node = LAYOUT.read(9, &row).unwrap();
+        assert!(node.is_tombstone() && !node.is_pending());
+        assert_eq!(node.neighbours().collect::<Vec<_>>(), [4, 70_000]);
+        assert_eq!(node.rowid(), 0);
+        assert_eq!(node.codes.len(), 1024);
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let mut row = Vec::new();
+        LAYOUT.write_pending(&mut row, 1, 1.0, &[0; 1024]);
+        LAYOUT.make_linked(&mut row);
+        let error = |row: &[u8]| LAYOUT.read(5, row).unwrap_err().to_string();
+        assert_eq!(error(&[]), "node 5 is damaged: expected node version 1, got None");
+        assert_eq!(error(&row[..100]), "node 5 is damaged: expected 2320 bytes, got 100");
+        row[2] = 33;
+        assert_eq!(error(&row), "node 5 is damaged: degree 33, at most 32");
+        row[1] = 0x80;
+        assert_eq!(error(&row), "node 5 is damaged: unknown flags 0x80");
+        row[0] = 9;
+        assert_eq!(error(&row), "node 5 is damaged: expected node version 1, got Some(9)");
+    }
+}
