@@ -1,0 +1,185 @@
+//! Weighted sums of vectors, for `vec_sum` and `vec_avg`, which are window functions too.
+//!
+//! A sliding frame takes back what it added, row by row, so plain f64 sums would keep the rounding of every row that
+//! ever passed. Each sum carries its rounding error along (Neumaier 1974): a frame gives what a fresh sum gives.
+
+use super::arithmetic::narrow;
+use crate::error::{Error, Result};
+
+/// A sum and the rounding error that it has made so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    total: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn add(&mut self, term: f64) {
+        let total = self.total + term;
+        self.lost +=
+            if self.total.abs() >= term.abs() { (self.total - total) + term } else { (term - total) + self.total };
+        self.total = total;
+    }
+
+    fn value(self) -> f64 {
+        self.total + self.lost
+    }
+}
+
+/// The state of one group or frame.
+#[derive(Debug, Default)]
+pub(super) struct WeightedSum {
+    sums: Vec<Sum>,
+    weights: Sum,
+    /// Sum of the weights' magnitudes: what a total weight of nearly zero is measured by.
+    magnitudes: Sum,
+    rows: u64,
+}
+
+impl WeightedSum {
+    /// Takes a row in.
+    ///
+    /// # Errors
+    /// If the vector has other dimensions than the rows before it.
+    pub(super) fn add(&mut self, vector: &[f32], weight: f64) -> Result<()> {
+        if self.rows == 0 {
+            *self = WeightedSum { sums: vec![Sum::default(); vector.len()], ..WeightedSum::default() };
+        }
+        if self.sums.len() != vector.len() {
+            return Err(Error::invalid(format!(
+                "expected {} dimensions, as in the rows before, got {}",
+                self.sums.len(),
+                vector.len()
+            )));
+        }
+        self.rows += 1;
+        self.accumulate(vector, weight, weight.abs());
+        Ok(())
+    }
+
+    /// Takes a row, once added, out again.
+    pub(super) fn remove(&mut self, vector: &[f32], weight: f64) -> Result<()> {
+        if self.rows == 0 || self.sums.len() != vector.len() {
+            return Err(Error::internal("a row left a window frame that it never entered"));
+        }
+        self.rows -= 1;
+        self.accumulate(vector, -weight, -weight.abs());
+        Ok(())
+    }
+
+    fn accumulate(&mut self, vector: &[f32], weight: f64, magnitude: f64) {
+        for (sum, &x) in self.sums.iter_mut().zip(vector) {
+            sum.add(weight * f64::from(x));
+        }
+        self.weights.add(weight);
+        self.magnitudes.add(magnitude);
+    }
+
+    /// The weighted sum, or None without rows.
+    pub(super) fn sum(&self) -> Result<Option<Vec<f32>>> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        narrow(self.sums.iter().map(|sum| sum.value())).map(Some)
+    }
+
+    /// The weighted mean, or None without rows or if the weights add up to zero.
+    pub(super) fn mean(&self) -> Result<Option<Vec<f32>>> {
+        let weight = self.weights.value();
+        // Weights that cancel in decimal (0.1 + 0.2 - 0.3) do so in binary only to within rounding.
+        if self.rows == 0 || weight.abs() <= self.magnitudes.value() * 1e-14 {
+            return Ok(None);
+        }
+        narrow(self.sums.iter().map(|sum| sum.value() / weight)).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(rows: &[(&[f32], f64)]) -> WeightedSum {
+        let mut state = WeightedSum::default();
+        for (vector, weight) in rows {
+            state.add(vector, *weight).unwrap();
+        }
+        state
+    }
+
+    #[test]
+    fn no_rows_no_vector() {
+        assert_eq!(WeightedSum::default().sum().unwrap(), None);
+        assert_eq!(WeightedSum::default().mean().unwrap(), None);
+    }
+
+    #[test]
+    fn sums_and_means() {
+        let state = of(&[(&[1.0, 0.0], 3.0), (&[0.0, 4.0], 1.0)]);
+        assert_eq!(state.sum().unwrap().unwrap(), [3.0, 4.0]);
+        assert_eq!(state.mean().unwrap().unwrap(), [0.75, 1.0]);
+    }
+
+    #[test]
+    fn weights_that_cancel_have_a_sum_and_no_mean() {
+        let state = of(&[(&[1.0, 0.0], 0.1), (&[1.0, 0.0], 0.2), (&[0.0, 1.0], -0.3)]);
+        assert_eq!(state.sum().unwrap().unwrap(), [0.3, -0.3]);
+        assert_eq!(state.mean().unwrap(), None);
+        assert_eq!(of(&[(&[1.0], 0.0)]).mean().unwrap(), None);
+        assert_eq!(of(&[(&[1.0], 0.0)]).sum().unwrap().unwrap(), [0.0]);
+    }
+
+    #[test]
+    fn small_weights_are_not_taken_for_zero() {
+        assert_eq!(of(&[(&[2.0], 1e-30)]).mean().unwrap().unwrap(), [2.0]);
+        assert_eq!(of(&[(&[2.0], 1.0), (&[2.0], -0.999_999)]).mean().unwrap().unwrap(), [2.0]);
+    }
+
+    #[test]
+    fn a_sum_beyond_f32_is_an_error_but_its_mean_is_not() {
+        let state = of(&[(&[3e38], 1.0), (&[3e38], 1.0)]);
+        assert!(state.sum().is_err());
+        assert_eq!(state.mean().unwrap().unwrap(), [3e38]);
+    }
+
+    #[test]
+    fn rows_of_other_dimensions_are_refused_until_the_frame_is_empty() {
+        let mut state = of(&[(&[1.0, 2.0], 1.0)]);
+        let message = "expected 2 dimensions, as in the rows before, got 1";
+        assert_eq!(state.add(&[1.0], 1.0).unwrap_err().to_string(), message);
+        state.remove(&[1.0, 2.0], 1.0).unwrap();
+        assert_eq!(state.sum().unwrap(), None);
+        state.add(&[5.0], 1.0).unwrap();
+        assert_eq!(state.sum().unwrap().unwrap(), [5.0]);
+    }
+
+    #[test]
+    fn a_row_leaves_no_rounding_behind() {
+        let mut state = of(&[(&[1e-3], 1.0), (&[1e30], 1.0)]);
+        state.remove(&[1e30], 1.0).unwrap();
+        assert_eq!(state.sum().unwrap().unwrap(), [1e-3]);
+        assert_eq!(state.mean().unwrap().unwrap(), [1e-3]);
+    }
+
+    proptest! {
+        /// A frame that slid over the rows gives what a fresh sum over the rows in the frame gives.
+        #[test]
+        fn sliding_equals_fresh(
+            rows in prop::collection::vec((prop::array::uniform3(-1e20f32..1e20), -10.0f64..10.0), 4..40),
+            width in 1usize..4,
+        ) {
+            let mut sliding = WeightedSum::default();
+            for (i, (vector, weight)) in rows.iter().enumerate() {
+                sliding.add(vector, *weight).unwrap();
+                if let Some((old, old_weight)) = i.checked_sub(width).and_then(|j| rows.get(j)) {
+                    sliding.remove(old, *old_weight).unwrap();
+                }
+                let mut fresh = WeightedSum::default();
+                for (vector, weight) in &rows[(i + 1).saturating_sub(width)..=i] {
+                    fresh.add(vector, *weight).unwrap();
+                }
+                prop_assert_eq!(sliding.sum().unwrap(), fresh.sum().unwrap());
+            }
+        }
+    }
+}
