@@ -1,1 +1,23 @@
-//! (module quantize)
+//! RaBitQ codes of residuals (Gao & Long, SIGMOD 2024), estimated 32 at a time by FastScan (André et al., VLDB 2015).
+//!
+//! Everything here happens in rotated space: vectors padded to a multiple of 64 and turned by a `Rotation`.
+
+mod code;
+mod fastscan;
+mod lookup;
+mod rotation;
+
+pub use code::{Coder, Encoded, Factors};
+pub use fastscan::{Estimate, FactorKind, estimator};
+pub use lookup::Lookup;
+pub use rotation::{Rotation, padded_dims};
+
+/// Bits a dimension of the codes of a column with `dims` dimensions: a 1-bit code's error goes with 1/sqrt(d), so
+/// short vectors take more.
+pub fn bits_for(dims: usize) -> u8 {
+    match dims {
+        0..=96 => 4,
+        97..=191 => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,33 @@
+//! The query's side of FastScan: for every four dimensions a table of 16 partial sums, rounded to one byte.
+
+/// <q, u> = delta * A + bias, where A is the weighted sum of looked-up bytes over the planes of a code.
+#[derive(Debug, Clone, Default)]
+pub struct Lookup {
+    /// p/4 tables of 16 bytes.
+    pub tables: Vec<u8>,
+    pub delta: f32,
+    pub bias: f32,
+    /// Planes of the codes this lookup is for.
+    pub bits: u8,
+}
+
+impl Lookup {
+    /// `query`: rotated, p components.
+    pub fn new(query: &[f32], bits: u8) -> Lookup {
+        let widest = query.chunks_exact(4).map(|four| four.iter().map(|x| x.abs()).sum::<f32>()).fold(0f32, f32::max);
+        let delta = if widest > 0.0 { widest / 255.0 } else { 1.0 };
+        let mut tables = Vec::with_capacity(query.len() * 4);
+        let (mut lowest, mut total) = (0f32, 0f32);
+        for four in query.chunks_exact(4) {
+            let low: f32 = four.iter().map(|x| x.min(0.0)).sum();
+            lowest += low;
+            total += four.iter().sum::<f32>();
+            tables.extend((0..16u32).map(|code| {
+                let sum: f32 = (0..4).map(|t| if code >> t & 1 == 1 { four[t] } else { 0.0 }).sum();
+                ((sum - low) / delta + 0.5) as u8
+            }));
+        }
+        let weight = f32::from((1u16 << bits) - 1);
+        Lookup { tables, delta, bias: weight * (lowest - 0.5 * total), bits }
+    }
+}
