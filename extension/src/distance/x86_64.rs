@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::block::{PairRow, near_pairs_portable};
 use super::scalar::LANES;
 
 /// Eight stored components as f32, from unaligned bytes.
@@ -120,3 +121,62 @@ kernel!(dot_i8, dot_i8_avx2, I8, product);
 kernel!(l2_squared_f32, l2_squared_f32_avx2, F32, squared_difference);
 kernel!(l2_squared_f16, l2_squared_f16_avx2, F16, squared_difference);
 kernel!(l2_squared_i8, l2_squared_i8_avx2, I8, squared_difference);
+
+/// Inner product with fused multiply-add, for building only. Lengths are equal multiples of 64.
+pub(super) fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
+    // SAFETY: the caller detected AVX2 and FMA.
+    unsafe { fast_dot_fma(a, b) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn fast_dot_fma(a: &[f32], b: &[f32]) -> f32 {
+    let whole = a.len().min(b.len()) / 32 * 32;
+    // SAFETY: every load stays inside a[..whole] and b[..whole].
+    unsafe {
+        let mut sums = [_mm256_setzero_ps(); 4];
+        let mut i = 0;
+        while i < whole {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let x = _mm256_loadu_ps(a.as_ptr().add(i + 8 * part));
+                *sum = _mm256_fmadd_ps(x, _mm256_loadu_ps(b.as_ptr().add(i + 8 * part)), *sum);
+            }
+            i += 32;
+        }
+        let eight = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
+        let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    }
+}
+
+/// `block::near_pairs`, eight at a time.
+pub(super) fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
+    // SAFETY: the caller detected AVX2.
+    unsafe { near_pairs_avx2(row, out) }
+}
+
+#[target_feature(enable = "avx2")]
+unsafe fn near_pairs_avx2(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
+    let count = row.products.len().min(row.half_norms.len()).min(row.limits.len());
+    let whole = count / 8 * 8;
+    // SAFETY: every load stays inside the first `whole` components of its slice.
+    unsafe {
+        let (half_norm, limit) = (_mm256_set1_ps(row.half_norm), _mm256_set1_ps(row.limit));
+        let mut distances = [0f32; 8];
+        for j in (0..whole).step_by(8) {
+            let norms = _mm256_add_ps(half_norm, _mm256_loadu_ps(row.half_norms.as_ptr().add(j)));
+            let distance = _mm256_sub_ps(norms, _mm256_loadu_ps(row.products.as_ptr().add(j)));
+            let limits = _mm256_max_ps(limit, _mm256_loadu_ps(row.limits.as_ptr().add(j)));
+            let mut near = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(distance, limits));
+            if near != 0 {
+                _mm256_storeu_ps(distances.as_mut_ptr(), distance);
+                while near != 0 {
+                    let lane = near.trailing_zeros();
+                    out.push((j as u32 + lane, distances[lane as usize]));
+                    near &= near - 1;
+                }
+            }
+        }
+    }
+    near_pairs_portable(row, whole, out);
+}

@@ -1,6 +1,24 @@
 //! The engine: graph search, insertion, deletion and bulk build over a `GraphStore`. Knows no SQLite.
+//!
+//! The graph is HNSW's ground level (Malkov & Yashunin, 2016) with its neighbour heuristic; the levels above it are
+//! collapsed into one entry sample. Each row carries 1-bit codes of its neighbours, as in SymphonyQG (Gou et al.,
+//! SIGMOD 2025), so that one row read expands one node.
 #![forbid(unsafe_code)]
 
+pub mod build;
+mod entry;
+mod frontier;
+pub mod memory;
 pub mod params;
+mod query;
+pub mod search;
+mod select;
+mod space;
+pub mod store;
 
+pub use entry::EntrySample;
 pub use params::Params;
+pub use query::Query;
+pub use search::{Ef, Hit, Order, Search};
+pub use space::{Space, node_row_bytes};
+pub use store::GraphStore;

@@ -8,7 +8,7 @@ mod lookup;
 mod rotation;
 
 pub use code::{Coder, Encoded, Factors};
-pub use fastscan::{Estimate, FactorKind, estimator};
+pub use fastscan::{Estimate, Estimator, FactorKind, estimator};
 pub use lookup::Lookup;
 pub use rotation::{Rotation, padded_dims};
 

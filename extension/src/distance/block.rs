@@ -1,0 +1,111 @@
+//! Blocks of distances for the bulk builder: all rows of one set against all rows of another.
+
+/// Writes out[i * b_rows + j] = <a_i, b_j>; `a` and `b` are row-major with `width` components a row.
+///
+/// Sums may use fused multiply-add: deterministic on one kind of CPU.
+pub fn inner_products(a: &[f32], b: &[f32], width: usize, out: &mut [f32]) {
+    let (a_rows, b_rows) = (a.len() / width, b.len() / width);
+    assert!(out.len() >= a_rows * b_rows, "{a_rows} x {b_rows} products need more than {} places", out.len());
+    // SAFETY: a has a_rows x width components, b (read as its transpose) b_rows x width, out a_rows x b_rows.
+    unsafe {
+        matrixmultiply::sgemm(
+            a_rows,
+            width,
+            b_rows,
+            1.0,
+            a.as_ptr(),
+            width as isize,
+            1,
+            b.as_ptr(),
+            1,
+            width as isize,
+            0.0,
+            out.as_mut_ptr(),
+            b_rows as isize,
+            1,
+        );
+    }
+}
+
+/// Pairs of row i with rows j that may enter one of the two lists of nearest rows.
+#[derive(Debug, Clone, Copy)]
+pub struct PairRow<'a> {
+    /// <x_i, x_j> for every j.
+    pub products: &'a [f32],
+    /// |x_i|^2 / 2 and the distance that row i's list asks for.
+    pub half_norm: f32,
+    pub limit: f32,
+    /// The same for every j.
+    pub half_norms: &'a [f32],
+    pub limits: &'a [f32],
+}
+
+/// Appends (j, half the squared l2 distance of i and j) wherever the distance is at most either limit.
+pub fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        return super::x86_64::near_pairs(row, out);
+    }
+    near_pairs_portable(row, 0, out);
+}
+
+/// As `near_pairs`, from row `first` on.
+pub(super) fn near_pairs_portable(row: &PairRow<'_>, first: usize, out: &mut Vec<(u32, f32)>) {
+    for (j, ((&product, &half_norm), &limit)) in
+        row.products.iter().zip(row.half_norms).zip(row.limits).enumerate().skip(first)
+    {
+        let distance = (row.half_norm + half_norm) - product;
+        if distance <= row.limit.max(limit) {
+            out.push((j as u32, distance));
+        }
+    }
+}
+
+/// <a, b>, as fast as this CPU can; for building only, since the order of the sum is not specified.
+pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        return super::x86_64::fast_dot(a, b);
+    }
+    let mut lanes = [0f32; 8];
+    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for i in 0..8 {
+            lanes[i] += x[i] * y[i];
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_pairs_are_those_within_either_limit() {
+        let products: Vec<f32> = (0..77).map(|i| ((i * 29) % 64) as f32 / 64.0).collect();
+        let half_norms = vec![0.5; 77];
+        let limits: Vec<f32> = (0..77).map(|i| ((i * 13) % 32) as f32 / 64.0).collect();
+        let row = PairRow { products: &products, half_norm: 0.5, limit: 0.2, half_norms: &half_norms, limits: &limits };
+        let (mut got, mut want) = (Vec::new(), Vec::new());
+        near_pairs(&row, &mut got);
+        near_pairs_portable(&row, 0, &mut want);
+        assert_eq!(got, want);
+        assert!(want.len() > 10 && want.len() < 77);
+    }
+
+    #[test]
+    fn products_of_two_sets() {
+        let a: Vec<f32> = (0..5 * 64).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
+        let b: Vec<f32> = (0..3 * 64).map(|i| ((i * 5) % 13) as f32 - 6.0).collect();
+        let mut out = vec![0.0; 15];
+        inner_products(&a, &b, 64, &mut out);
+        for i in 0..5 {
+            for j in 0..3 {
+                let (x, y) = (&a[i * 64..(i + 1) * 64], &b[j * 64..(j + 1) * 64]);
+                let want: f32 = x.iter().zip(y).map(|(x, y)| x * y).sum();
+                assert_eq!(out[i * 3 + j], want);
+                assert_eq!(fast_dot(x, y), want);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Ball carving: cutting the vectors into leaves of near ones, each vector in several leaves.
+
+use super::parallel;
+use super::vectors::Vectors;
+use crate::distance::inner_products;
+
+/// How the vectors are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Carving<'a> {
+    /// To how many leaders a vector goes at depth 0, 1, ...; one below.
+    pub fan_out: &'a [usize],
+    /// Most vectors in a leaf.
+    pub leaf: usize,
+    pub seed: u64,
+    pub threads: usize,
+}
+
+/// Leaders of one cut, at most.
+const MAX_LEADERS: usize = 192;
+/// Vectors assigned to their leaders at a time.
+const BLOCK: usize = 1024;
+/// Below this depth, or where a cut does not cut, vectors are cut by number: they are equal or nearly so.
+const MAX_DEPTH: usize = 16;
+
+struct Part {
+    members: Vec<u32>,
+    depth: usize,
+    /// The part that it was cut from was hardly larger.
+    stuck: bool,
+}
+
+/// The leaves of `members`, in the order of the cuts: neighbours in the list tend to be near each other.
+pub fn carve(vectors: &Vectors, members: Vec<u32>, carving: &Carving<'_>) -> Vec<Vec<u32>> {
+    let mut leaves = Vec::new();
+    let mut stack = vec![Part { members, depth: 0, stuck: false }];
+    let mut cuts = 0u64;
+    while let Some(part) = stack.pop() {
+        if part.members.len() <= carving.leaf {
+            if !part.members.is_empty() {
+                leaves.push(part.members);
+            }
+        } else if part.stuck || part.depth >= MAX_DEPTH {
+            leaves.extend(cut_by_number(&part.members, carving.leaf));
+        } else {
+            cuts += 1;
+            stack.extend(cut(vectors, part, carving, cuts).into_iter().rev());
+        }
+    }
+    leaves
+}
+
+/// Runs of `leaf` members that overlap by an eighth, so that equal vectors stay linked across the cuts.
+fn cut_by_number(members: &[u32], leaf: usize) -> Vec<Vec<u32>> {
+    let mut sorted = members.to_vec();
+    sorted.sort_unstable();
+    let step = (leaf - leaf / 8).max(1);
+    (0..sorted.len().saturating_sub(leaf / 8).max(1))
+        .step_by(step)
+        .map(|start| sorted[start..(start + leaf).min(sorted.len())].to_vec())
+        .collect()
+}
+
+fn cut(vectors: &Vectors, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<Part> {
+    let fan_out = carving.fan_out.get(part.depth).copied().unwrap_or(1);
+    let count = part.members.len();
+    let wanted = (2 * count * fan_out).div_ceil(carving.leaf).clamp(2, MAX_LEADERS).max(fan_out);
+    let leaders = choose_leaders(&part.members, wanted, carving.seed ^ (cuts << 20));
+    let mut leader_vectors = Vec::new();
+    vectors.gather(&leaders, &mut leader_vectors);
+    let assigned = parallel::map(carving.threads, count.div_ceil(BLOCK), |block| {
+        let members = &part.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
+        assign(vectors, members, &leaders, &leader_vectors, fan_out)
+    });
+    let mut children = vec![Vec::new(); leaders.len()];
+    for (&member, &leader) in
+        part.members.iter().flat_map(|m| std::iter::repeat_n(m, fan_out)).zip(assigned.iter().flatten())
+    {
+        children[leader as usize].push(member);
+    }
+    let order = chain(vectors, &leaders);
+    let mut parts: Vec<Part> = Vec::with_capacity(children.len());
+    for leader in order {
+        let members = std::mem::take(&mut children[leader]);
+        let stuck = members.len() * 10 > count * 9;
+        parts.push(Part { members, depth: part.depth + 1, stuck });
+    }
+    parts
+}
+
+/// For every member the numbers of its `fan_out` nearest leaders, nearest first.
+fn assign(vectors: &Vectors, members: &[u32], leaders: &[u32], leader_vectors: &[f32], fan_out: usize) -> Vec<u32> {
+    let mut block = Vec::new();
+    vectors.gather(members, &mut block);
+    let mut products = vec![0f32; members.len() * leaders.len()];
+    inner_products(&block, leader_vectors, vectors.padded, &mut products);
+    let half_norms: Vec<f32> = leaders.iter().map(|&leader| vectors.half_norm(leader)).collect();
+    let mut out = Vec::with_capacity(members.len() * fan_out);
+    let mut best: Vec<(f32, u32)> = Vec::new();
+    for row in products.chunks_exact(leaders.len()) {
+        best.clear();
+        for (leader, (&product, &half_norm)) in row.iter().zip(&half_norms).enumerate() {
+            let distance = half_norm - product;
+            if best.len() < fan_out || distance < best[best.len() - 1].0 {
+                let at = best.partition_point(|&(other, _)| other <= distance);
+                best.insert(at, (distance, leader as u32));
+                best.truncate(fan_out);
+            }
+        }
+        out.extend(best.iter().map(|&(_, leader)| leader));
+    }
+    out
+}
+
+/// `wanted` different members, spread by a hash of the seed.
+fn choose_leaders(members: &[u32], wanted: usize, seed: u64) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = members.iter().map(|&m| (hash(seed, m), m)).collect();
+    if wanted < keyed.len() {
+        keyed.select_nth_unstable(wanted);
+        keyed.truncate(wanted);
+    }
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, member)| member).collect()
+}
+
+/// The leaders' numbers in a chain of nearest ones, so that parts in sequence are near each other.
+fn chain(vectors: &Vectors, leaders: &[u32]) -> Vec<usize> {
+    let mut rest: Vec<usize> = (1..leaders.len()).collect();
+    let mut order = vec![0];
+    while !rest.is_empty() {
+        let last = leaders[order[order.len() - 1]];
+        let distance = |&i: &usize| vectors.distance(last, leaders[i]);
+        let at = (0..rest.len()).min_by(|&a, &b| distance(&rest[a]).total_cmp(&distance(&rest[b]))).unwrap_or(0);
+        order.push(rest.swap_remove(at));
+    }
+    order
+}
+
+/// A well mixed 64-bit number of a seed and a member.
+pub fn hash(seed: u64, member: u32) -> u64 {
+    let mut z = seed ^ (u64::from(member) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

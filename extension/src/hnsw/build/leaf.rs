@@ -1,0 +1,84 @@
+//! All pairs of a leaf: for every member its nearest others in the leaf.
+
+use super::pool::{EMPTY, Packed, pack};
+use super::vectors::{Vectors, snap};
+use crate::distance::{PairRow, inner_products, near_pairs};
+
+/// Rows of a tile: enough for the matrix product to run at full speed, few enough for its result to stay in cache.
+const TILE: usize = 96;
+
+/// The nearest `size` of one member, unsorted, and the worst of them.
+struct Nearest {
+    places: Vec<Packed>,
+    size: usize,
+}
+
+impl Nearest {
+    /// Takes `packed` in if it is among the nearest; gives the new limit of distance if that changed.
+    #[inline]
+    fn offer(&mut self, packed: Packed, worst: &mut Packed) -> bool {
+        if packed >= *worst {
+            return false;
+        }
+        if self.places.len() < self.size {
+            self.places.push(packed);
+            if self.places.len() < self.size {
+                return false;
+            }
+        } else if let Some(place) = self.places.iter_mut().find(|place| **place == *worst) {
+            *place = packed;
+        }
+        *worst = self.places.iter().copied().max().unwrap_or(EMPTY);
+        true
+    }
+}
+
+/// For every member of the leaf its nearest `size` others within `limits`, sorted.
+///
+/// Only the upper triangle is multiplied: a product serves both its row and its column.
+pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
+    let count = members.len();
+    let mut block = Vec::new();
+    vectors.gather(members, &mut block);
+    let half_norms: Vec<f32> = members.iter().map(|&member| vectors.half_norm(member)).collect();
+    let mut limits = limits;
+    let mut worst: Vec<Packed> =
+        limits.iter().map(|limit| if limit.is_finite() { pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
+    let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { places: Vec::with_capacity(size), size }).collect();
+    let mut products = vec![0f32; TILE * count];
+    let mut pairs = Vec::new();
+    for first in (0..count).step_by(TILE) {
+        let rows = TILE.min(count - first);
+        let columns = count - first;
+        let width = vectors.padded;
+        inner_products(&block[first * width..(first + rows) * width], &block[first * width..], width, &mut products);
+        for row in 0..rows {
+            let i = first + row;
+            pairs.clear();
+            let pair_row = PairRow {
+                products: &products[row * columns + row + 1..(row + 1) * columns],
+                half_norm: half_norms[i],
+                limit: limits[i],
+                half_norms: &half_norms[i + 1..],
+                limits: &limits[i + 1..],
+            };
+            near_pairs(&pair_row, &mut pairs);
+            for &(offset, distance) in &pairs {
+                let j = i + 1 + offset as usize;
+                let distance = snap(distance, half_norms[i] + half_norms[j]);
+                for (to, other) in [(i, j), (j, i)] {
+                    if lists[to].offer(pack(distance, members[to], members[other]), &mut worst[to]) {
+                        limits[to] = super::pool::distance(worst[to]);
+                    }
+                }
+            }
+        }
+    }
+    lists
+        .into_iter()
+        .map(|mut list| {
+            list.places.sort_unstable();
+            list.places
+        })
+        .collect()
+}

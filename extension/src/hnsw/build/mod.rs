@@ -1,0 +1,137 @@
+//! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of a search a vector.
+//!
+//! 1. The vectors are put in an order in which near ones are near (`order`); their places are the node ids.
+//! 2. Ball carving cuts them into overlapping leaves, twice and independently (`carve`); all pairs of a leaf are
+//!    compared (`leaf`) and every vector keeps the nearest in a pool (`pool`).
+//! 3. The HNSW heuristic picks forward links; the same on nested random subsets adds long ones; reverse links are added
+//!    one by one with pruning (`link`).
+//!
+//! Every step gives the same result on any number of threads.
+
+mod carve;
+mod leaf;
+mod link;
+mod parallel;
+mod pool;
+mod rows;
+mod vectors;
+
+pub use link::Links;
+pub use rows::RowWriter;
+pub use vectors::Vectors;
+
+use super::Space;
+use crate::error::Result;
+use carve::{Carving, carve, hash};
+use pool::Pools;
+
+/// Asked between steps of at most some tens of milliseconds.
+pub type CheckInterrupt<'a> = &'a dyn Fn() -> Result<()>;
+
+/// Fixed knobs of the builder, chosen by measurement.
+mod knobs {
+    /// Leaders that a vector goes to at depth 0 and 1 of each of the two carvings.
+    pub const FAN_OUT: [usize; 2] = [3, 2];
+    pub const ROUNDS: u64 = 2;
+    /// Vectors in a leaf, at most.
+    pub const LEAF: usize = 1000;
+    /// Nearest that a vector takes out of one leaf.
+    pub const PER_LEAF: usize = 24;
+    /// Candidates a vector.
+    pub const POOL: usize = 96;
+    /// Each level keeps one in so many of the level below.
+    pub const LEVEL_RATE: u64 = 4;
+    /// Levels above the ground.
+    pub const LEVELS: u32 = 4;
+    /// Vectors that share a page's neighbourhood, for the order of the nodes.
+    pub const ORDER_LEAF: usize = 8;
+    /// Leaves compared between two merges into the pools.
+    pub const BATCH: usize = 64;
+}
+
+/// A graph over vectors 0..n in locality order.
+pub struct Built {
+    /// order[i]: the number, as the vectors came, of the vector that is node i.
+    pub order: Vec<u32>,
+    /// In locality order.
+    pub vectors: Vectors,
+    pub links: Links,
+}
+
+/// Builds the graph of `vectors`.
+pub fn build(space: &Space, mut vectors: Vectors, threads: usize, interrupt: CheckInterrupt<'_>) -> Result<Built> {
+    let count = vectors.len() as u32;
+    let order = locality_order(&vectors, threads);
+    interrupt()?;
+    vectors.permute(&order);
+    let mut links: Links = vec![Vec::new(); vectors.len()];
+    for level in 0..=knobs::LEVELS {
+        let rate = knobs::LEVEL_RATE.pow(level);
+        let members: Vec<u32> = (0..count).filter(|&id| hash(7, id) % rate == 0).collect();
+        if level > 0 && members.len() <= 2 * space.params.m {
+            break;
+        }
+        let pools = nearest(&vectors, &members, threads, u64::from(level), interrupt)?;
+        link::link_forward(&vectors, &members, &pools, space.params.m, threads, &mut links);
+        interrupt()?;
+    }
+    link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
+    interrupt()?;
+    link::connect(&vectors, &mut links, space.params.degree());
+    Ok(Built { order, vectors, links })
+}
+
+/// The vectors in the order of the leaves of a fine carving.
+fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
+    let carving = Carving { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
+    carve(vectors, (0..vectors.len() as u32).collect(), &carving).concat()
+}
+
+/// The pools of `members`, by their place in it.
+fn nearest(
+    vectors: &Vectors,
+    members: &[u32],
+    threads: usize,
+    level: u64,
+    interrupt: CheckInterrupt<'_>,
+) -> Result<Pools> {
+    let mut pools = Pools::new(members.len(), knobs::POOL);
+    let mut place = vec![0u32; vectors.len()];
+    members.iter().enumerate().for_each(|(i, &member)| place[member as usize] = i as u32);
+    for round in 0..knobs::ROUNDS {
+        let carving = Carving { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
+        let leaves = carve(vectors, members.to_vec(), &carving);
+        for batch in leaves.chunks(knobs::BATCH) {
+            interrupt()?;
+            let found = parallel::map(threads, batch.len(), |i| {
+                let limits = batch[i].iter().map(|&member| pools.limit(place[member as usize] as usize)).collect();
+                leaf::nearest_in_leaf(vectors, &batch[i], limits, knobs::PER_LEAF)
+            });
+            merge(&mut pools, &place, batch, &found, threads);
+        }
+    }
+    Ok(pools)
+}
+
+/// Pools merged by one thread at a time.
+const MERGE_BLOCK: usize = 4096;
+
+/// Merges what the leaves of a batch found into the pools.
+fn merge(pools: &mut Pools, place: &[u32], batch: &[Vec<u32>], found: &[Vec<Vec<pool::Packed>>], threads: usize) {
+    let mut arrivals: Vec<(u32, u32, u32)> = Vec::new();
+    for (leaf, members) in batch.iter().enumerate() {
+        arrivals.extend(members.iter().enumerate().map(|(i, &m)| (place[m as usize], leaf as u32, i as u32)));
+    }
+    arrivals.sort_unstable();
+    let size = pools.size;
+    parallel::for_chunks(threads, &mut pools.places, MERGE_BLOCK * size, |block, places| {
+        let first = (block * MERGE_BLOCK) as u32;
+        let start = arrivals.partition_point(|&(pool, ..)| pool < first);
+        let mut scratch = Vec::with_capacity(size);
+        for &(pool, leaf, i) in &arrivals[start..] {
+            let offset = (pool - first) as usize * size;
+            let Some(own) = places.get_mut(offset..offset + size) else { break };
+            pool::merge(own, &found[leaf as usize][i as usize], &mut scratch);
+        }
+    });
+}

@@ -1,0 +1,67 @@
+//! Work on all cores, with results that do not depend on how many there are.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// `work(0), work(1), ...` in order; each thread takes the next one that is free.
+pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    if threads <= 1 || count <= 1 {
+        return (0..count).map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return done;
+            }
+            done.push((index, work(index)));
+        }
+    };
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads.min(count)).map(|_| scope.spawn(run)).collect();
+        let mut all = run();
+        for helper in helpers {
+            match helper.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_unstable_by_key(|&(index, _)| index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+/// `work(i, chunk i)` for every chunk of `size` of `data`.
+pub fn for_chunks<T: Send>(threads: usize, data: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    let chunks = Mutex::new(data.chunks_mut(size).enumerate());
+    map(threads, threads, |_| {
+        loop {
+            let next = match chunks.lock() {
+                Ok(mut chunks) => chunks.next(),
+                Err(_) => None, // another thread panicked; its panic is on its way
+            };
+            match next {
+                Some((index, chunk)) => work(index, chunk),
+                None => return,
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_on_any_number_of_threads() {
+        for threads in [1, 2, 5] {
+            assert_eq!(map(threads, 100, |i| i * i), (0..100).map(|i| i * i).collect::<Vec<_>>());
+            let mut data = vec![0; 103];
+            for_chunks(threads, &mut data, 10, |chunk, part| part.fill(chunk));
+            assert_eq!(data, (0..103).map(|i| i / 10).collect::<Vec<_>>());
+        }
+    }
+}

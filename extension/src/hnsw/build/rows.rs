@@ -1,0 +1,72 @@
+//! From links to row bytes: the neighbours' ids, factors and codes behind a node's own vector.
+
+use super::super::{EntrySample, Space};
+use super::{Built, parallel};
+use crate::distance::f32_to_f16;
+use crate::format::node::{LANES, set_degree, set_neighbour};
+use crate::hnsw::entry::is_sampled;
+use crate::quantize::{Encoded, Factors};
+
+/// Encodes the link part of node rows.
+pub struct RowWriter<'a> {
+    space: &'a Space,
+    built: &'a Built,
+}
+
+/// Writes one lane of a linked row: the neighbour, its factors and its code.
+pub fn put_lane(space: &Space, row: &mut [u8], lane: usize, id: u32, encoded: &Encoded, half_norm: f32) {
+    let layout = &space.layout;
+    set_neighbour(layout, row, lane, id);
+    put_factors(space, row, lane, encoded.factors, half_norm);
+    let codes = layout.codes_offset() + lane / LANES * layout.group_bytes;
+    space.coder.put_lane(&mut row[codes..codes + layout.group_bytes], lane % LANES, &encoded.planes);
+}
+
+fn put_factors(space: &Space, row: &mut [u8], lane: usize, factors: Factors, half_norm: f32) {
+    let values = [factors.f1, factors.f0, 2.0 * half_norm];
+    let layout = &space.layout;
+    for (kind, value) in values.into_iter().take(layout.factor_count).enumerate() {
+        let offset = layout.factor_offset(kind, lane);
+        match layout.factor_bytes {
+            2 => row[offset..offset + 2].copy_from_slice(&f32_to_f16(value).to_le_bytes()),
+            _ => row[offset..offset + 4].copy_from_slice(&value.to_le_bytes()),
+        }
+    }
+}
+
+impl<'a> RowWriter<'a> {
+    pub fn new(space: &'a Space, built: &'a Built) -> RowWriter<'a> {
+        RowWriter { space, built }
+    }
+
+    /// Links the rows of nodes `first`..: each comes pending (own vector only) and leaves linked.
+    pub fn link_rows(&self, first: u32, rows: &mut [Vec<u8>], threads: usize) {
+        parallel::for_chunks(threads, rows, 64, |chunk, rows| {
+            let mut encoded = Encoded::default();
+            for (offset, row) in rows.iter_mut().enumerate() {
+                self.link_row(first + (chunk * 64 + offset) as u32, row, &mut encoded);
+            }
+        });
+    }
+
+    fn link_row(&self, id: u32, row: &mut Vec<u8>, encoded: &mut Encoded) {
+        let Built { vectors, links, .. } = self.built;
+        self.space.layout.make_linked(row);
+        let list = &links[id as usize];
+        for (lane, link) in list.iter().enumerate() {
+            self.space.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
+            put_lane(self.space, row, lane, link.id, encoded, vectors.half_norm(link.id));
+        }
+        set_degree(row, list.len() as u16);
+    }
+
+    /// The entry sample of the graph.
+    pub fn entry_sample(&self) -> EntrySample {
+        let vectors = &self.built.vectors;
+        let count = vectors.len() as u32;
+        let ids: Vec<u32> = (0..count).filter(|&id| is_sampled(id, count)).collect();
+        let mut rotated = Vec::new();
+        vectors.gather(&ids, &mut rotated);
+        EntrySample::build(self.space, &ids, &rotated)
+    }
+}

@@ -1,0 +1,397 @@
+//! The resumable search: hits nearest first until nobody asks any more.
+//!
+//! Best-first search over the ground level. Expanded nodes are ranked by exact key, candidates by estimate. A hit is
+//! emitted once the window (`ef_search + GROWTH * emitted` best expanded nodes) is nearer than every candidate, so the
+//! sequence depends on the query and the state of the graph alone, never on how many hits are asked for: pages tile.
+//! Past a depth the search goes on exactly over all nodes not yet emitted.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::frontier::Frontier;
+use super::{EntrySample, GraphStore, Query, Space};
+use crate::error::{Error, Result};
+use crate::format::node::{LANES, NodeId};
+
+/// Candidates taken from the entry sample.
+const ENTRY_POINTS: usize = 4;
+/// Nodes that the window grows by for every emitted hit; by 1.5, recall@1000 holds 0.95.
+const GROWTH: f64 = 1.5;
+/// Graphs of at most so many nodes are ranked exactly from the start.
+pub const EXACT_NODES: u64 = 1000;
+/// The search goes on exactly once it has emitted this share of the nodes, or expanded the other.
+const EMITTED_SHARE: u64 = 10;
+const EXPANDED_SHARE: u64 = 4;
+/// Expansions between two looks at the host's interrupt flag.
+const INTERRUPT_STRIDE: usize = 64;
+
+/// The window of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ef {
+    /// The column's stored default.
+    Default,
+    Window(usize),
+    /// Every node is ranked by its exact distance.
+    Exact,
+}
+
+/// What happens to a hit found too late to keep the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It is skipped.
+    Strict,
+    /// It is emitted late: every node comes exactly once.
+    Relaxed,
+}
+
+/// One result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    pub rowid: i64,
+    pub node: NodeId,
+    /// As SQL sees it.
+    pub distance: f64,
+}
+
+/// An expanded node: ordered by key, ties by rowid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Found {
+    key: f64,
+    rowid: i64,
+    node: NodeId,
+}
+
+impl Eq for Found {}
+
+impl Ord for Found {
+    fn cmp(&self, other: &Found) -> Ordering {
+        self.key.total_cmp(&other.key).then(self.rowid.cmp(&other.rowid)).then(self.node.cmp(&other.node))
+    }
+}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Found) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A set of node ids below a bound.
+#[derive(Debug, Default)]
+pub(super) struct NodeSet {
+    words: Vec<u64>,
+}
+
+impl NodeSet {
+    pub(super) fn new(bound: u32) -> NodeSet {
+        NodeSet { words: vec![0; bound.div_ceil(64) as usize] }
+    }
+
+    /// None where `id` is out of bounds, else whether it was in the set before.
+    #[inline]
+    pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
+        self.words.get(id as usize / 64).map(|word| word >> (id % 64) & 1 == 1)
+    }
+
+    /// Whether `id` is new to the set.
+    #[inline]
+    pub(super) fn insert(&mut self, id: NodeId) -> bool {
+        let Some(word) = self.words.get_mut(id as usize / 64) else { return false };
+        let bit = 1 << (id % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+}
+
+/// The part of a search that walks the graph: candidates in, expanded nodes out.
+#[derive(Debug)]
+pub(super) struct Traversal {
+    pub(super) query: Query,
+    frontier: Frontier,
+    visited: NodeSet,
+    pub(super) expanded: usize,
+    buffer: Vec<u8>,
+}
+
+/// An expanded node, its row still at hand in `Traversal::buffer` or the store.
+pub(super) struct Expanded {
+    pub(super) node: NodeId,
+    pub(super) key: f64,
+    pub(super) rowid: i64,
+    pub(super) tombstone: bool,
+}
+
+impl Traversal {
+    pub(super) fn new(space: &Space, entry: &EntrySample, query: Query, next_id: u32) -> Traversal {
+        let mut frontier = Frontier::new();
+        for (key, node) in entry.nearest(space, &query, ENTRY_POINTS) {
+            frontier.push(key, node);
+        }
+        Traversal { query, frontier, visited: NodeSet::new(next_id), expanded: 0, buffer: Vec::new() }
+    }
+
+    /// The least estimated key of a candidate that is not expanded yet.
+    pub(super) fn best(&mut self) -> Option<f32> {
+        loop {
+            let (key, node) = self.frontier.peek()?;
+            if self.visited.contains(node) == Some(false) {
+                return Some(key);
+            }
+            self.frontier.pop();
+        }
+    }
+
+    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours.
+    pub(super) fn expand(
+        &mut self,
+        space: &Space,
+        store: &mut impl GraphStore,
+        vector: Option<&mut Vec<u8>>,
+    ) -> Result<Option<Expanded>> {
+        if self.best().is_none() {
+            return Ok(None);
+        }
+        let Some((_, id)) = self.frontier.pop() else { return Ok(None) };
+        self.visited.insert(id);
+        self.expanded += 1;
+        if self.expanded.is_multiple_of(INTERRUPT_STRIDE) {
+            store.check_interrupt()?;
+        }
+        let node = store.node(id, &mut self.buffer)?;
+        if node.is_pending() {
+            return Err(Error::corrupt(format!("node {id}"), "linked from another node, but pending"));
+        }
+        let key = self.query.key(&node);
+        if let Some(vector) = vector {
+            vector.clear();
+            vector.extend_from_slice(node.vector());
+        }
+        let degree = node.degree();
+        let mut keys = [0f32; LANES];
+        for group in 0..degree.div_ceil(LANES) {
+            self.query.estimate(space, &node, key, group, &mut keys);
+            for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
+                let neighbour = node.neighbour(lane);
+                match self.visited.contains(neighbour) {
+                    Some(false) => self.frontier.push(estimate, neighbour),
+                    Some(true) => {}
+                    None => {
+                        return Err(Error::corrupt(
+                            format!("node {id}"),
+                            format!("neighbour {neighbour} out of range"),
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(Some(Expanded { node: id, key, rowid: node.rowid(), tombstone: node.is_tombstone() }))
+    }
+}
+
+/// The exact rest of a search: a heap of all nodes not yet emitted.
+type Tail = BinaryHeap<Reverse<Found>>;
+
+/// A suspended search. It borrows nothing: the same space, store and state of the graph must be given each time.
+#[derive(Debug)]
+pub struct Search {
+    traversal: Traversal,
+    order: Order,
+    ef: usize,
+    /// Linked nodes of the graph.
+    linked: u64,
+    emitted: u64,
+    last: Option<Found>,
+    /// The best `window` keys of expanded nodes, and the rest of them.
+    window: BinaryHeap<Key>,
+    beyond: BinaryHeap<Reverse<Key>>,
+    /// Expanded, not emitted.
+    ready: BinaryHeap<Reverse<Found>>,
+    /// Emitted nodes, kept only where late ones are emitted.
+    done: Vec<NodeId>,
+    tail: Option<Tail>,
+    start_exact: bool,
+}
+
+/// A key with a total order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Key(f64);
+
+impl Eq for Key {}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What the search must know of the graph.
+#[derive(Debug, Clone, Copy)]
+pub struct GraphState<'a> {
+    pub space: &'a Space,
+    pub entry: &'a EntrySample,
+    /// Linked nodes, tombstones included.
+    pub linked: u32,
+    pub next_id: u32,
+}
+
+impl Search {
+    pub fn new(graph: GraphState<'_>, query: Query, ef: Ef, order: Order) -> Search {
+        let window = match ef {
+            Ef::Window(window) => window.max(1),
+            Ef::Default | Ef::Exact => graph.space.params.ef_search,
+        };
+        let linked = u64::from(graph.linked);
+        let start_exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
+        let traversal = if start_exact {
+            Traversal::new(graph.space, &EntrySample::default(), query, 0)
+        } else {
+            Traversal::new(graph.space, graph.entry, query, graph.next_id)
+        };
+        Search {
+            traversal,
+            order,
+            ef: window,
+            linked,
+            emitted: 0,
+            last: None,
+            window: BinaryHeap::new(),
+            beyond: BinaryHeap::new(),
+            ready: BinaryHeap::new(),
+            done: Vec::new(),
+            tail: None,
+            start_exact,
+        }
+    }
+
+    /// Rows read so far.
+    pub fn expanded(&self) -> usize {
+        self.traversal.expanded
+    }
+
+    /// The next hit, or None when every node has come.
+    pub fn next(&mut self, space: &Space, store: &mut impl GraphStore) -> Result<Option<Hit>> {
+        loop {
+            if self.tail.is_none() && self.goes_exact() {
+                self.tail = Some(self.rank_the_rest(store)?);
+            }
+            let found = match &mut self.tail {
+                Some(tail) => match tail.pop() {
+                    Some(Reverse(found)) => found,
+                    None => return Ok(None),
+                },
+                None => match self.settled() {
+                    Some(found) => found,
+                    None => {
+                        self.expand(space, store)?;
+                        continue;
+                    }
+                },
+            };
+            if let Some(hit) = self.emit(found) {
+                return Ok(Some(hit));
+            }
+        }
+    }
+
+    /// Whether the rest is cheaper, or only to be had, by ranking every node.
+    fn goes_exact(&mut self) -> bool {
+        self.start_exact
+            || self.emitted * EMITTED_SHARE > self.linked
+            || self.traversal.expanded as u64 * EXPANDED_SHARE > self.linked
+            || self.traversal.best().is_none()
+    }
+
+    /// Takes the nearest ready hit off if no candidate can come before it any more.
+    fn settled(&mut self) -> Option<Found> {
+        let best = f64::from(self.traversal.best()?);
+        let nearest = self.ready.peek()?.0;
+        self.grow_window();
+        let full = self.window.len() >= self.window_size();
+        let bound = self.window.peek()?.0;
+        // Equal vectors have equal keys, but the estimate rounds: all of them must be ready before the first goes.
+        let tie = 1e-6 * (1.0 + nearest.key.abs());
+        if full && bound <= best && nearest.key + tie < best {
+            self.ready.pop().map(|Reverse(found)| found)
+        } else {
+            None
+        }
+    }
+
+    fn window_size(&self) -> usize {
+        self.ef + (GROWTH * self.emitted as f64) as usize
+    }
+
+    /// Moves the nearest keys beyond the window into it, up to its size.
+    fn grow_window(&mut self) {
+        while self.window.len() < self.window_size() {
+            match self.beyond.pop() {
+                Some(Reverse(key)) => self.window.push(key),
+                None => break,
+            }
+        }
+    }
+
+    fn expand(&mut self, space: &Space, store: &mut impl GraphStore) -> Result<()> {
+        let Some(expanded) = self.traversal.expand(space, store, None)? else { return Ok(()) };
+        if expanded.tombstone {
+            return Ok(());
+        }
+        self.ready.push(Reverse(Found { key: expanded.key, rowid: expanded.rowid, node: expanded.node }));
+        let key = Key(expanded.key);
+        if self.window.len() < self.window_size() && self.beyond.is_empty() {
+            self.window.push(key);
+            return Ok(());
+        }
+        match self.window.peek_mut() {
+            Some(mut furthest) if key < *furthest => {
+                self.beyond.push(Reverse(*furthest));
+                *furthest = key;
+            }
+            _ => self.beyond.push(Reverse(key)),
+        }
+        Ok(())
+    }
+
+    /// None for a hit that came too late.
+    fn emit(&mut self, found: Found) -> Option<Hit> {
+        if self.order == Order::Strict && self.last.is_some_and(|last| found < last) {
+            return None;
+        }
+        self.emitted += 1;
+        self.last = Some(found);
+        if self.order == Order::Relaxed && self.tail.is_none() {
+            self.done.push(found.node);
+        }
+        Some(Hit { rowid: found.rowid, node: found.node, distance: self.traversal.query.exact.distance(found.key) })
+    }
+
+    /// Every live linked node not yet emitted; under strict order only those that are not too late.
+    fn rank_the_rest(&mut self, store: &mut impl GraphStore) -> Result<Tail> {
+        self.ready.clear();
+        let bound = self.done.iter().max().map_or(0, |&id| id.saturating_add(1));
+        let mut done = NodeSet::new(bound);
+        self.done.iter().for_each(|&id| {
+            done.insert(id);
+        });
+        let query = &self.traversal.query;
+        let floor = if self.order == Order::Strict { self.last } else { None };
+        let mut rest = Vec::new();
+        store.scan(&mut |node| {
+            if node.is_pending() || node.is_tombstone() || done.contains(node.id) == Some(true) {
+                return Ok(());
+            }
+            let found = Found { key: query.key(&node), rowid: node.rowid(), node: node.id };
+            if floor.is_none_or(|last| found > last) {
+                rest.push(Reverse(found));
+            }
+            Ok(())
+        })?;
+        Ok(BinaryHeap::from(rest))
+    }
+}

@@ -1,0 +1,22 @@
+//! What the engine asks of whoever keeps the node rows.
+
+use crate::error::Result;
+use crate::format::node::{Node, NodeId};
+
+/// The rows of one graph.
+pub trait GraphStore {
+    /// One row read: the row of `id`, checked. `buffer` is at the store's disposal.
+    fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>>;
+
+    /// Writes the row of `id`, new or not.
+    fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()>;
+
+    /// Removes the row of `id`.
+    fn remove_node(&mut self, id: NodeId) -> Result<()>;
+
+    /// Every row in the order of the ids. Pending rows and tombstones included.
+    fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()>;
+
+    /// Fails with `Error::Interrupted` when the host wants the statement to stop.
+    fn check_interrupt(&self) -> Result<()>;
+}
