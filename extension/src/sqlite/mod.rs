@@ -1,1 +1,27 @@
-//! (module sqlite)
+//! All FFI: SQLite's C API behind safe Rust. This module knows SQLite and knows nothing of vectors.
+//!
+//! `lib.rs` enters through `entry`; `vtab` implements the traits of `table` and registers them with `module`;
+//! `functions` registers with `function`; all run SQL through `Connection`, `Statement` and `Blob`.
+
+mod api;
+mod bindings;
+mod connection;
+mod entry;
+mod function;
+mod guard;
+mod index_info;
+mod libraries;
+mod module;
+mod statement;
+mod table;
+mod value;
+
+pub use bindings::{sqlite3, sqlite3_api_routines};
+pub use connection::{BlobPlace, Conflict, Connection, TableOption, quote_identifier, quote_text};
+pub use entry::enter;
+pub use function::{Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar};
+pub use index_info::{BestIndex, Constraint, Distinct, IndexInfo, Operator, OrderTerm, Recheck};
+pub use module::{register_eponymous, register_module};
+pub use statement::{Blob, Parameter, Statement};
+pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, Thoroughness, VirtualTable};
+pub use value::{Content, Context, InList, Kind, Value, Values};

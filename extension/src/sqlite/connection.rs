@@ -1,0 +1,268 @@
+//! A database connection, as seen from inside the extension's callbacks.
+
+use std::ffi::{CString, c_char, c_int};
+
+use super::api::{Api, HAS_IS_INTERRUPTED, c_string, call};
+use super::bindings::*;
+use super::statement::{Blob, Parameter, Statement};
+use crate::error::{Error, Result, code};
+
+/// What to prepare a statement for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Once,
+    Kept,
+    Shadow,
+}
+
+/// The conflict mode of the INSERT or UPDATE under way: `INSERT OR REPLACE`, ...
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    Abort,
+    Rollback,
+    Fail,
+    Ignore,
+    Replace,
+}
+
+/// What a table tells SQLite of itself in `create` and `connect` (sqlite3_vtab_config).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableOption {
+    /// An `update` that fails with SQLITE_CONSTRAINT has changed nothing, and honours `Conflict::Replace` by itself.
+    /// Without it SQLite turns every OR clause into ABORT.
+    ConstraintSupport,
+    /// Harmless in triggers and views even of an untrusted schema.
+    Innocuous,
+    /// Not to be used in triggers and views.
+    DirectOnly,
+}
+
+/// A database connection. It is good for as long as the host keeps it open, which is longer than any table or cursor
+/// lives and longer than any callback runs: keep it nowhere else.
+#[derive(Clone, Copy)]
+pub struct Connection {
+    api: Api,
+    raw: *mut sqlite3,
+}
+
+impl Connection {
+    /// # Safety
+    /// `raw` is an open connection of the library of `api`. Whoever keeps the copy drops it before the connection
+    /// closes.
+    pub(super) unsafe fn new(api: Api, raw: *mut sqlite3) -> Connection {
+        Connection { api, raw }
+    }
+
+    pub(super) fn api(&self) -> Api {
+        self.api
+    }
+
+    pub(super) fn raw(&self) -> *mut sqlite3 {
+        self.raw
+    }
+
+    /// The host's SQLite version: 3040001 is 3.40.1.
+    pub fn sqlite_version(&self) -> i32 {
+        self.api.version()
+    }
+
+    /// Ok for SQLITE_OK; else the connection's last error.
+    #[inline]
+    pub(super) fn check(&self, status: c_int) -> Result<()> {
+        if status == code::OK { Ok(()) } else { Err(self.error(status)) }
+    }
+
+    #[cold]
+    pub(super) fn error(&self, status: c_int) -> Error {
+        // SAFETY: `new`'s promise.
+        unsafe { self.api.error(self.raw, status) }
+    }
+
+    /// Runs statements (one or several, separated by semicolons) and drops the rows that they give.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        let sql = c_string(sql)?;
+        // SAFETY: the connection is open and the text ends with NUL.
+        self.check(unsafe {
+            call!(self.api, exec(self.raw, sql.as_ptr(), None, std::ptr::null_mut(), std::ptr::null_mut()))
+        })
+    }
+
+    /// Runs one statement with parameters to its end, dropping its rows.
+    pub fn run(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
+        self.prepare(sql)?.run(parameters)
+    }
+
+    /// The first row of a query, as `read` makes it; None if there is no row.
+    pub fn query_one<T>(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        read: impl FnOnce(&Statement) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.prepare(sql)?.query_one(parameters, read)
+    }
+
+    /// Prepares one statement, to be used soon and dropped.
+    pub fn prepare(&self, sql: &str) -> Result<Statement> {
+        self.prepare_for(sql, Use::Once)
+    }
+
+    /// Prepares a statement that is kept for many uses.
+    pub fn prepare_kept(&self, sql: &str) -> Result<Statement> {
+        self.prepare_for(sql, Use::Kept)
+    }
+
+    /// As `prepare_kept`, for shadow tables: fails if the SQL reaches a virtual table, which a damaged or hostile
+    /// schema may have put under a shadow table's name (triggers on the table count as well).
+    pub fn prepare_shadow(&self, sql: &str) -> Result<Statement> {
+        self.prepare_for(sql, Use::Shadow)
+    }
+
+    fn prepare_for(&self, sql: &str, use_: Use) -> Result<Statement> {
+        let flags = match use_ {
+            Use::Once => 0,
+            Use::Kept => SQLITE_PREPARE_PERSISTENT,
+            Use::Shadow => SQLITE_PREPARE_PERSISTENT | SQLITE_PREPARE_NO_VTAB,
+        };
+        let text = c_string(sql)?;
+        let length = c_int::try_from(text.as_bytes_with_nul().len())
+            .map_err(|_| Error::invalid("an SQL statement is longer than 2 GB"))?;
+        let mut statement = std::ptr::null_mut();
+        // SAFETY: the connection is open; the length counts the NUL.
+        let status = unsafe {
+            let (start, rest) = (text.as_ptr(), std::ptr::null_mut());
+            call!(self.api, prepare_v3(self.raw, start, length, flags as u32, &mut statement, rest))
+        };
+        self.check(status)?;
+        // SAFETY: the connection prepared it just now.
+        unsafe { Statement::new(*self, statement) }.ok_or_else(|| Error::internal("an empty SQL statement"))
+    }
+
+    /// Opens the BLOB (or TEXT) of one row for reading and, if `writable`, for writing in place.
+    pub fn open_blob(&self, place: &BlobPlace<'_>, rowid: i64, writable: bool) -> Result<Blob> {
+        let (schema, table, column) = (c_string(place.schema)?, c_string(place.table)?, c_string(place.column)?);
+        let mut blob = std::ptr::null_mut();
+        // SAFETY: the connection is open and the names end with NUL.
+        self.check(unsafe {
+            let (schema, table, column) = (schema.as_ptr(), table.as_ptr(), column.as_ptr());
+            call!(self.api, blob_open(self.raw, schema, table, column, rowid, writable as c_int, &mut blob))
+        })?;
+        // SAFETY: the connection opened it just now.
+        unsafe { Blob::new(*self, blob) }
+    }
+
+    /// Tells SQLite what columns a table has: `CREATE TABLE x(...)`. Only in `create` and `connect`.
+    pub(super) fn declare_vtab(&self, schema: &str) -> Result<()> {
+        let schema = c_string(schema)?;
+        // SAFETY: the connection is open and the text ends with NUL.
+        self.check(unsafe { call!(self.api, declare_vtab(self.raw, schema.as_ptr())) })
+    }
+
+    /// Only in `create` and `connect`.
+    pub fn set_table_option(&self, option: TableOption) -> Result<()> {
+        // SAFETY: the connection is open; CONSTRAINT_SUPPORT takes one more int, the others take nothing.
+        self.check(unsafe {
+            match option {
+                TableOption::ConstraintSupport => {
+                    call!(self.api, vtab_config(self.raw, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1 as c_int))
+                }
+                TableOption::Innocuous => call!(self.api, vtab_config(self.raw, SQLITE_VTAB_INNOCUOUS)),
+                TableOption::DirectOnly => call!(self.api, vtab_config(self.raw, SQLITE_VTAB_DIRECTONLY)),
+            }
+        })
+    }
+
+    /// Only in `update`.
+    pub(super) fn conflict(&self) -> Conflict {
+        // SAFETY: `new`'s promise.
+        match unsafe { call!(self.api, vtab_on_conflict(self.raw)) } {
+            SQLITE_ROLLBACK => Conflict::Rollback,
+            SQLITE_FAIL => Conflict::Fail,
+            SQLITE_IGNORE => Conflict::Ignore,
+            SQLITE_REPLACE => Conflict::Replace,
+            _ => Conflict::Abort,
+        }
+    }
+
+    /// Rows that the last INSERT, UPDATE or DELETE of this connection changed.
+    pub fn changes(&self) -> i64 {
+        // SAFETY: `new`'s promise. The 64-bit form is newer (3.37) but below the floor.
+        unsafe { call!(self.api, changes64(self.raw)) }
+    }
+
+    pub fn last_insert_rowid(&self) -> i64 {
+        // SAFETY: `new`'s promise.
+        unsafe { call!(self.api, last_insert_rowid(self.raw)) }
+    }
+
+    /// Shadow writes move the rowid that the host's last_insert_rowid() gives: set it back.
+    pub fn set_last_insert_rowid(&self, rowid: i64) {
+        // SAFETY: `new`'s promise.
+        unsafe { call!(self.api, set_last_insert_rowid(self.raw, rowid)) }
+    }
+
+    /// True outside BEGIN ... COMMIT.
+    pub fn is_autocommit(&self) -> bool {
+        // SAFETY: `new`'s promise.
+        unsafe { call!(self.api, get_autocommit(self.raw)) != 0 }
+    }
+
+    /// True if the database of that schema name ("main", "temp", ...) was opened read-only; false if there is none.
+    pub fn is_read_only(&self, schema: &str) -> bool {
+        let Ok(schema) = CString::new(schema) else { return false };
+        // SAFETY: the connection is open and the name ends with NUL.
+        unsafe { call!(self.api, db_readonly(self.raw, schema.as_ptr())) == 1 }
+    }
+
+    /// True after sqlite3_interrupt(), until the statements under way have ended. Hosts before 3.41 cannot tell: false.
+    #[inline]
+    pub fn is_interrupted(&self) -> bool {
+        // SAFETY: the member is read only on a host that has it.
+        self.api.has(HAS_IS_INTERRUPTED) && unsafe { call!(self.api, is_interrupted(self.raw)) != 0 }
+    }
+
+    /// `Err(Interrupted)` if `is_interrupted`: for loops that take long.
+    #[inline]
+    pub fn check_interrupt(&self) -> Result<()> {
+        if self.is_interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// The column that `Connection::open_blob` opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobPlace<'a> {
+    pub schema: &'a str,
+    pub table: &'a str,
+    pub column: &'a str,
+}
+
+/// An SQL identifier in double quotes, so that any name is a name and nothing else.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// An SQL string literal in single quotes.
+pub fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// # Safety
+/// `text` is null or a NUL-terminated string that lives for `'a`.
+pub(super) unsafe fn utf8<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Ok("");
+    }
+    // SAFETY: as the caller promises.
+    unsafe { std::ffi::CStr::from_ptr(text) }.to_str().map_err(|_| Error::invalid(format!("{what} is not valid UTF-8")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_doubles_the_quote_inside() {
+        assert_eq!(quote_identifier("a\"b; DROP"), "\"a\"\"b; DROP\"");
+        assert_eq!(quote_text("it's"), "'it''s'");
+    }
+}

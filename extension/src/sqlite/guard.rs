@@ -1,0 +1,84 @@
+//! The border: the body of every callback that SQLite calls is one guarded call. An error becomes a result code and a
+//! message where SQLite looks for it; a panic becomes SQLITE_INTERNAL, for a panic that leaves an `extern "C"`
+//! function aborts the host.
+
+use std::any::Any;
+use std::ffi::{c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::api::{Api, call};
+use super::bindings::{sqlite3_context, sqlite3_vtab};
+use crate::error::{Error, Result, code};
+
+/// Runs `body`; a panic in it comes back as `Error::Internal`.
+#[inline]
+pub(super) fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What a panic can leave half changed is behind RefCells, and `VirtualTable::panicked` has it dropped.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Error::Internal(panic_text(&payload))))
+}
+
+/// As `caught`, and tells whether it was a panic.
+#[inline]
+pub(super) fn caught_or_panicked<T>(body: impl FnOnce() -> Result<T>, panicked: impl FnOnce()) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(payload) => {
+            // The clean-up may panic as well; the first panic is the one to report.
+            let _ = catch_unwind(AssertUnwindSafe(panicked));
+            Err(Error::Internal(panic_text(&payload)))
+        }
+    }
+}
+
+#[cold]
+fn panic_text(payload: &Box<dyn Any + Send>) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "panic without a message".to_owned(),
+    }
+}
+
+/// The result code of a table's or cursor's callback; an error's message goes to the table's zErrMsg.
+///
+/// # Safety
+/// `vtab` points to a live sqlite3_vtab of the library that `api` stands for.
+#[inline]
+pub(super) unsafe fn report_to_table(api: Api, vtab: *mut sqlite3_vtab, result: Result<()>) -> c_int {
+    match result {
+        Ok(()) => code::OK,
+        // SAFETY: zErrMsg is null or of sqlite3_malloc, as SQLite demands, and ours to replace.
+        Err(error) => unsafe { report_to_text(api, &raw mut (*vtab).zErrMsg, &error) },
+    }
+}
+
+/// Puts the error's message into `*place`, freeing what was there, and gives the error's code.
+///
+/// # Safety
+/// `place` is null, or `*place` is null or text of the same library's sqlite3_malloc.
+#[cold]
+pub(super) unsafe fn report_to_text(api: Api, place: *mut *mut c_char, error: &Error) -> c_int {
+    if !place.is_null() {
+        // SAFETY: as the caller promises.
+        unsafe {
+            api.free((*place).cast());
+            *place = api.allocate_text(&error.to_string());
+        }
+    }
+    error.sqlite_code()
+}
+
+/// Makes the error the result of an SQL function or of a column.
+///
+/// # Safety
+/// `context` is the context that SQLite gave to the callback under way.
+#[cold]
+pub(super) unsafe fn report_to_context(api: Api, context: *mut sqlite3_context, error: &Error) {
+    let message = error.to_string();
+    // SAFETY: SQLite copies the message; its length is given, so it needs no NUL. The code comes second, because
+    // sqlite3_result_error() sets SQLITE_ERROR.
+    unsafe {
+        call!(api, result_error(context, message.as_ptr().cast(), message.len().min(c_int::MAX as usize) as c_int));
+        call!(api, result_error_code(context, error.sqlite_code()));
+    }
+}
