@@ -3,8 +3,11 @@
 //! A sliding frame takes back what it added, row by row, so plain f64 sums would keep the rounding of every row that
 //! ever passed. Each sum carries its rounding error along (Neumaier 1974): a frame gives what a fresh sum gives.
 
+use super::argument::{self, in_argument, of_function};
 use super::arithmetic::narrow;
+use super::scalar::give;
 use crate::error::{Error, Result};
+use crate::sqlite::{Aggregate, Context, Values};
 
 /// A sum and the rounding error that it has made so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +31,7 @@ impl Sum {
 
 /// The state of one group or frame.
 #[derive(Debug, Default)]
-pub(super) struct WeightedSum {
+struct WeightedSum {
     sums: Vec<Sum>,
     weights: Sum,
     /// Sum of the weights' magnitudes: what a total weight of nearly zero is measured by.
@@ -37,11 +40,19 @@ pub(super) struct WeightedSum {
 }
 
 impl WeightedSum {
+    fn add_row(&mut self, arguments: Values<'_>) -> Result<()> {
+        row(arguments)?.map_or(Ok(()), |(vector, weight)| self.add(&vector, weight))
+    }
+
+    fn remove_row(&mut self, arguments: Values<'_>) -> Result<()> {
+        row(arguments)?.map_or(Ok(()), |(vector, weight)| self.remove(&vector, weight))
+    }
+
     /// Takes a row in.
     ///
     /// # Errors
     /// If the vector has other dimensions than the rows before it.
-    pub(super) fn add(&mut self, vector: &[f32], weight: f64) -> Result<()> {
+    fn add(&mut self, vector: &[f32], weight: f64) -> Result<()> {
         if self.rows == 0 {
             *self = WeightedSum { sums: vec![Sum::default(); vector.len()], ..WeightedSum::default() };
         }
@@ -58,7 +69,7 @@ impl WeightedSum {
     }
 
     /// Takes a row, once added, out again.
-    pub(super) fn remove(&mut self, vector: &[f32], weight: f64) -> Result<()> {
+    fn remove(&mut self, vector: &[f32], weight: f64) -> Result<()> {
         if self.rows == 0 || self.sums.len() != vector.len() {
             return Err(Error::internal("a row left a window frame that it never entered"));
         }
@@ -76,7 +87,7 @@ impl WeightedSum {
     }
 
     /// The weighted sum, or None without rows.
-    pub(super) fn sum(&self) -> Result<Option<Vec<f32>>> {
+    fn sum(&self) -> Result<Option<Vec<f32>>> {
         if self.rows == 0 {
             return Ok(None);
         }
@@ -84,13 +95,66 @@ impl WeightedSum {
     }
 
     /// The weighted mean, or None without rows or if the weights add up to zero.
-    pub(super) fn mean(&self) -> Result<Option<Vec<f32>>> {
+    fn mean(&self) -> Result<Option<Vec<f32>>> {
         let weight = self.weights.value();
         // Weights that cancel in decimal (0.1 + 0.2 - 0.3) do so in binary only to within rounding.
         if self.rows == 0 || weight.abs() <= self.magnitudes.value() * 1e-14 {
             return Ok(None);
         }
         narrow(self.sums.iter().map(|sum| sum.value() / weight)).map(Some)
+    }
+}
+
+/// A row's vector and weight; None if either is NULL: the row does not count.
+fn row(arguments: Values<'_>) -> Result<Option<(Vec<f32>, f64)>> {
+    let weight = match arguments.get(1) {
+        Some(weight) => in_argument(arguments, 1, argument::number(weight))?,
+        None => Some(1.0),
+    };
+    let vector = in_argument(arguments, 0, argument::vector_from_value(arguments.at(0)?))?;
+    Ok(vector.zip(weight))
+}
+
+/// `vec_sum(v [, weight])`.
+#[derive(Default)]
+pub(super) struct VecSum(WeightedSum);
+
+impl Aggregate for VecSum {
+    fn step(&mut self, arguments: Values<'_>) -> Result<()> {
+        of_function("vec_sum", self.0.add_row(arguments))
+    }
+
+    fn inverse(&mut self, arguments: Values<'_>) -> Result<()> {
+        of_function("vec_sum", self.0.remove_row(arguments))
+    }
+
+    fn value(&self, context: &Context<'_>) -> Result<()> {
+        give_any(context, of_function("vec_sum", self.0.sum())?)
+    }
+}
+
+/// `vec_avg(v [, weight])`.
+#[derive(Default)]
+pub(super) struct VecAvg(WeightedSum);
+
+impl Aggregate for VecAvg {
+    fn step(&mut self, arguments: Values<'_>) -> Result<()> {
+        of_function("vec_avg", self.0.add_row(arguments))
+    }
+
+    fn inverse(&mut self, arguments: Values<'_>) -> Result<()> {
+        of_function("vec_avg", self.0.remove_row(arguments))
+    }
+
+    fn value(&self, context: &Context<'_>) -> Result<()> {
+        give_any(context, of_function("vec_avg", self.0.mean())?)
+    }
+}
+
+fn give_any(context: &Context<'_>, vector: Option<Vec<f32>>) -> Result<()> {
+    match vector {
+        Some(vector) => give(context, &vector),
+        None => Ok(()),
     }
 }
 

@@ -1,0 +1,122 @@
+//! Arguments of SQL functions: values to vectors and numbers.
+//!
+//! A BLOB is read as FLOAT unless its subtype says otherwise. sqlite-vec marks what it makes in this way, and so can a
+//! vector column that is not FLOAT: with both extensions loaded, one takes the other's vectors for what they are.
+//! (SQLite drops the mark where a value is stored, sorted or materialised.)
+
+use std::ops::Deref;
+use std::rc::Rc;
+
+use super::parse;
+use crate::distance::Element;
+use crate::error::{Error, Result};
+use crate::sqlite::{Content, Context, Kind, Value, Values};
+
+/// Subtype of a vector of f32 (sqlite-vec's).
+pub const SUBTYPE_FLOAT: u32 = 223;
+/// Subtype of a vector of bits (sqlite-vec's).
+pub const SUBTYPE_BIT: u32 = 224;
+/// Subtype of a vector of i8 (sqlite-vec's).
+pub const SUBTYPE_INT8: u32 = 225;
+/// Subtype of a vector of f16 (ours).
+pub const SUBTYPE_FLOAT16: u32 = 226;
+
+/// The components of a vector that SQL gave as a BLOB or as JSON text; None for NULL.
+///
+/// # Errors
+/// `Error::Invalid` with what was expected and what came: for another type, a malformed vector, an empty one, a
+/// component that is NaN or infinite.
+pub fn vector_from_value(value: Value<'_>) -> Result<Option<Vec<f32>>> {
+    match value.content() {
+        Content::Null => Ok(None),
+        Content::Blob(bytes) => parse::decode_blob(bytes, element_of(value)?).map(Some),
+        Content::Text(bytes) => parse_text(bytes).map(Some),
+        Content::Integer(_) | Content::Real(_) => {
+            Err(Error::invalid(format!("expected a vector (a BLOB, or JSON text), got {}", value.kind().name())))
+        }
+    }
+}
+
+fn element_of(value: Value<'_>) -> Result<Element> {
+    match value.subtype() {
+        SUBTYPE_BIT => Err(Error::invalid("expected a vector of numbers, got a vector of bits")),
+        SUBTYPE_INT8 => Ok(Element::I8),
+        SUBTYPE_FLOAT16 => Ok(Element::F16),
+        _ => Ok(Element::F32),
+    }
+}
+
+fn parse_text(bytes: &[u8]) -> Result<Vec<f32>> {
+    let text = str::from_utf8(bytes).map_err(|error| {
+        Error::invalid(format!("malformed JSON vector: the text is not valid UTF-8 at byte {}", error.valid_up_to()))
+    })?;
+    parse::parse_json(text)
+}
+
+/// A vector argument: read for this call, or kept from an earlier row.
+pub(super) enum Vector {
+    Read(Vec<f32>),
+    Kept(Rc<Vec<f32>>),
+}
+
+impl Deref for Vector {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Vector::Read(vector) => vector,
+            Vector::Kept(vector) => vector,
+        }
+    }
+}
+
+/// The vector at `position` of a scalar function's arguments, none of which is NULL. Constant JSON text is parsed once
+/// a statement.
+pub(super) fn vector(context: &Context<'_>, arguments: Values<'_>, position: usize) -> Result<Vector> {
+    let value = arguments.at(position)?;
+    let is_text = value.kind() == Kind::Text;
+    if is_text && let Some(kept) = context.auxiliary::<Vec<f32>>(position) {
+        return Ok(Vector::Kept(kept));
+    }
+    let read = in_argument(arguments, position, vector_from_value(value))?.unwrap_or_default();
+    if !is_text {
+        return Ok(Vector::Read(read));
+    }
+    let kept = Rc::new(read);
+    context.set_auxiliary(position, kept.clone());
+    Ok(Vector::Kept(kept))
+}
+
+/// Has an error name the argument (from 1), where there are several.
+pub(super) fn in_argument<T>(arguments: Values<'_>, position: usize, result: Result<T>) -> Result<T> {
+    match result {
+        Err(Error::Invalid(message)) if arguments.len() > 1 => {
+            Err(Error::Invalid(format!("argument {}: {message}", position + 1)))
+        }
+        other => other,
+    }
+}
+
+/// Has an error begin with the function's name.
+pub(super) fn of_function<T>(name: &str, result: Result<T>) -> Result<T> {
+    match result {
+        Err(Error::Invalid(message)) => Err(Error::Invalid(format!("{name}: {message}"))),
+        other => other,
+    }
+}
+
+/// A number within the range of f32: a factor or a weight. Text is not taken for a number; None for NULL.
+pub(super) fn number(value: Value<'_>) -> Result<Option<f64>> {
+    let number = match value.content() {
+        Content::Null => return Ok(None),
+        Content::Integer(number) => number as f64,
+        Content::Real(number) => number,
+        Content::Text(_) | Content::Blob(_) => {
+            return Err(Error::invalid(format!("expected a number, got {}", value.kind().name())));
+        }
+    };
+    if number.abs() > f64::from(f32::MAX) {
+        return Err(Error::invalid(format!("expected a number within the range of f32, got {number:e}")));
+    }
+    Ok(Some(number))
+}

@@ -1,0 +1,135 @@
+//! The scalar functions.
+
+use super::argument::{self, SUBTYPE_FLOAT, SUBTYPE_INT8, in_argument, vector};
+use super::{arithmetic, parse, version};
+use crate::distance;
+use crate::error::{Error, Result};
+use crate::sqlite::{Content, Context, Kind, ScalarFunction, Value, Values};
+
+/// The subtype that SQLite's own JSON functions take for JSON, and not for a text to be quoted.
+const SUBTYPE_JSON: u32 = b'J' as u32;
+
+/// The name, the number of arguments, and the function that SQL calls.
+type Scalar = (&'static str, u8, ScalarFunction);
+
+macro_rules! scalar {
+    ($name:literal, $arguments:literal, $body:expr) => {
+        ($name, $arguments, |context, arguments| run($name, context, arguments, $body))
+    };
+}
+
+pub(super) const SCALARS: &[Scalar] = &[
+    scalar!("vec_cosine", 2, cosine),
+    scalar!("vec_l2", 2, |context, arguments| measure(context, arguments, distance::l2)),
+    scalar!("vec_l1", 2, |context, arguments| measure(context, arguments, distance::l1)),
+    scalar!("vec_dot", 2, |context, arguments| measure(context, arguments, distance::dot)),
+    scalar!("vec_parse", 1, |context, arguments| give(context, &vector(context, arguments, 0)?)),
+    scalar!("vec_json", 1, json),
+    scalar!("vec_dims", 1, dims),
+    scalar!("vec_norm", 1, norm),
+    scalar!("vec_unit", 1, unit),
+    scalar!("vec_scale", 2, scale),
+    scalar!("vec_add", 2, |context, arguments| combine(context, arguments, arithmetic::add, i8::wrapping_add)),
+    scalar!("vec_sub", 2, |context, arguments| combine(context, arguments, arithmetic::sub, i8::wrapping_sub)),
+    scalar!("vec_head", 2, head),
+    scalar!("vecrank_version", 0, version_text),
+];
+
+/// What all scalar functions have in common: a NULL argument gives NULL, and errors begin with the function's name.
+fn run(name: &str, context: &Context<'_>, arguments: Values<'_>, body: ScalarFunction) -> Result<()> {
+    if arguments.iter().any(Value::is_null) {
+        return Ok(());
+    }
+    argument::of_function(name, body(context, arguments))
+}
+
+/// Makes a vector the result.
+pub(super) fn give(context: &Context<'_>, vector: &[f32]) -> Result<()> {
+    context.blob(&distance::encode(vector, distance::Element::F32)?);
+    Ok(())
+}
+
+fn cosine(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    let (a, b) = (vector(context, arguments, 0)?, vector(context, arguments, 1)?);
+    arithmetic::same_dims(&a, &b)?;
+    if let Some(distance) = distance::cosine(&a, &b) {
+        context.f64(distance);
+    }
+    Ok(())
+}
+
+fn measure(context: &Context<'_>, arguments: Values<'_>, measure: fn(&[f32], &[f32]) -> f64) -> Result<()> {
+    let (a, b) = (vector(context, arguments, 0)?, vector(context, arguments, 1)?);
+    arithmetic::same_dims(&a, &b)?;
+    context.f64(measure(&a, &b));
+    Ok(())
+}
+
+fn json(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    context.text(&parse::to_json(&vector(context, arguments, 0)?));
+    context.subtype(SUBTYPE_JSON);
+    Ok(())
+}
+
+fn dims(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    context.i64(vector(context, arguments, 0)?.len() as i64);
+    Ok(())
+}
+
+fn norm(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    context.f64(distance::norm(&vector(context, arguments, 0)?));
+    Ok(())
+}
+
+fn unit(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    match arithmetic::unit(&vector(context, arguments, 0)?)? {
+        Some(unit) => give(context, &unit),
+        None => Ok(()),
+    }
+}
+
+fn scale(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    let vector = vector(context, arguments, 0)?;
+    let factor = in_argument(arguments, 1, argument::number(arguments.at(1)?))?.unwrap_or(f64::NAN);
+    give(context, &arithmetic::scale(&vector, factor)?)
+}
+
+fn head(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    let vector = vector(context, arguments, 0)?;
+    let count = arguments.at(1)?;
+    match count.content() {
+        Content::Integer(count) => give(context, arithmetic::head(&vector, count)?),
+        _ => Err(Error::invalid(format!("argument 2: expected an INTEGER, got {}", count.kind().name()))),
+    }
+}
+
+/// `vec_add` and `vec_sub` mean what they mean in sqlite-vec: a vector of f32, marked as such, or, of two vectors that
+/// sqlite-vec made of i8, a vector of i8 with wrap-around.
+fn combine(
+    context: &Context<'_>,
+    arguments: Values<'_>,
+    floats: fn(&[f32], &[f32]) -> Result<Vec<f32>>,
+    integers: fn(i8, i8) -> i8,
+) -> Result<()> {
+    let (a, b) = (arguments.at(0)?, arguments.at(1)?);
+    let same = !a.bytes().is_empty() && a.bytes().len() == b.bytes().len();
+    if same && is_int8(a) && is_int8(b) {
+        let pairs = a.bytes().iter().zip(b.bytes());
+        let bytes: Vec<u8> = pairs.map(|(x, y)| integers(x.cast_signed(), y.cast_signed()).cast_unsigned()).collect();
+        context.blob(&bytes);
+        context.subtype(SUBTYPE_INT8);
+        return Ok(());
+    }
+    give(context, &floats(&vector(context, arguments, 0)?, &vector(context, arguments, 1)?)?)?;
+    context.subtype(SUBTYPE_FLOAT);
+    Ok(())
+}
+
+fn is_int8(value: Value<'_>) -> bool {
+    value.kind() == Kind::Blob && value.subtype() == SUBTYPE_INT8
+}
+
+fn version_text(context: &Context<'_>, _arguments: Values<'_>) -> Result<()> {
+    context.text(&version::version());
+    Ok(())
+}
