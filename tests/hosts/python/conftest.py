@@ -1,0 +1,77 @@
+"""Fixtures: every host, a fresh database, and a copy of the imported sample catalogue."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hosts import CLI, HOSTS, LIBRARY, ROOT, Host, HostMissing, Session
+
+CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
+
+
+def pytest_report_header() -> list[str]:
+    lines = []
+    for host in HOSTS:
+        try:
+            with host.open(":memory:") as session:
+                lines.append(f"host {host.name}: SQLite {session.version}")
+        except (HostMissing, ConnectionError, OSError) as error:
+            lines.append(f"host {host.name}: {error}")
+    return [f"library: {LIBRARY}", *lines]
+
+
+def opened(host: Host, database) -> Session:
+    """A session, or a skip where the host is not to be had; under CI that is a failure."""
+    try:
+        return host.open(database)
+    except HostMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"host {host.name} is missing under CI: {missing}")
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(params=HOSTS, ids=lambda host: host.name)
+def host(request) -> Host:
+    return request.param
+
+
+@pytest.fixture
+def connect(host):
+    """Opens databases on the host of this test, and closes them at its end."""
+    sessions = []
+
+    def open_one(database=":memory:") -> Session:
+        sessions.append(opened(host, database))
+        return sessions[-1]
+
+    yield open_one
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory) -> Path:
+    """The sample catalogue as the importer makes it. Never written to: tests that write take `feed_file`."""
+    file = tmp_path_factory.mktemp("catalogue") / "feed.db"
+    command = [CLI, "import", CATALOGUE, file, "--table", "articles", "--key", "article_id"]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return file
+
+
+@pytest.fixture
+def feed_file(imported, tmp_path) -> Path:
+    return Path(shutil.copy(imported, tmp_path / "feed.db"))
+
+
+@pytest.fixture
+def feed(connect, feed_file) -> Session:
+    """A connection to a private copy of the imported catalogue."""
+    return connect(feed_file)
+
+
+@pytest.fixture
+def memory(connect) -> Session:
+    """A connection to an empty database."""
+    return connect()
