@@ -13,7 +13,9 @@
 //! 28  u32  tombstones
 //! 32  u32  pending nodes
 //! 36  u32  next id: every id in use is below it
-//! 40  u8   generation [16]
+//! 40  u32  synced id: pending nodes have ids at or above it
+//! 44  u32  reserved, 0
+//! 48  u8   generation [16]
 //! ```
 
 use super::{FORMAT_VERSION, array_at, u32_at, u64_at};
@@ -24,7 +26,7 @@ const ELEMENT_OFFSET: usize = 8;
 const DEGREE_OFFSET: usize = 12;
 const SEED_OFFSET: usize = 16;
 const LINKED_OFFSET: usize = 24;
-const GENERATION_OFFSET: usize = 40;
+const GENERATION_OFFSET: usize = 48;
 pub const HEADER_BYTES: usize = GENERATION_OFFSET + 16;
 
 /// A hash that changes with every transaction that writes the graph; the key of all that is cached.
@@ -45,6 +47,8 @@ pub struct Header {
     pub pending: u32,
     /// Every id in use is below it.
     pub next_id: u32,
+    /// `next_id` when the graph was last complete: pending ids are at or above it.
+    pub synced_id: u32,
     pub generation: Generation,
 }
 
@@ -56,7 +60,7 @@ impl Header {
         blob.extend_from_slice(&[self.element, self.metric, self.bits, 0]);
         blob.extend_from_slice(&self.degree.to_le_bytes());
         blob.extend_from_slice(&self.seed.to_le_bytes());
-        for count in [self.linked, self.tombstones, self.pending, self.next_id] {
+        for count in [self.linked, self.tombstones, self.pending, self.next_id, self.synced_id, 0] {
             blob.extend_from_slice(&count.to_le_bytes());
         }
         blob.extend_from_slice(&self.generation);
@@ -87,18 +91,20 @@ impl Header {
             tombstones: count(1),
             pending: count(2),
             next_id: count(3),
+            synced_id: count(4),
             generation: array_at(blob, GENERATION_OFFSET),
         };
         let counted = u64::from(header.linked) + u64::from(header.pending);
-        if version == 0 || reserved != 0 || !matches!(bits, 1 | 2 | 4) {
+        if version == 0 || reserved != 0 || count(5) != 0 || !matches!(bits, 1 | 2 | 4) {
             return Err(Error::corrupt(place, format!("version {version}, bits {bits}, reserved {reserved}")));
         }
-        if header.tombstones > header.linked || counted > u64::from(header.next_id) {
+        let counts_hold = header.tombstones <= header.linked && counted <= u64::from(header.next_id);
+        if !counts_hold || header.synced_id > header.next_id {
             return Err(Error::corrupt(
                 place,
                 format!(
-                    "{} linked, {} tombstones, {} pending nodes below id {}",
-                    header.linked, header.tombstones, header.pending, header.next_id
+                    "{} linked, {} tombstones, {} pending nodes from id {} below id {}",
+                    header.linked, header.tombstones, header.pending, header.synced_id, header.next_id
                 ),
             ));
         }
@@ -122,6 +128,7 @@ mod tests {
             tombstones: 3,
             pending: 2,
             next_id: 12,
+            synced_id: 10,
             generation: [7; 16],
         }
     }
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn damage_and_newer_versions_are_named() {
         let error = |blob: &[u8]| Header::decode(blob, "t_graph row 0").unwrap_err().to_string();
-        assert_eq!(error(&[1, 2]), "t_graph row 0 is damaged: expected 56 bytes of header, got 2");
+        assert_eq!(error(&[1, 2]), "t_graph row 0 is damaged: expected 64 bytes of header, got 2");
         let mut blob = header().encode();
         blob[0] = 2;
         assert_eq!(error(&blob), "t_graph row 0 has format version 2; this vecrank reads up to 1: upgrade it");
@@ -142,6 +149,9 @@ mod tests {
         blob[10] = 3;
         assert_eq!(error(&blob), "t_graph row 0 is damaged: version 1, bits 3, reserved 0");
         let blob = Header { tombstones: 11, ..header() }.encode();
-        assert_eq!(error(&blob), "t_graph row 0 is damaged: 10 linked, 11 tombstones, 2 pending nodes below id 12");
+        assert_eq!(
+            error(&blob),
+            "t_graph row 0 is damaged: 10 linked, 11 tombstones, 2 pending nodes from id 10 below id 12"
+        );
     }
 }

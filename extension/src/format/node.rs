@@ -154,6 +154,11 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The bytes of the row.
+    pub fn row(&self) -> &'a [u8] {
+        self.head
+    }
+
     pub fn is_tombstone(&self) -> bool {
         self.flags & TOMBSTONE != 0
     }
@@ -205,6 +210,21 @@ pub fn set_rowid(row: &mut [u8], rowid: i64) {
 /// Writes the count of links in use, at most R.
 pub fn set_degree(row: &mut [u8], degree: u16) {
     row[DEGREE_OFFSET..INVERSE_NORM_OFFSET].copy_from_slice(&degree.to_le_bytes());
+}
+
+/// Copies one lane (id, factors, code) of a linked row into a lane of another.
+pub fn copy_lane(layout: &NodeLayout, from: &[u8], from_lane: usize, to: &mut [u8], to_lane: usize) {
+    let mut copy = |from_offset: usize, to_offset: usize, bytes: usize| {
+        to[to_offset..to_offset + bytes].copy_from_slice(&from[from_offset..from_offset + bytes]);
+    };
+    copy(layout.ids_offset() + 4 * from_lane, layout.ids_offset() + 4 * to_lane, 4);
+    for kind in 0..layout.factor_count {
+        copy(layout.factor_offset(kind, from_lane), layout.factor_offset(kind, to_lane), layout.factor_bytes);
+    }
+    let code = |lane: usize| layout.codes_offset() + lane / LANES * layout.group_bytes + lane % LANES;
+    for block in 0..layout.group_bytes / LANES {
+        copy(code(from_lane) + block * LANES, code(to_lane) + block * LANES, 1);
+    }
 }
 
 /// Writes the id in a lane of a linked row.

@@ -4,7 +4,7 @@ use super::{Query, Space};
 use crate::distance::Metric;
 use crate::format::entry::EntryBlob;
 use crate::format::node::{FREE, LANES, NodeId};
-use crate::quantize::{Encoded, Estimate};
+use crate::quantize::{Encoded, Estimate, Factors};
 
 /// Most samples; a scan of these takes about as long as a handful of row reads.
 const MAX_SAMPLES: u64 = 4096;
@@ -13,13 +13,13 @@ const STRIDE: u64 = 32;
 /// Small graphs are sampled more densely, down to every node.
 const MIN_SAMPLES: u64 = 64;
 
-/// Whether `id` belongs to the sample of a graph whose ids are below `next_id`. A hash rule, so that it needs no
-/// random state; the rate changes only where `next_id` passes a power of two.
-pub fn is_sampled(id: NodeId, next_id: u32) -> bool {
-    if next_id == 0 {
+/// Whether `id` belongs to the sample of a graph of `linked` nodes. A hash rule, so that it needs no random state; the
+/// rate changes only where `linked` passes a power of two.
+pub fn is_sampled(id: NodeId, linked: u32) -> bool {
+    if linked == 0 {
         return false;
     }
-    let bound = 1u64 << next_id.ilog2();
+    let bound = 1u64 << linked.ilog2();
     let wanted = (bound / STRIDE).clamp(MIN_SAMPLES.min(bound), MAX_SAMPLES);
     u64::from(id.wrapping_mul(0x9e37_79b1).rotate_left(15).wrapping_mul(0x85eb_ca77)) < (wanted << 32) / bound
 }
@@ -73,6 +73,13 @@ impl EntrySample {
         if blob.mean.is_empty() {
             blob.mean = rotated.to_vec();
         }
+        let mut encoded = Encoded::default();
+        space.coder.encode(&blob.mean, rotated, &mut encoded);
+        self.append(space, id, &encoded);
+    }
+
+    fn append(&mut self, space: &Space, id: NodeId, encoded: &Encoded) {
+        let blob = &mut self.blob;
         let (group, lane) = (blob.count / LANES, blob.count % LANES);
         let group_bytes = space.coder.group_bytes();
         if lane == 0 {
@@ -81,8 +88,6 @@ impl EntrySample {
             blob.f0.resize((group + 1) * LANES, 0.0);
             blob.codes.resize((group + 1) * group_bytes, 0);
         }
-        let mut encoded = Encoded::default();
-        space.coder.encode(&blob.mean, rotated, &mut encoded);
         blob.ids[blob.count] = id;
         blob.f1[blob.count] = encoded.factors.f1;
         blob.f0[blob.count] = encoded.factors.f0;
@@ -90,7 +95,21 @@ impl EntrySample {
         blob.count += 1;
     }
 
-    /// The `count` samples with the least estimated keys, nearest first; ties by id.
+    /// Drops the samples that `keep` does not hold to.
+    pub fn retain(&mut self, space: &Space, keep: impl Fn(NodeId) -> bool) {
+        let group_bytes = space.coder.group_bytes();
+        let old = std::mem::take(&mut self.blob);
+        self.blob.mean.clone_from(&old.mean);
+        let mut planes = Vec::new();
+        for (i, &id) in old.ids[..old.count].iter().enumerate().filter(|&(_, &id)| keep(id)) {
+            let group = &old.codes[i / LANES * group_bytes..(i / LANES + 1) * group_bytes];
+            space.coder.get_lane(group, i % LANES, &mut planes);
+            let factors = Factors { f1: old.f1[i], f0: old.f0[i] };
+            self.append(space, id, &Encoded { planes: std::mem::take(&mut planes), factors });
+        }
+    }
+
+    /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
     pub fn nearest(&self, space: &Space, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
         let blob = &self.blob;
         let base: f32 = match space.params.metric {
@@ -110,8 +129,8 @@ impl EntrySample {
             }
             (space.entry_estimator)(&query.lookup, &Estimate { base, f1: &f1, f0: &f0, codes }, &mut keys);
             for (&key, &id) in keys.iter().zip(&blob.ids[lanes]) {
-                if best.len() < count || key < best[best.len() - 1].0 {
-                    let at = best.partition_point(|&(k, i)| (k, i) <= (key, id));
+                if best.len() < count || key <= best[best.len() - 1].0 {
+                    let at = best.partition_point(|&(k, i)| k < key || (k == key && i > id));
                     best.insert(at, (key, id));
                     best.truncate(count);
                 }

@@ -8,19 +8,20 @@ use std::collections::BinaryHeap;
 
 use crate::format::node::NodeId;
 
-/// An estimated key and a node, packed so that the order of the integers is the order of (key, node).
+/// An estimated key and a node, packed so that the order of the integers is the order of keys, the newest node first
+/// among equals: of equal vectors the newest are the ones that have links to spare.
 type Packed = u64;
 
 fn pack(key: f32, node: NodeId) -> Packed {
     let bits = key.to_bits();
     let ordered = if bits >> 31 == 0 { bits | 0x8000_0000 } else { !bits };
-    u64::from(ordered) << 32 | u64::from(node)
+    u64::from(ordered) << 32 | u64::from(!node)
 }
 
 fn unpack(packed: Packed) -> (f32, NodeId) {
     let ordered = (packed >> 32) as u32;
     let bits = if ordered >> 31 == 1 { ordered & 0x7fff_ffff } else { !ordered };
-    (f32::from_bits(bits), packed as u32)
+    (f32::from_bits(bits), !(packed as u32))
 }
 
 /// Above so many candidates in the heap, its far half goes to the pile.

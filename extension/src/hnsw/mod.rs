@@ -8,6 +8,8 @@
 pub mod build;
 mod entry;
 mod frontier;
+mod geometry;
+pub mod insert;
 pub mod memory;
 pub mod params;
 mod query;
@@ -16,7 +18,7 @@ mod select;
 mod space;
 pub mod store;
 
-pub use entry::EntrySample;
+pub use entry::{EntrySample, is_sampled};
 pub use params::Params;
 pub use query::Query;
 pub use search::{Ef, Hit, Order, Search};

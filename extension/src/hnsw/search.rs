@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 use super::frontier::Frontier;
 use super::{EntrySample, GraphStore, Query, Space};
 use crate::error::{Error, Result};
-use crate::format::node::{LANES, NodeId};
+use crate::format::node::{LANES, Node, NodeId};
 
 /// Candidates taken from the entry sample.
 const ENTRY_POINTS: usize = 4;
@@ -113,14 +113,6 @@ pub(super) struct Traversal {
     buffer: Vec<u8>,
 }
 
-/// An expanded node, its row still at hand in `Traversal::buffer` or the store.
-pub(super) struct Expanded {
-    pub(super) node: NodeId,
-    pub(super) key: f64,
-    pub(super) rowid: i64,
-    pub(super) tombstone: bool,
-}
-
 impl Traversal {
     pub(super) fn new(space: &Space, entry: &EntrySample, query: Query, next_id: u32) -> Traversal {
         let mut frontier = Frontier::new();
@@ -141,17 +133,18 @@ impl Traversal {
         }
     }
 
-    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours.
+    /// Expands the best candidate, if there is one: one row read, one exact key, one estimate of all its neighbours.
+    /// `seen` gets the row and its key.
     pub(super) fn expand(
         &mut self,
         space: &Space,
         store: &mut impl GraphStore,
-        vector: Option<&mut Vec<u8>>,
-    ) -> Result<Option<Expanded>> {
+        seen: impl FnOnce(&Node<'_>, f64),
+    ) -> Result<()> {
         if self.best().is_none() {
-            return Ok(None);
+            return Ok(());
         }
-        let Some((_, id)) = self.frontier.pop() else { return Ok(None) };
+        let Some((_, id)) = self.frontier.pop() else { return Ok(()) };
         self.visited.insert(id);
         self.expanded += 1;
         if self.expanded.is_multiple_of(INTERRUPT_STRIDE) {
@@ -162,10 +155,7 @@ impl Traversal {
             return Err(Error::corrupt(format!("node {id}"), "linked from another node, but pending"));
         }
         let key = self.query.key(&node);
-        if let Some(vector) = vector {
-            vector.clear();
-            vector.extend_from_slice(node.vector());
-        }
+        seen(&node, key);
         let degree = node.degree();
         let mut keys = [0f32; LANES];
         for group in 0..degree.div_ceil(LANES) {
@@ -184,7 +174,7 @@ impl Traversal {
                 }
             }
         }
-        Ok(Some(Expanded { node: id, key, rowid: node.rowid(), tombstone: node.is_tombstone() }))
+        Ok(())
     }
 }
 
@@ -214,7 +204,7 @@ pub struct Search {
 
 /// A key with a total order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Key(f64);
+pub(super) struct Key(pub(super) f64);
 
 impl Eq for Key {}
 
@@ -338,12 +328,15 @@ impl Search {
     }
 
     fn expand(&mut self, space: &Space, store: &mut impl GraphStore) -> Result<()> {
-        let Some(expanded) = self.traversal.expand(space, store, None)? else { return Ok(()) };
-        if expanded.tombstone {
-            return Ok(());
-        }
-        self.ready.push(Reverse(Found { key: expanded.key, rowid: expanded.rowid, node: expanded.node }));
-        let key = Key(expanded.key);
+        let mut found = None;
+        self.traversal.expand(space, store, |node, key| {
+            if !node.is_tombstone() {
+                found = Some(Found { key, rowid: node.rowid(), node: node.id });
+            }
+        })?;
+        let Some(found) = found else { return Ok(()) };
+        self.ready.push(Reverse(found));
+        let key = Key(found.key);
         if self.window.len() < self.window_size() && self.beyond.is_empty() {
             self.window.push(key);
             return Ok(());

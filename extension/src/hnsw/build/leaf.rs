@@ -1,8 +1,9 @@
 //! All pairs of a leaf: for every member its nearest others in the leaf.
 
 use super::pool::{EMPTY, Packed, pack};
-use super::vectors::{Vectors, snap};
+use super::vectors::Vectors;
 use crate::distance::{PairRow, inner_products, near_pairs};
+use crate::hnsw::geometry::snap;
 
 /// Rows of a tile: enough for the matrix product to run at full speed, few enough for its result to stay in cache.
 const TILE: usize = 96;

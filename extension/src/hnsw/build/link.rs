@@ -1,6 +1,6 @@
 //! From candidates to links: the heuristic forward, then reverse links one by one as HNSW adds them.
 
-use super::super::select::{Candidate, select_neighbours};
+use super::super::select::{Candidate, Limits, select_neighbours};
 use super::carve::hash;
 use super::parallel;
 use super::pool::{Pools, candidate, distance};
@@ -26,7 +26,7 @@ pub fn link_forward(vectors: &Vectors, members: &[u32], pools: &Pools, m: usize,
                 candidates.clear();
                 candidates
                     .extend(pools.get(i).iter().map(|&p| Candidate { distance: distance(p), id: candidate(p, own) }));
-                select_neighbours(&candidates, m, |a, b| vectors.distance(a, b), &mut chosen);
+                select_neighbours(&candidates, Limits::forward(m), |a, b| vectors.distance(a, b), &mut chosen);
                 chosen.clone()
             })
             .collect::<Vec<_>>()
@@ -78,7 +78,7 @@ fn sort(own: u32, list: &mut [Candidate<u32>]) {
 /// Shortens a list by the heuristic.
 fn prune(vectors: &Vectors, own: u32, list: &mut Vec<Candidate<u32>>, degree: usize, kept: &mut Vec<Candidate<u32>>) {
     sort(own, list);
-    select_neighbours(list, degree, |a, b| vectors.distance(a, b), kept);
+    select_neighbours(list, Limits::pruned(degree), |a, b| vectors.distance(a, b), kept);
     let fill = degree * FILL.0 / FILL.1;
     for candidate in list.iter() {
         if kept.len() >= fill {

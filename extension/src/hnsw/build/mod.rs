@@ -17,7 +17,7 @@ mod rows;
 mod vectors;
 
 pub use link::Links;
-pub use rows::RowWriter;
+pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
 
 use super::Space;
@@ -53,6 +53,8 @@ mod knobs {
 pub struct Built {
     /// order[i]: the number, as the vectors came, of the vector that is node i.
     pub order: Vec<u32>,
+    /// Node i gets the id `first_id` + i.
+    pub first_id: u32,
     /// In locality order.
     pub vectors: Vectors,
     pub links: Links,
@@ -78,7 +80,7 @@ pub fn build(space: &Space, mut vectors: Vectors, threads: usize, interrupt: Che
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
     interrupt()?;
     link::connect(&vectors, &mut links, space.params.degree());
-    Ok(Built { order, vectors, links })
+    Ok(Built { order, first_id: 0, vectors, links })
 }
 
 /// The vectors in the order of the leaves of a fine carving.

@@ -39,7 +39,7 @@ impl<'a> RowWriter<'a> {
         RowWriter { space, built }
     }
 
-    /// Links the rows of nodes `first`..: each comes pending (own vector only) and leaves linked.
+    /// Links the rows of vectors `first`.. of the build: each comes pending (own vector only) and leaves linked.
     pub fn link_rows(&self, first: u32, rows: &mut [Vec<u8>], threads: usize) {
         parallel::for_chunks(threads, rows, 64, |chunk, rows| {
             let mut encoded = Encoded::default();
@@ -55,7 +55,7 @@ impl<'a> RowWriter<'a> {
         let list = &links[id as usize];
         for (lane, link) in list.iter().enumerate() {
             self.space.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
-            put_lane(self.space, row, lane, link.id, encoded, vectors.half_norm(link.id));
+            put_lane(self.space, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
         }
         set_degree(row, list.len() as u16);
     }
@@ -64,9 +64,11 @@ impl<'a> RowWriter<'a> {
     pub fn entry_sample(&self) -> EntrySample {
         let vectors = &self.built.vectors;
         let count = vectors.len() as u32;
-        let ids: Vec<u32> = (0..count).filter(|&id| is_sampled(id, count)).collect();
+        let first_id = self.built.first_id;
+        let members: Vec<u32> = (0..count).filter(|&i| is_sampled(first_id + i, count)).collect();
         let mut rotated = Vec::new();
-        vectors.gather(&ids, &mut rotated);
+        vectors.gather(&members, &mut rotated);
+        let ids: Vec<u32> = members.iter().map(|i| first_id + i).collect();
         EntrySample::build(self.space, &ids, &rotated)
     }
 }

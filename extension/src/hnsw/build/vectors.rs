@@ -1,10 +1,8 @@
 //! The vectors of a bulk build: rotated, in memory, by number.
 
 use super::super::Space;
+use super::super::geometry::snap;
 use crate::distance::fast_dot;
-
-/// Distances below this share of the norms are rounding: the vectors are taken for equal.
-const EQUAL: f32 = 1e-6;
 
 /// Vectors of p components in the graph's space, and half their squared norms.
 #[derive(Debug, Clone, Default)]
@@ -88,10 +86,4 @@ impl Vectors {
             }
         }
     }
-}
-
-/// Rounds a distance that is rounding error, given the sum of the half norms, to zero.
-#[inline]
-pub fn snap(distance: f32, norms: f32) -> f32 {
-    if distance <= EQUAL * norms { 0.0 } else { distance }
 }

@@ -1,0 +1,41 @@
+//! The geometry that the graph is linked by: squared l2 between vectors, which are of unit length under cosine.
+
+use super::Space;
+use crate::distance::{Metric, decode_into, fast_dot};
+use crate::format::node::NodeId;
+
+/// Distances below this share of the half norms are rounding: the vectors are taken for equal.
+const EQUAL: f32 = 1e-6;
+
+/// Rounds half a squared distance that is rounding error, given the sum of the half norms, to zero.
+#[inline]
+pub fn snap(distance: f32, norms: f32) -> f32 {
+    if distance <= EQUAL * norms { 0.0 } else { distance }
+}
+
+/// A vector in the graph's geometry, not rotated, padded with zeros.
+#[derive(Debug, Clone, Default)]
+pub struct Point {
+    pub id: NodeId,
+    components: Vec<f32>,
+    pub half_norm: f32,
+}
+
+impl Point {
+    pub fn new(space: &Space, id: NodeId, stored: &[u8], inverse_norm: f32) -> Point {
+        let mut components = Vec::with_capacity(space.padded());
+        decode_into(stored, space.params.element, &mut components);
+        if space.params.metric == Metric::Cosine {
+            components.iter_mut().for_each(|x| *x *= inverse_norm);
+        }
+        components.resize(space.padded(), 0.0);
+        let half_norm = 0.5 * fast_dot(&components, &components);
+        Point { id, components, half_norm }
+    }
+
+    /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
+    pub fn distance(&self, other: &Point) -> f32 {
+        let norms = self.half_norm + other.half_norm;
+        snap(norms - fast_dot(&self.components, &other.components), norms)
+    }
+}

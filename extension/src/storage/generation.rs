@@ -1,0 +1,68 @@
+//! The generation: a hash chained over everything that was ever written, so that two states that differ have different
+//! ones, and the same writes give the same file.
+
+use crate::format::header::Generation;
+
+/// A generation on its way to the next one.
+#[derive(Debug, Clone, Copy)]
+pub struct Chain {
+    low: u64,
+    high: u64,
+}
+
+const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+
+impl Chain {
+    pub fn of(generation: &Generation) -> Chain {
+        let bits = u128::from_le_bytes(*generation);
+        Chain { low: bits as u64, high: (bits >> 64) as u64 }
+    }
+
+    /// Takes a number in.
+    #[must_use]
+    pub fn number(mut self, number: u64) -> Chain {
+        self.low = mix(self.low ^ number).wrapping_mul(MULTIPLIERS[0]);
+        self.high = mix(self.high.wrapping_add(number)).wrapping_mul(MULTIPLIERS[1]) ^ self.low.rotate_left(32);
+        self
+    }
+
+    /// Takes bytes in.
+    #[must_use]
+    pub fn bytes(self, bytes: &[u8]) -> Chain {
+        let (mut low, mut high) = (self.low, self.high);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            low = (low ^ word).wrapping_mul(MULTIPLIERS[0]).rotate_left(29);
+            high = (high.rotate_left(31) ^ word).wrapping_mul(MULTIPLIERS[1]);
+        }
+        let tail = rest.iter().fold(bytes.len() as u64, |tail, &byte| tail << 8 | u64::from(byte));
+        Chain { low, high }.number(tail)
+    }
+
+    pub fn finish(self) -> Generation {
+        let bits = u128::from(mix(self.high)) << 64 | u128::from(mix(self.low));
+        bits.to_le_bytes()
+    }
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_and_its_order_decide() {
+        let zero = [0; 16];
+        let a = Chain::of(&zero).number(1).number(2).finish();
+        assert_eq!(a, Chain::of(&zero).number(1).number(2).finish());
+        assert_ne!(a, Chain::of(&zero).number(2).number(1).finish());
+        assert_ne!(Chain::of(&zero).bytes(&[1, 2, 3]).finish(), Chain::of(&zero).bytes(&[1, 2, 3, 0]).finish());
+        assert_ne!(Chain::of(&zero).finish(), Chain::of(&a).finish());
+    }
+}

@@ -1,0 +1,119 @@
+//! The bulk build of a whole column: read the vectors, build, write every node row anew in locality order.
+
+use super::generation::Chain;
+use super::store::Handle;
+use super::vector_column::VectorColumn;
+use crate::error::{Error, Result};
+use crate::format::node::NodeId;
+use crate::hnsw::GraphStore;
+use crate::hnsw::build::{self, Built, RowWriter, Vectors};
+use crate::sqlite::{Parameter, quote_identifier};
+
+/// Rows encoded and written at a time.
+const BLOCK: usize = 1024;
+
+/// A live node as it stood.
+struct Old {
+    id: NodeId,
+    rowid: i64,
+}
+
+/// Builds the column's graph anew from its live and pending nodes. Nodes are renumbered, and the rows table with them.
+pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
+    let mut header = column.header()?;
+    let db = column.db;
+    let (vectors, old) = read_vectors(column, header.linked as usize + header.pending as usize)?;
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    let mut built = build::build(&column.space, vectors, threads, &|| db.check_interrupt())?;
+    built.first_id = free_range(column, header.next_id, old.len())?;
+    write_rows(column, &built, &old, threads)?;
+    drop_old(column, &built)?;
+    renumber_rows(column, &built, &old)?;
+
+    let entry = RowWriter::new(&column.space, &built).entry_sample();
+    let chain = Chain::of(&header.generation).number(old.len() as u64).number(u64::MAX - 3);
+    header.linked = old.len() as u32;
+    header.tombstones = 0;
+    header.pending = 0;
+    header.next_id = built.first_id + header.linked;
+    header.synced_id = header.next_id;
+    column.write_header(header, chain)?;
+    column.write_entry(entry)
+}
+
+fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, Vec<Old>)> {
+    let mut vectors = Vectors::with_capacity(&column.space, expected);
+    let mut old = Vec::with_capacity(expected);
+    let space = &column.space;
+    column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
+        if !node.is_tombstone() {
+            vectors.push(space, node.vector());
+            old.push(Old { id: node.id, rowid: node.rowid() });
+        }
+        Ok(())
+    })?;
+    Ok((vectors, old))
+}
+
+/// Where `count` new ids do not meet old ones: below the old ids if there is room, else above them.
+fn free_range(column: &VectorColumn, next_id: NodeId, count: usize) -> Result<NodeId> {
+    let sql = format!("SELECT coalesce(min(id), 0) FROM {}", column.nodes.sql_name());
+    let lowest = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
+    if lowest >= count as i64 {
+        return Ok(0);
+    }
+    match next_id.checked_add(count as u32) {
+        Some(end) if end < NodeId::MAX => Ok(next_id),
+        _ => Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name()))),
+    }
+}
+
+fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], threads: usize) -> Result<()> {
+    let writer = RowWriter::new(&column.space, built);
+    let mut handle = Handle::default();
+    let mut store = column.nodes.reader(&mut handle);
+    let mut buffer = Vec::new();
+    let mut rows: Vec<Vec<u8>> = Vec::with_capacity(BLOCK);
+    for (block, numbers) in built.order.chunks(BLOCK).enumerate() {
+        store.check_interrupt()?;
+        rows.resize_with(numbers.len(), Vec::new);
+        for (row, &number) in rows.iter_mut().zip(numbers) {
+            let old = &old[number as usize];
+            let node = store.node(old.id, &mut buffer)?;
+            column.space.layout.write_pending(row, old.rowid, node.inverse_norm(), node.vector());
+        }
+        let first = (block * BLOCK) as u32;
+        writer.link_rows(first, &mut rows, threads);
+        for (offset, row) in rows.iter().enumerate() {
+            store.put_node(built.first_id + first + offset as u32, row)?;
+        }
+    }
+    Ok(())
+}
+
+fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {
+    let sql = format!("DELETE FROM {} WHERE id < ?1 OR id >= ?2", column.nodes.sql_name());
+    let first = i64::from(built.first_id);
+    let last = first + built.order.len() as i64;
+    column.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(first), Parameter::Integer(last)])
+}
+
+/// Writes the new node ids into the rows table, in the order of the rowids.
+fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Result<()> {
+    let place = &column.place;
+    let mut new_ids: Vec<(i64, NodeId)> =
+        (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
+    new_ids.sort_unstable();
+    let sql = format!(
+        "UPDATE {}.{} SET {} = ?2 WHERE {} = ?1",
+        quote_identifier(&place.schema),
+        quote_identifier(&format!("{}_rows", place.table)),
+        quote_identifier(&place.column),
+        quote_identifier(&place.rowid)
+    );
+    let mut update = column.db.prepare_shadow(&sql)?;
+    for (rowid, id) in new_ids {
+        update.run(&[Parameter::Integer(rowid), Parameter::Integer(i64::from(id))])?;
+    }
+    Ok(())
+}

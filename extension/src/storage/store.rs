@@ -1,0 +1,169 @@
+//! Node rows in a shadow table, as the engine's `GraphStore`.
+
+use crate::error::{Error, Result};
+use crate::format::node::{Node, NodeId, NodeLayout};
+use crate::hnsw::GraphStore;
+use crate::sqlite::{Blob, BlobPlace, Connection, Parameter, Statement, quote_identifier};
+
+/// SQLITE_ABORT: the row under a BLOB handle was written.
+const EXPIRED: i32 = 4;
+/// Rows between two looks at the host's interrupt flag.
+const INTERRUPT_STRIDE: u32 = 256;
+
+/// The node table of one vector column.
+pub struct NodeTable {
+    db: Connection,
+    schema: String,
+    table: String,
+    layout: NodeLayout,
+    put: Option<Statement>,
+    remove: Option<Statement>,
+}
+
+impl NodeTable {
+    /// Opens nothing yet.
+    pub fn new(db: Connection, schema: &str, table: String, layout: NodeLayout) -> NodeTable {
+        NodeTable { db, schema: schema.to_string(), table, layout, put: None, remove: None }
+    }
+
+    /// The quoted name, for SQL.
+    pub fn sql_name(&self) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.table))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.table
+    }
+
+    /// A reader for one search. Its BLOB handle holds the read transaction: drop it with the search.
+    pub fn reader<'a>(&'a mut self, handle: &'a mut Handle) -> Reader<'a> {
+        Reader { table: self, handle }
+    }
+
+    fn open(&self, id: NodeId) -> Result<Blob> {
+        let place = BlobPlace { schema: &self.schema, table: &self.table, column: "data" };
+        self.db.open_blob(&place, i64::from(id), false)
+    }
+
+    /// A row that cannot be read although another row names it: damage, unless SQLite has a reason of its own.
+    fn missing(&self, id: NodeId, error: Error) -> Error {
+        match error {
+            Error::Sqlite { code: 1, message } => Error::corrupt(format!("{} row {id}", self.table), message),
+            other => other,
+        }
+    }
+
+    fn name_table(&self, error: Error) -> Error {
+        match error {
+            Error::Corrupt { place, reason } if place.starts_with("node ") => {
+                Error::Corrupt { place: format!("{} {place}", self.table), reason }
+            }
+            other => other,
+        }
+    }
+
+    fn put(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
+        if self.put.is_none() {
+            let sql = format!("REPLACE INTO {}(id, data) VALUES (?1, ?2)", self.sql_name());
+            self.put = Some(self.db.prepare_shadow(&sql)?);
+        }
+        match &mut self.put {
+            Some(put) => put.run(&[Parameter::Integer(i64::from(id)), Parameter::Blob(row)]),
+            None => Ok(()),
+        }
+    }
+
+    fn remove(&mut self, id: NodeId) -> Result<()> {
+        if self.remove.is_none() {
+            let sql = format!("DELETE FROM {} WHERE id = ?1", self.sql_name());
+            self.remove = Some(self.db.prepare_shadow(&sql)?);
+        }
+        match &mut self.remove {
+            Some(remove) => remove.run(&[Parameter::Integer(i64::from(id))]),
+            None => Ok(()),
+        }
+    }
+
+    fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT id, data FROM {} ORDER BY id", self.sql_name());
+        let mut rows = 0u32;
+        let layout = self.layout;
+        let (db, table) = (self.db, &self.table);
+        self.db
+            .prepare_shadow(&sql)?
+            .query(&[], |row| {
+                rows = rows.wrapping_add(1);
+                if rows.is_multiple_of(INTERRUPT_STRIDE) {
+                    db.check_interrupt()?;
+                }
+                let id = row.column_i64(0);
+                let id = NodeId::try_from(id)
+                    .map_err(|_| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
+                visit(layout.read(id, row.column_bytes(1))?)
+            })
+            .map_err(|error| self.name_table(error))
+    }
+}
+
+/// An open BLOB on the node table, kept from one row read to the next.
+#[derive(Default)]
+pub struct Handle {
+    blob: Option<Blob>,
+}
+
+/// The node table and a search's handle: what the engine works on.
+pub struct Reader<'a> {
+    table: &'a mut NodeTable,
+    handle: &'a mut Handle,
+}
+
+impl Reader<'_> {
+    /// Moves the handle to a row, opening it where there is none or it has expired.
+    #[inline]
+    fn load(&mut self, id: NodeId, buffer: &mut Vec<u8>) -> Result<()> {
+        if let Some(blob) = &mut self.handle.blob {
+            match blob.reopen(i64::from(id)).and_then(|()| fill(blob, buffer)) {
+                Err(Error::Sqlite { code: EXPIRED, .. }) => self.handle.blob = None,
+                Err(error) => {
+                    self.handle.blob = None;
+                    return Err(self.table.missing(id, error));
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+        let blob = self.table.open(id).map_err(|error| self.table.missing(id, error))?;
+        fill(&blob, buffer)?;
+        self.handle.blob = Some(blob);
+        Ok(())
+    }
+}
+
+#[inline]
+fn fill(blob: &Blob, buffer: &mut Vec<u8>) -> Result<()> {
+    buffer.resize(blob.len(), 0);
+    blob.read(buffer, 0)
+}
+
+impl GraphStore for Reader<'_> {
+    #[inline]
+    fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {
+        self.load(id, buffer)?;
+        self.table.layout.read(id, buffer).map_err(|error| self.table.name_table(error))
+    }
+
+    fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
+        self.table.put(id, row)
+    }
+
+    fn remove_node(&mut self, id: NodeId) -> Result<()> {
+        self.table.remove(id)
+    }
+
+    fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
+        self.table.scan(visit)
+    }
+
+    fn check_interrupt(&self) -> Result<()> {
+        self.table.db.check_interrupt()
+    }
+}

@@ -1,0 +1,493 @@
+//! One vector column of one table: its node table and its graph row.
+
+use super::generation::Chain;
+use super::rebuild;
+use super::store::{Handle, NodeTable};
+use crate::distance::{ExactQuery, Metric, decode};
+use crate::error::{Error, Result};
+use crate::format::entry::EntryBlob;
+use crate::format::header::{Generation, Header};
+use crate::format::node::{NodeId, set_rowid, set_tombstone};
+use crate::format::{FORMAT_VERSION, node};
+use crate::hnsw::search::GraphState;
+use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space, insert, is_sampled};
+use crate::quantize::bits_for;
+use crate::sqlite::{Connection, Parameter, Statement, quote_identifier};
+
+pub use crate::hnsw::{Ef, Hit, Order};
+
+/// Inserting one node costs about as much as this many nodes of a bulk build.
+const INSERTION_COST: u64 = 6;
+/// One tombstone in so many linked nodes is too many: the graph is built anew without them.
+const TOMBSTONE_SHARE: u32 = 5;
+
+/// Where a vector column is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub schema: String,
+    /// The virtual table.
+    pub table: String,
+    /// The rowid's name in the rows table.
+    pub rowid: String,
+    /// Position among the vector columns, from 0.
+    pub ordinal: usize,
+    pub column: String,
+}
+
+impl Place {
+    /// Name of the node table.
+    pub fn node_table(&self) -> String {
+        match self.ordinal {
+            0 => format!("{}_nodes", self.table),
+            n => format!("{}_nodes_{n}", self.table),
+        }
+    }
+
+    fn sql(&self, suffix: &str) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
+    }
+
+    /// `table.column`, as messages name it.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.table, self.column)
+    }
+}
+
+/// What `hnsw_info` says of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnStats {
+    /// Live nodes in the graph.
+    pub nodes: u64,
+    pub deleted: u64,
+    pub pending: u64,
+    pub entry_sample: u64,
+    pub generation: Generation,
+    pub format_version: u32,
+    /// Bits a dimension in the codes.
+    pub bits: u32,
+    pub degree: u32,
+}
+
+/// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
+pub struct ColumnSearch {
+    search: Search,
+    handle: Handle,
+    generation: Generation,
+}
+
+/// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
+pub struct VectorColumn {
+    pub(super) db: Connection,
+    pub(super) place: Place,
+    pub(super) space: Space,
+    pub(super) nodes: NodeTable,
+    header: Option<Header>,
+    /// The header was written by this transaction: no other connection can have changed it since.
+    own_write: bool,
+    entry: EntrySample,
+    /// The generation that `entry` belongs to.
+    entry_of: Option<Generation>,
+    read_header: Option<Statement>,
+    write_header: Option<Statement>,
+}
+
+impl VectorColumn {
+    /// Writes the graph row of an empty column. The shadow tables exist already.
+    pub fn create(db: Connection, place: &Place, params: &Params) -> Result<()> {
+        let header = Header {
+            dims: params.dims as u32,
+            element: params.element as u8,
+            metric: params.metric as u8,
+            bits: bits_for(params.dims),
+            degree: params.degree() as u32,
+            seed: rotation_seed(place.ordinal),
+            linked: 0,
+            tombstones: 0,
+            pending: 0,
+            next_id: 0,
+            synced_id: 0,
+            generation: [0; 16],
+        };
+        let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", place.sql("graph"));
+        db.prepare_shadow(&sql)?.run(&[Parameter::Integer(place.ordinal as i64), Parameter::Blob(&header.encode())])
+    }
+
+    /// Reads nothing: opening is free.
+    pub fn open(db: Connection, place: Place, params: Params) -> VectorColumn {
+        let bits = bits_for(params.dims);
+        let space = Space::new(params, rotation_seed(place.ordinal), bits);
+        let nodes = NodeTable::new(db, &place.schema, place.node_table(), space.layout);
+        VectorColumn {
+            db,
+            place,
+            space,
+            nodes,
+            header: None,
+            own_write: false,
+            entry: EntrySample::default(),
+            entry_of: None,
+            read_header: None,
+            write_header: None,
+        }
+    }
+
+    pub fn params(&self) -> &Params {
+        &self.space.params
+    }
+
+    /// After ALTER TABLE RENAME.
+    pub fn rename(&mut self, table: &str) {
+        self.place.table = table.to_string();
+        self.nodes = NodeTable::new(self.db, &self.place.schema, self.place.node_table(), self.space.layout);
+        self.read_header = None;
+        self.write_header = None;
+        self.forget();
+    }
+
+    pub fn set_ef_search(&mut self, ef_search: usize) {
+        self.space.params.ef_search = ef_search;
+    }
+
+    /// Takes up what other connections committed: reads the header row. Call at the start of every statement.
+    pub fn refresh(&mut self) -> Result<()> {
+        if self.own_write && self.header.is_some() {
+            return Ok(());
+        }
+        self.header = Some(self.load_header()?);
+        Ok(())
+    }
+
+    /// Drops the header: after ROLLBACK and ROLLBACK TO, and when the transaction ends.
+    pub fn forget(&mut self) {
+        self.header = None;
+        self.own_write = false;
+    }
+
+    pub fn has_pending(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.pending > 0)
+    }
+
+    fn graph_place(&self) -> String {
+        format!("{}_graph row {}", self.place.table, self.place.ordinal)
+    }
+
+    fn load_header(&mut self) -> Result<Header> {
+        if self.read_header.is_none() {
+            let sql = format!("SELECT header FROM {} WHERE column = ?1", self.place.sql("graph"));
+            self.read_header = Some(self.db.prepare_shadow(&sql)?);
+        }
+        let place = self.graph_place();
+        let ordinal = Parameter::Integer(self.place.ordinal as i64);
+        let row = match &mut self.read_header {
+            Some(statement) => statement.query_one(&[ordinal], |row| Header::decode(row.column_bytes(0), &place))?,
+            None => None,
+        };
+        let header = row.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?;
+        let params = &self.space.params;
+        let expected = (params.dims as u32, params.element as u8, params.metric as u8, params.degree() as u32);
+        let got = (header.dims, header.element, header.metric, header.degree);
+        if got != expected || header.bits != self.space.bits || header.seed != rotation_seed(self.place.ordinal) {
+            return Err(Error::corrupt(
+                place,
+                format!("(dimensions, element, metric, degree) {got:?} where the table was made with {expected:?}"),
+            ));
+        }
+        Ok(header)
+    }
+
+    pub(super) fn header(&mut self) -> Result<Header> {
+        if self.header.is_none() {
+            self.refresh()?;
+        }
+        self.header.clone().ok_or_else(|| Error::internal("the header was not loaded"))
+    }
+
+    /// Writes the header with its next generation; `chain` has taken in what changed. The cached entry sample stays
+    /// good where it was: whoever changes it calls `write_entry`.
+    pub(super) fn write_header(&mut self, mut header: Header, chain: Chain) -> Result<()> {
+        let entry_is_current = self.entry_of == Some(header.generation);
+        header.generation = chain.finish();
+        if self.write_header.is_none() {
+            let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
+            self.write_header = Some(self.db.prepare_shadow(&sql)?);
+        }
+        if let Some(statement) = &mut self.write_header {
+            statement.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&header.encode())])?;
+        }
+        self.entry_of = entry_is_current.then_some(header.generation);
+        self.header = Some(header);
+        self.own_write = true;
+        Ok(())
+    }
+
+    pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
+        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1", self.place.sql("graph"));
+        let blob = if entry.is_empty() { Vec::new() } else { entry.blob().encode() };
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&blob)])?;
+        self.entry_of = self.header.as_ref().map(|header| header.generation);
+        self.entry = entry;
+        Ok(())
+    }
+
+    /// Makes the cached entry sample that of the current generation.
+    fn load_entry(&mut self) -> Result<()> {
+        let header = self.header()?;
+        if self.entry_of == Some(header.generation) {
+            return Ok(());
+        }
+        let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.place.sql("graph"));
+        let place = self.graph_place();
+        let (padded, group_bytes) = (self.space.padded(), self.space.coder.group_bytes());
+        let entry =
+            self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.place.ordinal as i64)], |row| {
+                EntryBlob::decode(row.column_bytes(0), padded, group_bytes, header.next_id, &place)
+            })?;
+        self.entry = EntrySample::from_blob(entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?);
+        self.entry_of = Some(header.generation);
+        Ok(())
+    }
+
+    fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
+        GraphState { space, entry, linked: header.linked, next_id: header.next_id }
+    }
+
+    /// Checks a vector that a user gave (bytes of the element type), writes its node row without links, and gives its
+    /// id, which belongs into the rows table.
+    pub fn add(&mut self, rowid: i64, vector: &[u8]) -> Result<NodeId> {
+        let params = &self.space.params;
+        if vector.len() != params.vector_bytes() {
+            return Err(self.wrong_dims(vector.len() / params.element.size()));
+        }
+        let components = decode(vector, params.element);
+        self.check_components(&components)?;
+        let mut header = self.header()?;
+        let id = header.next_id;
+        if id == node::FREE {
+            return Err(Error::invalid(format!("{}: full: rebuild it to reclaim the ids", self.place.label())));
+        }
+        let inverse_norm = self.space.inverse_norm(vector);
+        let mut row = Vec::with_capacity(self.space.layout.pending_bytes());
+        self.space.layout.write_pending(&mut row, rowid, inverse_norm, vector);
+        self.nodes.reader(&mut Handle::default()).put_node(id, &row)?;
+        header.next_id += 1;
+        header.pending += 1;
+        let chain = Chain::of(&header.generation).bytes(&row).number(u64::from(id));
+        self.write_header(header, chain)?;
+        Ok(id)
+    }
+
+    fn wrong_dims(&self, got: usize) -> Error {
+        let params = &self.space.params;
+        Error::invalid(format!(
+            "{}: expected {} dimensions ({} bytes of {}), got {got}",
+            self.place.label(),
+            params.dims,
+            params.vector_bytes(),
+            params.element.name()
+        ))
+    }
+
+    fn check_components(&self, components: &[f32]) -> Result<()> {
+        if let Some((i, x)) = components.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+            return Err(Error::invalid(format!(
+                "{}: component {i} is {x}: expected a finite number",
+                self.place.label()
+            )));
+        }
+        if self.space.params.metric == Metric::Cosine && components.iter().all(|&x| x == 0.0) {
+            return Err(Error::invalid(format!(
+                "{}: a zero vector has no direction: metric cosine expects a component other than 0",
+                self.place.label()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Deletes a node: a linked one becomes a tombstone, a pending one goes.
+    pub fn remove(&mut self, id: NodeId) -> Result<()> {
+        let mut header = self.header()?;
+        let mut buffer = Vec::new();
+        let mut handle = Handle::default();
+        let mut store = self.nodes.reader(&mut handle);
+        let node = store.node(id, &mut buffer)?;
+        if node.is_tombstone() {
+            return Err(Error::corrupt(format!("{} node {id}", self.place.node_table()), "deleted twice"));
+        }
+        if node.is_pending() {
+            store.remove_node(id)?;
+            header.pending = header.pending.saturating_sub(1);
+        } else {
+            let mut row = node.row().to_vec();
+            set_tombstone(&mut row);
+            store.put_node(id, &row)?;
+            header.tombstones += 1;
+        }
+        let chain = Chain::of(&header.generation).number(u64::from(id)).number(u64::MAX);
+        self.write_header(header, chain)
+    }
+
+    pub fn set_rowid(&mut self, id: NodeId, rowid: i64) -> Result<()> {
+        let header = self.header()?;
+        let mut buffer = Vec::new();
+        let mut handle = Handle::default();
+        let mut store = self.nodes.reader(&mut handle);
+        let mut row = store.node(id, &mut buffer)?.row().to_vec();
+        set_rowid(&mut row, rowid);
+        store.put_node(id, &row)?;
+        let chain = Chain::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
+        self.write_header(header, chain)
+    }
+
+    /// The stored bytes, as they were given.
+    pub fn vector(&mut self, id: NodeId) -> Result<Vec<u8>> {
+        let mut buffer = Vec::new();
+        let mut handle = Handle::default();
+        Ok(self.nodes.reader(&mut handle).node(id, &mut buffer)?.vector().to_vec())
+    }
+
+    /// Removes every node.
+    pub fn clear(&mut self) -> Result<()> {
+        let mut header = self.header()?;
+        self.db.execute(&format!("DELETE FROM {}", self.nodes.sql_name()))?;
+        let chain = Chain::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
+        (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
+        self.write_header(header, chain)?;
+        self.write_entry(EntrySample::default())
+    }
+
+    /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
+    pub fn sync(&mut self) -> Result<()> {
+        let header = self.header()?;
+        let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
+        let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
+        if many || (header.tombstones > 0 && header.tombstones > header.linked / TOMBSTONE_SHARE) {
+            return rebuild::rebuild(self);
+        }
+        if header.pending > 0 {
+            self.insert_pending(header)?;
+        }
+        Ok(())
+    }
+
+    fn insert_pending(&mut self, mut header: Header) -> Result<()> {
+        let sql = format!("SELECT id FROM {} WHERE id >= ?1 AND id < ?2 ORDER BY id", self.nodes.sql_name());
+        let mut ids = Vec::new();
+        self.db.prepare_shadow(&sql)?.query(
+            &[Parameter::Integer(i64::from(header.synced_id)), Parameter::Integer(i64::from(header.next_id))],
+            |row| {
+                ids.push(row.column_i64(0) as NodeId);
+                Ok(())
+            },
+        )?;
+        if ids.len() != header.pending as usize {
+            let reason = format!("{} pending nodes counted, {} there", header.pending, ids.len());
+            return Err(Error::corrupt(self.graph_place(), reason));
+        }
+        self.load_entry()?;
+        let mut entry = self.entry.clone();
+        let mut entry_changed = false;
+        let mut rotated = vec![0f32; self.space.padded()];
+        let mut buffer = Vec::new();
+        for id in ids {
+            self.db.check_interrupt()?;
+            let mut handle = Handle::default();
+            let mut store = self.nodes.reader(&mut handle);
+            insert::insert(Self::state(&self.space, &entry, &header), &mut store, id)?;
+            header.linked += 1;
+            header.pending -= 1;
+            if header.linked.is_power_of_two() {
+                let linked = header.linked;
+                entry.retain(&self.space, |id| is_sampled(id, linked));
+                entry_changed = true;
+            }
+            if is_sampled(id, header.linked) || entry.is_empty() {
+                self.space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
+                entry.push(&self.space, id, &rotated);
+                entry_changed = true;
+            }
+        }
+        header.synced_id = header.next_id;
+        let chain = Chain::of(&header.generation).number(u64::from(header.linked)).number(u64::MAX - 2);
+        self.write_header(header, chain)?;
+        if entry_changed {
+            self.write_entry(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Builds the whole graph anew from the stored vectors, tombstones dropped.
+    pub fn rebuild(&mut self) -> Result<()> {
+        rebuild::rebuild(self)
+    }
+
+    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
+    pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
+        self.check_query(query)?;
+        self.load_entry()?;
+        let header = self.header()?;
+        let search =
+            Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
+        Ok(ColumnSearch { search, handle: Handle::default(), generation: header.generation })
+    }
+
+    fn check_query(&self, query: &[f32]) -> Result<()> {
+        if query.len() != self.space.params.dims {
+            return Err(self.wrong_dims(query.len()));
+        }
+        self.check_components(query)
+    }
+
+    /// The next nearest hit that `accept` (by rowid) lets through, or None at the end.
+    pub fn next(
+        &mut self,
+        search: &mut ColumnSearch,
+        accept: &mut dyn FnMut(i64) -> Result<bool>,
+    ) -> Result<Option<Hit>> {
+        let mut store = self.nodes.reader(&mut search.handle);
+        while let Some(hit) = search.search.next(&self.space, &mut store)? {
+            if accept(hit.rowid)? {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Exact distances of the given nodes, nearest first, ties by rowid.
+    pub fn rank(&mut self, query: &[f32], nodes: &[NodeId]) -> Result<Vec<Hit>> {
+        self.check_query(query)?;
+        let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
+        let mut buffer = Vec::new();
+        let mut handle = Handle::default();
+        let mut store = self.nodes.reader(&mut handle);
+        let mut hits = Vec::with_capacity(nodes.len());
+        for &id in nodes {
+            let node = store.node(id, &mut buffer)?;
+            let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
+            hits.push(Hit { rowid: node.rowid(), node: id, distance });
+        }
+        hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
+        Ok(hits)
+    }
+
+    /// For `hnsw_info`.
+    pub fn stats(&mut self) -> Result<ColumnStats> {
+        self.refresh()?;
+        self.load_entry()?;
+        let header = self.header()?;
+        Ok(ColumnStats {
+            nodes: u64::from(header.linked - header.tombstones),
+            deleted: u64::from(header.tombstones),
+            pending: u64::from(header.pending),
+            entry_sample: self.entry.len() as u64,
+            generation: header.generation,
+            format_version: FORMAT_VERSION,
+            bits: u32::from(header.bits),
+            degree: header.degree,
+        })
+    }
+}
+
+/// The rotation of a column: fixed, so that the same rows give the same bytes, and another one for each column.
+fn rotation_seed(ordinal: usize) -> u64 {
+    0x5645_4352_414e_4b00 + ordinal as u64
+}
