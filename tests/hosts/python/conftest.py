@@ -1,14 +1,12 @@
 """Fixtures: every host, a fresh database, and a copy of the imported sample catalogue."""
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from hosts import CLI, HOSTS, LIBRARY, ROOT, Host, HostMissing, Session
-
-CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
+from hosts import HOSTS, LIBRARY, Host, HostMissing, Session
+from manual import import_catalogue
 
 
 def pytest_report_header() -> list[str]:
@@ -55,8 +53,7 @@ def connect(host):
 def imported(tmp_path_factory) -> Path:
     """The sample catalogue as the importer makes it. Never written to: tests that write take `feed_file`."""
     file = tmp_path_factory.mktemp("catalogue") / "feed.db"
-    command = [CLI, "import", CATALOGUE, file, "--table", "articles", "--key", "article_id"]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    import_catalogue(file)
     return file
 
 

@@ -1,0 +1,33 @@
+"""The sample catalogue is what its script makes."""
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from hosts import ROOT
+
+FOLDER = ROOT / "examples" / "catalogue"
+
+
+def test_script_makes_the_shipped_file(tmp_path):
+    remade = tmp_path / "catalogue.parquet"
+    subprocess.run([sys.executable, FOLDER / "make_catalogue.py", "--out", remade], check=True, capture_output=True)
+    old, new = pq.read_table(FOLDER / "catalogue.parquet"), pq.read_table(remade)
+    assert new.schema == old.schema
+    assert new.drop_columns("embedding") == old.drop_columns("embedding")
+    # The sums behind the embeddings may differ in the last bit from CPU to CPU: allow the last place of a float16.
+    vectors = [table["embedding"].combine_chunks().flatten().to_numpy() for table in (old, new)]
+    np.testing.assert_allclose(vectors[1], vectors[0], rtol=2**-10, atol=2**-14)
+
+
+def test_catalogue_is_what_its_readme_says():
+    table = pq.read_table(FOLDER / "catalogue.parquet")
+    readme = (FOLDER / "README.md").read_text("utf8")
+    for column in table.column_names:
+        assert f"| `{column}` |" in readme
+    assert f"{table.num_rows:,} articles" in readme
+    assert f"in {len(table['category'].unique())} categories" in readme
+    assert f"{len(table['brand'].unique())} invented brands" in readme
+    vectors = table["embedding"].to_pylist()
+    assert len(vectors) - len(set(map(tuple, vectors))) == 12
