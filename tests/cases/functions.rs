@@ -1,0 +1,555 @@
+//! The SQL functions, through the built library: results and their types, NULL rules, error texts, window frames.
+
+use vecrank_tests::{Host, library, open};
+
+/// Each SQLite library with the functions loaded.
+fn hosts() -> Vec<Host> {
+    Host::both(library())
+}
+
+/// Each SQLite library with a table of 40 vectors of 7 dimensions, as BLOBs and the same as JSON, with ids from 1.
+fn hosts_with_vectors() -> Vec<Host> {
+    let hosts = hosts();
+    for host in &hosts {
+        execute(host, VECTORS);
+    }
+    hosts
+}
+
+const VECTORS: &str = "
+    CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB, j TEXT);
+    WITH RECURSIVE
+      n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n LIMIT 40),
+      c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMIT 7)
+    INSERT INTO t SELECT id, vec_parse(text), text FROM (
+      SELECT id, '[' || group_concat(((id * 37 + i * i * 101 + id * i * 13) % 199 - 99) / 16.0) || ']' AS text
+      FROM n, c GROUP BY id);";
+
+fn execute(host: &Host, sql: &str) {
+    host.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The one column of all rows, as SQL writes it: `1.0`, `'text'`, `NULL`, `X'00'`.
+fn column(host: &Host, sql: &str) -> Vec<String> {
+    let sql = format!("WITH rows(x) AS ({sql}) SELECT quote(x) FROM rows");
+    let rows = host.query(&sql).unwrap_or_else(|error| panic!("SQLite {}: {sql}: {error}", host.version()));
+    rows.into_iter().flatten().map(Option::unwrap_or_default).collect()
+}
+
+fn error_of(host: &Host, sql: &str) -> String {
+    match host.query(sql) {
+        Ok(rows) => panic!("SQLite {}: no error from {sql}: {rows:?}", host.version()),
+        Err(error) => error.message,
+    }
+}
+
+fn check(hosts: &[Host], cases: &[(&str, &str)]) {
+    for (host, (expression, expected)) in hosts.iter().flat_map(|host| cases.iter().map(move |case| (host, case))) {
+        let got = column(host, &format!("SELECT {expression}"));
+        assert_eq!(got, [*expected], "SQLite {}: {expression}", host.version());
+    }
+}
+
+fn check_errors(hosts: &[Host], cases: &[(&str, &str)]) {
+    for (host, (expression, expected)) in hosts.iter().flat_map(|host| cases.iter().map(move |case| (host, case))) {
+        let got = error_of(host, &format!("SELECT {expression}"));
+        assert_eq!(got, *expected, "SQLite {}: {expression}", host.version());
+    }
+}
+
+fn floats(hexadecimal: &str) -> Vec<f64> {
+    let bits = |i: usize| u32::from_str_radix(&hexadecimal[i..i + 8], 16).unwrap().swap_bytes();
+    (0..hexadecimal.len()).step_by(8).map(|i| f64::from(f32::from_bits(bits(i)))).collect()
+}
+
+#[test]
+fn results_and_their_types() {
+    check(
+        &hosts(),
+        &[
+            ("vec_cosine('[1,0]', '[0,2]')", "1.0"),
+            ("vec_cosine('[1,0]', '[-3,0]')", "2.0"),
+            ("vec_cosine('[3,4]', '[0,-0.0]')", "NULL"),
+            ("vec_cosine('[0,0]', '[3,4]')", "NULL"),
+            ("vec_l2('[0,0]', '[3,4]')", "5.0"),
+            ("vec_l1('[0,0]', '[3,-4]')", "7.0"),
+            ("vec_dot('[1,2]', '[3,4]')", "11.0"),
+            ("vec_parse('[1, -2]')", "X'0000803F000000C0'"),
+            ("vec_parse(X'0000803F000000C0')", "X'0000803F000000C0'"),
+            ("vec_json(X'0000803F000000C0')", "'[1,-2]'"),
+            ("vec_json('[0.10, 3e-4, 1e-7, 16777217, -0]')", "'[0.1,0.0003,1e-7,16777216,-0]'"),
+            ("vec_dims('[1,2,3]')", "3"),
+            ("vec_dims(zeroblob(65540))", "16385"),
+            ("vec_norm('[3,4]')", "5.0"),
+            ("vec_norm('[0]')", "0.0"),
+            ("vec_norm('[3e38, 4e-45]') BETWEEN 2.99e38 AND 3.01e38", "1"),
+            ("vec_json(vec_unit('[3,-4]'))", "'[0.6,-0.8]'"),
+            ("vec_json(vec_unit('[1.5e38,-2e38]'))", "'[0.6,-0.8]'"),
+            ("vec_unit('[0,0]')", "NULL"),
+            ("vec_json(vec_scale('[1,-2]', 2))", "'[2,-4]'"),
+            ("vec_json(vec_scale('[1,-2]', 0.5))", "'[0.5,-1]'"),
+            ("vec_json(vec_add('[1,2]', '[10,20]'))", "'[11,22]'"),
+            ("vec_json(vec_sub('[1,2]', '[10,20]'))", "'[-9,-18]'"),
+            ("vec_json(vec_head('[1,2,3]', 2))", "'[1,2]'"),
+            ("vec_json(vec_head('[1,2,3]', 3))", "'[1,2,3]'"),
+            ("typeof(vec_add('[1]', '[1]'))", "'blob'"),
+            ("typeof(vec_json('[1]'))", "'text'"),
+            // SQLite's JSON functions take vec_json for JSON, not for a text.
+            ("json_array(vec_json('[1,2]'), 3)", "'[[1,2],3]'"),
+            ("vec_dims(json_array(1,2,3))", "3"),
+        ],
+    );
+}
+
+#[test]
+fn the_version_says_commit_and_cpu() {
+    let version: String = open().query_row("SELECT vecrank_version()", [], |row| row.get(0)).unwrap();
+    let (number, rest) = version.split_once(" (commit ").unwrap();
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    let (commit, features) = rest.split_once(", ").unwrap();
+    assert!(commit == "unknown" || commit.len() == 12 && commit.bytes().all(|b| b.is_ascii_hexdigit()), "{version}");
+    assert!(features.len() > 1 && features.ends_with(')'), "{version}");
+}
+
+#[test]
+fn a_null_argument_gives_null() {
+    let calls = [
+        "vec_cosine(NULL, '[1]')",
+        "vec_cosine('[1]', NULL)",
+        "vec_l2(NULL, '[1]')",
+        "vec_l1('[1]', NULL)",
+        "vec_dot(NULL, NULL)",
+        "vec_parse(NULL)",
+        "vec_json(NULL)",
+        "vec_dims(NULL)",
+        "vec_norm(NULL)",
+        "vec_unit(NULL)",
+        "vec_scale(NULL, 2)",
+        "vec_scale('[1]', NULL)",
+        "vec_add(NULL, '[1]')",
+        "vec_sub('[1]', NULL)",
+        "vec_head(NULL, 1)",
+        "vec_head('[1]', NULL)",
+        "vec_avg(NULL)",
+        "vec_sum(NULL)",
+        "vec_avg('[1]', NULL)",
+        "vec_sum(NULL, 1)",
+    ];
+    let hosts = hosts();
+    check(&hosts, &calls.map(|call| (call, "NULL")));
+    for host in &hosts {
+        assert_eq!(column(host, "SELECT value FROM vec_each(NULL)"), [""; 0]);
+    }
+}
+
+#[test]
+fn malformed_vectors_are_named() {
+    check_errors(
+        &hosts(),
+        &[
+            (
+                "vec_cosine(vec_head('[1,2,3]', 3), '[1,2]')",
+                "vec_cosine: expected two vectors of the same dimensions, got 3 and 2",
+            ),
+            ("vec_l2('[1,2]', '[1]')", "vec_l2: expected two vectors of the same dimensions, got 2 and 1"),
+            ("vec_l1('[1]', '[1,2]')", "vec_l1: expected two vectors of the same dimensions, got 1 and 2"),
+            ("vec_dot('[1]', '[1,2]')", "vec_dot: expected two vectors of the same dimensions, got 1 and 2"),
+            ("vec_add('[1]', '[1,2]')", "vec_add: expected two vectors of the same dimensions, got 1 and 2"),
+            ("vec_sub('[1]', '[1,2]')", "vec_sub: expected two vectors of the same dimensions, got 1 and 2"),
+            ("vec_norm(1)", "vec_norm: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            ("vec_norm(1.5)", "vec_norm: expected a vector (a BLOB, or JSON text), got REAL"),
+            ("vec_cosine('[1]', 7)", "vec_cosine: argument 2: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            ("vec_norm(X'')", "vec_norm: expected a vector, got an empty BLOB"),
+            ("vec_norm('[]')", "vec_norm: expected a vector, got an empty JSON array"),
+            ("vec_dims(X'0102030405')", "vec_dims: expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes"),
+            ("vec_json(X'000000000000C07F')", "vec_json: component 1: expected a finite number, got NaN"),
+            ("vec_unit(X'0000807F')", "vec_unit: component 0: expected a finite number, got inf"),
+            ("vec_l2('[1]', X'000080FF')", "vec_l2: argument 2: component 0: expected a finite number, got -inf"),
+            ("vec_parse('')", "vec_parse: malformed JSON vector: expected '[' at byte 0, found the end of the text"),
+            ("vec_parse('hello')", "vec_parse: malformed JSON vector: expected '[' at byte 0, found 'hello'"),
+            ("vec_parse('[1, 2,]')", "vec_parse: malformed JSON vector: expected a number at byte 6, found ']'"),
+            ("vec_parse('[1 2]')", "vec_parse: malformed JSON vector: expected ',' or ']' at byte 3, found '2'"),
+            (
+                "vec_parse('[1] 2')",
+                "vec_parse: malformed JSON vector: expected the end of the text at byte 4, found '2'",
+            ),
+            ("vec_parse('[NaN]')", "vec_parse: malformed JSON vector: expected a number at byte 1, found 'NaN'"),
+            ("vec_parse('[[1]]')", "vec_parse: malformed JSON vector: expected a number at byte 1, found '['"),
+            (
+                "vec_parse('[1, 1e39]')",
+                "vec_parse: malformed JSON vector: expected a number within the range of f32 at byte 4, found 1e39",
+            ),
+            (
+                "vec_parse('[1' || char(0) || ']')",
+                "vec_parse: malformed JSON vector: expected ',' or ']' at byte 2, found '\\0'",
+            ),
+            (
+                "vec_parse(CAST(X'5B31FF5D' AS TEXT))",
+                "vec_parse: malformed JSON vector: the text is not valid UTF-8 at byte 2",
+            ),
+            (
+                "vec_add('[1]', '[x]')",
+                "vec_add: argument 2: malformed JSON vector: expected a number at byte 1, found 'x'",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn arguments_that_are_no_vectors_are_checked() {
+    check_errors(
+        &hosts(),
+        &[
+            ("vec_scale('[1]', 'x')", "vec_scale: argument 2: expected a number, got TEXT"),
+            ("vec_scale('[1]', X'00')", "vec_scale: argument 2: expected a number, got BLOB"),
+            ("vec_scale('[1]', 9e999)", "vec_scale: argument 2: expected a number within the range of f32, got inf"),
+            ("vec_scale('[1, 2]', 3e38)", "vec_scale: component 1 of the result is beyond the range of f32: 6.000e38"),
+            (
+                "vec_add('[1, 3e38]', '[1, 3e38]')",
+                "vec_add: component 1 of the result is beyond the range of f32: 6.000e38",
+            ),
+            (
+                "vec_sub('[-3e38]', '[3e38]')",
+                "vec_sub: component 0 of the result is beyond the range of f32: -6.000e38",
+            ),
+            ("vec_head('[1,2,3]', 4)", "vec_head: expected 1 to 3 dimensions to keep, got 4"),
+            ("vec_head('[1,2,3]', 0)", "vec_head: expected 1 to 3 dimensions to keep, got 0"),
+            ("vec_head('[1,2,3]', -1)", "vec_head: expected 1 to 3 dimensions to keep, got -1"),
+            ("vec_head('[1,2,3]', 2.0)", "vec_head: argument 2: expected an INTEGER, got REAL"),
+            ("vec_head('[1,2,3]', '2')", "vec_head: argument 2: expected an INTEGER, got TEXT"),
+            ("vec_norm()", "wrong number of arguments to function vec_norm()"),
+            ("vec_cosine('[1]')", "wrong number of arguments to function vec_cosine()"),
+            ("vec_avg()", "wrong number of arguments to function vec_avg()"),
+            ("vec_sum('[1]', 1, 1)", "wrong number of arguments to function vec_sum()"),
+        ],
+    );
+}
+
+#[test]
+fn distances_are_those_of_f64() {
+    for host in hosts_with_vectors() {
+        let sql =
+            "SELECT hex(a.v), hex(b.v), vec_cosine(a.v, b.v), vec_l2(a.v, b.v), vec_l1(a.v, b.v), vec_dot(a.v, b.v)
+                   FROM t a, t b";
+        let rows = host.query(sql).unwrap();
+        assert_eq!(rows.len(), 1_600);
+        for row in rows {
+            let row: Vec<String> = row.into_iter().map(Option::unwrap).collect();
+            let (a, b) = (floats(&row[0]), floats(&row[1]));
+            let sum = |term: fn(f64, f64) -> f64| a.iter().zip(&b).map(|(&x, &y)| term(x, y)).sum::<f64>();
+            let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let dot = sum(|x, y| x * y);
+            let expected = [
+                1.0 - dot / (norm(&a) * norm(&b)),
+                sum(|x, y| (x - y) * (x - y)).sqrt(),
+                sum(|x, y| (x - y).abs()),
+                dot,
+            ];
+            for (got, expected) in row[2..].iter().zip(expected) {
+                let close = (got.parse::<f64>().unwrap() - expected).abs() <= 1e-6 * expected.abs().max(1.0);
+                assert!(close, "{row:?}: expected {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn json_and_blob_are_one_vector() {
+    for host in hosts_with_vectors() {
+        for same in
+            ["vec_cosine(v, X) = vec_cosine(j, X)", "vec_add(v, X) = vec_add(j, X)", "vec_parse(vec_json(v)) = v"]
+        {
+            let same = same.replace('X', "'[1,2,3,4,5,6,7]'");
+            assert_eq!(column(&host, &format!("SELECT sum({same}) FROM t")), ["40"], "{same}");
+        }
+    }
+}
+
+#[test]
+fn a_constant_is_parsed_once_a_run_and_anew_for_the_next() {
+    let db = open();
+    db.execute_batch(VECTORS).unwrap();
+    let mut statement = db.prepare("SELECT id FROM t ORDER BY vec_l2(v, ?1) LIMIT 1").unwrap();
+    let mut nearest = |query: &str| statement.query_row([query], |row| row.get::<_, i64>(0)).unwrap();
+    for id in [3, 17, 40, 3] {
+        let query: String = db.query_row("SELECT j FROM t WHERE id = ?1", [id], |row| row.get(0)).unwrap();
+        assert_eq!(nearest(&query), id);
+    }
+}
+
+#[test]
+fn a_column_of_json_is_no_constant() {
+    for host in hosts_with_vectors() {
+        assert_eq!(column(&host, "SELECT count(DISTINCT vec_norm(j)) > 30 FROM t"), ["1"]);
+        assert_eq!(column(&host, "SELECT sum(vec_l2(a.j, b.j) = 0) FROM t a, t b"), ["40"]);
+    }
+}
+
+#[test]
+fn sums_and_means() {
+    for host in hosts() {
+        execute(
+            &host,
+            "CREATE TABLE likes(who, v, weight);
+         INSERT INTO likes VALUES
+           ('a', '[1,0]', 3), ('a', vec_parse('[0,4]'), 1), ('a', NULL, 5), ('a', '[9,9]', NULL),
+           ('b', '[1,2]', 0.1), ('b', '[1,2]', 0.2), ('b', '[3,4]', -0.3),
+           ('c', NULL, 1), ('d', '[2,2]', -2), ('d', '[1,0]', 1), ('e', '[3e38]', 1), ('e', '[3e38]', 1);",
+        );
+        let of =
+            |call: &str, who: &str| column(&host, &format!("SELECT vec_json({call}) FROM likes WHERE who = '{who}'"));
+        assert_eq!(of("vec_sum(v, weight)", "a"), ["'[3,4]'"]);
+        assert_eq!(of("vec_avg(v, weight)", "a"), ["'[0.75,1]'"]);
+        assert_eq!(of("vec_sum(v)", "a"), ["'[10,13]'"]);
+        assert_eq!(of("vec_avg(v)", "a"), ["'[3.3333333,4.3333335]'"]);
+        // Weights that cancel: the sum stands, the mean is not defined.
+        assert_eq!(of("vec_avg(v, weight)", "b"), ["NULL"]);
+        assert_eq!(of("vec_sum(v, weight)", "b"), ["'[-0.6,-0.6]'"]);
+        // NULLs alone, and no rows at all.
+        assert_eq!(of("vec_avg(v, weight)", "c"), ["NULL"]);
+        assert_eq!(of("vec_sum(v)", "c"), ["NULL"]);
+        assert_eq!(of("vec_avg(v)", "nobody"), ["NULL"]);
+        assert_eq!(of("vec_sum(v)", "nobody"), ["NULL"]);
+        // Dislikes: the mean is divided by the total weight, -1; the sum points where the weights say.
+        assert_eq!(of("vec_avg(v, weight)", "d"), ["'[3,4]'"]);
+        assert_eq!(of("vec_sum(v, weight)", "d"), ["'[-3,-4]'"]);
+        // The mean of what f32 cannot sum.
+        assert_eq!(of("vec_avg(v)", "e"), ["'[3e38]'"]);
+        assert_eq!(
+            error_of(&host, "SELECT vec_sum(v) FROM likes WHERE who = 'e'"),
+            "vec_sum: component 0 of the result is beyond the range of f32: 6.000e38"
+        );
+        // Grouped, filtered, distinct.
+        assert_eq!(
+            column(&host, "SELECT vec_json(vec_sum(v)) FROM likes WHERE who < 'c' GROUP BY who"),
+            ["'[10,13]'", "'[5,8]'"]
+        );
+        assert_eq!(
+            column(&host, "SELECT vec_json(vec_avg(v) FILTER (WHERE weight > 0)) FROM likes WHERE who = 'd'"),
+            ["'[1,0]'"]
+        );
+        assert_eq!(column(&host, "SELECT vec_json(vec_sum(DISTINCT v)) FROM likes WHERE who = 'b'"), ["'[4,6]'"]);
+    }
+}
+
+#[test]
+fn aggregates_refuse_what_does_not_add_up() {
+    check_errors(
+        &hosts(),
+        &[
+            (
+                "vec_avg(column1) FROM (VALUES ('[1,2]'), (NULL), ('[1]'))",
+                "vec_avg: expected 2 dimensions, as in the rows before, got 1",
+            ),
+            (
+                "vec_sum(column1) FROM (VALUES ('[1]'), ('[1,2]'))",
+                "vec_sum: expected 1 dimensions, as in the rows before, got 2",
+            ),
+            ("vec_avg('[1]', 'much')", "vec_avg: argument 2: expected a number, got TEXT"),
+            ("vec_avg('[1]', 9e999)", "vec_avg: argument 2: expected a number within the range of f32, got inf"),
+            (
+                "vec_sum('[1')",
+                "vec_sum: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text",
+            ),
+            (
+                "vec_sum('[1', 1)",
+                "vec_sum: argument 1: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text",
+            ),
+            ("vec_avg(7)", "vec_avg: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            (
+                "vec_avg(column1) OVER (ROWS 1 PRECEDING) FROM (VALUES ('[1,2]'), ('[1]'))",
+                "vec_avg: expected 2 dimensions, as in the rows before, got 1",
+            ),
+        ],
+    );
+}
+
+/// Each frame against the plain aggregate over the rows that are in it.
+#[test]
+fn window_frames() {
+    for host in hosts_with_vectors() {
+        execute(
+            &host,
+            "UPDATE t SET v = NULL WHERE id % 7 = 0; ALTER TABLE t ADD weight; UPDATE t SET weight = id % 5 - 1.5",
+        );
+        let frames = [
+            ("ORDER BY id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "b.id BETWEEN a.id - 3 AND a.id"),
+            ("ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", "b.id BETWEEN a.id + 1 AND a.id + 2"),
+            ("ORDER BY id ROWS BETWEEN 5 PRECEDING AND 2 PRECEDING", "b.id BETWEEN a.id - 5 AND a.id - 2"),
+            ("ORDER BY id", "b.id <= a.id"),
+            ("ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", "1"),
+            ("ORDER BY id RANGE BETWEEN 4 PRECEDING AND 1 FOLLOWING", "b.id BETWEEN a.id - 4 AND a.id + 1"),
+            (
+                "ORDER BY id / 3 GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+                "b.id / 3 BETWEEN a.id / 3 - 1 AND a.id / 3",
+            ),
+            (
+                "ORDER BY id ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
+                "b.id BETWEEN a.id - 2 AND a.id + 2 AND b.id <> a.id",
+            ),
+            (
+                "PARTITION BY id % 2 ORDER BY id ROWS 2 PRECEDING",
+                "b.id BETWEEN a.id - 4 AND a.id AND b.id % 2 = a.id % 2",
+            ),
+        ];
+        for call in ["vec_avg(v)", "vec_sum(v)", "vec_sum(v, weight)", "vec_avg(v, weight)"] {
+            for (frame, same) in frames {
+                let windowed = column(
+                    &host,
+                    &format!("SELECT y FROM (SELECT id, vec_json({call} OVER ({frame})) AS y FROM t ORDER BY id)"),
+                );
+                let call_b = call.replace("v,", "b.v,").replace("(v)", "(b.v)").replace("weight", "b.weight");
+                let plain = column(
+                    &host,
+                    &format!(
+                        "SELECT y FROM (SELECT id, (SELECT vec_json({call_b}) FROM t b WHERE {same}) AS y FROM t a ORDER BY id)"
+                    ),
+                );
+                assert_eq!(windowed.len(), 40);
+                assert_eq!(windowed, plain, "{call} OVER ({frame})");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_takes_back_all_that_a_row_brought() {
+    for host in hosts() {
+        let sums = column(
+            &host,
+            "SELECT vec_json(vec_sum(column2) OVER (ORDER BY column1 ROWS 1 PRECEDING))
+         FROM (VALUES (1, '[1e30]'), (2, '[1e-3]'), (3, '[1e-3]'), (4, NULL), (5, NULL), (6, '[1,2]'))",
+        );
+        assert_eq!(sums, ["'[1e30]'", "'[1e30]'", "'[0.002]'", "'[0.001]'", "NULL", "'[1,2]'"]);
+    }
+}
+
+#[test]
+fn each_gives_a_row_a_component() {
+    for host in hosts_with_vectors() {
+        let rows = |sql: &str| {
+            column(&host, &format!("SELECT group_concat(quote(i) || ':' || quote(value), ' ') FROM ({sql})"))
+        };
+        assert_eq!(rows("SELECT * FROM vec_each('[3, -1, 0.5]')"), ["'0:3.0 1:-1.0 2:0.5'"]);
+        assert_eq!(rows("SELECT * FROM vec_each(vec_parse('[3, -1, 0.5]'))"), ["'0:3.0 1:-1.0 2:0.5'"]);
+        assert_eq!(rows("SELECT rowid AS i, value FROM vec_each('[3, -1]') WHERE value < 0"), ["'1:-1.0'"]);
+        assert_eq!(rows("SELECT * FROM vec_each('[3, -1, 0.5]') ORDER BY i DESC"), ["'2:0.5 1:-1.0 0:3.0'"]);
+        assert_eq!(rows("SELECT * FROM vec_each WHERE vector = '[3]'"), ["'0:3.0'"]);
+        assert_eq!(
+            rows("SELECT * FROM vec_each WHERE vector IN ('[1,2]', '[3]') ORDER BY i, value"),
+            ["'0:1.0 0:3.0 1:2.0'"]
+        );
+        assert_eq!(column(&host, "SELECT vector FROM vec_each('[3,4]') LIMIT 1"), ["'[3,4]'"]);
+        assert_eq!(column(&host, "SELECT count(*) FROM t, vec_each(t.v)"), ["280"]);
+        assert_eq!(column(&host, "SELECT count(*) FROM vec_each(t.v), t"), ["280"]);
+        assert_eq!(
+            column(&host, "SELECT count(*) FROM t LEFT JOIN vec_each(nullif(t.v, (SELECT v FROM t WHERE id = 1)))"),
+            ["274"]
+        );
+        assert_eq!(
+            column(
+                &host,
+                "SELECT sum((SELECT max(value) FROM vec_each(t.v)) = (SELECT value FROM vec_each(t.j) ORDER BY value DESC)) FROM t"
+            ),
+            ["40"]
+        );
+        assert_eq!(
+            column(
+                &host,
+                "SELECT sum(v = (SELECT vec_parse('[' || group_concat(value) || ']') FROM vec_each(t.v))) FROM t"
+            ),
+            ["40"]
+        );
+        assert_eq!(
+            column(
+                &host,
+                "SELECT count(*) FROM t WHERE abs(vec_norm(v) * vec_norm(v) - (SELECT sum(value * value) FROM vec_each(v))) < 1e-9"
+            ),
+            ["40"]
+        );
+    }
+}
+
+#[test]
+fn each_refuses_what_is_no_vector() {
+    for host in hosts_with_vectors() {
+        let cases = [
+            ("SELECT * FROM vec_each", "vec_each: expected a vector as its argument: vec_each(v)"),
+            ("SELECT * FROM vec_each(7)", "vec_each: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            (
+                "SELECT * FROM vec_each('[1')",
+                "vec_each: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text",
+            ),
+            ("SELECT * FROM vec_each(X'00')", "vec_each: expected a BLOB of FLOAT, 4 bytes a component, got 1 bytes"),
+            ("SELECT * FROM vec_each('[1]', 2)", "too many arguments on vec_each() - max 1"),
+            ("DELETE FROM vec_each", "table vec_each may not be modified"),
+            ("CREATE VIRTUAL TABLE x USING vec_each", "no such module: vec_each"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(error_of(&host, sql), expected, "{sql}");
+        }
+    }
+}
+
+/// What a schema may use is what SQLite takes for deterministic and, from strangers, for innocuous.
+#[test]
+fn functions_may_stand_in_schemas() {
+    for host in hosts() {
+        execute(
+            &host,
+            "PRAGMA trusted_schema = OFF;
+         CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB CHECK (vec_dims(v) = 2), norm REAL AS (vec_norm(v)) STORED);
+         CREATE INDEX by_first ON t(vec_dot(v, '[1,0]'));
+         CREATE VIEW blend AS SELECT vec_json(vec_avg(v)) AS taste FROM t;
+         CREATE VIEW parts AS SELECT id, i, value FROM t, vec_each(t.v);
+         INSERT INTO t(v) VALUES ('[3,4]'), (vec_parse('[0,1]'));",
+        );
+        assert_eq!(column(&host, "SELECT norm FROM t"), ["5.0", "1.0"]);
+        assert_eq!(column(&host, "SELECT taste FROM blend"), ["'[1.5,2.5]'"]);
+        assert_eq!(column(&host, "SELECT count(*) FROM parts"), ["4"]);
+        assert_eq!(error_of(&host, "INSERT INTO t(v) VALUES ('[1]')"), "CHECK constraint failed: vec_dims(v) = 2");
+        assert_eq!(column(&host, "SELECT id FROM t WHERE vec_dot(v, '[1,0]') > 1"), ["1"]);
+        let plan = host.query("EXPLAIN QUERY PLAN SELECT id FROM t WHERE vec_dot(v, '[1,0]') > 1").unwrap();
+        assert!(format!("{plan:?}").contains("INDEX by_first"), "{plan:?}");
+    }
+}
+
+/// SQLite lists what TABLE lists: the same names with as many arguments, aggregates as window functions.
+#[test]
+fn the_table_of_functions_is_what_sqlite_has() {
+    for host in hosts() {
+        use vecrank::functions::{Kind, TABLE};
+        for entry in TABLE {
+            let (most, optional) = match entry.arguments {
+                "" => (0, 0),
+                arguments => (arguments.split(',').count(), arguments.matches('[').count()),
+            };
+            let found = match entry.kind {
+                Kind::Table => {
+                    column(&host, &format!("SELECT name FROM pragma_module_list WHERE name = '{}'", entry.name))
+                }
+                _ => column(
+                    &host,
+                    &format!(
+                        "SELECT type || narg FROM pragma_function_list WHERE name = '{}' ORDER BY narg",
+                        entry.name
+                    ),
+                ),
+            };
+            let expected: Vec<String> = match entry.kind {
+                Kind::Scalar => (most - optional..=most).map(|n| format!("'s{n}'")).collect(),
+                Kind::Aggregate => (most - optional..=most).map(|n| format!("'w{n}'")).collect(),
+                Kind::Table => vec![format!("'{}'", entry.name)],
+            };
+            assert_eq!(found, expected, "{}", entry.name);
+        }
+        let listed = column(
+            &host,
+            "SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE 'vec%' AND name <> 'vecrank_test_panic' ORDER BY name",
+        );
+        let mut known: Vec<String> =
+            TABLE.iter().filter(|entry| entry.kind != Kind::Table).map(|entry| format!("'{}'", entry.name)).collect();
+        known.sort();
+        assert_eq!(listed, known);
+    }
+}
