@@ -1,6 +1,11 @@
-//! (module vtab)
+//! The virtual table `hnsw`: what its SQL means.
 
-/// Registers the modules for a connection.
-pub fn register(_connection: crate::sqlite::Connection) -> crate::Result<()> {
+pub mod arguments;
+pub mod options;
+pub mod schema;
+pub mod tokens;
+
+/// Registers the module `hnsw` and `hnsw_info`.
+pub fn register(_connection: crate::sqlite::Connection) -> crate::error::Result<()> {
     Ok(())
 }

@@ -1,0 +1,201 @@
+//! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
+
+use crate::error::{Error, Result};
+use crate::format::FORMAT_VERSION;
+use crate::sqlite::{Connection, Parameter, quote_identifier};
+
+/// An ordinary table `<table>_<suffix>` that the virtual table owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShadowTable {
+    pub suffix: &'static str,
+    definition: Definition,
+    copies: Copies,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Definition {
+    Fixed(&'static str),
+    /// The user's columns.
+    Rows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    One,
+    /// `_nodes` of the first vector column, then `_nodes_1`, `_nodes_2`, ...
+    PerVectorColumn,
+}
+
+pub const SHADOW_TABLES: [ShadowTable; 4] = [
+    ShadowTable {
+        suffix: "config",
+        definition: Definition::Fixed("(key TEXT PRIMARY KEY, value) WITHOUT ROWID"),
+        copies: Copies::One,
+    },
+    ShadowTable { suffix: "rows", definition: Definition::Rows, copies: Copies::One },
+    ShadowTable {
+        suffix: "nodes",
+        definition: Definition::Fixed("(id INTEGER PRIMARY KEY, data BLOB)"),
+        copies: Copies::PerVectorColumn,
+    },
+    ShadowTable {
+        suffix: "graph",
+        definition: Definition::Fixed("(column INTEGER PRIMARY KEY, header BLOB, entry BLOB)"),
+        copies: Copies::One,
+    },
+];
+
+/// A virtual table, and how many vector columns it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub schema: String,
+    pub table: String,
+    pub vectors: usize,
+}
+
+/// What the rows table looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct RowsTable<'a> {
+    /// What stands between the parentheses of its CREATE TABLE.
+    pub definition: &'a str,
+    /// Columns that get an index of their own.
+    pub indexed: &'a [&'a str],
+}
+
+/// The suffix of the nodes table of a vector column.
+pub fn nodes_suffix(ordinal: usize) -> String {
+    if ordinal == 0 { "nodes".to_string() } else { format!("nodes_{ordinal}") }
+}
+
+/// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
+pub fn is_shadow_name(suffix: &str) -> bool {
+    SHADOW_TABLES.iter().any(|shadow| {
+        let Some(rest) = strip_prefix_ignore_case(suffix, shadow.suffix) else { return false };
+        let is_copy = || {
+            let number = rest.strip_prefix('_').unwrap_or_default();
+            number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() && !number.starts_with('0')
+        };
+        rest.is_empty() || (shadow.copies == Copies::PerVectorColumn && is_copy())
+    })
+}
+
+fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+impl Owner {
+    /// `"schema"."table_suffix"`.
+    pub fn shadow(&self, suffix: &str) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.shadow_name(suffix)))
+    }
+
+    /// `table_suffix`, bare.
+    pub fn shadow_name(&self, suffix: &str) -> String {
+        format!("{}_{suffix}", self.table)
+    }
+
+    /// The suffixes of all shadow tables, with their definitions.
+    fn tables(&self) -> impl Iterator<Item = (String, Definition)> {
+        SHADOW_TABLES.iter().flat_map(|shadow| match shadow.copies {
+            Copies::One => vec![(shadow.suffix.to_string(), shadow.definition)],
+            Copies::PerVectorColumn => (0..self.vectors).map(|n| (nodes_suffix(n), shadow.definition)).collect(),
+        })
+    }
+
+    pub fn suffixes(&self) -> impl Iterator<Item = String> {
+        self.tables().map(|(suffix, _)| suffix)
+    }
+
+    /// Creates all shadow tables, empty, and the indexes of the rows table.
+    pub fn create(&self, db: Connection, rows: RowsTable<'_>) -> Result<()> {
+        for (suffix, definition) in self.tables() {
+            let definition = match definition {
+                Definition::Fixed(definition) => definition.to_string(),
+                Definition::Rows => format!("({})", rows.definition),
+            };
+            db.run(&format!("CREATE TABLE {}{definition}", self.shadow(&suffix)), &[])
+                .map_err(|error| self.in_table(error))?;
+        }
+        rows.indexed.iter().try_for_each(|column| self.create_index(db, column))
+    }
+
+    fn create_index(&self, db: Connection, column: &str) -> Result<()> {
+        let schema = quote_identifier(&self.schema);
+        let mut taken = db.prepare(&format!("SELECT 1 FROM {schema}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
+        // A renamed table keeps its indexes' old names, so that one may be taken.
+        let mut name = self.shadow_name(&format!("rows_{column}"));
+        let mut attempt = 1;
+        while taken.query_one(&[Parameter::Text(&name)], |_| Ok(()))?.is_some() {
+            attempt += 1;
+            name = self.shadow_name(&format!("rows_{column}_{attempt}"));
+        }
+        let (name, rows) = (quote_identifier(&name), quote_identifier(&self.shadow_name("rows")));
+        db.run(&format!("CREATE INDEX {schema}.{name} ON {rows}({})", quote_identifier(column)), &[])
+            .map_err(|error| self.in_table(error))
+    }
+
+    pub fn drop(&self, db: Connection) -> Result<()> {
+        self.suffixes().try_for_each(|suffix| db.run(&format!("DROP TABLE IF EXISTS {}", self.shadow(&suffix)), &[]))
+    }
+
+    /// Renames all shadow tables; the owner keeps its old name.
+    pub fn rename(&self, db: Connection, new_table: &str) -> Result<()> {
+        self.suffixes().try_for_each(|suffix| {
+            let new_name = quote_identifier(&format!("{new_table}_{suffix}"));
+            db.run(&format!("ALTER TABLE {} RENAME TO {new_name}", self.shadow(&suffix)), &[])
+        })
+    }
+
+    /// Writes one entry of the config table.
+    pub fn set_config(&self, db: Connection, key: &str, value: Parameter<'_>) -> Result<()> {
+        let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow("config"));
+        db.run(&sql, &[Parameter::Text(key), value])
+    }
+
+    /// Refuses a table that a newer vecrank wrote.
+    pub fn check_version(&self, db: Connection) -> Result<()> {
+        let config = self.shadow_name("config");
+        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
+        let version = db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?;
+        match version {
+            Some(version) if (1..=i64::from(FORMAT_VERSION)).contains(&version) => Ok(()),
+            Some(version) if version > i64::from(FORMAT_VERSION) => Err(Error::Unsupported(format!(
+                "{} has format version {version}; this vecrank reads up to {FORMAT_VERSION}: upgrade it",
+                self.table
+            ))),
+            Some(version) => {
+                Err(Error::corrupt(format!("{config}.format_version"), format!("there is no version {version}")))
+            }
+            None => Err(Error::corrupt(config, "the entry format_version is missing")),
+        }
+    }
+
+    fn in_table(&self, error: Error) -> Error {
+        match error {
+            Error::Sqlite { code, message } => Error::Sqlite { code, message: format!("{}: {message}", self.table) },
+            error => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_owns_what_is_listed_and_nothing_else() {
+        let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
+        let suffixes: Vec<String> = owner.suffixes().collect();
+        assert_eq!(suffixes, ["config", "rows", "nodes", "nodes_1", "nodes_2", "graph"]);
+        assert_eq!(owner.shadow("rows"), "\"ma\"\"in\".\"a b_rows\"");
+        for suffix in suffixes.iter().map(String::as_str).chain(["NODES_17", "Config"]) {
+            assert!(is_shadow_name(suffix), "{suffix}");
+        }
+        for suffix in
+            ["", "row", "rows_category", "nodes_", "nodes_0", "nodes_x", "nodes_01", "graph_1", "noöes", "_nodes"]
+        {
+            assert!(!is_shadow_name(suffix), "{suffix}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The tokens of a CREATE VIRTUAL TABLE argument, as SQLite's own tokeniser cuts them: the arguments arrive as raw text.
+
+use crate::error::{Error, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A bare identifier or keyword.
+    Word,
+    /// An identifier in "..", `..` or [..].
+    Quoted,
+    /// A string in '..'.
+    Text,
+    Number,
+    /// One character: operators of several are several tokens that touch.
+    Symbol(char),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'a> {
+    pub kind: TokenKind,
+    /// As written, quotes included.
+    pub raw: &'a str,
+    /// Follows the token before it without white space or a comment.
+    pub touches: bool,
+}
+
+impl Token<'_> {
+    /// The keyword or name without its quotes.
+    pub fn content(&self) -> String {
+        let inner = self.raw.get(1..self.raw.len().saturating_sub(1)).unwrap_or_default();
+        match (self.kind, self.raw.chars().next()) {
+            (TokenKind::Quoted, Some('[')) => inner.to_string(),
+            (TokenKind::Quoted | TokenKind::Text, Some(quote)) => {
+                inner.replace(&format!("{quote}{quote}"), &quote.to_string())
+            }
+            _ => self.raw.to_string(),
+        }
+    }
+
+    /// A name may be written bare, quoted, or (as SQLite takes it) as a string.
+    pub fn is_name(&self) -> bool {
+        matches!(self.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Text)
+    }
+
+    pub fn is_word(&self, word: &str) -> bool {
+        self.kind == TokenKind::Word && self.raw.eq_ignore_ascii_case(word)
+    }
+
+    pub fn is_symbol(&self, symbol: char) -> bool {
+        self.kind == TokenKind::Symbol(symbol)
+    }
+
+    /// `[256]`: what SQLite takes for an identifier in brackets.
+    pub fn is_bracketed(&self) -> bool {
+        self.kind == TokenKind::Quoted && self.raw.starts_with('[')
+    }
+}
+
+/// The tokens of `source`, comments left out. The messages do not name the table: the caller does.
+pub fn tokenise(source: &str) -> Result<Vec<Token<'_>>> {
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    let mut rest = source;
+    let mut touches = false;
+    while let Some(first) = rest.chars().next() {
+        if let Some(length) = blank_length(rest) {
+            rest = rest.get(length..).unwrap_or_default();
+            touches = false;
+            continue;
+        }
+        let (kind, length) = token_at(rest, first)?;
+        let (raw, after) =
+            rest.split_at_checked(length).ok_or_else(|| Error::internal("a token ends within a letter"))?;
+        tokens.push(Token { kind, raw, touches });
+        rest = after;
+        touches = true;
+    }
+    Ok(tokens)
+}
+
+/// The tokens as text again: one space where there was white space or a comment.
+pub fn join(tokens: &[Token<'_>]) -> String {
+    let mut text = String::new();
+    for token in tokens {
+        if !text.is_empty() && !token.touches {
+            text.push(' ');
+        }
+        text.push_str(token.raw);
+    }
+    text
+}
+
+/// Bytes of white space or of a comment at the start.
+fn blank_length(rest: &str) -> Option<usize> {
+    if rest.starts_with("--") {
+        return Some(rest.find('\n').unwrap_or(rest.len()));
+    }
+    if rest.starts_with("/*") {
+        return Some(rest.get(2..)?.find("*/").map_or(rest.len(), |end| end + 4));
+    }
+    let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c');
+    let length = rest.find(|c| !is_blank(c)).unwrap_or(rest.len());
+    (length > 0).then_some(length)
+}
+
+fn token_at(rest: &str, first: char) -> Result<(TokenKind, usize)> {
+    let until = |end: &dyn Fn(char) -> bool| rest.find(|c| end(c)).unwrap_or(rest.len());
+    match first {
+        '"' | '`' => Ok((TokenKind::Quoted, quoted_length(rest, first)?)),
+        '\'' => Ok((TokenKind::Text, quoted_length(rest, first)?)),
+        '[' => match rest.find(']') {
+            Some(end) => Ok((TokenKind::Quoted, end + 1)),
+            None => Err(Error::invalid("a [ is never closed")),
+        },
+        '0'..='9' => Ok((TokenKind::Number, number_length(rest))),
+        '.' if rest.get(1..).is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())) => {
+            Ok((TokenKind::Number, number_length(rest)))
+        }
+        _ if is_word_character(first) => Ok((TokenKind::Word, until(&|c| !is_word_character(c) && c != '$'))),
+        '(' | ')' | ',' | '.' | '=' | '<' | '>' | '!' | '+' | '-' | '*' | '/' | '%' | '&' | '|' | '~' => {
+            Ok((TokenKind::Symbol(first), 1))
+        }
+        _ => Err(Error::invalid(format!("{first:?} cannot stand here"))),
+    }
+}
+
+fn is_word_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
+}
+
+/// Bytes up to and with the closing quote; a doubled quote stands for itself.
+fn quoted_length(rest: &str, quote: char) -> Result<usize> {
+    let mut characters = rest.char_indices().skip(1).peekable();
+    while let Some((position, c)) = characters.next() {
+        if c != quote {
+            continue;
+        }
+        if characters.peek().is_some_and(|&(_, next)| next == quote) {
+            characters.next();
+        } else {
+            return Ok(position + 1);
+        }
+    }
+    Err(Error::invalid(format!("a {quote} is never closed")))
+}
+
+fn number_length(rest: &str) -> usize {
+    let mut previous = ' ';
+    let ends = |c: char| {
+        let sign_of_exponent = matches!(c, '+' | '-') && matches!(previous, 'e' | 'E') && !rest.starts_with("0x");
+        previous = c;
+        !(c.is_ascii_alphanumeric() || c == '.' || c == '_' || sign_of_exponent)
+    };
+    rest.find(ends).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raws(source: &str) -> Vec<&str> {
+        tokenise(source).unwrap().into_iter().map(|token| token.raw).collect()
+    }
+
+    #[test]
+    fn cuts_as_sqlite_does() {
+        assert_eq!(raws("price DECIMAL(10,2)"), ["price", "DECIMAL", "(", "10", ",", "2", ")"]);
+        assert_eq!(raws("embedding FLOAT[256]"), ["embedding", "FLOAT", "[256]"]);
+        assert_eq!(raws("a>=1.5e-3 AND b<>.5"), ["a", ">", "=", "1.5e-3", "AND", "b", "<", ">", ".5"]);
+        assert_eq!(raws("m = -1"), ["m", "=", "-", "1"]);
+        assert_eq!(raws("größe$1 TEXT -- it's\n/* ( */ NOT NULL--"), ["größe$1", "TEXT", "NOT", "NULL"]);
+        assert_eq!(raws("0x1e-3"), ["0x1e", "-", "3"]);
+        assert_eq!(raws(" /* open"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn quotes_come_off() {
+        for (source, content) in [
+            ("\"a\"\"b\"", "a\"b"),
+            ("`a``b`", "a`b"),
+            ("[a\"b]", "a\"b"),
+            ("'it''s'", "it's"),
+            ("plain", "plain"),
+            ("\"\"", ""),
+        ] {
+            let tokens = tokenise(source).unwrap();
+            assert_eq!(tokens.len(), 1, "{source}");
+            assert_eq!(tokens[0].content(), content);
+            assert!(tokens[0].is_name());
+        }
+    }
+
+    #[test]
+    fn joining_keeps_operators_whole_and_drops_comments() {
+        let source = "( a>=1 /* ) */ AND b  || 'x -- y' <> \"q\" -- end";
+        assert_eq!(join(&tokenise(source).unwrap()), "( a>=1 AND b || 'x -- y' <> \"q\"");
+    }
+
+    #[test]
+    fn what_never_closes_is_an_error() {
+        for (source, message) in [
+            ("\"abc", "a \" is never closed"),
+            ("'abc''", "a ' is never closed"),
+            ("[abc", "a [ is never closed"),
+            ("a ; b", "';' cannot stand here"),
+            ("?1", "'?' cannot stand here"),
+        ] {
+            assert_eq!(tokenise(source).unwrap_err().to_string(), message);
+        }
+    }
+}
