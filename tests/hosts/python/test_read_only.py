@@ -1,0 +1,42 @@
+"""Read-only databases work in full, and reading never writes."""
+import hashlib
+
+import pytest
+
+from sample import blob, sample
+
+FEED = "SELECT rowid, distance FROM articles WHERE embedding MATCH :taste AND in_stock > 0 ORDER BY distance LIMIT 20"
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("how", ["mode=ro", "immutable=1", "mode=ro&immutable=1"])
+def test_feeds_from_read_only_files(connect, feed_file, how):
+    taste = blob(sample().tastes(1, seed=3)[0])
+    before = digest(feed_file)
+    expected = connect(feed_file).rows(FEED, taste=taste)
+    session = connect(f"file:{feed_file}?{how}")
+    assert len(expected) == 20 and session.rows(FEED, taste=taste) == expected
+    assert session.value("SELECT count(*) FROM articles") == len(sample().rows)
+    assert digest(feed_file) == before
+    assert sorted(f.name for f in feed_file.parent.iterdir()) == [feed_file.name]
+
+
+def test_feeds_from_a_write_protected_file(connect, feed_file):
+    taste = blob(sample().tastes(1, seed=4)[0])
+    expected = connect(feed_file).rows(FEED, taste=taste)
+    feed_file.chmod(0o444)
+    assert connect(f"file:{feed_file}?mode=ro").rows(FEED, taste=taste) == expected
+
+
+def test_query_only_connections(feed):
+    feed.rows("PRAGMA query_only = 1")
+    assert len(feed.rows(FEED, taste=blob(sample().tastes(1, seed=5)[0]))) == 20
+
+
+def test_a_write_to_a_read_only_file_is_refused(connect, feed_file):
+    session = connect(f"file:{feed_file}?mode=ro")
+    assert "readonly" in session.error("DELETE FROM articles WHERE rowid = 1")
+    assert session.value("SELECT count(*) FROM articles") == len(sample().rows)
