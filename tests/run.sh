@@ -44,7 +44,8 @@ python_packages() {
   [ "$(cat "$python_home/stamp" 2>/dev/null)" = "$stamp" ] && return 0
   rm -rf "$python_home"
   mkdir -p "$python_home"
-  python3 -m venv "$python_home/venv" || return 1
+  # A python3 in front of Debian's may come without venv; Debian's has it by now.
+  python3 -m venv "$python_home/venv" || /usr/bin/python3 -m venv --clear "$python_home/venv" || return 1
   "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     -r "$requirements" -r examples/catalogue/requirements.txt || return 1
   "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
