@@ -1,1 +1,39 @@
 //! What the cases share: where the built library is, and how to open a database with it.
+//!
+//! - `library()` is the path of the built library, made with `cargo build -p vecrank` at the first call;
+//!   `library_with(&["test-panic"])` is one built with features, in a target folder of its own.
+//! - `open()` and `open_file(path)` give a rusqlite connection (the bundled SQLite) with the library loaded.
+//! - `Host` is a connection of the bundled SQLite or of the machine's own library (3.40.1 on Debian 12), driven alike:
+//!   `Host::both(library())` gives one of each with the library loaded, `host.query(sql)` rows as text.
+
+mod built;
+mod host;
+
+use std::path::Path;
+
+pub use built::{library, library_with, target_folder};
+pub use host::{Cell, Host, HostError, row};
+
+/// A connection to a new in-memory database, with the library loaded.
+pub fn open() -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open_in_memory().expect("an in-memory database opens");
+    load(&connection, library());
+    connection
+}
+
+/// A connection to a database file, made if it is not there, with the library loaded.
+pub fn open_file(path: impl AsRef<Path>) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).expect("the database file opens");
+    load(&connection, library());
+    connection
+}
+
+/// Loads a built library into a connection.
+pub fn load(connection: &rusqlite::Connection, library: &Path) {
+    // SAFETY: the library is ours, and its entry point has the signature that SQLite expects.
+    unsafe {
+        connection.load_extension_enable().expect("extensions may be loaded");
+        connection.load_extension(library, None::<&str>).expect("the library loads");
+        connection.load_extension_disable().expect("extensions may be switched off again");
+    }
+}

@@ -14,6 +14,8 @@ mod libraries;
 mod module;
 mod statement;
 mod table;
+#[cfg(feature = "test-panic")]
+pub(crate) mod test_panic;
 mod value;
 
 pub use bindings::{sqlite3, sqlite3_api_routines};

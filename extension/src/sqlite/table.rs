@@ -108,6 +108,7 @@ pub enum Thoroughness {
 ///
 /// `begin -> [savepoint(n) -> (release(n) | rollback_to(n))]* -> (sync -> commit | rollback)`
 ///
+/// A `create` counts as the beginning of a transaction: `sync` and `commit` (or `rollback`) follow it without `begin`.
 /// `savepoint(n)` may come for an n below the deepest open one, and some n may be skipped; `release(n)` and
 /// `rollback_to(n)` end all savepoints above n. What can fail belongs before or into `sync`.
 pub trait StoredTable: VirtualTable {

@@ -1,0 +1,255 @@
+//! A connection of one of two SQLite libraries, behind the same few calls: the one that rusqlite brings, and the
+//! machine's own, opened at run time beside it.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt;
+use std::path::Path;
+use std::ptr;
+
+use libloading::Library;
+use rusqlite::ffi;
+
+/// The result code and message of a call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostError {
+    /// The extended result code.
+    pub code: i32,
+    pub message: String,
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (code {})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+/// One value of a result row, as SQLite's text; NULL is None.
+pub type Cell = Option<String>;
+
+/// A row as `Host::query` gives it, from text: `row(&["1", "a"])`.
+pub fn row(values: &[&str]) -> Vec<Cell> {
+    values.iter().map(|value| Some((*value).to_owned())).collect()
+}
+
+/// The functions of sqlite3.h that a Host calls.
+struct Functions {
+    libversion_number: unsafe extern "C" fn() -> c_int,
+    open: unsafe extern "C" fn(*const c_char, *mut *mut ffi::sqlite3) -> c_int,
+    close: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
+    enable_load_extension: unsafe extern "C" fn(*mut ffi::sqlite3, c_int) -> c_int,
+    load_extension: unsafe extern "C" fn(*mut ffi::sqlite3, *const c_char, *const c_char, *mut *mut c_char) -> c_int,
+    free: unsafe extern "C" fn(*mut c_void),
+    extended_errcode: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
+    errmsg: unsafe extern "C" fn(*mut ffi::sqlite3) -> *const c_char,
+    prepare: unsafe extern "C" fn(
+        *mut ffi::sqlite3,
+        *const c_char,
+        c_int,
+        *mut *mut ffi::sqlite3_stmt,
+        *mut *const c_char,
+    ) -> c_int,
+    step: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
+    column_count: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
+    column_text: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> *const u8,
+    finalize: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
+}
+
+impl Functions {
+    fn bundled() -> Functions {
+        Functions {
+            libversion_number: ffi::sqlite3_libversion_number,
+            open: ffi::sqlite3_open,
+            close: ffi::sqlite3_close,
+            enable_load_extension: ffi::sqlite3_enable_load_extension,
+            load_extension: ffi::sqlite3_load_extension,
+            free: ffi::sqlite3_free,
+            extended_errcode: ffi::sqlite3_extended_errcode,
+            errmsg: ffi::sqlite3_errmsg,
+            prepare: ffi::sqlite3_prepare_v2,
+            step: ffi::sqlite3_step,
+            column_count: ffi::sqlite3_column_count,
+            column_text: ffi::sqlite3_column_text,
+            finalize: ffi::sqlite3_finalize,
+        }
+    }
+
+    fn of(library: &Library) -> Functions {
+        // SAFETY: the names and types are those of sqlite3.h.
+        unsafe {
+            Functions {
+                libversion_number: symbol(library, c"sqlite3_libversion_number"),
+                open: symbol(library, c"sqlite3_open"),
+                close: symbol(library, c"sqlite3_close"),
+                enable_load_extension: symbol(library, c"sqlite3_enable_load_extension"),
+                load_extension: symbol(library, c"sqlite3_load_extension"),
+                free: symbol(library, c"sqlite3_free"),
+                extended_errcode: symbol(library, c"sqlite3_extended_errcode"),
+                errmsg: symbol(library, c"sqlite3_errmsg"),
+                prepare: symbol(library, c"sqlite3_prepare_v2"),
+                step: symbol(library, c"sqlite3_step"),
+                column_count: symbol(library, c"sqlite3_column_count"),
+                column_text: symbol(library, c"sqlite3_column_text"),
+                finalize: symbol(library, c"sqlite3_finalize"),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `T` is the type of the function of that name, called only while the library is loaded.
+unsafe fn symbol<T: Copy>(library: &Library, name: &CStr) -> T {
+    // SAFETY: as the caller promises.
+    *unsafe { library.get::<T>(name.to_bytes_with_nul()) }.unwrap_or_else(|error| panic!("{name:?}: {error}"))
+}
+
+/// A connection, closed when it is dropped; a statement that the extension left behind makes that a panic.
+pub struct Host {
+    functions: Functions,
+    db: *mut ffi::sqlite3,
+    /// Last, for it unloads the library.
+    _library: Option<Library>,
+}
+
+/// Names of the machine's library: on Debian, with the development package, on macOS and on Windows.
+const NAMES: &[&str] = &["libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "winsqlite3.dll"];
+
+impl Host {
+    /// Opens a database with the SQLite that rusqlite brings.
+    pub fn bundled(path: impl AsRef<Path>) -> Host {
+        Host::open(Functions::bundled(), None, path.as_ref())
+    }
+
+    /// Opens a database with the machine's SQLite, or the library that the variable VECRANK_SYSTEM_SQLITE names. None
+    /// (and a line that says so) if there is no such library, or if it loads no extensions, as that of macOS.
+    pub fn system(path: impl AsRef<Path>) -> Option<Host> {
+        let named = std::env::var("VECRANK_SYSTEM_SQLITE").ok();
+        let mut names = named.as_deref().into_iter().chain(NAMES.iter().copied());
+        // SAFETY: loading SQLite runs no code of it.
+        let library = names.find_map(|name| unsafe { Library::new(name) }.ok());
+        // SAFETY: the symbol is only looked for.
+        let library =
+            library.filter(|library| unsafe { library.get::<*const ()>(b"sqlite3_load_extension\0") }.is_ok());
+        if library.is_none() {
+            eprintln!("this machine has no SQLite library that loads extensions: cases with it are left out");
+        }
+        library.map(|library| Host::open(Functions::of(&library), Some(library), path.as_ref()))
+    }
+
+    /// In-memory databases of both libraries, with `extension` loaded.
+    pub fn both(extension: &Path) -> Vec<Host> {
+        let hosts: Vec<Host> =
+            [Some(Host::bundled(":memory:")), Host::system(":memory:")].into_iter().flatten().collect();
+        for host in &hosts {
+            host.load(extension).expect("the library loads");
+        }
+        hosts
+    }
+
+    fn open(functions: Functions, library: Option<Library>, path: &Path) -> Host {
+        let path = path.to_str().and_then(|path| CString::new(path).ok()).expect("a plain path");
+        let mut db = ptr::null_mut();
+        // SAFETY: the path ends with NUL.
+        let status = unsafe { (functions.open)(path.as_ptr(), &mut db) };
+        assert_eq!(status, ffi::SQLITE_OK, "SQLite opens {path:?}");
+        Host { functions, db, _library: library }
+    }
+
+    /// The SQLite version, such as 3040001.
+    pub fn version(&self) -> i32 {
+        // SAFETY: it takes nothing.
+        unsafe { (self.functions.libversion_number)() }
+    }
+
+    /// Loads an extension, its entry point found by the file's name.
+    pub fn load(&self, extension: &Path) -> Result<(), HostError> {
+        let path = extension.to_str().and_then(|path| CString::new(path).ok()).expect("a plain path");
+        let mut message = ptr::null_mut();
+        // SAFETY: the connection is open; the message is SQLite's, copied and freed by it.
+        unsafe {
+            (self.functions.enable_load_extension)(self.db, 1);
+            let status = (self.functions.load_extension)(self.db, path.as_ptr(), ptr::null(), &mut message);
+            if status == ffi::SQLITE_OK {
+                return Ok(());
+            }
+            let error = HostError { code: status, message: text(message).unwrap_or_default() };
+            (self.functions.free)(message.cast());
+            Err(error)
+        }
+    }
+
+    /// Runs statements, separated by semicolons, to their end.
+    pub fn execute(&self, sql: &str) -> Result<(), HostError> {
+        self.query(sql).map(|_| ())
+    }
+
+    /// The rows of one statement, or of the last of several.
+    pub fn query(&self, sql: &str) -> Result<Vec<Vec<Cell>>, HostError> {
+        let sql = CString::new(sql).expect("SQL without NUL");
+        let mut rest = sql.as_ptr();
+        let mut rows = Vec::new();
+        // SAFETY: `rest` stays inside `sql`.
+        while unsafe { *rest } != 0 {
+            let mut statement = ptr::null_mut();
+            // SAFETY: the connection is open, and the text ends with NUL.
+            let status = unsafe { (self.functions.prepare)(self.db, rest, -1, &mut statement, &mut rest) };
+            if status != ffi::SQLITE_OK {
+                return Err(self.error());
+            }
+            if !statement.is_null() {
+                // SAFETY: the statement is live, and finalized once.
+                unsafe {
+                    let result = self.run(statement);
+                    (self.functions.finalize)(statement);
+                    rows = result?;
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// # Safety
+    /// The statement is live.
+    unsafe fn run(&self, statement: *mut ffi::sqlite3_stmt) -> Result<Vec<Vec<Cell>>, HostError> {
+        let mut rows = Vec::new();
+        loop {
+            // SAFETY: as the caller promises; text is copied before the next step.
+            unsafe {
+                match (self.functions.step)(statement) {
+                    ffi::SQLITE_ROW => {
+                        let columns = 0..(self.functions.column_count)(statement);
+                        let cell = |column| text((self.functions.column_text)(statement, column).cast());
+                        rows.push(columns.map(cell).collect());
+                    }
+                    ffi::SQLITE_DONE => return Ok(rows),
+                    _ => return Err(self.error()),
+                }
+            }
+        }
+    }
+
+    fn error(&self) -> HostError {
+        // SAFETY: the connection is open; the message is copied at once.
+        unsafe {
+            let code = (self.functions.extended_errcode)(self.db);
+            HostError { code, message: text((self.functions.errmsg)(self.db)).unwrap_or_default() }
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // SAFETY: the connection is closed once.
+        let status = unsafe { (self.functions.close)(self.db) };
+        let closed = status == ffi::SQLITE_OK || std::thread::panicking();
+        assert!(closed, "the connection does not close (code {status}): a statement is left over");
+    }
+}
+
+/// # Safety
+/// `text` is null or a NUL-terminated string.
+unsafe fn text(text: *const c_char) -> Cell {
+    // SAFETY: as the caller promises.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
