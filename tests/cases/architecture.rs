@@ -1,0 +1,218 @@
+//! Reads the extension's sources and holds the rules of its layers: who may import whom, where `unsafe` may stand,
+//! and what the layers below storage know nothing of.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A layer, and the layers that it may import. `error` may be imported by all. lib.rs sees every layer.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("functions", &["distance", "sqlite"]),
+    ("vtab", &["filter", "storage", "hnsw", "distance", "sqlite"]),
+    ("filter", &[]),
+    ("storage", &["format", "hnsw", "quantize", "distance", "sqlite"]),
+    ("hnsw", &["quantize", "distance", "format"]),
+    ("quantize", &["distance", "format"]),
+    ("distance", &[]),
+    ("format", &[]),
+    ("sqlite", &[]),
+    ("error", &[]),
+];
+
+/// Where `unsafe` may stand: the border to SQLite, and code for one CPU.
+const UNSAFE: &[&str] =
+    &["lib.rs", "sqlite/", "distance/x86_64.rs", "distance/aarch64.rs", "distance/block.rs", "quantize/fastscan.rs"];
+
+/// Layers below storage and filter, which know no SQL, no clock and no randomness that the caller did not seed.
+const PURE: &[&str] = &["hnsw", "quantize", "distance", "format"];
+
+struct Source {
+    /// The path below src, with slashes.
+    name: String,
+    text: String,
+}
+
+impl Source {
+    /// "hnsw" for hnsw/search.rs; "error" for error.rs.
+    fn layer(&self) -> &str {
+        let first = self.name.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// Lines of code, with their numbers: comments are left out, and the unit tests at the end of a file.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let tests = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
+        let lines = self.text.get(..tests).unwrap_or_default().lines();
+        lines
+            .enumerate()
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+            .map(|(index, line)| (index + 1, line))
+    }
+
+    /// Layers that the code names after `crate::`, also as `crate::{a, b}`.
+    fn imports(&self) -> BTreeSet<String> {
+        let code: String = self.code().map(|(_, line)| line).collect::<Vec<_>>().join(" ");
+        let mut found = BTreeSet::new();
+        for rest in code.split("crate::").skip(1) {
+            let rest = rest.trim_start();
+            match rest.strip_prefix('{') {
+                None => found.extend(identifier(rest)),
+                Some(group) => found.extend(group_of(group).split(',').filter_map(|item| identifier(item.trim()))),
+            }
+        }
+        // Re-exports of lib.rs.
+        found
+            .into_iter()
+            .map(|name| if name == "Error" || name == "Result" { "error".to_owned() } else { name })
+            .collect()
+    }
+}
+
+/// What stands before the brace that closes the group, nested groups left out.
+fn group_of(text: &str) -> String {
+    let mut depth = 1;
+    let mut kept = String::new();
+    for character in text.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ if depth == 1 => kept.push(character),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    kept
+}
+
+fn identifier(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("extension")
+}
+
+fn sources() -> Vec<Source> {
+    let folder = root().join("src");
+    let (mut folders, mut sources) = (vec![folder.clone()], Vec::new());
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(current).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().replace('\\', "/");
+                sources.push(Source { name, text: fs::read_to_string(path).unwrap() });
+            }
+        }
+    }
+    assert!(sources.len() > 30, "the sources are there");
+    sources
+}
+
+#[test]
+fn layers_import_only_what_the_diagram_allows() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.layer() != "lib") {
+        let layer = LAYERS.iter().find(|(name, _)| *name == source.layer());
+        let (name, allowed) = layer.unwrap_or_else(|| panic!("{} belongs to no layer", source.name));
+        for import in source.imports() {
+            if import != *name && import != "error" && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", source.name));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn unsafe_stands_only_at_the_border_and_in_kernels() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let is_allowed =
+            UNSAFE.iter().any(|place| source.name == *place || place.ends_with('/') && source.name.starts_with(place));
+        let words = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+        wrong.extend(
+            source
+                .code()
+                .filter(|(_, line)| !is_allowed && words(line))
+                .map(|(number, _)| format!("{}:{number}", source.name)),
+        );
+        if source.name != "lib.rs" && source.layer() != "sqlite" {
+            wrong.extend(
+                source
+                    .code()
+                    .filter(|(_, line)| line.contains("extern \"C\""))
+                    .map(|(number, _)| format!("{}:{number}", source.name)),
+            );
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn layers_without_unsafe_forbid_it() {
+    for layer in ["hnsw", "format", "filter"] {
+        let text = fs::read_to_string(root().join("src").join(layer).join("mod.rs")).unwrap();
+        assert!(
+            text.lines().any(|line| line == "#![forbid(unsafe_code)]"),
+            "{layer}/mod.rs does not forbid unsafe code"
+        );
+    }
+}
+
+/// The compiler and Clippy hold the rest; this holds their settings.
+#[test]
+fn the_lints_that_the_rules_rest_on_are_on() {
+    let workspace = fs::read_to_string(root().with_file_name("Cargo.toml")).unwrap();
+    for lint in [
+        "unsafe_op_in_unsafe_fn",
+        "undocumented_unsafe_blocks",
+        "host_endian_bytes",
+        "dbg_macro",
+        "todo",
+        "unimplemented",
+    ] {
+        assert!(workspace.lines().any(|line| line == format!("{lint} = \"deny\"")), "{lint} is not denied");
+    }
+    // A panic that aborts takes the host with it.
+    assert!(!workspace.contains("abort"), "panic = \"abort\" must not be set");
+    for member in ["extension", "importer", "tests"] {
+        let manifest = fs::read_to_string(root().with_file_name(member).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{member} does not take the workspace's lints");
+    }
+    for source in sources() {
+        for lint in ["undocumented_unsafe_blocks", "unsafe_op_in_unsafe_fn", "host_endian_bytes"] {
+            assert!(!source.text.contains(lint), "{} switches {lint} off", source.name);
+        }
+    }
+}
+
+#[test]
+fn nothing_below_storage_knows_sql_the_clock_or_chance() {
+    let words =
+        ["SELECT ", "INSERT INTO", "CREATE TABLE", "std::time", "SystemTime", "Instant::", "rand::", "RandomState"];
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| PURE.contains(&source.layer())) {
+        for (number, line) in source.code() {
+            wrong.extend(
+                words
+                    .iter()
+                    .filter(|word| line.contains(**word))
+                    .map(|word| format!("{}:{number} {word}", source.name)),
+            );
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn the_reader_of_imports_sees_every_form() {
+    let text = "use crate::error::Result;\nuse crate::{Error, hnsw::{store::X, search}, vtab};\n// use crate::no;\nfn f() { crate::format::g() }\n#[cfg(test)]\nmod tests { use crate::never; }";
+    let source = Source { name: "storage/store.rs".into(), text: text.into() };
+    assert_eq!(source.layer(), "storage");
+    assert_eq!(source.imports().into_iter().collect::<Vec<_>>(), ["error", "format", "hnsw", "vtab"]);
+}
