@@ -6,7 +6,7 @@
 //! Past a depth the search goes on exactly over all nodes not yet emitted.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 
 use super::frontier::Frontier;
 use super::{EntrySample, GraphStore, Query, Space};
@@ -196,10 +196,10 @@ pub struct Search {
     beyond: BinaryHeap<Reverse<Key>>,
     /// Expanded, not emitted.
     ready: BinaryHeap<Reverse<Found>>,
-    /// Emitted nodes, kept only where late ones are emitted.
-    done: Vec<NodeId>,
+    /// Rowids emitted, kept only where late ones are emitted.
+    done: Vec<i64>,
     tail: Option<Tail>,
-    start_exact: bool,
+    exact: bool,
 }
 
 /// A key with a total order.
@@ -237,8 +237,8 @@ impl Search {
             Ef::Default | Ef::Exact => graph.space.params.ef_search,
         };
         let linked = u64::from(graph.linked);
-        let start_exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
-        let traversal = if start_exact {
+        let exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
+        let traversal = if exact {
             Traversal::new(graph.space, &EntrySample::default(), query, 0)
         } else {
             Traversal::new(graph.space, graph.entry, query, graph.next_id)
@@ -255,13 +255,19 @@ impl Search {
             ready: BinaryHeap::new(),
             done: Vec::new(),
             tail: None,
-            start_exact,
+            exact,
         }
     }
 
     /// Rows read so far.
     pub fn expanded(&self) -> usize {
         self.traversal.expanded
+    }
+
+    /// Goes on exactly from here: for a graph that was renumbered under the search.
+    pub fn continue_exactly(&mut self) {
+        self.exact = true;
+        self.tail = None;
     }
 
     /// The next hit, or None when every node has come.
@@ -291,7 +297,7 @@ impl Search {
 
     /// Whether the rest is cheaper, or only to be had, by ranking every node.
     fn goes_exact(&mut self) -> bool {
-        self.start_exact
+        self.exact
             || self.emitted * EMITTED_SHARE > self.linked
             || self.traversal.expanded as u64 * EXPANDED_SHARE > self.linked
             || self.traversal.best().is_none()
@@ -314,7 +320,7 @@ impl Search {
     }
 
     fn window_size(&self) -> usize {
-        self.ef + (GROWTH * self.emitted as f64) as usize
+        self.ef.max(self.ef / 2 + (GROWTH * self.emitted as f64) as usize)
     }
 
     /// Moves the nearest keys beyond the window into it, up to its size.
@@ -358,8 +364,8 @@ impl Search {
         }
         self.emitted += 1;
         self.last = Some(found);
-        if self.order == Order::Relaxed && self.tail.is_none() {
-            self.done.push(found.node);
+        if self.order == Order::Relaxed {
+            self.done.push(found.rowid);
         }
         Some(Hit { rowid: found.rowid, node: found.node, distance: self.traversal.query.exact.distance(found.key) })
     }
@@ -367,16 +373,12 @@ impl Search {
     /// Every live linked node not yet emitted; under strict order only those that are not too late.
     fn rank_the_rest(&mut self, store: &mut impl GraphStore) -> Result<Tail> {
         self.ready.clear();
-        let bound = self.done.iter().max().map_or(0, |&id| id.saturating_add(1));
-        let mut done = NodeSet::new(bound);
-        self.done.iter().for_each(|&id| {
-            done.insert(id);
-        });
+        let done: HashSet<i64> = self.done.iter().copied().collect();
         let query = &self.traversal.query;
         let floor = if self.order == Order::Strict { self.last } else { None };
         let mut rest = Vec::new();
         store.scan(&mut |node| {
-            if node.is_pending() || node.is_tombstone() || done.contains(node.id) == Some(true) {
+            if node.is_pending() || node.is_tombstone() || done.contains(&node.rowid()) {
                 return Ok(());
             }
             let found = Found { key: query.key(&node), rowid: node.rowid(), node: node.id };

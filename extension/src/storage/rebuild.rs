@@ -22,6 +22,7 @@ struct Old {
 pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     let mut header = column.header()?;
     let db = column.db;
+    column.numbering += 1;
     let (vectors, old) = read_vectors(column, header.linked as usize + header.pending as usize)?;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let mut built = build::build(&column.space, vectors, threads, &|| db.check_interrupt())?;

@@ -72,7 +72,7 @@ pub struct ColumnStats {
 pub struct ColumnSearch {
     search: Search,
     handle: Handle,
-    generation: Generation,
+    numbering: u64,
 }
 
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
@@ -81,6 +81,8 @@ pub struct VectorColumn {
     pub(super) place: Place,
     pub(super) space: Space,
     pub(super) nodes: NodeTable,
+    /// Counts how often this connection renumbered the nodes: a search that was suspended then must know.
+    pub(super) numbering: u64,
     header: Option<Header>,
     /// The header was written by this transaction: no other connection can have changed it since.
     own_write: bool,
@@ -122,6 +124,7 @@ impl VectorColumn {
             place,
             space,
             nodes,
+            numbering: 0,
             header: None,
             own_write: false,
             entry: EntrySample::default(),
@@ -349,6 +352,7 @@ impl VectorColumn {
     pub fn clear(&mut self) -> Result<()> {
         let mut header = self.header()?;
         self.db.execute(&format!("DELETE FROM {}", self.nodes.sql_name()))?;
+        self.numbering += 1;
         let chain = Chain::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
         (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
         self.write_header(header, chain)?;
@@ -427,7 +431,7 @@ impl VectorColumn {
         let header = self.header()?;
         let search =
             Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
-        Ok(ColumnSearch { search, handle: Handle::default(), generation: header.generation })
+        Ok(ColumnSearch { search, handle: Handle::default(), numbering: self.numbering })
     }
 
     fn check_query(&self, query: &[f32]) -> Result<()> {
@@ -443,6 +447,10 @@ impl VectorColumn {
         search: &mut ColumnSearch,
         accept: &mut dyn FnMut(i64) -> Result<bool>,
     ) -> Result<Option<Hit>> {
+        if search.numbering != self.numbering {
+            search.search.continue_exactly();
+            search.numbering = self.numbering;
+        }
         let mut store = self.nodes.reader(&mut search.handle);
         while let Some(hit) = search.search.next(&self.space, &mut store)? {
             if accept(hit.rowid)? {

@@ -40,7 +40,9 @@ pub fn carve(vectors: &Vectors, members: Vec<u32>, carving: &Carving<'_>) -> Vec
                 leaves.push(part.members);
             }
         } else if part.stuck || part.depth >= MAX_DEPTH {
-            leaves.extend(cut_by_number(&part.members, carving.leaf));
+            // A carving that puts every vector into one leaf must not overlap.
+            let overlap = if carving.fan_out.is_empty() { 0 } else { carving.leaf / 8 };
+            leaves.extend(cut_by_number(&part.members, carving.leaf, overlap));
         } else {
             cuts += 1;
             stack.extend(cut(vectors, part, carving, cuts).into_iter().rev());
@@ -49,13 +51,12 @@ pub fn carve(vectors: &Vectors, members: Vec<u32>, carving: &Carving<'_>) -> Vec
     leaves
 }
 
-/// Runs of `leaf` members that overlap by an eighth, so that equal vectors stay linked across the cuts.
-fn cut_by_number(members: &[u32], leaf: usize) -> Vec<Vec<u32>> {
+/// Runs of `leaf` members in the order of their numbers. By the overlap equal vectors stay linked across the cuts.
+fn cut_by_number(members: &[u32], leaf: usize, overlap: usize) -> Vec<Vec<u32>> {
     let mut sorted = members.to_vec();
     sorted.sort_unstable();
-    let step = (leaf - leaf / 8).max(1);
-    (0..sorted.len().saturating_sub(leaf / 8).max(1))
-        .step_by(step)
+    (0..sorted.len().saturating_sub(overlap).max(1))
+        .step_by((leaf - overlap).max(1))
         .map(|start| sorted[start..(start + leaf).min(sorted.len())].to_vec())
         .collect()
 }

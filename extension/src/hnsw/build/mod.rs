@@ -36,9 +36,9 @@ mod knobs {
     /// Vectors in a leaf, at most.
     pub const LEAF: usize = 1000;
     /// Nearest that a vector takes out of one leaf.
-    pub const PER_LEAF: usize = 24;
+    pub const PER_LEAF: usize = 40;
     /// Candidates a vector.
-    pub const POOL: usize = 96;
+    pub const POOL: usize = 128;
     /// Each level keeps one in so many of the level below.
     pub const LEVEL_RATE: u64 = 4;
     /// Levels above the ground.

@@ -1,0 +1,134 @@
+//! Data and graphs for the engine's tests: clustered vectors from a seed, exact answers, graphs in memory.
+
+use vecrank::distance::{Element, ExactQuery, Metric, encode};
+use vecrank::hnsw::build::{RowWriter, Vectors, build};
+use vecrank::hnsw::memory::MemoryStore;
+use vecrank::hnsw::search::GraphState;
+use vecrank::hnsw::{Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, Space};
+
+/// xorshift64*: the same numbers on every machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// About normal, variance 1.
+    pub fn normal(&mut self) -> f32 {
+        let sum: f64 = (0..12).map(|_| (self.next() >> 11) as f64 / (1u64 << 53) as f64).sum();
+        (sum - 6.0) as f32
+    }
+}
+
+/// `count` vectors around sqrt(count) centres, with a spectrum that falls off as those of real embeddings do.
+pub fn clustered(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(seed);
+    let scale: Vec<f32> = (0..dims).map(|i| 1.0 / (1.0 + i as f32 / 8.0).sqrt()).collect();
+    let mut draw = |spread: f32| -> Vec<f32> { scale.iter().map(|s| s * spread * random.normal()).collect() };
+    let centres: Vec<Vec<f32>> = (0..(count as f64).sqrt() as usize + 1).map(|_| draw(1.0)).collect();
+    let noise: Vec<Vec<f32>> = (0..count).map(|_| draw(0.7)).collect();
+    let mut random = Random::new(seed ^ 0xabcd);
+    noise
+        .into_iter()
+        .map(|own| {
+            let centre = &centres[random.below(centres.len())];
+            own.iter().zip(centre).map(|(a, b)| a + b).collect()
+        })
+        .collect()
+}
+
+/// A graph over vectors whose rowids are their numbers.
+pub struct Graph {
+    pub space: Space,
+    pub store: MemoryStore,
+    pub entry: EntrySample,
+    pub linked: u32,
+    pub next_id: u32,
+    pub stored: Vec<Vec<u8>>,
+}
+
+impl Graph {
+    pub fn build(vectors: &[Vec<f32>], element: Element, metric: Metric, threads: usize) -> Graph {
+        let space = Space::with_seed(Params::new(vectors[0].len(), element, metric), 42);
+        Graph::build_in(space, vectors, threads)
+    }
+
+    pub fn build_in(space: Space, vectors: &[Vec<f32>], threads: usize) -> Graph {
+        let stored: Vec<Vec<u8>> = vectors.iter().map(|v| encode(v, space.params.element).unwrap()).collect();
+        let mut input = Vectors::with_capacity(&space, stored.len());
+        stored.iter().for_each(|bytes| input.push(&space, bytes));
+        let built = build(&space, input, threads, &|| Ok(())).unwrap();
+        let writer = RowWriter::new(&space, &built);
+        let mut store = MemoryStore::new(&space);
+        let mut rows: Vec<Vec<u8>> = built
+            .order
+            .iter()
+            .map(|&number| {
+                let bytes = &stored[number as usize];
+                let mut row = Vec::new();
+                space.layout.write_pending(&mut row, i64::from(number), space.inverse_norm(bytes), bytes);
+                row
+            })
+            .collect();
+        writer.link_rows(0, &mut rows, threads);
+        for (id, row) in (0..).zip(&rows) {
+            store.put_node(id, row).unwrap();
+        }
+        let (entry, linked) = (writer.entry_sample(), rows.len() as u32);
+        Graph { space, store, entry, linked, next_id: linked, stored }
+    }
+
+    pub fn state(&self) -> GraphState<'_> {
+        GraphState { space: &self.space, entry: &self.entry, linked: self.linked, next_id: self.next_id }
+    }
+
+    pub fn search(&self, query: &[f32], ef: Ef, order: Order) -> Search {
+        Search::new(self.state(), Query::new(&self.space, query), ef, order)
+    }
+
+    /// The next `count` hits, or fewer at the end.
+    pub fn take(&mut self, search: &mut Search, count: usize) -> Vec<Hit> {
+        let (space, store) = (&self.space, &mut self.store);
+        std::iter::from_fn(|| search.next(space, store).unwrap()).take(count).collect()
+    }
+
+    pub fn knn(&mut self, query: &[f32], ef: Ef, count: usize) -> Vec<Hit> {
+        let mut search = self.search(query, ef, Order::Strict);
+        self.take(&mut search, count)
+    }
+
+    /// Rowids and distances of every vector that `live` holds to, nearest first, ties by rowid.
+    pub fn exact(&self, query: &[f32], live: impl Fn(i64) -> bool) -> Vec<(i64, f64)> {
+        let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
+        let mut all: Vec<(i64, f64)> = (0..)
+            .zip(&self.stored)
+            .filter(|&(rowid, _)| live(rowid))
+            .map(|(rowid, bytes)| (rowid, exact.distance(exact.key(bytes, self.space.inverse_norm(bytes)))))
+            .collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        all
+    }
+
+    /// Mean recall@k of `queries` at `ef`.
+    pub fn recall(&mut self, queries: &[Vec<f32>], ef: Ef, k: usize) -> f64 {
+        let mut found = 0;
+        for query in queries {
+            let exact = self.exact(query, |_| true);
+            let hits = self.knn(query, ef, k);
+            found += hits.iter().filter(|hit| exact[..k].iter().any(|&(rowid, _)| rowid == hit.rowid)).count();
+        }
+        found as f64 / (queries.len() * k) as f64
+    }
+}

@@ -1,0 +1,207 @@
+//! The engine over the memory store: recall floors, order, tiling, equal vectors, insertion, determinism.
+
+mod common;
+
+use common::{Graph, Random, clustered};
+use vecrank::distance::{Element, Metric, encode};
+use vecrank::hnsw::{Ef, GraphStore, Order, Params, Space, insert, is_sampled};
+
+/// The first `count` vectors, and 50 queries of the same clusters that are not among them.
+fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let mut vectors = clustered(seed, count + 50, dims);
+    let queries = vectors.split_off(count);
+    (vectors, queries)
+}
+
+fn assert_recall(graph: &mut Graph, queries: &[Vec<f32>], floor: f64, what: &str) {
+    let recall = graph.recall(queries, Ef::Default, 10);
+    assert!(recall >= floor, "{what}: seed 7, m 16, ef_search 64: recall@10 = {recall:.3}, floor {floor}");
+}
+
+#[test]
+fn recall_holds_its_floor_for_every_metric_and_element() {
+    let (vectors, queries) = data(7, 5000, 96);
+    let whole: Vec<Vec<f32>> =
+        vectors.iter().map(|v| v.iter().map(|x| (x * 20.0).round().clamp(-128.0, 127.0)).collect()).collect();
+    let whole_queries: Vec<Vec<f32>> = queries.iter().map(|v| v.iter().map(|x| x * 20.0).collect()).collect();
+    for metric in Metric::ALL {
+        for element in Element::ALL {
+            let (vectors, queries) =
+                if element == Element::I8 { (&whole, &whole_queries) } else { (&vectors, &queries) };
+            let mut graph = Graph::build(vectors, element, metric, 2);
+            assert_recall(&mut graph, queries, 0.95, &format!("{metric:?} {element:?}"));
+        }
+    }
+}
+
+#[test]
+fn recall_holds_its_floor_at_every_width() {
+    for dims in [3, 32, 64, 100, 192, 256, 384, 768] {
+        let (vectors, queries) = data(7, 3000, dims);
+        let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+        assert_recall(&mut graph, &queries, 0.95, &format!("{dims} dimensions"));
+    }
+}
+
+#[test]
+fn more_links_a_node_take_more_groups_and_find_as_much() {
+    let (vectors, queries) = data(7, 3000, 64);
+    for m in [4, 24, 40] {
+        let params = Params { m, ..Params::new(64, Element::F32, Metric::L2) };
+        let mut graph = Graph::build_in(Space::with_seed(params, 42), &vectors, 2);
+        assert_recall(&mut graph, &queries, if m == 4 { 0.85 } else { 0.95 }, &format!("m {m}"));
+    }
+}
+
+#[test]
+fn order_is_true_and_distances_are_exact() {
+    let (vectors, queries) = data(3, 4000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::L2, 2);
+    for query in &queries {
+        let exact: std::collections::HashMap<i64, f64> = graph.exact(query, |_| true).into_iter().collect();
+        let hits = graph.knn(query, Ef::Default, 1000);
+        assert_eq!(hits.len(), 1000);
+        for pair in hits.windows(2) {
+            assert!((pair[0].distance, pair[0].rowid) < (pair[1].distance, pair[1].rowid), "{pair:?}");
+        }
+        for hit in hits {
+            assert_eq!(hit.distance, exact[&hit.rowid]);
+        }
+    }
+}
+
+#[test]
+fn exact_search_is_the_exact_order() {
+    let (vectors, queries) = data(4, 2500, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    for query in &queries[..10] {
+        let hits: Vec<(i64, f64)> =
+            graph.knn(query, Ef::Exact, usize::MAX).iter().map(|hit| (hit.rowid, hit.distance)).collect();
+        assert_eq!(hits, graph.exact(query, |_| true));
+    }
+}
+
+#[test]
+fn relaxed_order_gives_every_row_once() {
+    let (vectors, queries) = data(5, 3000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let mut search = graph.search(&queries[0], Ef::Default, Order::Relaxed);
+    let mut rowids: Vec<i64> = graph.take(&mut search, usize::MAX).iter().map(|hit| hit.rowid).collect();
+    rowids.sort_unstable();
+    assert_eq!(rowids, (0..3000).collect::<Vec<_>>());
+}
+
+#[test]
+fn pages_tile_however_deep_they_are_read() {
+    let (vectors, queries) = data(6, 6000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let mut random = Random::new(1);
+    for query in &queries[..20] {
+        let long = graph.knn(query, Ef::Default, 1200);
+        let depth = random.below(1200);
+        assert_eq!(graph.knn(query, Ef::Default, depth), long[..depth]);
+    }
+}
+
+#[test]
+fn equal_vectors_come_completely_in_rowid_order() {
+    let (mut vectors, queries) = data(8, 3000, 64);
+    let twin = vectors[17].clone();
+    vectors.extend(std::iter::repeat_n(twin.clone(), 3000));
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 3001).iter().map(|hit| hit.rowid).collect();
+    let expected: Vec<i64> = std::iter::once(17).chain(3000..6000).collect();
+    assert_eq!(rowids, expected);
+    assert_recall(&mut graph, &queries, 0.95, "beside 3,000 equal vectors");
+}
+
+#[test]
+fn nearly_equal_vectors_stay_reachable() {
+    let (mut vectors, queries) = data(9, 2000, 64);
+    let centre = vectors[5].clone();
+    let mut random = Random::new(2);
+    for _ in 0..3000 {
+        vectors.push(centre.iter().map(|x| x + 1e-3 * random.normal()).collect());
+    }
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let recall = graph.recall(std::slice::from_ref(&centre), Ef::Default, 400);
+    assert!(recall >= 0.95, "recall@400 within the cluster: {recall:.3}");
+    assert_recall(&mut graph, &queries, 0.95, "beside a cluster of 3,000");
+}
+
+#[test]
+fn the_build_does_not_depend_on_the_number_of_threads() {
+    let (vectors, _) = data(10, 4000, 64);
+    let rows = |threads| {
+        let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, threads);
+        let mut all = Vec::new();
+        graph.store.scan(&mut |node| Ok(all.extend_from_slice(node.row()))).unwrap();
+        (all, graph.entry.blob().encode())
+    };
+    let one = rows(1);
+    assert!(one == rows(2) && one == rows(5));
+}
+
+/// Adds vectors one by one, as SQL does for small transactions.
+fn insert_all(graph: &mut Graph, vectors: &[Vec<f32>]) {
+    for vector in vectors {
+        let stored = encode(vector, graph.space.params.element).unwrap();
+        let id = graph.next_id;
+        let mut row = Vec::new();
+        let rowid = graph.stored.len() as i64;
+        graph.space.layout.write_pending(&mut row, rowid, graph.space.inverse_norm(&stored), &stored);
+        graph.store.put_node(id, &row).unwrap();
+        graph.next_id += 1;
+        let state = vecrank::hnsw::search::GraphState {
+            space: &graph.space,
+            entry: &graph.entry,
+            linked: graph.linked,
+            next_id: graph.next_id,
+        };
+        insert::insert(state, &mut graph.store, id).unwrap();
+        graph.linked += 1;
+        if is_sampled(id, graph.linked) {
+            let mut rotated = vec![0.0; graph.space.padded()];
+            graph.space.rotate(&stored, &mut rotated);
+            graph.entry.push(&graph.space, id, &rotated);
+        }
+        graph.stored.push(stored);
+    }
+}
+
+#[test]
+fn insertion_keeps_the_recall_of_a_build() {
+    for metric in Metric::ALL {
+        let (vectors, queries) = data(7, 4000, 96);
+        let mut graph = Graph::build(&vectors[..2000], Element::F32, metric, 2);
+        insert_all(&mut graph, &vectors[2000..]);
+        assert_recall(&mut graph, &queries, 0.95, &format!("half inserted, {metric:?}"));
+    }
+}
+
+#[test]
+fn equal_vectors_inserted_one_by_one_are_all_found() {
+    let (vectors, _) = data(11, 1500, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let twin = vectors[3].clone();
+    insert_all(&mut graph, &vec![twin.clone(); 1500]);
+    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 250).iter().map(|hit| hit.rowid).collect();
+    let expected: Vec<i64> = std::iter::once(3).chain(1500..1749).collect();
+    assert_eq!(rowids, expected);
+}
+
+#[test]
+fn damaged_links_are_errors() {
+    let (vectors, queries) = data(12, 2000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    let ids_offset = graph.space.layout.ids_offset();
+    let mut buffer = Vec::new();
+    for id in 0..2000 {
+        let mut row = graph.store.node(id, &mut buffer).unwrap().row().to_vec();
+        row[ids_offset..ids_offset + 4].copy_from_slice(&5000u32.to_le_bytes());
+        graph.store.put_node(id, &row).unwrap();
+    }
+    let mut search = graph.search(&queries[0], Ef::Default, Order::Strict);
+    let error = search.next(&graph.space, &mut graph.store).unwrap_err().to_string();
+    assert!(error.ends_with("is damaged: neighbour 5000 out of range"), "{error}");
+}
