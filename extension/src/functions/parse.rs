@@ -17,15 +17,10 @@ pub fn parse_json(text: &str) -> Result<Vec<f32>> {
     Parser { text, position: 0 }.array()
 }
 
-/// A vector from a BLOB of little-endian f32.
+/// A vector from a BLOB of little-endian components.
 ///
 /// # Errors
-/// `Error::Invalid` if the length is zero or no multiple of 4, or a component is NaN or infinite.
-pub fn parse_blob(bytes: &[u8]) -> Result<Vec<f32>> {
-    decode_blob(bytes, Element::F32)
-}
-
-/// As `parse_blob`, for the bytes of any element type.
+/// `Error::Invalid` if the length is zero or no multiple of the element's size, or a component is NaN or infinite.
 pub(super) fn decode_blob(bytes: &[u8], element: Element) -> Result<Vec<f32>> {
     if bytes.is_empty() {
         return Err(Error::invalid("expected a vector, got an empty BLOB"));
@@ -258,8 +253,10 @@ mod tests {
 
     #[test]
     fn blobs_are_checked() {
-        let message = |bytes: &[u8]| parse_blob(bytes).unwrap_err().to_string();
-        assert_eq!(parse_blob(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]).unwrap(), [1.0, -2.0]);
+        let message = |bytes: &[u8]| decode_blob(bytes, Element::F32).unwrap_err().to_string();
+        assert_eq!(decode_blob(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], Element::F32).unwrap(), [1.0, -2.0]);
+        assert_eq!(decode_blob(&[0, 0x3c, 0, 0xc0], Element::F16).unwrap(), [1.0, -2.0]);
+        assert_eq!(decode_blob(&[1, 0xfe], Element::I8).unwrap(), [1.0, -2.0]);
         assert_eq!(message(&[]), "expected a vector, got an empty BLOB");
         assert_eq!(message(&[1, 2, 3, 4, 5]), "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes");
         assert_eq!(message(&[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "component 1: expected a finite number, got NaN");
