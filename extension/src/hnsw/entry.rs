@@ -95,6 +95,17 @@ impl EntrySample {
         blob.count += 1;
     }
 
+    /// Whether sample `index` has the code and factors of this vector.
+    pub fn holds(&self, space: &Space, index: usize, rotated: &[f32]) -> bool {
+        let group_bytes = space.coder.group_bytes();
+        let (mut encoded, mut planes) = (Encoded::default(), Vec::new());
+        space.coder.encode(&self.blob.mean, rotated, &mut encoded);
+        let group = &self.blob.codes[index / LANES * group_bytes..(index / LANES + 1) * group_bytes];
+        space.coder.get_lane(group, index % LANES, &mut planes);
+        let factors = Factors { f1: self.blob.f1[index], f0: self.blob.f0[index] };
+        planes == encoded.planes && factors == encoded.factors
+    }
+
     /// Drops the samples that `keep` does not hold to.
     pub fn retain(&mut self, space: &Space, keep: impl Fn(NodeId) -> bool) {
         let group_bytes = space.coder.group_bytes();

@@ -1,6 +1,8 @@
 //! What is kept in the shadow tables, and how it is read and written.
 
+mod check;
 pub mod generation;
 mod rebuild;
+pub mod shadow;
 pub mod store;
 pub mod vector_column;

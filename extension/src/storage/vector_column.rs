@@ -1,8 +1,8 @@
 //! One vector column of one table: its node table and its graph row.
 
 use super::generation::Chain;
-use super::rebuild;
 use super::store::{Handle, NodeTable};
+use super::{check, rebuild};
 use crate::distance::{ExactQuery, Metric, decode};
 use crate::error::{Error, Result};
 use crate::format::entry::EntryBlob;
@@ -235,9 +235,15 @@ impl VectorColumn {
     /// Makes the cached entry sample that of the current generation.
     fn load_entry(&mut self) -> Result<()> {
         let header = self.header()?;
-        if self.entry_of == Some(header.generation) {
-            return Ok(());
+        if self.entry_of != Some(header.generation) {
+            self.entry = self.entry_from_file()?;
+            self.entry_of = Some(header.generation);
         }
+        Ok(())
+    }
+
+    pub(super) fn entry_from_file(&mut self) -> Result<EntrySample> {
+        let header = self.header()?;
         let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.place.sql("graph"));
         let place = self.graph_place();
         let (padded, group_bytes) = (self.space.padded(), self.space.coder.group_bytes());
@@ -245,9 +251,7 @@ impl VectorColumn {
             self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.place.ordinal as i64)], |row| {
                 EntryBlob::decode(row.column_bytes(0), padded, group_bytes, header.next_id, &place)
             })?;
-        self.entry = EntrySample::from_blob(entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?);
-        self.entry_of = Some(header.generation);
-        Ok(())
+        Ok(EntrySample::from_blob(entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?))
     }
 
     fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
@@ -404,7 +408,7 @@ impl VectorColumn {
                 entry.retain(&self.space, |id| is_sampled(id, linked));
                 entry_changed = true;
             }
-            if is_sampled(id, header.linked) || entry.is_empty() {
+            if is_sampled(id, header.linked) {
                 self.space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
                 entry.push(&self.space, id, &rotated);
                 entry_changed = true;
@@ -417,6 +421,11 @@ impl VectorColumn {
             self.write_entry(entry)?;
         }
         Ok(())
+    }
+
+    /// The promises of `check` that do not hold; empty for a sound column.
+    pub fn check(&mut self) -> Result<Vec<String>> {
+        check::check(self)
     }
 
     /// Builds the whole graph anew from the stored vectors, tombstones dropped.

@@ -1,0 +1,213 @@
+//! The integrity check of one vector column: numbered promises, all problems reported.
+//!
+//! 1. The header counts what is there. 2. Every row of nodes can be decoded. 3. Every neighbour is a linked node.
+//! 4. No node links to itself or twice to another. 5. 1/norm, codes and factors are those of the stored vectors.
+//! 6. The entry sample is what its hash rule demands, with the codes of its nodes. 7. Every row with a vector has a
+//! live node that names it, and every live node such a row.
+
+use std::collections::HashMap;
+
+use super::store::Handle;
+use super::vector_column::VectorColumn;
+use crate::error::Result;
+use crate::format::header::Header;
+use crate::format::node::{LANES, Node, NodeId};
+use crate::hnsw::build::put_lane;
+use crate::hnsw::{GraphStore, Space, is_sampled};
+use crate::quantize::Encoded;
+use crate::sqlite::quote_identifier;
+
+/// Problems reported, at most; a damaged file has no end of them.
+const MAX_PROBLEMS: usize = 100;
+
+/// A node as the first pass found it.
+struct Seen {
+    /// Its vector's place in the rotated ones.
+    place: usize,
+    rowid: i64,
+    linked: bool,
+    live: bool,
+}
+
+struct Checker<'a> {
+    space: &'a Space,
+    nodes: HashMap<NodeId, Seen>,
+    /// p components a node, one after another.
+    rotated: Vec<f32>,
+    problems: Vec<String>,
+}
+
+/// The promises that do not hold, or nothing.
+pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
+    column.refresh()?;
+    let header = column.header()?;
+    let space = column.space.clone();
+    let mut checker = Checker { space: &space, nodes: HashMap::new(), rotated: Vec::new(), problems: Vec::new() };
+    checker.first_pass(column)?;
+    checker.counts(&header);
+    if checker.problems.is_empty() {
+        column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
+            checker.links(&node);
+            Ok(())
+        })?;
+    }
+    checker.entry_sample(column, &header)?;
+    checker.rows(column)?;
+    Ok(checker.problems)
+}
+
+impl Checker<'_> {
+    fn report(&mut self, promise: u32, what: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(format!("promise {promise}: {what}"));
+        }
+    }
+
+    fn first_pass(&mut self, column: &mut VectorColumn) -> Result<()> {
+        let space = self.space;
+        let padded = space.padded();
+        let (nodes, rotated) = (&mut self.nodes, &mut self.rotated);
+        let mut found = Vec::new();
+        let scanned = column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
+            let place = nodes.len();
+            rotated.resize((place + 1) * padded, 0.0);
+            space.rotate(node.vector(), &mut rotated[place * padded..]);
+            if node.inverse_norm().to_bits() != space.inverse_norm(node.vector()).to_bits() {
+                found.push(format!("node {}: 1/norm {} is not that of its vector", node.id, node.inverse_norm()));
+            }
+            let (linked, live) = (!node.is_pending(), !node.is_tombstone());
+            nodes.insert(node.id, Seen { place, rowid: node.rowid(), linked, live });
+            Ok(())
+        });
+        if let Err(error) = scanned {
+            match error {
+                crate::error::Error::Corrupt { .. } => self.report(2, error.to_string()),
+                other => return Err(other),
+            }
+        }
+        found.into_iter().for_each(|what| self.report(5, what));
+        Ok(())
+    }
+
+    fn counts(&mut self, header: &Header) {
+        let count = |keep: fn(&Seen) -> bool| self.nodes.values().filter(|node| keep(node)).count() as u32;
+        let there = (count(|n| n.linked), count(|n| !n.live), count(|n| !n.linked));
+        let counted = (header.linked, header.tombstones, header.pending);
+        if there != counted {
+            self.report(1, format!("(linked, tombstones, pending) {counted:?} counted, {there:?} there"));
+        }
+        if let Some(id) = self.nodes.keys().copied().max().filter(|&id| id >= header.next_id) {
+            self.report(1, format!("node {id} is not below the next id {}", header.next_id));
+        }
+    }
+
+    /// Promises 3, 4 and 5 of one row.
+    fn links(&mut self, node: &Node<'_>) {
+        if node.is_pending() {
+            return;
+        }
+        let (space, padded) = (self.space, self.space.padded());
+        let Some(own) = self.nodes.get(&node.id) else { return };
+        let own_vector = own.place * padded..(own.place + 1) * padded;
+        let mut problems = Vec::new();
+        let mut expected = node.row().to_vec();
+        let mut encoded = Encoded::default();
+        let mut ids: Vec<NodeId> = node.neighbours().collect();
+        for (lane, &id) in ids.iter().enumerate() {
+            let Some(other) = self.nodes.get(&id).filter(|other| other.linked) else {
+                problems.push((3, format!("node {} links to node {id}, which is not linked", node.id)));
+                continue;
+            };
+            let other = &self.rotated[other.place * padded..(other.place + 1) * padded];
+            space.coder.encode(&self.rotated[own_vector.clone()], other, &mut encoded);
+            let half_norm = 0.5 * crate::distance::fast_dot(other, other);
+            put_lane(space, &mut expected, lane, id, &encoded, half_norm);
+        }
+        if let Some(lane) = self.first_difference(node, &expected) {
+            let id = node.neighbour(lane);
+            problems.push((5, format!("node {}: code or factors of neighbour {id} are not its own", node.id)));
+        }
+        ids.sort_unstable();
+        if ids.contains(&node.id) || ids.windows(2).any(|pair| pair[0] == pair[1]) {
+            problems.push((4, format!("node {} links to itself or twice to another", node.id)));
+        }
+        problems.into_iter().for_each(|(promise, what)| self.report(promise, what));
+    }
+
+    /// The first lane in use whose code or steering factors differ. The stored norms are compared by nobody: they are
+    /// summed in an order that differs from CPU to CPU.
+    fn first_difference(&self, node: &Node<'_>, expected: &[u8]) -> Option<usize> {
+        let layout = &self.space.layout;
+        let row = node.row();
+        (0..node.degree()).find(|&lane| {
+            let steering = (0..2).all(|kind| {
+                let offset = layout.factor_offset(kind, lane);
+                row[offset..offset + layout.factor_bytes] == expected[offset..offset + layout.factor_bytes]
+            });
+            let code = layout.codes_offset() + lane / LANES * layout.group_bytes + lane % LANES;
+            let same_code = (code..code + layout.group_bytes).step_by(LANES).all(|i| row.get(i) == expected.get(i));
+            !(steering && same_code)
+        })
+    }
+
+    fn entry_sample(&mut self, column: &mut VectorColumn, header: &Header) -> Result<()> {
+        let entry = match column.entry_from_file() {
+            Ok(entry) => entry,
+            Err(error @ crate::error::Error::Corrupt { .. }) => {
+                self.report(6, error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut got = entry.ids().to_vec();
+        got.sort_unstable();
+        let mut expected: Vec<NodeId> = self
+            .nodes
+            .iter()
+            .filter(|&(&id, node)| node.linked && is_sampled(id, header.linked))
+            .map(|(&id, _)| id)
+            .collect();
+        expected.sort_unstable();
+        if got != expected {
+            self.report(6, format!("the entry sample has {} nodes where the rule gives {}", got.len(), expected.len()));
+            return Ok(());
+        }
+        let padded = self.space.padded();
+        let wrong = entry.ids().iter().enumerate().find_map(|(i, &id)| {
+            let place = self.nodes.get(&id)?.place;
+            let vector = self.rotated.get(place * padded..(place + 1) * padded)?;
+            (!entry.holds(self.space, i, vector)).then_some(id)
+        });
+        if let Some(id) = wrong {
+            self.report(6, format!("the entry sample's code of node {id} is not its own"));
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, column: &mut VectorColumn) -> Result<()> {
+        let place = &column.place;
+        let sql = format!(
+            "SELECT {0}, {1} FROM {2}.{3} WHERE {1} IS NOT NULL",
+            quote_identifier(&place.rowid),
+            quote_identifier(&place.column),
+            quote_identifier(&place.schema),
+            quote_identifier(&format!("{}_rows", place.table))
+        );
+        let mut live: HashMap<i64, i64> =
+            self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();
+        let mut problems = Vec::new();
+        column.db.prepare_shadow(&sql)?.query(&[], |row| {
+            let (rowid, id) = (row.column_i64(0), row.column_i64(1));
+            match live.remove(&id) {
+                Some(named) if named == rowid => {}
+                Some(named) => problems.push(format!("row {rowid} has node {id}, which names row {named}")),
+                None => problems.push(format!("row {rowid} has node {id}, which is not there or has another row")),
+            }
+            Ok(())
+        })?;
+        problems.extend(live.iter().map(|(id, rowid)| format!("node {id} names row {rowid}, which does not have it")));
+        problems.sort_unstable();
+        problems.into_iter().for_each(|what| self.report(7, what));
+        Ok(())
+    }
+}
