@@ -1,1 +1,54 @@
-fn main() {}
+//! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
+
+mod args;
+mod database;
+mod failure;
+mod import;
+mod info;
+mod interrupt;
+mod load;
+mod mapping;
+mod output;
+mod parquet;
+mod plan;
+mod query;
+mod report;
+mod sql;
+mod target;
+mod vectors;
+
+use args::{Cli, Command};
+use clap::Parser;
+use failure::{Failure, Result};
+use std::process::ExitCode;
+
+/// All done.
+const DONE: u8 = 0;
+/// Done, but rows were left out.
+const SKIPPED: u8 = 1;
+/// Nothing was done.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    interrupt::install();
+    let code = match run(&cli.command) {
+        Ok(true) => DONE,
+        Ok(false) => SKIPPED,
+        Err(Failure::PipeClosed) => DONE,
+        Err(failure) => {
+            eprintln!("vecrank: {failure}");
+            if matches!(failure, Failure::Interrupted) { interrupt::EXIT_CODE } else { FAILED }
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// True if nothing was left out.
+fn run(command: &Command) -> Result<bool> {
+    match command {
+        Command::Import(args) => import::run(args),
+        Command::Query(args) => query::run(args).map(|()| true),
+        Command::Info(args) => info::run(args).map(|()| true),
+    }
+}

@@ -1,0 +1,264 @@
+//! The command line as typed. Each subcommand's own file turns its part into checked values before any file is touched.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Loads Parquet files with embeddings into an SQLite file, and ranks its rows by vector distance.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vecrank",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  vecrank import products.parquet feed.db --key article_id
+  vecrank query feed.db --like article_id=A0000042 --limit 20
+  vecrank info feed.db
+
+Results go to standard output, progress and warnings to standard error.
+Exit code: 0 done, 1 done with rows skipped, 2 failed."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Import(ImportArgs),
+    Query(QueryArgs),
+    Info(InfoArgs),
+}
+
+/// Make a table with a vector index from Parquet files
+///
+/// Reads the files, makes an SQLite table of them whose rows can be ranked by vector distance, and puts the finished
+/// file in the place of the old one in one step: programs that read the old file see all of it, or all of the new one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vecrank import products.parquet feed.db
+  vecrank import 'part-*.parquet' feed.db --table articles --key article_id --index category,retail_price
+  vecrank import products.parquet feed.db --embedding text_vector --embedding image_vector --element f16
+  zcat products.parquet.gz | vecrank import - feed.db --table articles
+
+How Parquet becomes SQL:
+  integers, booleans           INTEGER (unsigned ones beyond 9223372036854775807: TEXT, with a warning)
+  floating-point numbers       REAL (NaN becomes NULL)
+  text, dictionaries of text   TEXT
+  decimals                     TEXT, exactly (--decimal real: REAL)
+  dates, times, timestamps     TEXT such as 2025-03-01 and 2025-03-01T07:30:00Z, in UTC where the column has a zone
+                               (--timestamps unix: seconds since 1970)
+  binary                       BLOB
+  lists, structs, maps         TEXT with JSON
+  list of floating-point numbers, or fixed-size binary of little-endian float32: a vector column, if chosen")]
+pub struct ImportArgs {
+    /// Parquet files with the same columns: paths, patterns such as 'part-*.parquet', or - for standard input
+    #[arg(required = true, value_name = "PARQUET")]
+    pub inputs: Vec<String>,
+    /// The SQLite file to make; if it exists, the table in it is made anew and its other tables are kept
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// Name of the table [default: the name of the one Parquet file, without its ending]
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Column with the vectors; may be given several times [default: the one column that has lists of floats]
+    #[arg(long, value_name = "COLUMN")]
+    pub embedding: Vec<String>,
+    /// How two vectors are compared
+    #[arg(long, value_name = "METRIC", value_enum, default_value_t = MetricArg::Cosine)]
+    pub metric: MetricArg,
+    /// Column that identifies a row: becomes the PRIMARY KEY, so no value may come twice
+    #[arg(long, value_name = "COLUMN")]
+    pub key: Option<String>,
+    /// Columns that WHERE terms will use: each gets an ordinary index
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub index: Vec<String>,
+    /// How vectors are stored: 4, 2 or 1 bytes a component
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = ElementArg::F32)]
+    pub element: ElementArg,
+    /// Links that a row has to its neighbours in the index: more means a larger file and better results
+    #[arg(long, value_name = "2..64", default_value_t = vecrank::hnsw::Params::DEFAULT_M)]
+    pub m: usize,
+    /// Neighbours looked at when a row is linked: more takes longer and gives better results
+    #[arg(long, value_name = "N", default_value_t = vecrank::hnsw::Params::DEFAULT_EF_CONSTRUCTION)]
+    pub ef_construction: usize,
+    /// What to do with a row whose vector is missing or unusable, or whose key is missing or came before
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = OnBadRow::Fail)]
+    pub on_bad_row: OnBadRow,
+    /// Import these columns only (the vectors are always imported)
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', conflicts_with = "exclude")]
+    pub columns: Vec<String>,
+    /// Import all columns but these
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Store decimals as exact text, or as floating-point numbers
+    #[arg(long, value_name = "AS", value_enum, default_value_t = DecimalArg::Text)]
+    pub decimal: DecimalArg,
+    /// Store dates and timestamps as ISO 8601 text, or as seconds since 1970-01-01 UTC
+    #[arg(long, value_name = "AS", value_enum, default_value_t = TimestampArg::Iso)]
+    pub timestamps: TimestampArg,
+    /// Bytes of a database page: a power of two, 512..65536 [default: what wastes least for the vectors]
+    #[arg(long, value_name = "BYTES")]
+    pub page_size: Option<u32>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Print the rows nearest to a vector
+///
+/// The vector is given with --vector, or taken from rows of the table with --like; several --like are blended into one.
+/// Without either, rows come in the order of the table and without a distance.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vecrank query feed.db --like article_id=A0000042 --limit 20
+  vecrank query feed.db --like article_id=A0000042 --like article_id=A0000007 --where \"retail_price < 50\" --offset 20
+  vecrank query feed.db --vector @taste.json --columns article_id,main_name --csv")]
+pub struct QueryArgs {
+    /// The SQLite file
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// The table, if the file has several
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// The vector column, if the table has several
+    #[arg(long, value_name = "COLUMN")]
+    pub embedding: Option<String>,
+    /// The vector as JSON, '[0.1, -0.2, ...]', or @FILE to read the JSON from a file (@- from standard input)
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with = "like", allow_hyphen_values = true)]
+    pub vector: Option<String>,
+    /// Rank by the vectors of the rows where COLUMN has this value; may be given several times
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    pub like: Vec<String>,
+    /// SQL condition that rows must meet, such as "retail_price < 50 AND in_stock"
+    #[arg(long = "where", value_name = "SQL")]
+    pub filter: Option<String>,
+    /// Rows to print
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: u32,
+    /// Rows to leave out first: --limit 20 --offset 20 is the second page of 20
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u32,
+    /// Columns to print [default: all but the vectors]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Rows looked at by the search: a number, or `exact` to compare every row [default: the table's own]
+    #[arg(long, value_name = "N|exact")]
+    pub ef_search: Option<String>,
+    /// Print a JSON array of objects
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print comma-separated values with a header line
+    #[arg(long)]
+    pub csv: bool,
+    /// Print the SQL statement and how SQLite will run it, instead of rows
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub explain: bool,
+}
+
+/// Describe the vector tables of a file
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  vecrank info feed.db")]
+pub struct InfoArgs {
+    /// The SQLite file
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// Only this table
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Print a JSON array with one object a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MetricArg {
+    /// By the angle between them, whatever their length: 0 (same direction) to 2 (opposite)
+    Cosine,
+    /// By the straight-line (Euclidean) distance
+    L2,
+    /// By the inner product: the larger, the nearer
+    Dot,
+}
+
+impl MetricArg {
+    pub fn metric(self) -> vecrank::distance::Metric {
+        match self {
+            MetricArg::Cosine => vecrank::distance::Metric::Cosine,
+            MetricArg::L2 => vecrank::distance::Metric::L2,
+            MetricArg::Dot => vecrank::distance::Metric::Dot,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ElementArg {
+    /// 32-bit floating point, as it came
+    F32,
+    /// 16-bit floating point: about three decimal digits
+    F16,
+    /// Whole numbers from -128 to 127; under cosine each vector is scaled to them, under l2 and dot they must be such
+    I8,
+}
+
+impl ElementArg {
+    pub fn element(self) -> vecrank::distance::Element {
+        match self {
+            ElementArg::F32 => vecrank::distance::Element::F32,
+            ElementArg::F16 => vecrank::distance::Element::F16,
+            ElementArg::I8 => vecrank::distance::Element::I8,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnBadRow {
+    /// Stop at the first one and leave the database as it was
+    Fail,
+    /// Leave such rows out, report them, and end with exit code 1
+    Skip,
+    /// Keep the row without a vector; one with a missing or repeated key is left out
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DecimalArg {
+    Text,
+    Real,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TimestampArg {
+    Iso,
+    Unix,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_path_is_the_database() {
+        let cli = Cli::try_parse_from(["vecrank", "import", "a.parquet", "b.parquet", "feed.db"]).unwrap();
+        let Command::Import(args) = cli.command else { panic!("not an import") };
+        assert_eq!(args.inputs, ["a.parquet", "b.parquet"]);
+        assert_eq!(args.database, PathBuf::from("feed.db"));
+    }
+
+    #[test]
+    fn lists_are_split_at_commas() {
+        let cli = Cli::try_parse_from(["vecrank", "import", "a.parquet", "feed.db", "--index", "a,b c"]).unwrap();
+        let Command::Import(args) = cli.command else { panic!("not an import") };
+        assert_eq!(args.index, ["a", "b c"]);
+    }
+}

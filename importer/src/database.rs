@@ -1,0 +1,185 @@
+//! Opening databases with the extension in place, and finding the vecrank tables in them.
+
+use crate::failure::{Failure, Result};
+use crate::sql::quote;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use std::ffi::{c_char, c_int};
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+use vecrank::distance::Element;
+use vecrank::storage::shadow::{SHADOW_TABLES, is_shadow_name};
+
+/// How long a command that only reads waits for a writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+type EntryPoint = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
+
+/// Makes every connection that is opened from now on load the extension, which is linked into this program.
+fn register_extension() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let init = vecrank::sqlite3_vecrank_init as *const ();
+        // SAFETY: both types are SQLite's extension entry point, declared once by each crate with its own names for the
+        // same C structures; the function opens and closes no connection.
+        let registered = unsafe {
+            let init = std::mem::transmute::<*const (), EntryPoint>(init);
+            rusqlite::auto_extension::register_auto_extension(init)
+        };
+        // It fails only for want of memory; then opening a table says "no such module: hnsw".
+        drop(registered);
+    });
+}
+
+/// Opens an existing file that will not be written to.
+pub fn open_readable(path: &Path) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Opens an existing file.
+pub fn open_writable(path: &Path) -> Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+/// Makes a file.
+pub fn create(path: &Path) -> Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    register_extension();
+    let in_file = |error: rusqlite::Error| Failure::from(error).at(path.display());
+    if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
+        return Err(Failure::new(format!("{}: no such file", path.display())));
+    }
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_file)?;
+    // Opening reads nothing: this finds out whether it is a database at all.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(|error| {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Failure::new(format!("{}: not an SQLite database", path.display())),
+            _ => in_file(error),
+        }
+    })?;
+    Ok(connection)
+}
+
+/// A vecrank table, as its declaration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub name: String,
+    /// Names of the ordinary columns, in order.
+    pub columns: Vec<String>,
+    pub vectors: Vec<VectorColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VectorColumn {
+    pub name: String,
+    pub element: Element,
+    pub dims: usize,
+}
+
+/// True if `name` is one of the shadow tables of `table`.
+pub fn is_shadow(table: &str, name: &str) -> bool {
+    let Some((start, rest)) = name.split_at_checked(table.len()) else { return false };
+    start.eq_ignore_ascii_case(table) && rest.strip_prefix('_').is_some_and(is_shadow_name)
+}
+
+/// All vecrank tables of the file, by name: virtual tables that have all our shadow tables.
+pub fn tables(connection: &Connection) -> Result<Vec<Table>> {
+    let suffixes = SHADOW_TABLES
+        .iter()
+        .map(|shadow| format!("EXISTS (SELECT 1 FROM sqlite_schema s WHERE s.name = v.name || '_{}')", shadow.suffix));
+    let sql = format!(
+        "SELECT name FROM pragma_table_list v WHERE schema = 'main' AND type = 'virtual' AND {} ORDER BY name",
+        suffixes.collect::<Vec<_>>().join(" AND ")
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    names.into_iter().map(|name| describe(connection, name)).collect()
+}
+
+/// The table of that name, or the only one.
+pub fn table(connection: &Connection, name: Option<&str>) -> Result<Table> {
+    let mut tables = tables(connection)?;
+    let names = tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
+    if tables.is_empty() {
+        return Err(Failure::new("no vecrank table in the file"));
+    }
+    let Some(wanted) = name else {
+        return match tables.len() {
+            1 => Ok(tables.remove(0)),
+            _ => Err(Failure::new(format!("several vecrank tables: {names}; choose one with --table"))),
+        };
+    };
+    match tables.into_iter().find(|table| table.name.eq_ignore_ascii_case(wanted)) {
+        Some(table) => Ok(table),
+        None => Err(Failure::new(format!("no vecrank table \"{wanted}\"; there is {names}"))),
+    }
+}
+
+impl Table {
+    /// The vector column of that name, or the only one.
+    pub fn vector(&self, name: Option<&str>) -> Result<&VectorColumn> {
+        let names = || self.vectors.iter().map(|vector| vector.name.as_str()).collect::<Vec<_>>().join(", ");
+        match (name, self.vectors.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Failure::new(format!(
+                "table {} has several vector columns: {}; choose one with --embedding",
+                self.name,
+                names()
+            ))),
+            (Some(name), vectors) => {
+                vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                    Failure::new(format!("table {} has no vector column \"{name}\"; there is {}", self.name, names()))
+                })
+            }
+        }
+    }
+}
+
+fn describe(connection: &Connection, name: String) -> Result<Table> {
+    let mut statement = connection.prepare(&format!("PRAGMA table_xinfo({})", quote(&name)))?;
+    let mut table = Table { name: name.clone(), columns: Vec::new(), vectors: Vec::new() };
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (column, declared, hidden): (String, String, i64) =
+            (row.get("name")?, row.get("type")?, row.get("hidden")?);
+        match vector_type(&declared) {
+            _ if hidden != 0 => {}
+            Some((element, dims)) => table.vectors.push(VectorColumn { name: column, element, dims }),
+            None => table.columns.push(column),
+        }
+    }
+    Ok(table)
+}
+
+/// `FLOAT[256]` and so on.
+fn vector_type(declared: &str) -> Option<(Element, usize)> {
+    let (element, dims) = declared.strip_suffix(']')?.split_once('[')?;
+    Some((Element::parse(element.trim())?, dims.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vector_types_are_told_from_others() {
+        assert_eq!(vector_type("FLOAT[256]"), Some((Element::F32, 256)));
+        assert_eq!(vector_type("INT8[3]"), Some((Element::I8, 3)));
+        assert_eq!(vector_type("FLOAT"), None);
+        assert_eq!(vector_type("VARCHAR[3]"), None);
+    }
+
+    #[test]
+    fn shadow_tables_are_recognised() {
+        assert!(is_shadow("articles", "articles_rows"));
+        assert!(is_shadow("Articles", "articles_nodes_1"));
+        assert!(!is_shadow("articles", "articles_notes"));
+        assert!(!is_shadow("articles", "art"));
+        assert!(!is_shadow("a", "ä_rows"));
+    }
+}

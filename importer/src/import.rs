@@ -1,0 +1,219 @@
+//! `vecrank import`.
+
+use crate::args::ImportArgs;
+use crate::database;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::load::{Outcome, load};
+use crate::parquet::{Input, Source, expand};
+use crate::plan::{Kind, Options, Plan, describe};
+use crate::report::{Progress, human_bytes, plural};
+use crate::sql::{quote, quote_if_needed};
+use crate::target::{Old, Target};
+use rusqlite::Connection;
+use serde_json::json;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Page cache while a file is changed in place, in KiB: below it readers of a file without WAL are not held up before
+/// the commit.
+const CACHE_KIB: i64 = 256 * 1024;
+
+/// True if all rows were imported, false if some were left out.
+pub fn run(args: &ImportArgs) -> Result<bool> {
+    let started = Instant::now();
+    let sources = expand(&args.inputs)?;
+    check_database_path(&args.database)?;
+    let options = Options::new(args, table_name(args, &sources)?)?;
+    let mut progress = Progress::default();
+
+    let target = Target::new(&args.database)?;
+    let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
+    let plan = Plan::new(options, &inputs)?;
+    interrupt::check()?;
+    let (outcome, path) = match target.old(&plan.options.table)? {
+        Old::Changed { connection, exists } => {
+            let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
+            (outcome, target.into_path())
+        }
+        old => {
+            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
+            progress.wait("Writing the file");
+            let _watch = interrupt::watch(&draft);
+            (outcome, target.publish(draft, old)?)
+        }
+    };
+    progress.finish();
+    let summary = Summary { plan: &plan, outcome: &outcome, path: &path, took: started.elapsed() };
+    summary.print(args)?;
+    Ok(outcome.skipped == 0)
+}
+
+/// The new file, in the target's folder: the journal is off, since a crash loses nothing but the draft.
+fn build(
+    target: &Target,
+    old: &Old,
+    plan: &Plan,
+    inputs: &[Input],
+    progress: &mut Progress,
+) -> Result<(Connection, Outcome)> {
+    let connection = database::create(&target.draft())?;
+    let _watch = interrupt::watch(&connection);
+    connection.pragma_update(None, "page_size", plan.page_size())?;
+    if let Old::Replaced { application_id, user_version, .. } = old {
+        connection.pragma_update(None, "application_id", application_id)?;
+        connection.pragma_update(None, "user_version", user_version)?;
+    }
+    connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+    connection.execute_batch("BEGIN")?;
+    let outcome = fill(&connection, plan, inputs, progress)?;
+    connection.execute_batch("COMMIT")?;
+    Ok((connection, outcome))
+}
+
+/// The table made anew in a file that keeps its other tables: one transaction, already open.
+fn change(
+    connection: &Connection,
+    exists: bool,
+    plan: &Plan,
+    inputs: &[Input],
+    progress: &mut Progress,
+) -> Result<Outcome> {
+    let _watch = interrupt::watch(connection);
+    if plan.options.page_size.is_some() {
+        progress.warn("--page-size has no effect on a file that keeps its other tables");
+    }
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    if exists {
+        connection.execute_batch(&format!("DROP TABLE {}", quote(&plan.options.table)))?;
+    }
+    let outcome = fill(connection, plan, inputs, progress)?;
+    connection.execute_batch("COMMIT")?;
+    progress.wait("Tidying the file");
+    // The import is done: a reader that keeps VACUUM from running leaves free pages, which the next import uses.
+    let _ = connection.execute_batch("VACUUM");
+    Ok(outcome)
+}
+
+/// Creates and fills the table inside the open transaction, its index included.
+fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
+    let table = &plan.options.table;
+    connection.execute_batch(&plan.create_sql())?;
+    let outcome = load(connection, plan, inputs, progress)?;
+    progress.wait("Building the index");
+    // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
+    connection.execute_batch(&format!("ANALYZE {}", quote(&format!("{table}_rows"))))?;
+    interrupt::check()?;
+    Ok(outcome)
+}
+
+/// The table is called as told, or after the one file.
+fn table_name(args: &ImportArgs, sources: &[Source]) -> Result<String> {
+    match (&args.table, sources) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, [Source::File(path)]) => match path.file_stem().and_then(OsStr::to_str) {
+            Some(stem) => Ok(stem.to_owned()),
+            None => Err(Failure::new(format!("{}: no table name can be made of this: give --table", path.display()))),
+        },
+        (None, [Source::StandardInput]) => Err(Failure::new("standard input has no name: give --table")),
+        (None, _) => Err(Failure::new("several files: give the table a name with --table")),
+    }
+}
+
+/// `vecrank import a.parquet b.parquet` lacks its database.
+fn check_database_path(path: &Path) -> Result<()> {
+    let extension = path.extension().unwrap_or_default();
+    if extension.eq_ignore_ascii_case("parquet") || path == Path::new("-") {
+        return Err(Failure::new(format!(
+            "the last argument is the database to make, got {}; write such as: vecrank import {} feed.db",
+            path.display(),
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// What is said on standard output when all is done.
+struct Summary<'a> {
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+    path: &'a PathBuf,
+    took: Duration,
+}
+
+impl Summary<'_> {
+    fn print(&self, args: &ImportArgs) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        if args.json {
+            writeln!(out, "{}", self.json(args))?;
+        } else {
+            write!(out, "{}", self.text(args))?;
+        }
+        Ok(())
+    }
+
+    fn file_bytes(&self) -> u64 {
+        std::fs::metadata(self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    fn text(&self, args: &ImportArgs) -> String {
+        let mut counts = plural(self.outcome.rows, "row");
+        if self.outcome.skipped > 0 {
+            counts += &format!(", {} skipped", self.outcome.skipped);
+        }
+        if self.outcome.without_vector > 0 {
+            counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
+        }
+        let vectors: Vec<String> =
+            self.plan.vectors().map(|(name, vector)| format!("{name} {}", describe(vector))).collect();
+        format!(
+            "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
+            args.database.display(),
+            self.plan.options.table,
+            vectors.join(", "),
+            self.took.as_secs_f64(),
+            human_bytes(self.file_bytes()),
+            self.example()
+        )
+    }
+
+    fn json(&self, args: &ImportArgs) -> serde_json::Value {
+        let vectors = self.plan.vectors().map(|(name, vector)| {
+            json!({ "column": name, "type": vector.element.name(), "dims": vector.dims, "metric": vector.metric.name() })
+        });
+        json!({
+            "database": args.database.to_string_lossy(),
+            "table": self.plan.options.table,
+            "rows": self.outcome.rows,
+            "skipped": self.outcome.skipped,
+            "without_vector": self.outcome.without_vector,
+            "vectors": vectors.collect::<Vec<_>>(),
+            "seconds": (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
+            "bytes": self.file_bytes(),
+            "sql": self.example(),
+        })
+    }
+
+    /// A statement to paste: what is nearest to the first row.
+    fn example(&self) -> String {
+        let Some((vector, _)) = self.plan.vectors().next() else { return String::new() };
+        let vector = quote_if_needed(vector);
+        let table = quote_if_needed(&self.plan.options.table);
+        let key = self.plan.key.and_then(|key| self.plan.columns.get(key));
+        let others = self.plan.columns.iter().filter(|column| matches!(column.kind, Kind::Ordinary { .. }));
+        let mut shown: Vec<String> = key.into_iter().map(|column| quote_if_needed(&column.name)).collect();
+        for column in others.map(|column| quote_if_needed(&column.name)) {
+            if shown.len() < 3 && !shown.contains(&column) {
+                shown.push(column);
+            }
+        }
+        shown.push("distance".to_owned());
+        format!(
+            "SELECT {} FROM {table}\nWHERE {vector} MATCH (SELECT {vector} FROM {table} WHERE {vector} IS NOT NULL LIMIT 1)\n\
+             ORDER BY distance LIMIT 10;",
+            shown.join(", ")
+        )
+    }
+}

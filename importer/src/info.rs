@@ -1,0 +1,87 @@
+//! `vecrank info`.
+
+use crate::args::InfoArgs;
+use crate::database::{self, Table};
+use crate::failure::{Failure, Result};
+use crate::report::human_bytes;
+use rusqlite::Connection;
+use rusqlite::types::{Value, ValueRef};
+use serde_json::{Map, json};
+use std::io::Write;
+
+/// What `hnsw_info` says of one table.
+struct Facts {
+    table: Table,
+    entries: Vec<(String, Value)>,
+}
+
+pub fn run(args: &InfoArgs) -> Result<()> {
+    let connection = database::open_readable(&args.database)?;
+    let in_file = |failure: Failure| failure.at(args.database.display());
+    let tables = match &args.table {
+        Some(name) => vec![database::table(&connection, Some(name)).map_err(in_file)?],
+        None => database::tables(&connection).map_err(in_file)?,
+    };
+    if tables.is_empty() {
+        return Err(in_file(Failure::new("no vecrank table in the file")));
+    }
+    let facts = tables.into_iter().map(|table| Facts::read(&connection, table)).collect::<Result<Vec<_>>>();
+    let facts = facts.map_err(in_file)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let tables: Vec<serde_json::Value> = facts.iter().map(Facts::json).collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&tables).unwrap_or_default())?;
+    } else {
+        let texts: Vec<String> = facts.iter().map(Facts::text).collect();
+        write!(out, "{}", texts.join("\n"))?;
+    }
+    Ok(())
+}
+
+impl Facts {
+    fn read(connection: &Connection, table: Table) -> Result<Facts> {
+        let mut statement = connection.prepare("SELECT key, value FROM hnsw_info(?1)")?;
+        let entries = statement.query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Facts { entries: entries.collect::<rusqlite::Result<_>>()?, table })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut object = Map::new();
+        object.insert("table".to_owned(), json!(self.table.name));
+        object.insert("columns".to_owned(), json!(self.table.columns));
+        for (key, value) in &self.entries {
+            let value = match ValueRef::from(value) {
+                ValueRef::Null => json!(null),
+                ValueRef::Integer(number) => json!(number),
+                ValueRef::Real(number) => json!(number),
+                ValueRef::Text(text) | ValueRef::Blob(text) => json!(String::from_utf8_lossy(text)),
+            };
+            object.insert(key.clone(), value);
+        }
+        serde_json::Value::Object(object)
+    }
+
+    fn text(&self) -> String {
+        let mut lines =
+            vec![("table".to_owned(), self.table.name.clone()), ("columns".to_owned(), self.table.columns.join(", "))];
+        for (key, value) in &self.entries {
+            lines.push((key.clone(), shown(key, value)));
+        }
+        let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+        lines.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()
+    }
+}
+
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Integer(bytes) if key.contains("bytes") => match u64::try_from(*bytes) {
+            Ok(bytes) => format!("{} ({bytes})", human_bytes(bytes)),
+            Err(_) => bytes.to_string(),
+        },
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(bytes) => format!("{} bytes", bytes.len()),
+    }
+}

@@ -1,0 +1,226 @@
+//! The loop that turns record batches into INSERTs, and what becomes of bad rows.
+
+use crate::args::OnBadRow;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::mapping::{Cells, Mapping};
+use crate::parquet::Input;
+use crate::plan::{Kind, Plan};
+use crate::report::{Progress, plural};
+use crate::vectors::{Scratch, VectorType, Vectors};
+use arrow_array::RecordBatch;
+use rusqlite::{Connection, ErrorCode, Statement};
+
+/// Bad rows that are described one by one; the others are counted.
+const DESCRIBED: u64 = 10;
+
+/// What an import did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows in the table.
+    pub rows: u64,
+    /// Rows left out.
+    pub skipped: u64,
+    /// Vectors left out of rows that were kept.
+    pub without_vector: u64,
+}
+
+/// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction.
+pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
+    progress.count("Reading rows", inputs.iter().map(Input::rows).sum());
+    let statement = connection.prepare(&plan.insert_sql())?;
+    let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
+    let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned: false };
+    for input in inputs {
+        let reader = FileReader::new(plan, input)?;
+        let mut first_row = 1;
+        for batch in input.batches(&reader.projection)? {
+            interrupt::check()?;
+            let batch = batch?;
+            let columns = reader.convert(&batch)?;
+            loader.insert(&columns, &Batch { file: &input.name, first_row, rows: batch.num_rows() })?;
+            loader.progress.advance(batch.num_rows() as u64);
+            first_row += batch.num_rows() as u64;
+        }
+    }
+    let Loader { outcome, progress, .. } = loader;
+    let more = (outcome.skipped + outcome.without_vector).saturating_sub(DESCRIBED);
+    if more > 0 {
+        progress.warn(format_args!("{} more like these", plural(more, "row")));
+    }
+    Ok(outcome)
+}
+
+/// How the columns of one file are found and converted.
+struct FileReader<'a> {
+    plan: &'a Plan,
+    name: &'a str,
+    projection: Vec<usize>,
+    /// One a column of the plan; None for vector columns.
+    mappings: Vec<Option<Mapping>>,
+}
+
+impl<'a> FileReader<'a> {
+    fn new(plan: &'a Plan, input: &'a Input) -> Result<FileReader<'a>> {
+        let schema = input.schema();
+        let projection = plan.projection(schema).map_err(|failure| failure.at(&input.name))?;
+        let mappings = plan.columns.iter().zip(&projection).map(|(column, &position)| match column.kind {
+            Kind::Vector(_) => Ok(None),
+            // Another file may hold the same values in another Arrow type.
+            Kind::Ordinary { .. } => Mapping::of(schema.field(position).data_type(), plan.options.choices).map(Some),
+        });
+        Ok(FileReader {
+            plan,
+            name: &input.name,
+            projection: projection.clone(),
+            mappings: mappings.collect::<Result<_>>()?,
+        })
+    }
+
+    fn convert(&self, batch: &RecordBatch) -> Result<Vec<Converted>> {
+        let columns = self.plan.columns.iter().zip(&self.mappings).map(|(column, mapping)| {
+            let in_column = |failure: Failure| failure.at(format_args!("{}: column \"{}\"", self.name, column.name));
+            // A projection keeps the order of the file, which need not be the plan's.
+            let array = batch.column_by_name(&column.name).ok_or_else(|| in_column(Failure::new("is missing")))?;
+            match (&column.kind, mapping) {
+                (Kind::Ordinary { .. }, Some(mapping)) => mapping.convert(array).map(Converted::Ordinary),
+                (Kind::Vector(vector_type), _) => {
+                    Vectors::new(array).map(|vectors| Converted::Vectors(vectors, *vector_type))
+                }
+                (Kind::Ordinary { .. }, None) => Err(Failure::new("has no mapping")),
+            }
+            .map_err(in_column)
+        });
+        columns.collect()
+    }
+}
+
+enum Converted {
+    Ordinary(Cells),
+    Vectors(Vectors, VectorType),
+}
+
+/// Where a batch comes from.
+struct Batch<'a> {
+    file: &'a str,
+    /// Number of its first row in the file, from 1.
+    first_row: u64,
+    rows: usize,
+}
+
+/// What is wrong with a row, and in which column of the plan.
+struct Fault {
+    column: Option<usize>,
+    text: String,
+}
+
+struct Loader<'a> {
+    plan: &'a Plan,
+    statement: Statement<'a>,
+    /// One a column of the plan.
+    scratch: Vec<Scratch>,
+    outcome: Outcome,
+    progress: &'a mut Progress,
+    /// The warning about large unsigned numbers was given.
+    warned: bool,
+}
+
+impl Loader<'_> {
+    fn insert(&mut self, columns: &[Converted], batch: &Batch<'_>) -> Result<()> {
+        self.warn_of_large_numbers(columns, batch);
+        for row in 0..batch.rows {
+            match self.insert_row(columns, row)? {
+                Ok(faults) => {
+                    self.outcome.rows += 1;
+                    for fault in faults {
+                        self.outcome.without_vector += 1;
+                        self.describe(&fault, row, batch);
+                    }
+                }
+                Err(fault) if self.plan.options.on_bad_row == OnBadRow::Fail => {
+                    return Err(Failure::new(format!(
+                        "{}; nothing was imported (--on-bad-row skip leaves such rows out)",
+                        self.text(&fault, row, batch)
+                    )));
+                }
+                Err(fault) => {
+                    self.outcome.skipped += 1;
+                    self.describe(&fault, row, batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Inserts one row. Ok(Ok(vectors that were left out)), or Ok(Err(why the row was)).
+    fn insert_row(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
+        let mut left_out = Vec::new();
+        for (position, (column, scratch)) in columns.iter().zip(&mut self.scratch).enumerate() {
+            let parameter = position + 1;
+            match column {
+                Converted::Ordinary(cells) if self.plan.key == Some(position) && cells.is_null(row) => {
+                    return Ok(Err(Fault { column: Some(position), text: "expected a key, got NULL".to_owned() }));
+                }
+                Converted::Ordinary(cells) => cells.bind(row, &mut self.statement, parameter)?,
+                Converted::Vectors(vectors, vector_type) => match vectors.encode(row, *vector_type, scratch) {
+                    Ok(bytes) => self.statement.raw_bind_parameter(parameter, bytes)?,
+                    Err(why) => {
+                        let fault = Fault { column: Some(position), text: why.to_string() };
+                        if self.plan.options.on_bad_row != OnBadRow::Null {
+                            return Ok(Err(fault));
+                        }
+                        left_out.push(fault);
+                        self.statement.raw_bind_parameter(parameter, rusqlite::types::Null)?;
+                    }
+                },
+            }
+        }
+        match self.statement.raw_execute() {
+            Ok(_) => Ok(Ok(left_out)),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                Ok(Err(self.constraint(columns, row, &error)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The only constraint that an import declares is the key's.
+    fn constraint(&self, columns: &[Converted], row: usize, error: &rusqlite::Error) -> Fault {
+        match self.plan.key.and_then(|key| columns.get(key).map(|column| (key, column))) {
+            Some((key, Converted::Ordinary(cells))) => {
+                Fault { column: Some(key), text: format!("the key {} came before", cells.show(row)) }
+            }
+            _ => Fault { column: None, text: error.to_string() },
+        }
+    }
+
+    fn describe(&self, fault: &Fault, row: usize, batch: &Batch<'_>) {
+        if self.outcome.skipped + self.outcome.without_vector <= DESCRIBED {
+            self.progress.warn(self.text(fault, row, batch));
+        }
+    }
+
+    fn text(&self, fault: &Fault, row: usize, batch: &Batch<'_>) -> String {
+        let number = batch.first_row + row as u64;
+        match fault.column.and_then(|column| self.plan.columns.get(column)) {
+            Some(column) => format!("{}: row {number}, column \"{}\": {}", batch.file, column.name, fault.text),
+            None => format!("{}: row {number}: {}", batch.file, fault.text),
+        }
+    }
+
+    fn warn_of_large_numbers(&mut self, columns: &[Converted], batch: &Batch<'_>) {
+        for (column, converted) in self.plan.columns.iter().zip(columns) {
+            let Converted::Ordinary(cells) = converted else { continue };
+            if let Some(row) = cells.first_beyond_integer().filter(|_| !self.warned) {
+                self.warned = true;
+                self.progress.warn(format_args!(
+                    "{}: row {}, column \"{}\": {} is beyond SQLite's INTEGER; such values are stored as TEXT",
+                    batch.file,
+                    batch.first_row + row as u64,
+                    column.name,
+                    cells.show(row)
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The input side: which files are meant, what is in them, and their rows batch by batch.
+
+use crate::failure::{Failure, Result};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::statistics::Statistics;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
+const BATCH_ROWS: usize = 1024;
+
+/// The argument that means standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// A file that is to be read, or the standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    StandardInput,
+}
+
+/// Paths and patterns to files: each file once, the matches of one pattern in alphabetical order.
+pub fn expand(arguments: &[String]) -> Result<Vec<Source>> {
+    let mut sources: Vec<Source> = Vec::new();
+    for argument in arguments {
+        let found = if argument == STANDARD_INPUT {
+            vec![Source::StandardInput]
+        } else if Path::new(argument).exists() || !argument.contains(['*', '?', '[']) {
+            vec![Source::File(PathBuf::from(argument))]
+        } else {
+            matches(argument)?
+        };
+        for source in found {
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+fn matches(pattern: &str) -> Result<Vec<Source>> {
+    let paths = glob::glob(pattern).map_err(|error| Failure::new(format!("pattern '{pattern}': {error}")))?;
+    let mut sources = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| Failure::io(error.path(), "read", error.error()))?;
+        if path.is_file() {
+            sources.push(Source::File(path));
+        }
+    }
+    if sources.is_empty() {
+        return Err(Failure::new(format!("no file matches '{pattern}'")));
+    }
+    Ok(sources)
+}
+
+/// One Parquet file whose footer was read.
+#[derive(Debug)]
+pub struct Input {
+    /// As messages call it.
+    pub name: String,
+    file: File,
+    metadata: ArrowReaderMetadata,
+}
+
+impl Input {
+    /// Reads the footer. Standard input is copied to a nameless file in `spool` first: Parquet is read from its end.
+    pub fn open(source: &Source, spool: &Path) -> Result<Input> {
+        let (name, file) = match source {
+            Source::File(path) => {
+                let file = File::open(path).map_err(|error| Failure::io(path, "read", &error))?;
+                if path.is_dir() {
+                    return Err(Failure::new(format!(
+                        "{}: is a directory; write '{}/*.parquet'",
+                        path.display(),
+                        path.display()
+                    )));
+                }
+                (path.display().to_string(), file)
+            }
+            Source::StandardInput => ("standard input".to_owned(), spooled(spool)?),
+        };
+        // Other stored Arrow schemas may be damaged or foreign without harm to the data: then Parquet's own types serve.
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .map_err(|error| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error))))?;
+        Ok(Input { name, file, metadata })
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+
+    /// Rows that the footer promises.
+    pub fn rows(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// Batches of the given top-level columns, in the order of the file.
+    pub fn batches(&self, columns: &[usize]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
+        let in_file = |message: String| Failure::new(format!("{}: {message}", self.name));
+        let file = self.file.try_clone().map_err(|error| in_file(format!("cannot be read: {error}")))?;
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| in_file(reason(&error)))?;
+        Ok(reader.map(move |batch| {
+            batch.map_err(|error| in_file(format!("cannot be decoded: {}", strip(&error.to_string()))))
+        }))
+    }
+
+    /// True if the statistics in the file prove that an unsigned 64-bit column holds nothing beyond the largest INTEGER.
+    pub fn fits_integer(&self, column: &str) -> bool {
+        let schema = self.metadata.parquet_schema();
+        let Some(leaf) = (0..schema.num_columns()).find(|&leaf| schema.column(leaf).path().parts() == [column]) else {
+            return false;
+        };
+        self.metadata.metadata().row_groups().iter().all(|group| {
+            let statistics = group.column(leaf).statistics();
+            // Unsigned order: what is beyond INTEGER's range looks negative in the signed type of the statistics.
+            statistics.is_some_and(|statistics| !statistics.is_min_max_deprecated())
+                && matches!(statistics, Some(Statistics::Int64(values)) if values.max_opt().is_some_and(|&max| max >= 0))
+        })
+    }
+}
+
+fn spooled(spool: &Path) -> Result<File> {
+    let failed = |error: io::Error| Failure::new(format!("standard input: cannot be copied to a file: {error}"));
+    let mut file = tempfile::tempfile_in(spool).map_err(failed)?;
+    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
+    Ok(file)
+}
+
+fn reason(error: &parquet::errors::ParquetError) -> String {
+    strip(&error.to_string()).to_owned()
+}
+
+/// The libraries say several times whose error it is.
+fn strip(mut message: &str) -> &str {
+    while let Some(rest) = ["Parquet error: ", "ParquetError: ", "Parquet argument error: ", "Arrow: ", "EOF: "]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))
+    {
+        message = rest;
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_give_each_file_once_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.parquet", "a.parquet", "c.txt", "odd[1].parquet"] {
+            File::create(folder.path().join(name)).unwrap();
+        }
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let sources = expand(&[path("b.parquet"), path("[ab].parquet"), path("odd[1].parquet")]).unwrap();
+        let expected = ["b.parquet", "a.parquet", "odd[1].parquet"].map(|name| Source::File(folder.path().join(name)));
+        assert_eq!(sources, expected);
+    }
+
+    #[test]
+    fn a_pattern_without_matches_is_named() {
+        let error = expand(&["/nowhere/*.parquet".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "no file matches '/nowhere/*.parquet'");
+    }
+}

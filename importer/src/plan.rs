@@ -1,0 +1,490 @@
+//! What an import is going to make: the table's columns and its SQL, chosen from the arguments and the files' schemas
+//! before anything is written.
+
+use crate::args::{ImportArgs, OnBadRow};
+use crate::failure::{Failure, Result};
+use crate::mapping::{Choices, Mapping};
+use crate::parquet::Input;
+use crate::sql::{literal, quote};
+use crate::vectors::{Aptness, Lengths, VectorType, Vectors, aptness, check_dims, fixed_dims};
+use arrow_schema::{Field, Schema};
+use std::collections::HashMap;
+use vecrank::distance::{Element, Metric};
+
+/// Column names that a vecrank table uses for itself, besides its own name.
+const RESERVED: [&str; 4] = ["query", "k", "ef_search", "distance"];
+
+/// Vectors looked at to find the dimensions, where the type leaves them open.
+const SAMPLE_ROWS: usize = 1000;
+
+/// The options of an import, checked as far as they can be without reading a file.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub table: String,
+    pub embedding: Vec<String>,
+    pub key: Option<String>,
+    pub index: Vec<String>,
+    pub columns: Vec<String>,
+    pub exclude: Vec<String>,
+    pub metric: Metric,
+    pub element: Element,
+    pub m: usize,
+    pub ef_construction: usize,
+    pub choices: Choices,
+    pub on_bad_row: OnBadRow,
+    pub page_size: Option<u32>,
+}
+
+impl Options {
+    pub fn new(args: &ImportArgs, table: String) -> Result<Options> {
+        let params = vecrank::hnsw::Params {
+            m: args.m,
+            ef_construction: args.ef_construction,
+            ..vecrank::hnsw::Params::new(1, args.element.element(), args.metric.metric())
+        };
+        params.validate()?;
+        if let Some(size) = args.page_size
+            && !(size.is_power_of_two() && (512..=65_536).contains(&size))
+        {
+            return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
+        }
+        check_name("table", &table)?;
+        if table.to_ascii_lowercase().starts_with("sqlite_") {
+            return Err(Failure::new(format!(
+                "table name \"{table}\": names that begin with sqlite_ belong to SQLite"
+            )));
+        }
+        Ok(Options {
+            table,
+            embedding: args.embedding.clone(),
+            key: args.key.clone(),
+            index: args.index.clone(),
+            columns: args.columns.clone(),
+            exclude: args.exclude.clone(),
+            metric: params.metric,
+            element: params.element,
+            m: params.m,
+            ef_construction: params.ef_construction,
+            choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
+            on_bad_row: args.on_bad_row,
+            page_size: args.page_size,
+        })
+    }
+}
+
+/// A column of the table that is going to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub name: String,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    Ordinary { mapping: Mapping, indexed: bool },
+    Vector(VectorType),
+}
+
+/// The table that is going to be made.
+#[derive(Debug)]
+pub struct Plan {
+    pub options: Options,
+    /// In the order of the first file.
+    pub columns: Vec<Column>,
+    /// Position of the key among `columns`.
+    pub key: Option<usize>,
+}
+
+impl Plan {
+    /// Chooses and checks everything. `inputs` is not empty.
+    pub fn new(options: Options, inputs: &[Input]) -> Result<Plan> {
+        let Some(first) = inputs.first() else { return Err(Failure::new("no input")) };
+        let in_first = |failure: Failure| failure.at(&first.name);
+        let schema = first.schema();
+        check_column_names(schema, &options.table, &options).map_err(in_first)?;
+        let vectors = choose_vectors(schema, &options).map_err(in_first)?;
+        let mut columns = Vec::new();
+        for field in schema.fields().iter().filter(|field| wanted(field, &vectors, &options)) {
+            let name = field.name().clone();
+            let kind = if vectors.contains(&name) {
+                let dims = find_dims(&name, inputs)?;
+                Kind::Vector(VectorType { dims, element: options.element, metric: options.metric })
+            } else {
+                let mapping = mapping_of(field, &options, inputs).map_err(in_first)?;
+                Kind::Ordinary { mapping, indexed: options.index.contains(&name) }
+            };
+            columns.push(Column { name, kind });
+        }
+        let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
+        let plan = Plan { options, columns, key };
+        plan.check_key_and_index()?;
+        for input in &inputs[1..] {
+            plan.check_same_schema(input, first)?;
+        }
+        Ok(plan)
+    }
+
+    /// The vector columns, in order.
+    pub fn vectors(&self) -> impl Iterator<Item = (&str, VectorType)> {
+        self.columns.iter().filter_map(|column| match column.kind {
+            Kind::Vector(vector_type) => Some((column.name.as_str(), vector_type)),
+            Kind::Ordinary { .. } => None,
+        })
+    }
+
+    pub fn create_sql(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        for (position, column) in self.columns.iter().enumerate() {
+            let name = quote(&column.name);
+            parts.push(match &column.kind {
+                Kind::Vector(vector) => format!("{name} {}[{}]", vector.element.name(), vector.dims),
+                Kind::Ordinary { mapping, indexed } => {
+                    let is_key = self.key == Some(position);
+                    let words = [
+                        Some(name.as_str()),
+                        mapping.sql_type,
+                        is_key.then_some("NOT NULL PRIMARY KEY"),
+                        (*indexed && !is_key).then_some("INDEXED"),
+                    ];
+                    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+                }
+            });
+        }
+        let options = &self.options;
+        parts.push(format!("metric = {}", literal(options.metric.name())));
+        parts.push(format!("m = {}", options.m));
+        parts.push(format!("ef_construction = {}", options.ef_construction));
+        format!("CREATE VIRTUAL TABLE {} USING hnsw(\n  {}\n)", quote(&options.table), parts.join(",\n  "))
+    }
+
+    pub fn insert_sql(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|column| quote(&column.name)).collect();
+        let places = vec!["?"; names.len()].join(", ");
+        format!("INSERT INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
+    }
+
+    /// Bytes of one row of each vector column's node table.
+    fn node_rows(&self) -> Vec<usize> {
+        let m = self.options.m;
+        self.vectors().map(|(_, v)| vecrank::hnsw::node_row_bytes(v.dims, v.element, v.metric, m)).collect()
+    }
+
+    /// The page size that was asked for, or the one that wastes least.
+    pub fn page_size(&self) -> u32 {
+        self.options.page_size.unwrap_or_else(|| best_page_size(&self.node_rows()))
+    }
+
+    /// Top-level columns of an input that the plan needs, each with its position among `columns`.
+    pub fn projection(&self, schema: &Schema) -> Result<Vec<usize>> {
+        self.columns
+            .iter()
+            .map(|column| schema.index_of(&column.name).map_err(|_| no_column(&column.name, schema)))
+            .collect()
+    }
+
+    fn check_key_and_index(&self) -> Result<()> {
+        if let Some(key) = self.key
+            && let Kind::Vector(_) = self.columns[key].kind
+        {
+            return Err(Failure::new(format!("--key {}: a vector column cannot be the key", self.columns[key].name)));
+        }
+        let is_vector = |name: &String| self.vectors().any(|(vector, _)| vector == name);
+        match self.options.index.iter().find(|name| is_vector(name)) {
+            Some(name) => Err(Failure::new(format!(
+                "--index {name}: a vector column has its own index; --index is for ordinary columns"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Every file must give the same columns the same meaning.
+    fn check_same_schema(&self, input: &Input, first: &Input) -> Result<()> {
+        for column in &self.columns {
+            let differs = |what: String| {
+                Failure::new(format!("{}: column \"{}\" {what}, unlike in {}", input.name, column.name, first.name))
+            };
+            let Ok(field) = input.schema().field_with_name(&column.name) else {
+                return Err(differs("is missing".to_owned()));
+            };
+            let same = match &column.kind {
+                Kind::Vector(vector) => {
+                    aptness(field.data_type()) != Aptness::No
+                        && fixed_dims(field.data_type()).is_none_or(|dims| dims == vector.dims)
+                }
+                Kind::Ordinary { mapping, .. } => Mapping::of(field.data_type(), self.options.choices)
+                    .is_ok_and(|other| other.sql_type == mapping.sql_type || other.is_unsigned()),
+            };
+            if !same {
+                return Err(differs(format!("is of type {}", field.data_type())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True if the column is to be imported.
+fn wanted(field: &Field, vectors: &[String], options: &Options) -> bool {
+    let name = field.name();
+    vectors.contains(name)
+        || (!options.exclude.contains(name) && (options.columns.is_empty() || options.columns.contains(name)))
+}
+
+fn mapping_of(field: &Field, options: &Options, inputs: &[Input]) -> Result<Mapping> {
+    let mapping = Mapping::of(field.data_type(), options.choices)
+        .map_err(|failure| failure.at(format_args!("column \"{}\"", field.name())))?;
+    if mapping.is_unsigned() && inputs.iter().all(|input| input.fits_integer(field.name())) {
+        return Ok(mapping.into_integer());
+    }
+    Ok(mapping)
+}
+
+/// The names given with --embedding, or the one column that looks like vectors.
+fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>> {
+    if !options.embedding.is_empty() {
+        for name in &options.embedding {
+            let field = schema.field_with_name(name).map_err(|_| no_column(name, schema))?;
+            if aptness(field.data_type()) == Aptness::No {
+                return Err(Failure::new(format!(
+                    "--embedding {name}: expected lists of numbers or fixed-size binary of float32, got {}",
+                    field.data_type()
+                )));
+            }
+        }
+        return Ok(options.embedding.clone());
+    }
+    let candidates = |aptness_wanted: Aptness| -> Vec<String> {
+        let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
+        fields.filter(|field| aptness(field.data_type()) == aptness_wanted).map(|field| field.name().clone()).collect()
+    };
+    let mut found = candidates(Aptness::Floats);
+    if found.is_empty() {
+        found = candidates(Aptness::Binary);
+    }
+    match found.as_slice() {
+        [_] => Ok(found),
+        [] => Err(Failure::new(
+            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN",
+        )),
+        _ => Err(Failure::new(format!(
+            "several columns may be vectors: {}; choose with --embedding, or --exclude the others",
+            found.join(", ")
+        ))),
+    }
+}
+
+/// Names in the arguments must exist, and names in the file must be possible in the table.
+fn check_column_names(schema: &Schema, table: &str, options: &Options) -> Result<()> {
+    let named = options.embedding.iter().chain(&options.key).chain(&options.index);
+    for name in named.chain(&options.columns).chain(&options.exclude) {
+        schema.field_with_name(name).map_err(|_| no_column(name, schema))?;
+    }
+    let taken = |name: &String| {
+        !options.embedding.contains(name)
+            && (options.exclude.contains(name) || (!options.columns.is_empty() && !options.columns.contains(name)))
+    };
+    if let Some(name) = options.key.iter().chain(&options.index).find(|name| taken(name)) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--key or --index) and left out")));
+    }
+    // SQLite compares names without regard to ASCII case.
+    let mut seen: HashMap<String, &String> = HashMap::new();
+    for name in schema.fields().iter().map(|field| field.name()).filter(|name| !taken(name)) {
+        check_name("column", name)?;
+        let folded = name.to_ascii_lowercase();
+        if RESERVED.contains(&folded.as_str()) || folded == table.to_ascii_lowercase() {
+            return Err(Failure::new(format!(
+                "column \"{name}\": the name is reserved in a vecrank table; leave it out with --exclude{}",
+                if folded == table.to_ascii_lowercase() { ", or choose another --table" } else { "" }
+            )));
+        }
+        if let Some(other) = seen.insert(folded, name) {
+            return Err(Failure::new(format!(
+                "columns \"{other}\" and \"{name}\" have the same name for SQLite; leave one out with --exclude"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() || name.contains('\0') {
+        return Err(Failure::new(format!("{what} name {name:?}: SQLite cannot use it")));
+    }
+    Ok(())
+}
+
+fn no_column(name: &str, schema: &Schema) -> Failure {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
+}
+
+/// Dimensions from the type, else the most frequent length among the first vectors.
+fn find_dims(column: &str, inputs: &[Input]) -> Result<usize> {
+    let place = |failure: Failure, input: &Input| failure.at(format_args!("{}: column \"{column}\"", input.name));
+    for input in inputs {
+        let Ok(position) = input.schema().index_of(column) else { continue };
+        if let Some(dims) = fixed_dims(input.schema().field(position).data_type()) {
+            check_dims(dims).map_err(|failure| place(failure, input))?;
+            return Ok(dims);
+        }
+        let mut lengths = Lengths::default();
+        let mut rows = 0;
+        for batch in input.batches(&[position])? {
+            let batch = batch?;
+            let vectors = Vectors::new(batch.column(0)).map_err(|failure| place(failure, input))?;
+            lengths.add(&vectors, batch.num_rows());
+            rows += batch.num_rows();
+            if rows >= SAMPLE_ROWS && !lengths.is_empty() {
+                break;
+            }
+        }
+        if let Some(dims) = lengths.most_frequent() {
+            check_dims(dims).map_err(|failure| place(failure, input))?;
+            return Ok(dims);
+        }
+    }
+    Err(Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown")))
+}
+
+/// Bytes that a row of a table takes beside its blob: cell pointer, payload size, rowid, record header.
+const ROW_OVERHEAD: usize = 11;
+
+/// The page size that takes the fewest bytes for one node of each vector column; of nearly equal ones the smallest,
+/// which a search reads soonest.
+fn best_page_size(rows: &[usize]) -> u32 {
+    let bytes = |page: usize| -> f64 { rows.iter().map(|&row| bytes_a_row(page, row)).sum() };
+    let sizes = [4096, 8192, 16_384, 32_768, 65_536_u32];
+    let least = sizes.iter().map(|&size| bytes(size as usize)).fold(f64::INFINITY, f64::min);
+    sizes.into_iter().find(|&size| bytes(size as usize) <= least * 1.01).unwrap_or(4096)
+}
+
+/// Bytes of the file that one row costs: its share of a page, or whole overflow pages.
+fn bytes_a_row(page: usize, row: usize) -> f64 {
+    const PAGE_HEADER: usize = 8;
+    const OVERFLOW_MARGIN: usize = 35;
+    if row + ROW_OVERHEAD > page - OVERFLOW_MARGIN {
+        return (page * row.div_ceil(page - OVERFLOW_MARGIN)) as f64 + page as f64 / 16.0;
+    }
+    page as f64 / ((page - PAGE_HEADER) / (row + ROW_OVERHEAD)) as f64
+}
+
+/// The type of a column as messages name it.
+pub fn describe(vector: VectorType) -> String {
+    format!("{}[{}] {}", vector.element.name(), vector.dims, vector.metric.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_schema::{DataType, Fields};
+    use std::sync::Arc;
+
+    fn options() -> Options {
+        Options {
+            table: "articles".to_owned(),
+            embedding: Vec::new(),
+            key: None,
+            index: Vec::new(),
+            columns: Vec::new(),
+            exclude: Vec::new(),
+            metric: Metric::Cosine,
+            element: Element::F32,
+            m: 16,
+            ef_construction: 200,
+            choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
+            on_bad_row: OnBadRow::Fail,
+            page_size: None,
+        }
+    }
+
+    fn schema(columns: &[(&str, DataType)]) -> Schema {
+        let fields: Fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+        Schema::new(fields)
+    }
+
+    fn floats() -> DataType {
+        DataType::List(Arc::new(Field::new("element", DataType::Float32, true)))
+    }
+
+    #[test]
+    fn page_sizes_waste_little() {
+        assert_eq!(best_page_size(&[2320]), 16_384); // FLOAT[256]: 7 to a page
+        assert_eq!(best_page_size(&[1808]), 16_384); // FLOAT16[256]: 9 to a page
+        assert_eq!(best_page_size(&[400]), 4096); // ten to a page
+        assert_eq!(best_page_size(&[7000]), 65_536); // FLOAT[768]: 9 to a page
+    }
+
+    #[test]
+    fn the_one_list_of_floats_is_the_embedding() {
+        let one = schema(&[("id", DataType::Int64), ("v", floats())]);
+        assert_eq!(choose_vectors(&one, &options()).unwrap(), ["v"]);
+        let two = schema(&[("a", floats()), ("b", floats())]);
+        assert_eq!(
+            choose_vectors(&two, &options()).unwrap_err().to_string(),
+            "several columns may be vectors: a, b; choose with --embedding, or --exclude the others"
+        );
+        let excluded = Options { exclude: vec!["a".to_owned()], ..options() };
+        assert_eq!(choose_vectors(&two, &excluded).unwrap(), ["b"]);
+        let none = schema(&[("id", DataType::Int64)]);
+        assert_eq!(
+            choose_vectors(&none, &options()).unwrap_err().to_string(),
+            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN"
+        );
+    }
+
+    #[test]
+    fn a_uuid_is_not_taken_for_a_vector() {
+        let both = schema(&[("uuid", DataType::FixedSizeBinary(16)), ("v", DataType::FixedSizeBinary(1024))]);
+        assert_eq!(choose_vectors(&both, &options()).unwrap(), ["v"]);
+    }
+
+    #[test]
+    fn impossible_names_are_refused() {
+        let refusal = |columns: &[(&str, DataType)], options: &Options| {
+            check_column_names(&schema(columns), "articles", options).unwrap_err().to_string()
+        };
+        let int = || DataType::Int64;
+        assert_eq!(
+            refusal(&[("Name", int()), ("name", int())], &options()),
+            "columns \"Name\" and \"name\" have the same name for SQLite; leave one out with --exclude"
+        );
+        assert_eq!(
+            refusal(&[("Distance", int())], &options()),
+            "column \"Distance\": the name is reserved in a vecrank table; leave it out with --exclude"
+        );
+        assert_eq!(
+            refusal(&[("articles", int())], &options()),
+            "column \"articles\": the name is reserved in a vecrank table; leave it out with --exclude, \
+             or choose another --table"
+        );
+        assert_eq!(refusal(&[("", int())], &options()), "column name \"\": SQLite cannot use it");
+        let key = Options { key: Some("id".to_owned()), ..options() };
+        assert_eq!(refusal(&[("a", int()), ("b", int())], &key), "no column \"id\"; the columns are a, b");
+        let left_out = Options { exclude: vec!["id".to_owned()], ..key };
+        assert_eq!(
+            refusal(&[("id", int())], &left_out),
+            "column \"id\" is both needed (--key or --index) and left out"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_in_sql() {
+        let choices = options().choices;
+        let ordinary = |name: &str, data_type: &DataType, indexed| Column {
+            name: name.to_owned(),
+            kind: Kind::Ordinary { mapping: Mapping::of(data_type, choices).unwrap(), indexed },
+        };
+        let vector = VectorType { dims: 3, element: Element::F16, metric: Metric::L2 };
+        let columns = vec![
+            ordinary("a \"b\"", &DataType::Utf8, false),
+            ordinary("select", &DataType::Int32, true),
+            Column { name: "v".to_owned(), kind: Kind::Vector(vector) },
+        ];
+        let plan = Plan { options: Options { metric: Metric::L2, ..options() }, columns, key: Some(0) };
+        assert_eq!(
+            plan.create_sql(),
+            "CREATE VIRTUAL TABLE \"articles\" USING hnsw(\n  \"a \"\"b\"\"\" TEXT NOT NULL PRIMARY KEY,\n  \
+             \"select\" INTEGER INDEXED,\n  \"v\" FLOAT16[3],\n  metric = 'l2',\n  m = 16,\n  ef_construction = 200\n)"
+        );
+        assert_eq!(plan.insert_sql(), "INSERT INTO \"articles\" (\"a \"\"b\"\"\", \"select\", \"v\") VALUES (?, ?, ?)");
+    }
+}

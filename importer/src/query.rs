@@ -1,0 +1,268 @@
+//! `vecrank query`.
+
+use crate::args::QueryArgs;
+use crate::database::{self, Table, VectorColumn};
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::output::{self, Column, Format};
+use crate::sql::{literal, quote_if_needed};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Statement};
+use std::io::{Read, Write};
+use vecrank::distance::{Element, decode};
+
+/// The query as checked before the file is opened.
+struct Question<'a> {
+    args: &'a QueryArgs,
+    /// JSON, from --vector.
+    vector: Option<String>,
+    /// Column and value, from --like.
+    likes: Vec<(&'a str, &'a str)>,
+    ef_search: Option<Value>,
+}
+
+pub fn run(args: &QueryArgs) -> Result<()> {
+    let question = Question::new(args)?;
+    let connection = database::open_readable(&args.database)?;
+    let in_file = |failure: Failure| failure.at(args.database.display());
+    let table = database::table(&connection, args.table.as_deref()).map_err(in_file)?;
+    let _watch = interrupt::watch(&connection);
+    question.answer(&connection, &table).map_err(|failure| match failure {
+        Failure::Message(_) => in_file(failure),
+        other => other,
+    })
+}
+
+impl<'a> Question<'a> {
+    fn new(args: &'a QueryArgs) -> Result<Question<'a>> {
+        let likes = args.like.iter().map(|like| {
+            like.split_once('=').ok_or_else(|| Failure::new(format!("--like {like}: expected COLUMN=VALUE")))
+        });
+        let likes = likes.collect::<Result<Vec<_>>>()?;
+        let ef_search = match args.ef_search.as_deref() {
+            None => None,
+            Some("exact") => Some(Value::Text("exact".to_owned())),
+            Some(text) => Some(Value::Integer(
+                text.parse().map_err(|_| Failure::new(format!("--ef-search {text}: expected a number or exact")))?,
+            )),
+        };
+        let vector = args.vector.as_deref().map(read_vector).transpose()?;
+        if vector.is_none() && likes.is_empty() && (ef_search.is_some() || args.embedding.is_some()) {
+            return Err(Failure::new("--ef-search and --embedding need a vector: give --vector or --like"));
+        }
+        Ok(Question { args, vector, likes, ef_search })
+    }
+
+    fn is_ranked(&self) -> bool {
+        self.vector.is_some() || !self.likes.is_empty()
+    }
+
+    fn answer(&self, connection: &Connection, table: &Table) -> Result<()> {
+        let columns = self.columns(table)?;
+        let vector = if self.is_ranked() { Some(table.vector(self.args.embedding.as_deref())?) } else { None };
+        let sql = self.sql(table, &columns, vector);
+        let value = vector.map(|vector| self.vector_value(connection, table, vector)).transpose()?;
+        if self.args.explain {
+            return self.explain(connection, table, vector, &sql, value);
+        }
+        let mut statement = self.prepare(connection, &sql)?;
+        bind(&mut statement, "vector", value)?;
+        bind(&mut statement, "ef_search", self.ef_search.clone())?;
+        let format = match (self.args.json, self.args.csv) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Csv,
+            _ => Format::Table,
+        };
+        output::print(statement.raw_query(), &columns, format)
+    }
+
+    /// The columns to print, each with the element type if it holds vectors.
+    fn columns(&self, table: &Table) -> Result<Vec<Column>> {
+        let ordinary = |name: &String| Column { name: name.clone(), element: None };
+        let mut columns: Vec<Column> = Vec::new();
+        for wanted in &self.args.columns {
+            let same = |name: &str| name.eq_ignore_ascii_case(wanted);
+            let vector = table.vectors.iter().find(|vector| same(&vector.name));
+            let column = match (vector, table.columns.iter().find(|name| same(name))) {
+                (Some(vector), _) => Column { name: vector.name.clone(), element: Some(vector.element) },
+                (None, Some(name)) => ordinary(name),
+                (None, None) if same("rowid") || same("distance") => Column { name: wanted.clone(), element: None },
+                (None, None) => return Err(no_column(table, wanted)),
+            };
+            columns.push(column);
+        }
+        if columns.is_empty() {
+            columns = table.columns.iter().map(ordinary).collect();
+        }
+        if self.is_ranked() && !columns.iter().any(|column| column.name.eq_ignore_ascii_case("distance")) {
+            columns.push(Column { name: "distance".to_owned(), element: None });
+        }
+        if columns.is_empty() {
+            columns.push(Column { name: "rowid".to_owned(), element: None });
+        }
+        Ok(columns)
+    }
+
+    fn sql(&self, table: &Table, columns: &[Column], vector: Option<&VectorColumn>) -> String {
+        let names: Vec<String> = columns.iter().map(|column| quote_if_needed(&column.name)).collect();
+        let mut terms = Vec::new();
+        if let Some(vector) = vector {
+            terms.push(format!("{} MATCH :vector", quote_if_needed(&vector.name)));
+        }
+        if self.ef_search.is_some() {
+            terms.push("ef_search = :ef_search".to_owned());
+        }
+        if let Some(filter) = &self.args.filter {
+            // The line break ends a comment in the condition.
+            terms.push(format!("({filter}\n)"));
+        }
+        let mut sql = format!("SELECT {} FROM {}", names.join(", "), quote_if_needed(&table.name));
+        if !terms.is_empty() {
+            sql += &format!("\nWHERE {}", terms.join("\n  AND "));
+        }
+        if vector.is_some() {
+            sql += "\nORDER BY distance";
+        }
+        format!("{sql}\nLIMIT {} OFFSET {}", self.args.limit, self.args.offset)
+    }
+
+    /// A mistake in --where is the user's own SQL; say so.
+    fn prepare<'c>(&self, connection: &'c Connection, sql: &str) -> Result<Statement<'c>> {
+        connection.prepare(sql).map_err(|error| match (&self.args.filter, error) {
+            (Some(filter), rusqlite::Error::SqlInputError { msg, .. }) => {
+                Failure::new(format!("--where \"{filter}\": {msg}"))
+            }
+            (Some(filter), rusqlite::Error::MultipleStatement) => {
+                Failure::new(format!("--where \"{filter}\": expected one condition"))
+            }
+            (_, error) => error.into(),
+        })
+    }
+
+    /// What MATCH is given: the JSON as it came, the stored bytes of one liked row, or the mean of several.
+    fn vector_value(&self, connection: &Connection, table: &Table, vector: &VectorColumn) -> Result<Value> {
+        if let Some(json) = &self.vector {
+            return Ok(Value::Text(json.clone()));
+        }
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        for (column, value) in &self.likes {
+            let name = table.columns.iter().find(|name| name.eq_ignore_ascii_case(column));
+            let name = name.ok_or_else(|| no_column(table, column))?;
+            let before = found.len();
+            let mut statement = connection.prepare(&format!(
+                "SELECT {} FROM {} WHERE {} = ?1",
+                quote_if_needed(&vector.name),
+                quote_if_needed(&table.name),
+                quote_if_needed(name)
+            ))?;
+            let mut rows = 0;
+            for stored in statement.query_map([value], |row| row.get::<_, Option<Vec<u8>>>(0))? {
+                rows += 1;
+                found.extend(stored?);
+            }
+            if found.len() == before {
+                let lacks = if rows == 0 { "no row has" } else { "no row with a vector has" };
+                return Err(Failure::new(format!("table {}: {lacks} {name} = '{value}'", table.name)));
+            }
+        }
+        Ok(match found.as_slice() {
+            [only] => Value::Blob(only.clone()),
+            several => mean(several, vector.element),
+        })
+    }
+
+    /// The statement, and how SQLite will run it.
+    fn explain(
+        &self,
+        connection: &Connection,
+        table: &Table,
+        vector: Option<&VectorColumn>,
+        sql: &str,
+        value: Option<Value>,
+    ) -> Result<()> {
+        let mut statement = self.prepare(connection, &format!("EXPLAIN QUERY PLAN {sql}"))?;
+        bind(&mut statement, "vector", value)?;
+        bind(&mut statement, "ef_search", self.ef_search.clone())?;
+        let mut out = std::io::stdout().lock();
+        if let Some(vector) = vector {
+            writeln!(out, "-- :vector = {}", self.vector_sql(table, vector))?;
+        }
+        match &self.ef_search {
+            Some(Value::Text(text)) => writeln!(out, "-- :ef_search = {}", literal(text))?,
+            Some(Value::Integer(number)) => writeln!(out, "-- :ef_search = {number}")?,
+            _ => {}
+        }
+        writeln!(out, "{sql};\n")?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            writeln!(out, "{}", row.get::<_, String>("detail")?)?;
+        }
+        Ok(())
+    }
+
+    /// The vector as one would write it in SQL.
+    fn vector_sql(&self, table: &Table, vector: &VectorColumn) -> String {
+        if let Some(json) = &self.vector {
+            return literal(json);
+        }
+        let likes: Vec<String> = self
+            .likes
+            .iter()
+            .map(|(column, value)| format!("{} = {}", quote_if_needed(column), literal(value)))
+            .collect();
+        let name = quote_if_needed(&vector.name);
+        let result = if likes.len() == 1 { name } else { format!("vec_avg({name})") };
+        format!("(SELECT {result} FROM {} WHERE {})", quote_if_needed(&table.name), likes.join(" OR "))
+    }
+}
+
+/// JSON, or @FILE with JSON in it. The extension reads the numbers; what is no array is refused here.
+fn read_vector(argument: &str) -> Result<String> {
+    let text = match argument.strip_prefix('@') {
+        None => argument.to_owned(),
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::new(format!("--vector @-: standard input cannot be read: {error}")))?;
+            text
+        }
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(format!("--vector {argument}: cannot be read: {error}")))?,
+    };
+    let text = text.trim();
+    if text.starts_with('[') && text.ends_with(']') {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::new(format!("--vector {argument}: expected JSON such as [0.1, -0.2], or @FILE with such JSON in it")))
+}
+
+/// The mean of stored vectors, as JSON: a FLOAT16 or INT8 column takes that too.
+fn mean(stored: &[Vec<u8>], element: Element) -> Value {
+    let mut sums: Vec<f64> = Vec::new();
+    for bytes in stored {
+        let components = decode(bytes, element);
+        sums.resize(components.len().max(sums.len()), 0.0);
+        for (sum, component) in sums.iter_mut().zip(components) {
+            *sum += f64::from(component);
+        }
+    }
+    let components: Vec<f32> = sums.iter().map(|sum| (sum / stored.len() as f64) as f32).collect();
+    match element {
+        Element::F32 => Value::Blob(components.iter().flat_map(|component| component.to_le_bytes()).collect()),
+        Element::F16 | Element::I8 => Value::Text(serde_json::json!(components).to_string()),
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, name: &str, value: Option<Value>) -> Result<()> {
+    if let Some(parameter) = statement.parameter_index(&format!(":{name}"))? {
+        statement.raw_bind_parameter(parameter, value)?;
+    }
+    Ok(())
+}
+
+fn no_column(table: &Table, name: &str) -> Failure {
+    let vectors = table.vectors.iter().map(|vector| &vector.name);
+    let names: Vec<&str> = table.columns.iter().chain(vectors).map(String::as_str).collect();
+    Failure::new(format!("table {} has no column \"{name}\"; the columns are {}", table.name, names.join(", ")))
+}

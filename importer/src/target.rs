@@ -1,0 +1,229 @@
+//! The database file: how a new one takes the place of the old in one step, or the old one is changed in one transaction.
+//!
+//! A file that holds nothing but the table that is imported (or that does not exist) is built anew in a folder beside it
+//! and renamed over it: readers keep the old file until they open the new one. A file with other tables, which other
+//! programs may be writing to, and a file that is open in WAL mode elsewhere, is changed in place by one transaction.
+
+use crate::database;
+use crate::failure::{Failure, Result};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The folder in which a new file is built is called `.<file name>` plus this and something random.
+const FOLDER_MARK: &str = ".vecrank-";
+
+/// A running import holds a lock on this file of its folder; a folder without a lock holder is litter.
+const LOCK_FILE: &str = "lock";
+
+/// Folders without a lock file are left alone for this long: their import may be about to make it.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How long an import waits for other programs that are writing to the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where an import writes to.
+#[derive(Debug)]
+pub struct Target {
+    /// The database file, symbolic links followed.
+    path: PathBuf,
+    folder: TempDir,
+    /// Held until the folder is removed.
+    _lock: File,
+}
+
+/// The old file: what is known of it, and a lock that keeps other writers off while its successor is built.
+#[derive(Debug)]
+pub enum Old {
+    /// There is none.
+    Missing,
+    /// It is to be replaced by a new file.
+    Replaced { connection: Connection, application_id: i32, user_version: i32 },
+    /// It is to be changed in place. `exists`: the table is in it. The transaction is open.
+    Changed { connection: Connection, exists: bool },
+}
+
+impl Target {
+    /// Makes the folder beside the file, and removes those that killed imports left.
+    pub fn new(path: &Path) -> Result<Target> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name().ok_or_else(|| Failure::new(format!("{}: not a file name", path.display())))?;
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let prefix = format!(".{}{FOLDER_MARK}", name.to_string_lossy());
+        let failed = |error| Failure::io(parent, "written to", &error);
+        remove_litter(parent, &prefix);
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(failed)?;
+        let lock = File::create(folder.path().join(LOCK_FILE)).map_err(failed)?;
+        lock.try_lock().map_err(|error| failed(error.into()))?;
+        Ok(Target { path, folder, _lock: lock })
+    }
+
+    /// A folder on the same disk for what is needed on the way.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Looks at the old file and decides what becomes of it.
+    pub fn old(&self, table: &str) -> Result<Old> {
+        if !self.path.exists() {
+            return Ok(Old::Missing);
+        }
+        let in_file = |failure: Failure| failure.at(self.path.display());
+        check_is_database(&self.path)?;
+        let connection = database::open_writable(&self.path)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| in_file(error.into()))?;
+        self.look(connection, table).map_err(in_file)
+    }
+
+    fn look(&self, connection: Connection, table: &str) -> Result<Old> {
+        let exists = check_table(&connection, table)?;
+        // A file that others have open in WAL mode cannot be replaced: its log would outlive it.
+        if has_others(&connection, table)? || journal_mode_in_use(&connection)? == "wal" {
+            begin(&connection)?;
+            return Ok(Old::Changed { connection, exists });
+        }
+        begin(&connection)?;
+        let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
+        let (application_id, user_version) = (number("application_id")?, number("user_version")?);
+        Ok(Old::Replaced { connection, application_id, user_version })
+    }
+
+    /// The file in which the table is built, and the one that it is copied to, tidied up.
+    pub fn draft(&self) -> PathBuf {
+        self.folder.path().join("draft.db")
+    }
+
+    fn finished(&self) -> PathBuf {
+        self.folder.path().join("finished.db")
+    }
+
+    /// Copies the draft without the gaps that the build left, and puts the copy in the place of the old file.
+    pub fn publish(self, draft: Connection, old: Old) -> Result<PathBuf> {
+        let finished = self.finished();
+        let name =
+            finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
+        draft.execute("VACUUM INTO ?1", [name])?;
+        draft.close().map_err(|(_, error)| error)?;
+        let failed = |error| Failure::io(&self.path, "replaced", &error);
+        let file = File::options().write(true).open(&finished).map_err(failed)?;
+        if let Ok(metadata) = fs::metadata(&self.path) {
+            file.set_permissions(metadata.permissions()).map_err(failed)?;
+        }
+        file.sync_all().map_err(failed)?;
+        drop(file);
+        if let Old::Replaced { connection, .. } | Old::Changed { connection, .. } = old {
+            // Windows renames over closed files only; an uncommitted transaction that wrote nothing just ends.
+            connection.close().map_err(|(_, error)| error)?;
+        }
+        fs::rename(&finished, &self.path).map_err(failed)?;
+        sync_folder(&self.path);
+        Ok(self.path)
+    }
+
+    /// The path of the file that was changed in place.
+    pub fn into_path(self) -> PathBuf {
+        self.path
+    }
+}
+
+/// Takes the lock that keeps other writers off, and rolls a crashed writer's journal back.
+fn begin(connection: &Connection) -> Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => {
+            Failure::new("another program is writing to the file; try again when it is done")
+        }
+        _ => error.into(),
+    })
+}
+
+/// Refuses to take a table, view or index of another kind for ours. True if the vecrank table exists.
+fn check_table(connection: &Connection, table: &str) -> Result<bool> {
+    let kind: Option<String> = connection
+        .query_row("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [table], |row| row.get(0))
+        .optional()?;
+    let Some(kind) = kind else { return Ok(false) };
+    if database::tables(connection)?.iter().any(|known| known.name.eq_ignore_ascii_case(table)) {
+        return Ok(true);
+    }
+    Err(Failure::new(format!(
+        "it has a {kind} \"{table}\" that vecrank did not make; choose another name with --table, or drop it first"
+    )))
+}
+
+/// True if the file holds anything besides the table and what belongs to it.
+fn has_others(connection: &Connection, table: &str) -> Result<bool> {
+    let mut statement = connection.prepare("SELECT name, tbl_name FROM sqlite_schema")?;
+    let objects = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let own = |name: &str| name.eq_ignore_ascii_case(table) || database::is_shadow(table, name);
+    for object in objects {
+        let (name, of): (String, String) = object?;
+        let is_internal = name.starts_with("sqlite_") && !name.starts_with("sqlite_autoindex_");
+        if !is_internal && !own(&of) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Leaves WAL mode if nobody else has the file open; gives the mode that the file is in then.
+fn journal_mode_in_use(connection: &Connection) -> Result<String> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        return Ok(mode);
+    }
+    match connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0)) {
+        Ok(mode) => Ok(mode),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(mode),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An existing file is replaced only if it is an SQLite database, or empty: it may be a mistyped Parquet file.
+fn check_is_database(path: &Path) -> Result<()> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let failed = |error| Failure::io(path, "read", &error);
+    if path.is_dir() {
+        return Err(Failure::new(format!("{}: is a directory, expected a file name", path.display())));
+    }
+    let mut start = Vec::new();
+    File::open(path).map_err(failed)?.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    if start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{}: exists and is not an SQLite database; it was not touched", path.display())))
+}
+
+/// Removes the folders of imports that were killed. What cannot be removed is left: it does no harm.
+fn remove_litter(parent: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        let is_litter = match File::open(entry.path().join(LOCK_FILE)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(_) => is_old(&entry.path()),
+        };
+        if is_litter {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn is_old(path: &Path) -> bool {
+    let age = fs::metadata(path).and_then(|metadata| metadata.modified()).map(|modified| modified.elapsed());
+    matches!(age, Ok(Ok(age)) if age > GRACE)
+}
+
+/// Makes the rename survive a power failure. Platforms that cannot open a folder do without.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent().and_then(|parent| File::open(parent).ok()) {
+        let _ = folder.sync_all();
+    }
+}
