@@ -8,6 +8,7 @@ pub fn padded_dims(dims: usize) -> usize {
     dims.div_ceil(64) * 64
 }
 
+/// Rounds where one transform covers the vector; twice as many where it takes two.
 const ROUNDS: usize = 3;
 
 /// An orthogonal map of `padded_dims(dims)` components, the same for the same seed on every machine.
@@ -15,7 +16,7 @@ const ROUNDS: usize = 3;
 pub struct Rotation {
     padded: usize,
     block: usize,
-    /// One bit a component and round: the sign.
+    /// 1 or -1 for every component of every round.
     signs: Vec<f32>,
     /// Lengths are kept: 1 / sqrt(block) for every transform.
     scale: f32,
@@ -25,10 +26,10 @@ impl Rotation {
     pub fn new(dims: usize, seed: u64) -> Rotation {
         let padded = padded_dims(dims);
         let block = 1 << padded.ilog2();
-        let passes = if block == padded { 1 } else { 2 };
+        let rounds = if block == padded { ROUNDS } else { 2 * ROUNDS };
         let mut state = seed;
-        let mut signs = Vec::with_capacity(ROUNDS * passes * padded);
-        while signs.len() < ROUNDS * passes * padded {
+        let mut signs = Vec::with_capacity(rounds * padded);
+        while signs.len() < rounds * padded {
             let bits = split_mix(&mut state);
             signs.extend((0..64).map(|i| if bits >> i & 1 == 0 { 1.0 } else { -1.0 }));
         }
@@ -50,7 +51,6 @@ impl Rotation {
             for (x, sign) in out.iter_mut().zip(signs) {
                 *x *= sign;
             }
-            // Front and back take turns where one block does not cover the vector.
             self.transform(&mut out[..self.block]);
             if self.block < self.padded {
                 self.transform(&mut out[self.padded - self.block..]);
