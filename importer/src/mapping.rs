@@ -317,3 +317,7 @@ fn json(column: &ArrayRef) -> Result<LargeStringArray> {
     }
     Ok(text.finish())
 }
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;

@@ -257,3 +257,7 @@ pub fn check_dims(dims: usize) -> Result<()> {
     }
     Err(Failure::new(format!("expected vectors of 1 to {most} dimensions, got {dims}")))
 }
+
+#[cfg(test)]
+#[path = "vectors_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use super::*;
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, Float64Builder, LargeListBuilder, ListBuilder};
+use arrow_array::{Float64Array, Int8Array, ListViewArray};
+
+const COSINE: VectorType = VectorType { dims: 2, element: Element::F32, metric: Metric::Cosine };
+const L2: VectorType = VectorType { metric: Metric::L2, ..COSINE };
+
+fn lists(rows: &[Option<&[Option<f32>]>]) -> ArrayRef {
+    let mut lists = ListBuilder::new(Float32Builder::new());
+    for row in rows {
+        match row {
+            Some(components) => {
+                components.iter().for_each(|component| lists.values().append_option(*component));
+                lists.append(true);
+            }
+            None => lists.append(false),
+        }
+    }
+    Arc::new(lists.finish())
+}
+
+fn encoded(column: &ArrayRef, row: usize, to: VectorType) -> std::result::Result<Vec<u8>, String> {
+    let mut scratch = Scratch::default();
+    let vectors = Vectors::new(column).unwrap();
+    vectors.encode(row, to, &mut scratch).map(<[u8]>::to_vec).map_err(|why| why.to_string())
+}
+
+fn bytes(components: &[f32]) -> Vec<u8> {
+    components.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+#[test]
+fn every_kind_of_list_gives_the_same_bytes() {
+    let expected = Ok(bytes(&[1.0, -2.5]));
+    let mut large = LargeListBuilder::new(Float64Builder::new());
+    large.append_value([Some(9.0)]);
+    large.append_value([Some(1.0), Some(-2.5)]);
+    let mut fixed = FixedSizeListBuilder::new(Float32Builder::new(), 2);
+    for component in [9.0, 9.0, 1.0, -2.5] {
+        fixed.values().append_value(component);
+    }
+    fixed.append(true);
+    fixed.append(true);
+    let doubles = Arc::new(Float64Array::from(vec![1.0, -2.5, 9.0]));
+    let field = Arc::new(Field::new("element", DataType::Float64, true));
+    let view = ListViewArray::new(field, vec![2, 0].into(), vec![1, 2].into(), doubles, None);
+    let columns: [ArrayRef; 4] = [
+        lists(&[Some(&[Some(9.0)]), Some(&[Some(1.0), Some(-2.5)])]),
+        Arc::new(large.finish()),
+        Arc::new(fixed.finish()),
+        Arc::new(view),
+    ];
+    for column in columns {
+        assert_eq!(encoded(&column, 1, COSINE), expected, "{}", column.data_type());
+        // A slice starts in the middle of the components.
+        assert_eq!(encoded(&column.slice(1, 1), 0, COSINE), expected, "{}", column.data_type());
+    }
+}
+
+#[test]
+fn fixed_size_binary_is_f32() {
+    let rows = [bytes(&[1.0, -2.5]), bytes(&[0.0, f32::NAN])];
+    let column: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(rows.iter()).unwrap());
+    assert_eq!(encoded(&column, 0, COSINE), Ok(rows[0].clone()));
+    assert_eq!(encoded(&column, 1, COSINE), Err("component 1: expected a finite number, got NaN".to_owned()));
+    assert_eq!(encoded(&column, 0, VectorType { element: Element::F16, ..COSINE }), Ok(vec![0, 0x3c, 0, 0xc1]));
+}
+
+#[test]
+fn unusable_vectors_are_told_apart() {
+    let column = lists(&[
+        None,
+        Some(&[Some(1.0)]),
+        Some(&[Some(1.0), None]),
+        Some(&[Some(f32::INFINITY), Some(1.0)]),
+        Some(&[Some(0.0), Some(-0.0)]),
+    ]);
+    let why = |row, to| encoded(&column, row, to).unwrap_err();
+    assert_eq!(why(0, COSINE), "expected a vector, got NULL");
+    assert_eq!(why(1, COSINE), "expected 2 dimensions, got 1");
+    assert_eq!(why(2, COSINE), "component 1: expected a number, got NULL");
+    assert_eq!(why(3, COSINE), "component 0: expected a finite number, got inf");
+    assert_eq!(why(4, COSINE), "expected a direction (metric cosine), got a vector of zeros");
+    assert_eq!(encoded(&column, 4, L2), Ok(bytes(&[0.0, -0.0])));
+}
+
+#[test]
+fn f16_refuses_what_it_cannot_hold() {
+    let f16 = VectorType { element: Element::F16, ..COSINE };
+    let column = lists(&[Some(&[Some(1.0), Some(70_000.0)]), Some(&[Some(1e-9), Some(0.0)])]);
+    let expected = "component 1: expected -65504 to 65504 (element f16), got 70000";
+    assert_eq!(encoded(&column, 0, f16), Err(expected.to_owned()));
+    assert_eq!(encoded(&column, 1, f16), Err("expected a direction (metric cosine), got a vector of zeros".to_owned()));
+}
+
+#[test]
+fn i8_scales_directions_and_keeps_whole_numbers() {
+    let i8 = VectorType { element: Element::I8, ..COSINE };
+    let column = lists(&[Some(&[Some(0.5), Some(-0.25)]), Some(&[Some(-128.0), Some(3.0)])]);
+    assert_eq!(encoded(&column, 0, i8), Ok(vec![127, (-64_i8).cast_unsigned()]));
+    assert_eq!(encoded(&column, 1, i8), Ok(vec![0x80, 3]));
+    let l2 = VectorType { element: Element::I8, ..L2 };
+    let expected = "component 0: expected a whole number from -128 to 127 (element i8), got 0.5";
+    assert_eq!(encoded(&column, 0, l2), Err(expected.to_owned()));
+}
+
+#[test]
+fn lists_of_integers_serve_when_named() {
+    let inner = Arc::new(Field::new("element", DataType::Int8, true));
+    assert_eq!(aptness(&DataType::List(inner.clone())), Aptness::Named);
+    let values = Arc::new(Int8Array::from(vec![-128, 127]));
+    let column: ArrayRef = Arc::new(arrow_array::FixedSizeListArray::new(inner, 2, values, None));
+    assert_eq!(encoded(&column, 0, VectorType { element: Element::I8, ..L2 }), Ok(vec![0x80, 0x7f]));
+}
+
+#[test]
+fn the_most_frequent_length_wins() {
+    let column = lists(&[Some(&[Some(1.0)]), None, Some(&[]), Some(&[Some(1.0), None]), Some(&[None, None])]);
+    let mut lengths = Lengths::default();
+    assert_eq!(lengths.most_frequent(), None);
+    lengths.add(&Vectors::new(&column).unwrap(), column.len());
+    assert_eq!(lengths.most_frequent(), Some(2));
+}
+
+#[test]
+fn too_many_dimensions_are_refused() {
+    assert_eq!(check_dims(16_385).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 16385");
+    assert_eq!(check_dims(0).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 0");
+}
