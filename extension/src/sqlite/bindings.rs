@@ -1,4 +1,4 @@
-//! The declarations of sqlite3.h and sqlite3ext.h (SQLite 3.53.2, public domain) that this crate uses, made by bindgen.
+//! The declarations of sqlite3.h and sqlite3ext.h (SQLite 3.54.1, public domain) that this crate uses, made by bindgen.
 //! Made, not written: CONTRIBUTING.md has the command. The host may be older than this header: `api.rs` holds the gates.
 
 #![allow(non_camel_case_types, non_snake_case, dead_code, clippy::all)]
@@ -1471,5 +1471,9 @@ pub struct sqlite3_api_routines {
             arg6: ::core::option::Option<unsafe extern "C" fn(arg1: *mut core::ffi::c_void)>,
             arg7: *mut core::ffi::c_void,
         ) -> core::ffi::c_int,
+    >,
+    pub incomplete: ::core::option::Option<unsafe extern "C" fn(arg1: *const core::ffi::c_char) -> sqlite3_int64>,
+    pub result_str: ::core::option::Option<
+        unsafe extern "C" fn(arg1: *mut sqlite3_context, arg2: *mut sqlite3_str, arg3: core::ffi::c_int),
     >,
 }

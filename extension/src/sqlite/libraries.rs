@@ -64,3 +64,23 @@ macro_rules! for_library {
     };
 }
 pub(super) use for_library;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Addresses stand for tables; nothing of them is read.
+    fn fake(number: usize) -> Api {
+        // SAFETY: the table is only compared.
+        unsafe { Api::refused(ptr::without_provenance(4096 * (number + 1))) }.expect("not null")
+    }
+
+    #[test]
+    fn each_library_has_its_own_number_for_good() {
+        let numbers: Vec<usize> = (0..LIBRARIES).map(|number| number_of(fake(number)).unwrap()).collect();
+        assert_eq!(numbers, (0..LIBRARIES).collect::<Vec<_>>());
+        assert_eq!(number_of(fake(3)), Ok(3));
+        let full = "vecrank is loaded into 8 SQLite libraries of this process already";
+        assert_eq!(number_of(fake(LIBRARIES)), Err(Error::Unsupported(full.into())));
+    }
+}

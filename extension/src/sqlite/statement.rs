@@ -82,6 +82,18 @@ impl Statement {
         self.connection.check(status)
     }
 
+    /// Binds a value that was kept; SQLite copies the bytes, which need be no better UTF-8 than where they came from.
+    pub fn bind_content(&mut self, parameter: usize, content: Content<'_>) -> Result<()> {
+        match content {
+            Content::Null => self.bind_null(parameter),
+            Content::Integer(value) => self.bind_i64(parameter, value),
+            Content::Real(value) => self.bind_f64(parameter, value),
+            // SAFETY: SQLite copies the bytes before it returns.
+            Content::Text(bytes) => unsafe { self.bind_bytes(parameter, bytes, BytesAs::Text, transient()) },
+            Content::Blob(bytes) => self.bind_blob(parameter, bytes),
+        }
+    }
+
     /// # Safety
     /// `destructor` is `transient()`, or None and the bytes live until the parameter is bound anew or cleared.
     unsafe fn bind_bytes(
