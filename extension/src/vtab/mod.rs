@@ -1,11 +1,29 @@
 //! The virtual table `hnsw`: what its SQL means.
 
-pub mod arguments;
-pub mod options;
-pub mod schema;
-pub mod tokens;
+mod arguments;
+mod command;
+mod conflicts;
+mod cursor;
+mod info;
+mod knn;
+mod options;
+mod plan;
+mod planner;
+mod pool;
+mod rows_filter;
+mod scan;
+mod schema;
+mod table;
+mod tokens;
+mod transaction;
+mod update;
+mod vectors;
 
-/// Registers the module `hnsw` and `hnsw_info`.
-pub fn register(_connection: crate::sqlite::Connection) -> crate::error::Result<()> {
-    Ok(())
+use crate::error::Result;
+use crate::sqlite::{Connection, register_eponymous, register_module};
+
+/// Registers the module `hnsw` and the table-valued function `hnsw_info`.
+pub fn register(connection: Connection) -> Result<()> {
+    register_module::<table::HnswTable>(connection, "hnsw")?;
+    register_eponymous::<info::InfoTable>(connection, "hnsw_info")
 }

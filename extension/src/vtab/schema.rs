@@ -77,6 +77,19 @@ pub struct VectorRef<'s> {
     pub params: &'s Params,
 }
 
+impl ColumnRef<'_> {
+    /// The name of a hidden column with a fixed one.
+    pub fn hidden_name(&self) -> &'static str {
+        match self {
+            ColumnRef::Query => "query",
+            ColumnRef::K => "k",
+            ColumnRef::EfSearch => "ef_search",
+            ColumnRef::Distance => "distance",
+            ColumnRef::Ordinary(..) | ColumnRef::Vector(..) | ColumnRef::Command => "",
+        }
+    }
+}
+
 impl OrdinaryColumn {
     /// By the rules of SQLite's documentation, "Determination Of Column Affinity".
     pub fn affinity(&self) -> Affinity {

@@ -103,7 +103,7 @@ fn blank_length(rest: &str) -> Option<usize> {
 }
 
 fn token_at(rest: &str, first: char) -> Result<(TokenKind, usize)> {
-    let until = |end: &dyn Fn(char) -> bool| rest.find(|c| end(c)).unwrap_or(rest.len());
+    let until = |end: &dyn Fn(char) -> bool| rest.find(end).unwrap_or(rest.len());
     match first {
         '"' | '`' => Ok((TokenKind::Quoted, quoted_length(rest, first)?)),
         '\'' => Ok((TokenKind::Text, quoted_length(rest, first)?)),

@@ -1,0 +1,104 @@
+//! The rows in the way of a row: what OR REPLACE deletes. SQLite would delete them from the rows table by itself, but
+//! their nodes would stay.
+
+use std::collections::BTreeSet;
+
+use super::table::{HnswTable, Names};
+use crate::error::{Error, Result};
+use crate::sqlite::{Parameter, Value, quote_identifier};
+
+/// A row that is to be written.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The columns that it sets, quoted.
+    pub changed: &'a [String],
+    /// Their values.
+    pub values: &'a [Value<'a>],
+    /// The row that an UPDATE changes; None for an INSERT.
+    pub rowid: Option<i64>,
+}
+
+/// The columns of one unique index, quoted, with their collations.
+struct UniqueKey {
+    columns: Vec<(String, String)>,
+}
+
+/// The rowids of the rows that share a unique key with the target.
+///
+/// # Errors
+/// `Error::Invalid` if a unique index is partial or on expressions: which rows it sets aside is not known here.
+pub fn find(table: &HnswTable, names: &Names, target: Target<'_>) -> Result<Vec<i64>> {
+    let rowid = quote_identifier(table.schema.rowid_name());
+    let mut keys = unique_keys(table, names)?;
+    keys.push(UniqueKey { columns: vec![(rowid.clone(), quote_identifier("BINARY"))] });
+    let mut found = BTreeSet::new();
+    for key in keys {
+        let Some(condition) = condition(&key, target, names, &rowid) else { continue };
+        let sql = format!("SELECT {rowid} FROM {} WHERE {condition}", names.rows);
+        let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
+        parameters.push(target.rowid.map_or(Parameter::Null, Parameter::Integer));
+        table.db.prepare(&sql)?.query(&parameters, |row| {
+            found.insert(row.column_i64(0));
+            Ok(())
+        })?;
+    }
+    if let Some(own) = target.rowid {
+        found.remove(&own);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// `"a" COLLATE "NOCASE" = ?1 AND ...`; None if the target sets no column of the key, or (in an INSERT) not all.
+fn condition(key: &UniqueKey, target: Target<'_>, names: &Names, rowid: &str) -> Option<String> {
+    let own = target.values.len() + 1;
+    let mut is_touched = false;
+    let mut parts = Vec::new();
+    for (column, collation) in &key.columns {
+        let value = match target.changed.iter().position(|changed| changed.eq_ignore_ascii_case(column)) {
+            Some(position) => {
+                is_touched = true;
+                format!("?{}", position + 1)
+            }
+            None if target.rowid.is_some() => format!("(SELECT {column} FROM {} WHERE {rowid} = ?{own})", names.rows),
+            None => return None,
+        };
+        parts.push(format!("{column} COLLATE {collation} = {value}"));
+    }
+    // The last parameter must occur, to be bound.
+    is_touched.then(|| format!("{} AND ?{own} IS ?{own}", parts.join(" AND ")))
+}
+
+fn unique_keys(table: &HnswTable, names: &Names) -> Result<Vec<UniqueKey>> {
+    let schema = quote_identifier(&names.owner.schema);
+    let rows = quote_identifier(&names.owner.shadow_name("rows"));
+    let mut indexes = Vec::new();
+    table.db.prepare(&format!("PRAGMA {schema}.index_list({rows})"))?.query(&[], |row| {
+        let (name, is_unique, is_partial) = (row.column_text(1, "index")?, row.column_i64(2), row.column_i64(4));
+        if is_unique != 0 {
+            indexes.push((name.to_string(), is_partial != 0));
+        }
+        Ok(())
+    })?;
+    let mut keys = Vec::new();
+    for (name, is_partial) in indexes {
+        let mut columns = Vec::new();
+        let mut has_expression = false;
+        table.db.prepare(&format!("PRAGMA {schema}.index_xinfo({})", quote_identifier(&name)))?.query(&[], |row| {
+            let (number, is_key) = (row.column_i64(1), row.column_i64(5) != 0);
+            has_expression |= is_key && number < 0;
+            if is_key && number >= 0 {
+                let (column, collation) = (row.column_text(2, "column")?, row.column_text(4, "collation")?);
+                columns.push((quote_identifier(column), quote_identifier(collation)));
+            }
+            Ok(())
+        })?;
+        if is_partial || has_expression {
+            return Err(Error::invalid(format!(
+                "{}: OR REPLACE cannot be served beside the unique index \"{name}\", which is partial or on an expression",
+                names.table()
+            )));
+        }
+        keys.push(UniqueKey { columns });
+    }
+    Ok(keys)
+}

@@ -1,0 +1,262 @@
+//! `hnsw_info(table [, schema])`: what a table is and holds, as keys and values.
+
+use super::rows_filter::Kept;
+use crate::distance::{Element, Metric};
+use crate::error::{Error, Result};
+use crate::format::FORMAT_VERSION;
+use crate::hnsw::Params;
+use crate::sqlite::{
+    BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
+    Recheck, Values, VirtualTable, quote_identifier,
+};
+use crate::storage::shadow::{Owner, nodes_suffix};
+use crate::storage::vector_column::{Place, VectorColumn};
+
+const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
+const KEY: usize = 0;
+const VALUE: usize = 1;
+const TABLE: usize = 2;
+const SCHEMA: usize = 3;
+
+pub struct InfoTable {
+    db: Connection,
+}
+
+impl VirtualTable for InfoTable {
+    type Cursor<'t> = InfoCursor;
+
+    fn connect(db: Connection, _arguments: &ModuleArguments<'_>) -> Result<Connected<InfoTable>> {
+        Ok(Connected { declaration: DECLARATION.to_string(), table: InfoTable { db } })
+    }
+
+    fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
+        let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
+        let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
+        let Some(table) = argument(TABLE) else {
+            return Err(Error::invalid("hnsw_info: expected the name of a table: hnsw_info('articles')"));
+        };
+        let schema = argument(SCHEMA);
+        if !table.is_usable || schema.is_some_and(|schema| !schema.is_usable) {
+            return Ok(BestIndex::Impossible);
+        }
+        info.take(table.index, 0, Recheck::No)?;
+        if let Some(schema) = schema {
+            info.take(schema.index, 1, Recheck::No)?;
+        }
+        info.set_estimate(100.0, 20);
+        Ok(BestIndex::Planned)
+    }
+
+    fn open(&self) -> Result<InfoCursor> {
+        Ok(InfoCursor { db: self.db, arguments: Vec::new(), entries: Vec::new(), position: 0 })
+    }
+}
+
+pub struct InfoCursor {
+    db: Connection,
+    /// As they were given: SQLite may compare the hidden columns with them again.
+    arguments: Vec<Kept>,
+    entries: Vec<(String, Kept)>,
+    position: usize,
+}
+
+impl Cursor for InfoCursor {
+    fn filter(&mut self, _number: i32, _text: &str, arguments: Values<'_>) -> Result<()> {
+        self.position = 0;
+        self.entries.clear();
+        self.arguments = arguments.iter().map(|value| Kept::of(value.content())).collect();
+        if arguments.iter().any(|value| value.is_null()) {
+            return Ok(());
+        }
+        let name = arguments.at(0)?.text("hnsw_info: table")?;
+        let schema = arguments.get(1).map(|schema| schema.text("hnsw_info: schema")).transpose()?;
+        let owner = find(self.db, name, schema)?;
+        self.entries = Reader { db: self.db, owner }.entries()?;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.position += 1;
+        Ok(())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.position >= self.entries.len()
+    }
+
+    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+        match (column, self.entries.get(self.position)) {
+            (KEY, Some((key, _))) => context.text(key),
+            (VALUE, Some((_, value))) => context.content(value.content()),
+            (TABLE, _) => self.arguments.first().into_iter().for_each(|kept| context.content(kept.content())),
+            (SCHEMA, _) => self.arguments.get(1).into_iter().for_each(|kept| context.content(kept.content())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rowid(&mut self) -> Result<i64> {
+        i64::try_from(self.position + 1).map_err(|_| Error::internal("too many entries"))
+    }
+}
+
+/// The table of that name, in one schema or the first that has it; `schema.table` may be one name as well.
+fn find(db: Connection, name: &str, schema: Option<&str>) -> Result<Owner> {
+    if let Some(owner) = find_in(db, name, schema)? {
+        return Ok(owner);
+    }
+    if let (None, Some((schema, table))) = (schema, name.split_once('.'))
+        && let Some(owner) = find_in(db, table, Some(schema))?
+    {
+        return Ok(owner);
+    }
+    let place = schema.map_or(String::new(), |schema| format!(" in the schema \"{schema}\""));
+    Err(Error::invalid(format!("hnsw_info: there is no hnsw table \"{name}\"{place}")))
+}
+
+fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<Owner>> {
+    let mut schemas = Vec::new();
+    db.prepare("PRAGMA database_list")?.query(&[], |row| {
+        let name = row.column_text(1, "schema")?;
+        if schema.is_none_or(|schema| schema.eq_ignore_ascii_case(name)) {
+            schemas.push(name.to_string());
+        }
+        Ok(())
+    })?;
+    // SQLite looks for a bare name in temp first.
+    schemas.sort_by_key(|name| name != "temp");
+    for schema in schemas {
+        let sql = format!(
+            "SELECT name FROM {}.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE \
+             AND sql LIKE 'CREATE VIRTUAL TABLE%USING%hnsw%'",
+            quote_identifier(&schema)
+        );
+        let read = |row: &crate::sqlite::Statement| Ok(row.column_text(0, "table")?.to_string());
+        if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)? {
+            return Ok(Some(Owner { schema, table, vectors: 0 }));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads one table through its shadow tables, whether or not it is connected.
+struct Reader {
+    db: Connection,
+    owner: Owner,
+}
+
+impl Reader {
+    fn entries(mut self) -> Result<Vec<(String, Kept)>> {
+        self.owner.check_version(self.db)?;
+        let config = self.config()?;
+        let text = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
+        let names: Vec<String> = (0..).map_while(|n| text(format!("vector.{n}.name")).map(shown)).collect();
+        self.owner.vectors = names.len();
+        let mut entries = vec![
+            ("format_version".to_string(), Kept::Integer(i64::from(FORMAT_VERSION))),
+            ("rows".to_string(), self.count_rows()?),
+        ];
+        for (ordinal, name) in names.iter().enumerate() {
+            // With several vector columns the keys say which.
+            let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
+            let mut add = |key: &str, value: Kept| entries.push((format!("{prefix}{key}"), value));
+            add("column", Kept::Text(name.as_bytes().to_vec()));
+            let keys = ["element", "dims", "metric", "m", "ef_construction", "ef_search"];
+            for key in keys {
+                add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(Kept::Null));
+            }
+            let value = |key: &str| text(format!("vector.{ordinal}.{key}"));
+            let params = params(&value).ok_or_else(|| {
+                Error::corrupt(self.owner.shadow_name("config"), format!("the parameters of {name} cannot be read"))
+            })?;
+            let stats = self.open(ordinal, name, params).stats()?;
+            for (key, number) in [
+                ("nodes", stats.nodes),
+                ("deleted", stats.deleted),
+                ("pending", stats.pending),
+                ("levels", if stats.nodes == 0 { 0 } else { 1 + u64::from(stats.entry_sample > 0) }),
+                ("entry_sample", stats.entry_sample),
+                ("degree", u64::from(stats.degree)),
+                ("code_bits", u64::from(stats.bits)),
+            ] {
+                add(key, integer(number));
+            }
+        }
+        for suffix in self.owner.suffixes() {
+            entries.push((format!("bytes_{suffix}"), self.bytes(&suffix)?));
+        }
+        Ok(entries)
+    }
+
+    fn config(&self) -> Result<Vec<(String, Kept)>> {
+        let mut config = Vec::new();
+        let sql = format!("SELECT key, value FROM {}", self.owner.shadow("config"));
+        self.db.prepare(&sql)?.query(&[], |row| {
+            config.push((row.column_text(0, "key")?.to_string(), Kept::of(row.column_content(1))));
+            Ok(())
+        })?;
+        Ok(config)
+    }
+
+    fn count_rows(&self) -> Result<Kept> {
+        let sql = format!("SELECT count(*) FROM {}", self.owner.shadow("rows"));
+        Ok(self.db.query_one(&sql, &[], |row| Ok(Kept::of(row.column_content(0))))?.unwrap_or(Kept::Null))
+    }
+
+    fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
+        let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
+        let place = Place { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
+        VectorColumn::open(self.db, place, params)
+    }
+
+    /// Bytes of the pages of a shadow table, with its indexes; without dbstat, bytes of its BLOBs and texts.
+    fn bytes(&self, suffix: &str) -> Result<Kept> {
+        let schema = quote_identifier(&self.owner.schema);
+        let name = self.owner.shadow_name(suffix);
+        let of_pages = format!(
+            "SELECT sum(pgsize) FROM dbstat(?2, 1) WHERE name IN \
+             (SELECT name FROM {schema}.sqlite_master WHERE tbl_name = ?1 COLLATE NOCASE)"
+        );
+        if let Ok(mut statement) = self.db.prepare(&of_pages) {
+            let parameters = [Parameter::Text(&name), Parameter::Text(&self.owner.schema)];
+            let bytes = statement.query_one(&parameters, |row| Ok(Kept::of(row.column_content(0))))?;
+            return Ok(bytes.unwrap_or(Kept::Null));
+        }
+        let columns = match suffix {
+            "config" => "length(key) + length(value)",
+            "graph" => "length(header) + length(entry)",
+            "rows" => return Ok(Kept::Null),
+            suffix if suffix.starts_with(&nodes_suffix(0)) => "length(data)",
+            _ => return Ok(Kept::Null),
+        };
+        let sql = format!("SELECT sum({columns}) FROM {}", self.owner.shadow(suffix));
+        let bytes = self.db.query_one(&sql, &[], |row| Ok(Kept::of(row.column_content(0))))?;
+        Ok(bytes.filter(|bytes| *bytes != Kept::Null).unwrap_or(Kept::Integer(0)))
+    }
+}
+
+fn params<'a>(value: &dyn Fn(&str) -> Option<&'a Kept>) -> Option<Params> {
+    let number = |key: &str| match value(key)?.content() {
+        Content::Integer(number) => usize::try_from(number).ok(),
+        _ => None,
+    };
+    let (element, metric) = (Element::parse(&shown(value("element")?))?, Metric::parse(&shown(value("metric")?)).ok()?);
+    let params = Params {
+        m: number("m")?,
+        ef_construction: number("ef_construction")?,
+        ef_search: number("ef_search")?,
+        ..Params::new(number("dims")?, element, metric)
+    };
+    params.validate().ok().map(|()| params)
+}
+
+fn shown(value: &Kept) -> String {
+    match value.content() {
+        Content::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn integer(number: u64) -> Kept {
+    Kept::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}

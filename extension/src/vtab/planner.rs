@@ -1,0 +1,346 @@
+//! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
+
+use super::plan::{Access, ColumnSet, Filter, Form, KnnPlan, Plan, ScanPlan};
+use super::schema::{Column, ColumnRef, Key, TableSchema};
+use crate::error::{Error, Result};
+use crate::filter::predicate::{Affinity, Comparison, is_exact};
+use crate::hnsw::Order;
+use crate::sqlite::{Distinct, Operator, OrderTerm, Recheck};
+
+/// A WHERE term, or the LIMIT or OFFSET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// By this number SQLite knows it.
+    pub index: usize,
+    /// None: the rowid.
+    pub column: Option<usize>,
+    pub operator: Operator,
+    pub is_usable: bool,
+    /// `column IN (...)`, offered as a whole; its operator is Eq.
+    pub is_list: bool,
+    pub collation: String,
+}
+
+/// A query to be planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub terms: Vec<Term>,
+    pub order: Vec<OrderTerm>,
+    pub distinct: Distinct,
+    pub columns_used: u64,
+}
+
+/// A term that the plan takes; the position among them is that of its argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub index: usize,
+    pub recheck: Recheck,
+    pub is_list: bool,
+}
+
+/// A plan, and what SQLite must know of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub plan: Plan,
+    pub taken: Vec<Taken>,
+    pub is_order_consumed: bool,
+    /// One row at most.
+    pub is_unique: bool,
+    pub cost: f64,
+    pub rows: f64,
+}
+
+/// Rows of a table, as far as planning knows.
+const TABLE_ROWS: f64 = 1_000_000.0;
+/// A search costs this much before its first row, in row reads: dear enough that a join puts it outside.
+const SEARCH_COST: f64 = 1_000.0;
+/// Rows that a search gives, as far as planning knows: how many SQLite will ask for it does not say.
+const SEARCH_ROWS: f64 = 1_000.0;
+
+/// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
+///
+/// # Errors
+/// `Error::Invalid` for MATCH where it has no meaning.
+pub fn choose(table: &str, schema: &TableSchema, question: &Question) -> Result<Option<Choice>> {
+    let Some(source) = source_of(table, schema, question)? else { return Ok(scan(schema, question)) };
+    Ok(knn(schema, question, source))
+}
+
+/// Where the query vector comes from.
+struct Source<'q> {
+    term: &'q Term,
+    column: usize,
+    form: Form,
+}
+
+fn source_of<'q>(table: &str, schema: &TableSchema, question: &'q Question) -> Result<Option<Source<'q>>> {
+    let mut source: Option<Source<'q>> = None;
+    for term in &question.terms {
+        let what = term.column.and_then(|number| schema.column(number));
+        let (column, form) = match (term.operator, what) {
+            (Operator::Match, Some(ColumnRef::Vector(..))) => (term.column.unwrap_or_default(), Form::Match),
+            (Operator::Match, _) => {
+                let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
+                let name = match what {
+                    Some(ColumnRef::Ordinary(column, _)) => column.name.as_str(),
+                    Some(ColumnRef::Command) => table,
+                    Some(hidden) => hidden.hidden_name(),
+                    None => "rowid",
+                };
+                return Err(Error::invalid(format!(
+                    "{table}.{name}: MATCH is for vector columns: write \"WHERE {vector} MATCH ?\""
+                )));
+            }
+            (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
+            _ => continue,
+        };
+        if source.is_some() {
+            return Err(Error::invalid(format!("{table}: expected one query vector, got two")));
+        }
+        source = Some(Source { term, column, form });
+    }
+    Ok(source)
+}
+
+/// The vector column that `articles(?)` means.
+fn only_vector(table: &str, schema: &TableSchema) -> Result<usize> {
+    let vectors: Vec<(usize, &Column)> = schema.vectors().map(|(number, column, _)| (number, column)).collect();
+    match vectors.as_slice() {
+        [(number, _)] => Ok(*number),
+        [(_, first), ..] => {
+            let count = if vectors.len() == 2 { "two".to_string() } else { vectors.len().to_string() };
+            Err(Error::invalid(format!(
+                "table \"{table}\" has {count} vector columns: write \"WHERE {} MATCH ?\" instead of {table}(?)",
+                first.name
+            )))
+        }
+        [] => Err(Error::internal("a table without a vector column")),
+    }
+}
+
+/// The terms that a plan takes, in the order of its arguments.
+#[derive(Default)]
+struct Taking {
+    taken: Vec<Taken>,
+}
+
+impl Taking {
+    fn take(&mut self, term: &Term, recheck: Recheck) {
+        self.taken.push(Taken { index: term.index, recheck, is_list: false });
+    }
+}
+
+fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<Choice> {
+    let mut taking = Taking::default();
+    let mut take_argument = |wanted: ColumnRef<'_>| {
+        let is_wanted = |term: &&Term| {
+            term.operator == Operator::Eq && term.column.and_then(|number| schema.column(number)) == Some(wanted)
+        };
+        let Some(term) = question.terms.iter().find(is_wanted) else { return Some(false) };
+        term.is_usable.then(|| taking.take(term, Recheck::No)).map(|()| true)
+    };
+    source.term.is_usable.then_some(())?;
+    let (has_k, has_ef_search) = (take_argument(ColumnRef::K)?, take_argument(ColumnRef::EfSearch)?);
+    let query = Taken { index: source.term.index, recheck: Recheck::No, is_list: false };
+    taking.taken.insert(0, query);
+
+    let mut bounds = 0;
+    for term in usable(question) {
+        let is_distance = term.column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
+        if is_distance && !term.is_list && matches!(term.operator, Operator::Lt | Operator::Le) {
+            taking.take(term, Recheck::Yes);
+            bounds += 1;
+        }
+    }
+    let filters = take_filters(schema, question, &mut taking);
+    let (rows, _) = estimate(schema, &filters, SEARCH_ROWS);
+    let is_order_consumed = is_by_distance(schema, question);
+    let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
+        Some(term) => {
+            taking.take(term, Recheck::Yes);
+            true
+        }
+        None => false,
+    };
+    let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
+    let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    let (column, form) = (source.column, source.form);
+    let columns = ColumnSet::from_mask(question.columns_used);
+    let plan = KnnPlan { column, form, has_k, has_ef_search, bounds, filters, order, has_limit, has_offset, columns };
+    Some(Choice {
+        plan: Plan::Knn(plan),
+        taken: taking.taken,
+        is_order_consumed,
+        is_unique: false,
+        cost: SEARCH_COST + rows,
+        rows: if has_k { rows.min(10.0) } else { rows },
+    })
+}
+
+/// ORDER BY distance, and ORDER BY distance, rowid. Not a GROUP BY or DISTINCT of the same look: those want every row.
+fn is_by_distance(schema: &TableSchema, question: &Question) -> bool {
+    let is_rowid = |column: Option<usize>| column.is_none() || column == schema.rowid_column();
+    let is_distance =
+        |column: Option<usize>| column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
+    let starts_right = match question.order.as_slice() {
+        [distance] => is_distance(distance.column) && !distance.is_descending,
+        // Rows that agree in distance and rowid are one row: what follows sorts nothing.
+        [distance, rowid, ..] => {
+            is_distance(distance.column) && is_rowid(rowid.column) && !distance.is_descending && !rowid.is_descending
+        }
+        [] => false,
+    };
+    starts_right && matches!(question.distinct, Distinct::Ordered | Distinct::DistinctOrdered)
+}
+
+/// None if a k, ef_search or query is there without being usable, which is not for a scan to ignore.
+fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
+    let is_argument = |term: &Term| {
+        let column = term.column.and_then(|number| schema.column(number));
+        term.operator == Operator::Eq && matches!(column, Some(ColumnRef::K | ColumnRef::EfSearch))
+    };
+    if question.terms.iter().any(is_argument) {
+        return None;
+    }
+    let mut taking = Taking::default();
+    let filters = take_filters(schema, question, &mut taking);
+    let access = access(schema, &filters);
+    let order = scan_order(schema, question, &filters);
+    let (rows, _) = estimate(schema, &filters, TABLE_ROWS);
+    let cost = match access {
+        Access::All => TABLE_ROWS,
+        Access::Rowid => 10.0 + rows,
+        Access::Key => 20.0 + 2.0 * rows,
+        Access::Index => 50.0 + 2.0 * rows,
+    };
+    let is_one_rowid = |filter: &Filter| is_rowid(schema, filter.column) && filter.comparison == Comparison::Eq;
+    let is_unique = filters.iter().any(is_one_rowid);
+    let columns = ColumnSet::from_mask(question.columns_used);
+    let is_order_consumed = order.is_some();
+    let plan = Plan::Scan(ScanPlan { access, filters, order, columns });
+    Some(Choice { plan, taken: taking.taken, is_order_consumed, is_unique, cost, rows })
+}
+
+fn usable(question: &Question) -> impl Iterator<Item = &Term> {
+    question.terms.iter().filter(|term| term.is_usable)
+}
+
+/// Takes every term that the rows table can answer.
+fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Filter> {
+    let mut filters = Vec::new();
+    for term in usable(question) {
+        let Some(comparison) = comparison_of(term) else { continue };
+        let Some(affinity) = affinity_of(schema, term.column, comparison) else { continue };
+        let recheck = if is_exact(affinity, comparison) { Recheck::No } else { Recheck::Yes };
+        taking.taken.push(Taken { index: term.index, recheck, is_list: term.is_list });
+        let own = match term.column.and_then(|number| schema.column(number)) {
+            Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
+            _ => "BINARY",
+        };
+        let is_foreign = !term.collation.eq_ignore_ascii_case(own) && compares(comparison);
+        filters.push(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) });
+    }
+    filters
+}
+
+fn comparison_of(term: &Term) -> Option<Comparison> {
+    Some(match term.operator {
+        Operator::Eq if term.is_list => Comparison::In,
+        Operator::Eq => Comparison::Eq,
+        Operator::Ne => Comparison::Ne,
+        Operator::Lt => Comparison::Lt,
+        Operator::Le => Comparison::Le,
+        Operator::Gt => Comparison::Gt,
+        Operator::Ge => Comparison::Ge,
+        Operator::Is => Comparison::Is,
+        Operator::IsNot => Comparison::IsNot,
+        Operator::IsNull => Comparison::IsNull,
+        Operator::IsNotNull => Comparison::IsNotNull,
+        Operator::Like => Comparison::Like,
+        Operator::Glob => Comparison::Glob,
+        _ => return None,
+    })
+}
+
+/// Whether a collation plays a part.
+fn compares(comparison: Comparison) -> bool {
+    !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull | Comparison::Like | Comparison::Glob)
+}
+
+/// None for a column that the rows table cannot answer for. Of a vector it knows whether it is NULL.
+fn affinity_of(schema: &TableSchema, column: Option<usize>, comparison: Comparison) -> Option<Affinity> {
+    let Some(number) = column else { return Some(Affinity::Numeric) };
+    match schema.column(number)? {
+        ColumnRef::Ordinary(_, ordinary) => Some(ordinary.affinity()),
+        ColumnRef::Vector(..) if matches!(comparison, Comparison::IsNull | Comparison::IsNotNull) => {
+            Some(Affinity::Blob)
+        }
+        _ => None,
+    }
+}
+
+fn is_rowid(schema: &TableSchema, column: Option<usize>) -> bool {
+    column.is_none() || column == schema.rowid_column()
+}
+
+/// How the rows table will find the rows, as far as the declaration tells: it may have more indexes.
+fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
+    let by = |filter: &Filter| {
+        if !filter.comparison.can_search() || filter.collation.is_some() {
+            return Access::All;
+        }
+        if is_rowid(schema, filter.column) {
+            return Access::Rowid;
+        }
+        match filter.column.and_then(|number| schema.column(number)) {
+            Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique => Access::Key,
+            Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.is_indexed => Access::Index,
+            _ => Access::All,
+        }
+    };
+    let rank = |access: &Access| match access {
+        Access::Rowid => 0,
+        Access::Key => 1,
+        Access::Index => 2,
+        Access::All => 3,
+    };
+    // An equality finds fewer rows by any index than a range does by a better one.
+    let equalities = filters.iter().filter(|filter| filter.comparison.is_equality());
+    let best = equalities.map(by).min_by_key(rank).filter(|access| *access != Access::All);
+    best.or_else(|| filters.iter().map(by).min_by_key(rank)).unwrap_or(Access::All)
+}
+
+/// Whether an index of the declaration serves a filter, so that a few matching rows are found cheaply.
+pub fn is_indexed(schema: &TableSchema, filters: &[Filter]) -> bool {
+    access(schema, filters) != Access::All
+}
+
+/// Rows that pass, of `rows`, and whether at most one does.
+fn estimate(schema: &TableSchema, filters: &[Filter], rows: f64) -> (f64, bool) {
+    let mut estimate = rows;
+    for filter in filters {
+        let is_key = is_rowid(schema, filter.column)
+            || matches!(filter.column.and_then(|number| schema.column(number)),
+                Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique);
+        estimate = match filter.comparison {
+            Comparison::Eq | Comparison::Is if is_key => return (1.0, true),
+            Comparison::In if is_key => estimate.min(25.0),
+            Comparison::Eq | Comparison::Is | Comparison::IsNull => estimate / 100.0,
+            Comparison::In => estimate / 20.0,
+            Comparison::Ne | Comparison::IsNot | Comparison::IsNotNull => estimate,
+            _ => estimate / 4.0,
+        };
+    }
+    (estimate.max(1.0), false)
+}
+
+/// The order that the rows table gives for nothing: by rowid, or by an indexed column if no filter comes between.
+fn scan_order(schema: &TableSchema, question: &Question, filters: &[Filter]) -> Option<(Option<usize>, bool)> {
+    let (first, rest) = question.order.split_first()?;
+    if is_rowid(schema, first.column) {
+        return Some((first.column, first.is_descending));
+    }
+    let ColumnRef::Ordinary(_, ordinary) = schema.column(first.column?)? else { return None };
+    let is_indexed = ordinary.is_indexed || ordinary.key != Key::None;
+    (is_indexed && rest.is_empty() && filters.is_empty()).then_some((first.column, first.is_descending))
+}

@@ -1,0 +1,131 @@
+//! A plan's filters, with the values of one query, as a WHERE clause on the rows table.
+
+use super::plan::Filter;
+use super::schema::{ColumnRef, TableSchema};
+use crate::error::Result;
+use crate::filter::predicate::{Affinity, Class, Clause, Comparison, Predicate};
+use crate::sqlite::{Content, Statement, Value, Values, quote_identifier};
+
+/// Members that an IN list may have to be written out; a longer one is left to SQLite.
+const LONGEST_LIST: usize = 10_000;
+
+/// Parameter 1 belongs to whoever uses the clause.
+const FIRST_PARAMETER: usize = 2;
+
+/// A value that outlives the call that brought it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+}
+
+impl Kept {
+    pub fn of(content: Content<'_>) -> Kept {
+        match content {
+            Content::Null => Kept::Null,
+            Content::Integer(value) => Kept::Integer(value),
+            Content::Real(value) => Kept::Real(value),
+            Content::Text(bytes) => Kept::Text(bytes.to_vec()),
+            Content::Blob(bytes) => Kept::Blob(bytes.to_vec()),
+        }
+    }
+
+    pub fn content(&self) -> Content<'_> {
+        match self {
+            Kept::Null => Content::Null,
+            Kept::Integer(value) => Content::Integer(*value),
+            Kept::Real(value) => Content::Real(*value),
+            Kept::Text(bytes) => Content::Text(bytes),
+            Kept::Blob(bytes) => Content::Blob(bytes),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Kept::Null => Class::Null,
+            Kept::Integer(_) | Kept::Real(_) => Class::Number,
+            Kept::Text(_) | Kept::Blob(_) => Class::Bytes,
+        }
+    }
+}
+
+/// `a = ?2 AND b IN (?3,?4)` and the values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowsFilter {
+    /// Empty if every row may pass.
+    pub sql: String,
+    values: Vec<Kept>,
+    /// No row can pass.
+    pub is_never: bool,
+}
+
+impl RowsFilter {
+    /// `arguments`: one for each filter.
+    pub fn new(schema: &TableSchema, filters: &[Filter], arguments: Values<'_>) -> Result<RowsFilter> {
+        let mut clauses = RowsFilter::default();
+        for (position, filter) in filters.iter().enumerate() {
+            clauses.push(schema, filter, arguments.at(position)?)?;
+        }
+        Ok(clauses)
+    }
+
+    fn push(&mut self, schema: &TableSchema, filter: &Filter, argument: Value<'_>) -> Result<()> {
+        let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
+            Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
+            Some(ColumnRef::Vector(column, _)) => (column.name.as_str(), Affinity::Blob),
+            _ => (schema.rowid_name(), Affinity::Numeric),
+        };
+        let (column, collation) = (quote_identifier(name), filter.collation.as_deref().map(quote_identifier));
+        let comparison = filter.comparison;
+        let predicate = Predicate { column: &column, affinity, collation: collation.as_deref(), comparison };
+        let first = FIRST_PARAMETER + self.values.len();
+        let (clause, values) = if comparison == Comparison::In {
+            let Some(members) = members(argument)? else { return Ok(()) };
+            let has_numbers = members.iter().any(|member| member.class() == Class::Number);
+            (predicate.in_clause(members.len(), has_numbers, first), members)
+        } else {
+            let value = Kept::of(argument.content());
+            (predicate.clause(value.class(), first), vec![value])
+        };
+        match clause {
+            Clause::Sql(sql) => {
+                self.values.extend(values);
+                self.sql.push_str(if self.sql.is_empty() { "" } else { " AND " });
+                self.sql.push_str(&sql);
+            }
+            Clause::Never => self.is_never = true,
+            Clause::Any => {}
+        }
+        Ok(())
+    }
+
+    pub fn bind(&self, statement: &mut Statement) -> Result<()> {
+        for (position, value) in self.values.iter().enumerate() {
+            statement.bind_content(FIRST_PARAMETER + position, value.content())?;
+        }
+        Ok(())
+    }
+
+    /// ` AND a = ?2 AND ...`
+    pub fn and_sql(&self) -> String {
+        if self.sql.is_empty() { String::new() } else { format!(" AND {}", self.sql) }
+    }
+}
+
+/// The members that are not NULL (which equals nothing); None if there are too many.
+fn members(list: Value<'_>) -> Result<Option<Vec<Kept>>> {
+    let mut members = Vec::new();
+    let mut walk = list.in_list();
+    while let Some(member) = walk.next()? {
+        if members.len() == LONGEST_LIST {
+            return Ok(None);
+        }
+        if !member.is_null() {
+            members.push(Kept::of(member.content()));
+        }
+    }
+    Ok(Some(members))
+}

@@ -1,0 +1,340 @@
+//! The connected virtual table: what its callbacks share.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::rc::Rc;
+
+use super::arguments;
+use super::cursor::HnswCursor;
+use super::plan::Plan;
+use super::planner::{self, Question, Term};
+use super::pool::StatementPool;
+use super::schema::TableSchema;
+use super::transaction::Transaction;
+use super::vectors::VectorPlace;
+use crate::error::{Error, Result};
+use crate::sqlite::{
+    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, StoredTable,
+    TableOption, Thoroughness, VirtualTable,
+};
+use crate::storage::shadow::{self, Owner, RowsTable};
+use crate::storage::vector_column::{Place, VectorColumn};
+
+/// Decoded plans kept at most.
+const PLANS_KEPT: usize = 16;
+
+pub struct HnswTable {
+    pub(super) db: Connection,
+    pub(super) schema: TableSchema,
+    pub(super) statements: StatementPool,
+    pub(super) transaction: Transaction,
+    names: RefCell<Rc<Names>>,
+    vectors: RefCell<Vec<VectorColumn>>,
+    plans: RefCell<Vec<KnownPlan>>,
+    /// The format version in the file is one that we know.
+    is_known_version: Cell<bool>,
+}
+
+struct KnownPlan {
+    number: i32,
+    text: String,
+    plan: Rc<Plan>,
+}
+
+/// What changes with ALTER TABLE RENAME.
+pub struct Names {
+    pub owner: Owner,
+    /// The rows table, quoted.
+    pub rows: String,
+}
+
+impl Names {
+    fn new(owner: Owner) -> Rc<Names> {
+        let rows = owner.shadow("rows");
+        Rc::new(Names { owner, rows })
+    }
+
+    pub fn table(&self) -> &str {
+        &self.owner.table
+    }
+}
+
+impl HnswTable {
+    fn parse(arguments: &ModuleArguments<'_>) -> Result<(TableSchema, Owner)> {
+        let schema = arguments::parse(arguments.table, &arguments.arguments)?;
+        let (name, table) = (arguments.schema.to_string(), arguments.table.to_string());
+        let owner = Owner { schema: name, table, vectors: schema.vectors().count() };
+        Ok((schema, owner))
+    }
+
+    /// Reads nothing: opening is free.
+    fn connected(db: Connection, schema: TableSchema, owner: Owner) -> Result<Connected<HnswTable>> {
+        db.set_table_option(TableOption::ConstraintSupport)?;
+        let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
+        let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
+        let declaration = schema.declaration(&owner.table);
+        let table = HnswTable {
+            db,
+            schema,
+            statements: StatementPool::new(db),
+            transaction: Transaction::default(),
+            names: RefCell::new(Names::new(owner)),
+            vectors: RefCell::new(vectors),
+            plans: RefCell::default(),
+            is_known_version: Cell::new(false),
+        };
+        Ok(Connected { declaration, table })
+    }
+
+    pub(super) fn names(&self) -> Result<Rc<Names>> {
+        self.names.try_borrow().map(|names| Rc::clone(&names)).map_err(|_| self.busy())
+    }
+
+    pub(super) fn vectors(&self) -> Result<RefMut<'_, Vec<VectorColumn>>> {
+        self.vectors.try_borrow_mut().map_err(|_| self.busy())
+    }
+
+    /// Calls `work` with one vector column.
+    pub(super) fn with_vector<T>(
+        &self,
+        ordinal: usize,
+        work: impl FnOnce(&mut VectorColumn) -> Result<T>,
+    ) -> Result<T> {
+        match self.vectors()?.get_mut(ordinal) {
+            Some(vector) => work(vector),
+            None => Err(Error::internal(format!("vector column {ordinal} is missing"))),
+        }
+    }
+
+    fn busy(&self) -> Error {
+        Error::invalid("a virtual table is used again from inside a function or trigger that it called itself")
+    }
+
+    /// Must come before the first use of the shadow tables: refuses what a newer vecrank wrote.
+    pub(super) fn check_version(&self) -> Result<()> {
+        if !self.is_known_version.get() {
+            self.names()?.owner.check_version(self.db)?;
+            self.is_known_version.set(true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn plan(&self, number: i32, text: &str) -> Result<Rc<Plan>> {
+        let mut plans = self.plans.try_borrow_mut().map_err(|_| self.busy())?;
+        if let Some(known) = plans.iter().find(|known| known.number == number && known.text == text) {
+            return Ok(Rc::clone(&known.plan));
+        }
+        let plan = Rc::new(Plan::decode(number, text, &self.schema)?);
+        if plans.len() == PLANS_KEPT {
+            plans.remove(0);
+        }
+        plans.push(KnownPlan { number, text: text.to_string(), plan: Rc::clone(&plan) });
+        Ok(plan)
+    }
+
+    /// How messages name the vector column `number` of the virtual table.
+    pub(super) fn vector_place<'a>(&'a self, table: &'a str, number: usize) -> Result<VectorPlace<'a>> {
+        match (self.schema.columns.get(number), self.schema.vector(number)) {
+            (Some(column), Some(vector)) => Ok(VectorPlace { table, column: &column.name, params: vector.params }),
+            _ => Err(Error::internal(format!("column {number} is no vector column"))),
+        }
+    }
+
+    /// Runs `work`, whose writes to shadow tables do not show in the host's last_insert_rowid().
+    pub(super) fn keeping_last_rowid<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let rowid = self.db.last_insert_rowid();
+        let result = work();
+        self.db.set_last_insert_rowid(rowid);
+        result
+    }
+
+    fn set_names(&self, owner: Owner) -> Result<()> {
+        for vector in self.vectors()?.iter_mut() {
+            vector.rename(&owner.table);
+        }
+        self.statements.clear();
+        *self.names.try_borrow_mut().map_err(|_| self.busy())? = Names::new(owner);
+        Ok(())
+    }
+
+    fn write_config(&self) -> Result<()> {
+        let names = self.names()?;
+        let set = |key: &str, value: Parameter<'_>| names.owner.set_config(self.db, key, value);
+        set("format_version", Parameter::Integer(i64::from(crate::format::FORMAT_VERSION)))?;
+        for (ordinal, (_, column, params)) in self.schema.vectors().enumerate() {
+            let integer = |value: usize| Parameter::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+            set(&format!("vector.{ordinal}.name"), Parameter::Text(&column.name))?;
+            set(&format!("vector.{ordinal}.element"), Parameter::Text(params.element.name()))?;
+            set(&format!("vector.{ordinal}.dims"), integer(params.dims))?;
+            set(&format!("vector.{ordinal}.metric"), Parameter::Text(params.metric.name()))?;
+            set(&format!("vector.{ordinal}.m"), integer(params.m))?;
+            set(&format!("vector.{ordinal}.ef_construction"), integer(params.ef_construction))?;
+            set(&format!("vector.{ordinal}.ef_search"), integer(params.ef_search))?;
+        }
+        Ok(())
+    }
+}
+
+fn places(schema: &TableSchema, owner: &Owner) -> Vec<Place> {
+    let place = |(ordinal, column): (usize, &str)| Place {
+        schema: owner.schema.clone(),
+        table: owner.table.clone(),
+        rowid: schema.rowid_name().to_string(),
+        ordinal,
+        column: column.to_string(),
+    };
+    schema.vectors().map(|(_, column, _)| column.name.as_str()).enumerate().map(place).collect()
+}
+
+impl VirtualTable for HnswTable {
+    type Cursor<'t> = HnswCursor<'t>;
+
+    fn connect(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
+        let (schema, owner) = HnswTable::parse(arguments)?;
+        HnswTable::connected(db, schema, owner)
+    }
+
+    fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
+        let names = self.names()?;
+        let question = question(info)?;
+        let Some(choice) = planner::choose(names.table(), &self.schema, &question)? else {
+            return Ok(BestIndex::Impossible);
+        };
+        for (position, taken) in choice.taken.iter().enumerate() {
+            info.take(taken.index, position, taken.recheck)?;
+            if taken.is_list {
+                info.set_in_list(taken.index)?;
+            }
+        }
+        let (number, text) = choice.plan.encode(&self.schema);
+        info.set_plan(number, &text)?;
+        info.set_estimate(choice.cost, choice.rows as i64);
+        if choice.is_order_consumed {
+            info.set_order_consumed();
+        }
+        if choice.is_unique {
+            info.set_unique();
+        }
+        Ok(BestIndex::Planned)
+    }
+
+    fn open(&self) -> Result<HnswCursor<'_>> {
+        Ok(HnswCursor::new(self))
+    }
+
+    fn panicked(&self) {
+        self.transaction.roll_back(self);
+        self.statements.clear();
+    }
+}
+
+fn question(info: &IndexInfo<'_>) -> Result<Question> {
+    let mut terms = Vec::with_capacity(info.constraint_count());
+    for constraint in info.constraints() {
+        let index = constraint.index;
+        let is_hint = matches!(constraint.operator, Operator::Limit | Operator::Offset);
+        terms.push(Term {
+            index,
+            column: constraint.column.filter(|_| !is_hint),
+            operator: constraint.operator,
+            is_usable: constraint.is_usable,
+            is_list: constraint.operator == Operator::Eq && info.is_in_list(index)?,
+            collation: if is_hint { String::new() } else { info.collation(index)?.to_string() },
+        });
+    }
+    let (order, distinct) = (info.order_by().collect(), info.distinct());
+    Ok(Question { terms, order, distinct, columns_used: info.columns_used() })
+}
+
+impl StoredTable for HnswTable {
+    fn create(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
+        let (schema, owner) = HnswTable::parse(arguments)?;
+        let indexed =
+            schema.columns.iter().filter(|column| column.as_ordinary().is_some_and(|column| column.is_indexed));
+        let indexed: Vec<&str> = indexed.map(|column| column.name.as_str()).collect();
+        owner.create(db, RowsTable { definition: &schema.rows_definition(), indexed: &indexed })?;
+        for (place, (_, _, params)) in places(&schema, &owner).iter().zip(schema.vectors()) {
+            VectorColumn::create(db, place, params)?;
+        }
+        let connected = HnswTable::connected(db, schema, owner)?;
+        connected.table.write_config()?;
+        Ok(connected)
+    }
+
+    fn destroy(&self) -> Result<()> {
+        // A damaged table may be dropped; that of a newer format may own more than we know.
+        if let Err(error @ Error::Unsupported(_)) = self.check_version() {
+            return Err(error);
+        }
+        self.statements.clear();
+        self.names()?.owner.drop(self.db)
+    }
+
+    fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
+        self.check_version()?;
+        self.change(change, conflict)
+    }
+
+    fn rename(&self, new_name: &str) -> Result<()> {
+        self.check_version()?;
+        let names = self.names()?;
+        if self.schema.has_column(new_name) {
+            return Err(Error::invalid(format!(
+                "{}: cannot be renamed to \"{new_name}\": a column has that name, and the table's own is reserved",
+                names.table()
+            )));
+        }
+        self.statements.clear();
+        names.owner.rename(self.db, new_name)?;
+        self.transaction.note_rename(names.owner.clone())?;
+        self.set_names(Owner { table: new_name.to_string(), ..names.owner.clone() })
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.transaction.begin();
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.transaction.sync(self)
+    }
+
+    fn commit(&self) {
+        self.transaction.end(self);
+    }
+
+    fn rollback(&self) {
+        if let Some(owner) = self.transaction.first_name() {
+            // Fails only inside a callback of this very table, which a rollback never is.
+            let _ = self.set_names(owner);
+        }
+        self.transaction.end(self);
+    }
+
+    fn savepoint(&self, savepoint: i32) -> Result<()> {
+        self.transaction.savepoint(savepoint);
+        Ok(())
+    }
+
+    fn release(&self, savepoint: i32) -> Result<()> {
+        self.transaction.release(savepoint);
+        Ok(())
+    }
+
+    fn rollback_to(&self, savepoint: i32) -> Result<()> {
+        if let Some(owner) = self.transaction.rolled_back_name(savepoint) {
+            self.set_names(owner)?;
+        }
+        self.transaction.roll_back(self);
+        Ok(())
+    }
+
+    fn is_shadow_name(suffix: &str) -> bool {
+        shadow::is_shadow_name(suffix)
+    }
+
+    fn integrity(&self, _thoroughness: Thoroughness) -> Result<Option<String>> {
+        self.check_version()?;
+        let problems = self.problems()?;
+        Ok(if problems.is_empty() { None } else { Some(problems.join("\n")) })
+    }
+}

@@ -1,0 +1,133 @@
+//! The table's part in transactions.
+//!
+//! `begin -> [savepoint(n) -> (release(n) | rollback_to(n))]* -> (sync -> commit | rollback)`
+//!
+//! All writes go to shadow tables inside the statement's own transaction, so SQLite undoes them; what is left to do is
+//! to drop decoded copies, and to bring the graph up to date in `sync`, where failing still rolls everything back.
+
+use std::cell::{Cell, RefCell};
+
+use super::table::HnswTable;
+use crate::error::{Error, Result};
+use crate::storage::shadow::Owner;
+
+#[derive(Default)]
+pub struct Transaction {
+    /// Nodes were written or removed since the graph was last complete.
+    has_changed: Cell<bool>,
+    /// Rows were deleted.
+    has_deleted: Cell<bool>,
+    /// The deepest savepoint.
+    savepoint: Cell<i32>,
+    /// The names that this transaction took from the table, with the savepoint under which it did.
+    renamed: RefCell<Vec<(i32, Owner)>>,
+    /// Counts the writes of this connection, so that a cursor knows that what it remembers may be stale.
+    writes: Cell<u64>,
+}
+
+impl Transaction {
+    pub fn begin(&self) {
+        self.has_changed.set(false);
+        self.has_deleted.set(false);
+        self.savepoint.set(-1);
+        if let Ok(mut renamed) = self.renamed.try_borrow_mut() {
+            renamed.clear();
+        }
+    }
+
+    pub fn note_change(&self) {
+        self.has_changed.set(true);
+        self.count_write();
+    }
+
+    pub fn note_delete(&self) {
+        self.has_deleted.set(true);
+        self.note_change();
+    }
+
+    fn count_write(&self) {
+        self.writes.set(self.writes.get() + 1);
+    }
+
+    pub fn writes(&self) -> u64 {
+        self.writes.get()
+    }
+
+    pub fn note_rename(&self, old: Owner) -> Result<()> {
+        let mut renamed = self.renamed.try_borrow_mut().map_err(|_| Error::internal("a rename inside a rename"))?;
+        renamed.push((self.savepoint.get(), old));
+        Ok(())
+    }
+
+    /// The name before the transaction, if it was changed.
+    pub fn first_name(&self) -> Option<Owner> {
+        let mut renamed = self.renamed.try_borrow_mut().ok()?;
+        renamed.drain(..).next().map(|(_, owner)| owner)
+    }
+
+    /// The name before what ROLLBACK TO undoes.
+    pub fn rolled_back_name(&self, savepoint: i32) -> Option<Owner> {
+        let mut renamed = self.renamed.try_borrow_mut().ok()?;
+        self.savepoint.set(savepoint);
+        let kept = renamed.iter().take_while(|(depth, _)| *depth < savepoint).count();
+        renamed.drain(kept..).next().map(|(_, owner)| owner)
+    }
+
+    pub fn savepoint(&self, savepoint: i32) {
+        self.savepoint.set(savepoint);
+    }
+
+    pub fn release(&self, savepoint: i32) {
+        self.savepoint.set(savepoint - 1);
+        if let Ok(mut renamed) = self.renamed.try_borrow_mut() {
+            for (depth, _) in renamed.iter_mut() {
+                *depth = (*depth).min(savepoint - 1);
+            }
+        }
+    }
+
+    /// Brings the graphs up to date. Before a search in the same transaction it is called too.
+    pub fn sync(&self, table: &HnswTable) -> Result<()> {
+        if !self.has_changed.get() {
+            return Ok(());
+        }
+        table.keeping_last_rowid(|| {
+            let is_empty = self.has_deleted.get() && table.is_empty()?;
+            for vector in table.vectors()?.iter_mut() {
+                if is_empty { vector.clear() } else { vector.sync() }?;
+            }
+            Ok(())
+        })?;
+        self.has_changed.set(false);
+        self.has_deleted.set(false);
+        self.count_write();
+        Ok(())
+    }
+
+    /// Drops what memory holds of shadow rows that ROLLBACK TO undid. It may have undone the last `sync` as well.
+    pub fn roll_back(&self, table: &HnswTable) {
+        self.has_changed.set(true);
+        self.has_deleted.set(true);
+        self.forget(table);
+    }
+
+    fn forget(&self, table: &HnswTable) {
+        if let Ok(mut vectors) = table.vectors() {
+            vectors.iter_mut().for_each(|vector| vector.forget());
+        }
+        self.count_write();
+    }
+
+    pub fn end(&self, table: &HnswTable) {
+        self.begin();
+        self.forget(table);
+    }
+}
+
+impl HnswTable {
+    fn is_empty(&self) -> Result<bool> {
+        let names = self.names()?;
+        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", names.rows))?;
+        Ok(any.query_one(&[], |_| Ok(()))?.is_none())
+    }
+}

@@ -1,0 +1,109 @@
+//! Values that SQL gives for a vector: to be stored, or to search with.
+
+use std::borrow::Cow;
+
+use crate::distance::{Element, Metric, decode, encode};
+use crate::error::{Error, Result};
+use crate::functions::parse_json;
+use crate::hnsw::Params;
+use crate::sqlite::{Content, Value};
+
+/// A vector column, as messages name it: `articles.embedding`.
+#[derive(Debug, Clone, Copy)]
+pub struct VectorPlace<'a> {
+    pub table: &'a str,
+    pub column: &'a str,
+    pub params: &'a Params,
+}
+
+impl VectorPlace<'_> {
+    /// The bytes to store for a value: a BLOB of the column's element, or JSON text; None for NULL.
+    ///
+    /// # Errors
+    /// `Error::Invalid` for another type or length, NaN, infinity, what the element cannot hold, and under cosine a
+    /// zero vector.
+    pub fn stored<'v>(&self, value: Value<'v>) -> Result<Option<Cow<'v, [u8]>>> {
+        let bytes = match value.content() {
+            Content::Null => return Ok(None),
+            Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => {
+                self.check(&decode(bytes, self.params.element))?;
+                Cow::Borrowed(bytes)
+            }
+            Content::Blob(bytes) => return Err(self.wrong_length(bytes.len(), self.params.element)),
+            Content::Text(text) => {
+                let components = self.json(text)?;
+                let bytes = encode(&components, self.params.element).map_err(|error| self.error(error))?;
+                // What rounds to zero is caught here.
+                self.check(&decode(&bytes, self.params.element))?;
+                Cow::Owned(bytes)
+            }
+            Content::Integer(_) | Content::Real(_) => return Err(self.no_vector(value)),
+        };
+        Ok(Some(bytes))
+    }
+
+    /// The components of a query vector: a BLOB of the column's element or of f32, told apart by their length, or JSON
+    /// text; None for NULL. Errors as for `stored`.
+    pub fn query(&self, value: Value<'_>) -> Result<Option<Vec<f32>>> {
+        let components = match value.content() {
+            Content::Null => return Ok(None),
+            Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => decode(bytes, self.params.element),
+            Content::Blob(bytes) if bytes.len() == self.params.dims * Element::F32.size() => {
+                decode(bytes, Element::F32)
+            }
+            Content::Blob(bytes) => return Err(self.wrong_length(bytes.len(), Element::F32)),
+            Content::Text(text) => self.json(text)?,
+            Content::Integer(_) | Content::Real(_) => return Err(self.no_vector(value)),
+        };
+        self.check(&components)?;
+        Ok(Some(components))
+    }
+
+    fn json(&self, text: &[u8]) -> Result<Vec<f32>> {
+        let text =
+            str::from_utf8(text).map_err(|_| self.invalid("malformed JSON vector: the text is not valid UTF-8"))?;
+        let components = parse_json(text).map_err(|error| self.error(error))?;
+        if components.len() != self.params.dims {
+            return Err(self.invalid(&format!("expected {}, got {}", self.expected(), components.len())));
+        }
+        Ok(components)
+    }
+
+    fn check(&self, components: &[f32]) -> Result<()> {
+        if let Some((position, component)) = components.iter().enumerate().find(|(_, component)| !component.is_finite())
+        {
+            return Err(self.invalid(&format!("component {position}: expected a finite number, got {component}")));
+        }
+        if self.params.metric == Metric::Cosine && components.iter().all(|component| *component == 0.0) {
+            return Err(self.invalid("expected a vector with a direction, since the metric is cosine, got all zeros"));
+        }
+        Ok(())
+    }
+
+    /// `element` is what the BLOB most likely was meant to be.
+    fn wrong_length(&self, bytes: usize, element: Element) -> Error {
+        let size = element.size();
+        let got = if bytes.is_multiple_of(size) { (bytes / size).to_string() } else { format!("{bytes} bytes") };
+        self.invalid(&format!("expected {}, got {got}", self.expected()))
+    }
+
+    fn expected(&self) -> String {
+        let params = self.params;
+        format!("{} dimensions ({} bytes of {})", params.dims, params.vector_bytes(), params.element.name())
+    }
+
+    fn no_vector(&self, value: Value<'_>) -> Error {
+        self.invalid(&format!("expected a vector (a BLOB, or JSON text), got {}", value.kind().name()))
+    }
+
+    fn invalid(&self, what: &str) -> Error {
+        Error::invalid(format!("{}.{}: {what}", self.table, self.column))
+    }
+
+    fn error(&self, error: Error) -> Error {
+        match error {
+            Error::Invalid(message) => self.invalid(&message),
+            error => error,
+        }
+    }
+}
