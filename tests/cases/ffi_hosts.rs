@@ -38,6 +38,36 @@ fn two_sqlite_libraries_in_one_process_each_work_interleaved() {
 }
 
 #[test]
+fn two_sqlite_libraries_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.db");
+    let bundled = Host::bundled(&path);
+    let Some(system) = Host::system(&path) else { return };
+    let hosts = [&bundled, &system];
+    for host in hosts {
+        host.load(library()).unwrap();
+    }
+    bundled.execute("CREATE VIRTUAL TABLE t USING hnsw(name TEXT, v FLOAT[2], metric = 'l2')").unwrap();
+    let near = "SELECT name FROM t WHERE v MATCH '[0, 0]' ORDER BY distance LIMIT 2";
+    for round in 1..=10 {
+        for (turn, (writer, reader)) in [(&bundled, &system), (&system, &bundled)].into_iter().enumerate() {
+            // Each row is nearer than all before it.
+            let name = format!("{round} by {}", writer.version());
+            writer
+                .execute(&format!("INSERT INTO t(name, v) VALUES ('{name}', '[{}, 1]')", 100 - 2 * round - turn))
+                .unwrap();
+            writer.execute("UPDATE t SET v = '[500, 500]' WHERE rowid = (SELECT max(rowid) - 2 FROM t)").unwrap();
+            let rows = reader.query(near).unwrap();
+            assert_eq!(rows.first(), Some(&row(&[&name])), "round {round}");
+            assert_eq!(rows, writer.query(near).unwrap());
+        }
+    }
+    for host in hosts {
+        host.execute("INSERT INTO t(t) VALUES ('integrity-check')").unwrap();
+    }
+}
+
+#[test]
 fn threads_with_different_libraries_do_not_disturb_one_another() {
     std::thread::scope(|scope| {
         for thread in 0..4 {
