@@ -28,6 +28,10 @@ pub enum Command {
     Import(ImportArgs),
     Query(QueryArgs),
     Info(InfoArgs),
+    Check(CheckArgs),
+    Recall(RecallArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Make a table with a vector index from Parquet files
@@ -173,6 +177,78 @@ pub struct InfoArgs {
     /// Print a JSON array with one object a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Look for damage in a file
+///
+/// Runs SQLite's integrity check, which covers the ordinary tables and, for each vector table, that rows and index
+/// agree. Prints what is wrong and ends with exit code 2 if anything is. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  vecrank check feed.db && cp feed.db /srv/feed.db")]
+pub struct CheckArgs {
+    /// The SQLite file
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Measure how many of the true nearest rows a search finds, and how fast
+///
+/// Takes rows of the table as queries, finds their true nearest rows by comparing every row, and then searches with a
+/// ladder of ef_search values (how far a search looks ahead). Recall is the share of the true nearest that were found.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vecrank recall feed.db
+  vecrank recall feed.db --k 100 --sample 50 --target 0.95")]
+pub struct RecallArgs {
+    /// The SQLite file
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// The table, if the file has several
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// The vector column, if the table has several
+    #[arg(long, value_name = "COLUMN")]
+    pub embedding: Option<String>,
+    /// Queries to run
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: u32,
+    /// Nearest rows to compare
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub k: u32,
+    /// Say which ef_search reaches this recall, and end with exit code 2 if none does
+    #[arg(long, value_name = "0..1")]
+    pub target: Option<f64>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Print a script that completes the command's options in a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  vecrank completions bash > ~/.local/share/bash-completion/completions/vecrank")]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or that of a subcommand
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vecrank man > vecrank.1
+  vecrank man import | man -l -")]
+pub struct ManArgs {
+    /// Such as import
+    #[arg(value_name = "SUBCOMMAND")]
+    pub subcommand: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use crate::interrupt;
 use crate::mapping::{Cells, Mapping};
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
-use crate::report::{Progress, plural};
+use crate::report::Progress;
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
@@ -46,7 +46,7 @@ pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &m
     let Loader { outcome, progress, .. } = loader;
     let more = (outcome.skipped + outcome.without_vector).saturating_sub(DESCRIBED);
     if more > 0 {
-        progress.warn(format_args!("{} more like these", plural(more, "row")));
+        progress.warn(format_args!("{more} more like these"));
     }
     Ok(outcome)
 }

@@ -1,17 +1,20 @@
 //! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
 
 mod args;
+mod check;
 mod database;
 mod failure;
 mod import;
 mod info;
 mod interrupt;
 mod load;
+mod manual;
 mod mapping;
 mod output;
 mod parquet;
 mod plan;
 mod query;
+mod recall;
 mod report;
 mod sql;
 mod target;
@@ -50,5 +53,9 @@ fn run(command: &Command) -> Result<bool> {
         Command::Import(args) => import::run(args),
         Command::Query(args) => query::run(args).map(|()| true),
         Command::Info(args) => info::run(args).map(|()| true),
+        Command::Check(args) => check::run(args).map(|()| true),
+        Command::Recall(args) => recall::run(args).map(|()| true),
+        Command::Completions(args) => manual::completions(args).map(|()| true),
+        Command::Man(args) => manual::page(args).map(|()| true),
     }
 }

@@ -23,7 +23,7 @@ const LOCK_FILE: &str = "lock";
 const GRACE: Duration = Duration::from_secs(60);
 
 /// How long an import waits for other programs that are writing to the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where an import writes to.
 #[derive(Debug)]

@@ -1,0 +1,48 @@
+//! `vecrank check`.
+
+use crate::args::CheckArgs;
+use crate::database;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::report::{Progress, plural};
+use serde_json::json;
+use std::io::Write;
+
+/// Faults that are listed: a damaged file may have one for every row.
+const LISTED: u32 = 100;
+
+pub fn run(args: &CheckArgs) -> Result<()> {
+    let connection = database::open_readable(&args.database)?;
+    let in_file = |failure: Failure| failure.at(args.database.display());
+    let tables = database::tables(&connection).map_err(in_file)?;
+    if tables.is_empty() {
+        return Err(in_file(Failure::new("no vecrank table in the file")));
+    }
+    let _watch = interrupt::watch(&connection);
+    let mut progress = Progress::default();
+    progress.wait("Checking");
+    // The check of each vecrank table is part of SQLite's own.
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({LISTED})"))?;
+    let lines = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>();
+    let faults: Vec<String> =
+        lines.map_err(Failure::from).map_err(in_file)?.into_iter().filter(|l| l != "ok").collect();
+    progress.finish();
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", json!({ "ok": faults.is_empty(), "tables": names, "faults": faults }))?;
+    } else if faults.is_empty() {
+        writeln!(out, "{}: sound ({} {})", args.database.display(), plural_tables(&names), names.join(", "))?;
+    } else {
+        faults.iter().try_for_each(|fault| writeln!(out, "{fault}"))?;
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let more = if faults.len() >= LISTED as usize { " or more" } else { "" };
+    Err(in_file(Failure::new(format!("damaged: {}{more}", plural(faults.len() as u64, "fault")))))
+}
+
+fn plural_tables(names: &[&str]) -> &'static str {
+    if names.len() == 1 { "table" } else { "tables" }
+}

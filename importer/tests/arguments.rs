@@ -1,0 +1,134 @@
+//! What is refused before any file is touched, and in which words.
+
+mod support;
+use support::*;
+
+fn refusal(arguments: &[&str]) -> String {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 3);
+    place.catalogue("b.parquet", 4, 3);
+    let before = place.names();
+    let line = place.run(arguments).failed();
+    assert_eq!(place.names(), before, "nothing is left behind");
+    line
+}
+
+#[test]
+fn a_forgotten_database_does_not_cost_a_parquet_file() {
+    assert_eq!(
+        refusal(&["import", "a.parquet", "b.parquet"]),
+        "the last argument is the database to make, got b.parquet; write such as: vecrank import b.parquet feed.db"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_database_is_not_replaced() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 3);
+    std::fs::write(place.path("notes.txt"), "important").unwrap();
+    let line = place.run(&["import", "a.parquet", "notes.txt"]).failed();
+    assert!(line.ends_with("notes.txt: exists and is not an SQLite database; it was not touched"), "{line}");
+    assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), "important");
+}
+
+#[test]
+fn several_files_need_a_table_name() {
+    assert_eq!(
+        refusal(&["import", "a.parquet", "b.parquet", "feed.db"]),
+        "several files: give the table a name with --table"
+    );
+    assert_eq!(refusal(&["import", "-", "feed.db"]), "standard input has no name: give --table");
+}
+
+#[test]
+fn inputs_that_are_not_there() {
+    assert_eq!(
+        refusal(&["import", "no.parquet", "feed.db"]),
+        "no.parquet: cannot be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(refusal(&["import", "no-*.parquet", "feed.db"]), "no file matches 'no-*.parquet'");
+}
+
+#[test]
+fn options_out_of_range() {
+    let import = |option: &str, value: &str| refusal(&["import", "a.parquet", "feed.db", option, value]);
+    assert_eq!(import("--m", "1"), "m: expected 2 to 64, got 1");
+    assert_eq!(import("--ef-construction", "0"), "ef_construction: expected 1 to 10000, got 0");
+    assert_eq!(import("--page-size", "5000"), "--page-size: expected a power of two from 512 to 65536, got 5000");
+    assert_eq!(
+        import("--table", "sqlite_x"),
+        "table name \"sqlite_x\": names that begin with sqlite_ belong to SQLite"
+    );
+    assert_eq!(import("--table", ""), "table name \"\": SQLite cannot use it");
+}
+
+#[test]
+fn columns_that_do_not_fit() {
+    let import = |option: &str, value: &str| refusal(&["import", "a.parquet", "feed.db", option, value]);
+    assert_eq!(import("--key", "nr"), "a.parquet: no column \"nr\"; the columns are id, name, v");
+    assert_eq!(import("--key", "v"), "--key v: a vector column cannot be the key");
+    assert_eq!(import("--index", "v"), "--index v: a vector column has its own index; --index is for ordinary columns");
+    assert_eq!(
+        import("--embedding", "name"),
+        "a.parquet: --embedding name: expected lists of numbers or fixed-size binary of float32, got Utf8"
+    );
+    assert_eq!(
+        import("--exclude", "v"),
+        "a.parquet: no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN"
+    );
+}
+
+#[test]
+fn files_that_are_not_readable_parquet() {
+    let place = Place::new();
+    place.catalogue("good.parquet", 1, 100);
+    let good = std::fs::read(place.path("good.parquet")).unwrap();
+    std::fs::write(place.path("text.parquet"), "id,name\n1,x\n").unwrap();
+    std::fs::write(place.path("empty.parquet"), "").unwrap();
+    std::fs::write(place.path("cut.parquet"), &good[..good.len() / 2]).unwrap();
+    std::fs::create_dir(place.path("folder.parquet")).unwrap();
+    let refusal = |name: &str| place.run(&["import", name, "feed.db"]).failed();
+    for name in ["text.parquet", "empty.parquet", "cut.parquet"] {
+        let line = refusal(name);
+        assert!(line.starts_with(&format!("{name}: not a readable Parquet file: ")), "{line}");
+    }
+    assert_eq!(refusal("folder.parquet"), "folder.parquet: is a directory; write 'folder.parquet/*.parquet'");
+    assert!(!place.path("feed.db").exists());
+}
+
+#[test]
+fn files_of_unlike_schemas() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 3);
+    let vectors = || vectors_of(&[Some(vec![1.0, 0.0])]);
+    let id = || std::sync::Arc::new(arrow_array::Int32Array::from(vec![9])) as arrow_array::ArrayRef;
+    place.parquet("b.parquet", vec![("id", id()), ("v", vectors())]);
+    place.parquet("c.parquet", vec![("id", id()), ("name", id()), ("v", vectors())]);
+    let refusal = |name: &str| place.run(&["import", "a.parquet", name, "feed.db", "--table", "t"]).failed();
+    assert_eq!(refusal("b.parquet"), "b.parquet: column \"name\" is missing, unlike in a.parquet");
+    assert_eq!(refusal("c.parquet"), "c.parquet: column \"name\" is of type Int32, unlike in a.parquet");
+}
+
+#[test]
+fn a_column_of_nulls_has_no_dimensions() {
+    let place = Place::new();
+    place.parquet("a.parquet", vec![("v", vectors_of(&[None, None]))]);
+    let line = place.run(&["import", "a.parquet", "feed.db"]).failed();
+    assert_eq!(line, "column \"v\": no row has a vector, so its dimensions are unknown");
+}
+
+#[test]
+fn queries_are_checked_before_the_file_is_opened() {
+    let query = |arguments: &[&str]| refusal(&[&["query", "no.db"], arguments].concat());
+    assert_eq!(query(&["--like", "id"]), "--like id: expected COLUMN=VALUE");
+    assert_eq!(
+        query(&["--vector", "1, 2"]),
+        "--vector 1, 2: expected JSON such as [0.1, -0.2], or @FILE with such JSON in it"
+    );
+    assert_eq!(
+        query(&["--vector", "@no.json"]),
+        "--vector @no.json: cannot be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(query(&["--ef-search", "much"]), "--ef-search much: expected a number or exact");
+    assert_eq!(query(&["--like", "id=1"]), "no.db: no such file");
+}
