@@ -88,7 +88,10 @@ impl RowsFilter {
             (predicate.in_clause(members.len(), has_numbers, first), members)
         } else {
             let value = Kept::of(argument.content());
-            (predicate.clause(value.class(), first), vec![value])
+            let clause = predicate.clause(value.class(), first);
+            // IS NULL and IS NOT NULL have no parameter that a value could be bound to.
+            let has_parameter = !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull);
+            (clause, if has_parameter { vec![value] } else { Vec::new() })
         };
         match clause {
             Clause::Sql(sql) => {
