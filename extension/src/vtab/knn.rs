@@ -36,8 +36,10 @@ pub struct Knn<'t> {
     query: Vec<f32>,
     source: Source,
     filter: Filtering<'t>,
-    /// The rows given, if the walk may yet turn into a ranking of the rest.
+    /// The rows given, in case that the walk turns into a ranking of the rest, or rows change under it.
     given: Vec<i64>,
+    /// The same, once rows have changed.
+    given_set: Option<HashSet<i64>>,
     last_given: Option<(f64, i64)>,
     hit: Option<Hit>,
     row: Row<'t>,
@@ -111,6 +113,7 @@ impl<'t> Knn<'t> {
             source: Source::Nothing,
             filter: Filtering { clauses, test: None, observed },
             given: Vec::new(),
+            given_set: None,
             last_given: None,
             hit: None,
             row: Row {
@@ -206,6 +209,9 @@ impl<'t> Knn<'t> {
         self.hit = None;
         while self.remaining > 0 {
             let Some(hit) = self.pull()? else { break };
+            if self.began != self.table.transaction.writes() && !self.is_still_due(&hit)? {
+                continue;
+            }
             if hit.distance > self.bound {
                 // Under ORDER BY distance nothing nearer can follow.
                 match self.order {
@@ -215,9 +221,7 @@ impl<'t> Knn<'t> {
             }
             self.remaining -= 1;
             self.last_given = Some((hit.distance, hit.rowid));
-            if self.filter.test.is_some() {
-                self.given.push(hit.rowid);
-            }
+            self.given.push(hit.rowid);
             self.writes = self.table.transaction.writes();
             self.hit = Some(hit);
             break;
@@ -229,22 +233,16 @@ impl<'t> Knn<'t> {
         Ok(())
     }
 
+    /// After this connection changed rows under the search: whether the row is there, and was not given before.
+    fn is_still_due(&mut self, hit: &Hit) -> Result<bool> {
+        let given = self.given_set.get_or_insert_with(|| self.given.iter().copied().collect());
+        Ok(given.insert(hit.rowid) && self.table.node_of(hit.rowid, self.column)?.is_some())
+    }
+
     fn pull(&mut self) -> Result<Option<Hit>> {
         let search = match &mut self.source {
             Source::Nothing => return Ok(None),
-            Source::Ranked(hits) => {
-                // A row may have gone since they were ranked.
-                let is_there = |hit: &Hit| {
-                    let is_sure = self.began == self.table.transaction.writes();
-                    Ok(is_sure || self.table.node_of(hit.rowid, self.column)?.is_some())
-                };
-                for hit in hits {
-                    if is_there(&hit)? {
-                        return Ok(Some(hit));
-                    }
-                }
-                return Ok(None);
-            }
+            Source::Ranked(hits) => return Ok(hits.next()),
             Source::Search(search) => search,
         };
         let Some(test) = &mut self.filter.test else {

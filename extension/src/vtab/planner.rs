@@ -52,10 +52,16 @@ pub struct Choice {
 
 /// Rows of a table, as far as planning knows.
 const TABLE_ROWS: f64 = 1_000_000.0;
-/// A search costs this much before its first row, in row reads: dear enough that a join puts it outside.
-const SEARCH_COST: f64 = 1_000.0;
-/// Rows that a search gives, as far as planning knows: how many SQLite will ask for it does not say.
-const SEARCH_ROWS: f64 = 1_000.0;
+/// What a search costs, in row reads: dear enough that a join puts it outside. The same with every filter, and less than
+/// two look-ups: SQLite must not find it cheaper to look up a and b in `embedding MATCH ? AND (a OR b)`, for then it
+/// could not evaluate MATCH.
+const SEARCH_COST: f64 = 300.0;
+const LOOKUP_COST: f64 = 200.0;
+/// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
+const SEARCH_ROWS: f64 = 100.0;
+const K_ROWS: f64 = 10.0;
+/// A term with a higher number SQLite tests again, whatever the plan says. It cannot test MATCH, which it puts last.
+const LAST_OMITTED: usize = 15;
 
 /// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
 ///
@@ -94,6 +100,18 @@ fn source_of<'q>(table: &str, schema: &TableSchema, question: &'q Question) -> R
             (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
             _ => continue,
         };
+        if form == Form::Match && term.index > LAST_OMITTED {
+            let vector = schema.columns.get(column).map_or("", |column| &column.name);
+            return Err(Error::invalid(format!(
+                "{table}.{vector}: SQLite serves MATCH beside at most {LAST_OMITTED} other terms, here are {}: write \
+                 \"FROM {table}(?)\", or put terms into \"rowid IN (SELECT ...)\"",
+                term.index
+            )));
+        }
+        // In an OR SQLite repeats the arguments of a table-valued form: it tests the second one itself.
+        if source.as_ref().is_some_and(|first| first.form == Form::Call && form == Form::Call) {
+            continue;
+        }
         if source.is_some() {
             return Err(Error::invalid(format!("{table}: expected one query vector, got two")));
         }
@@ -153,7 +171,6 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         }
     }
     let filters = take_filters(schema, question, &mut taking);
-    let (rows, _) = estimate(schema, &filters, SEARCH_ROWS);
     let is_order_consumed = is_by_distance(schema, question);
     let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
         Some(term) => {
@@ -172,8 +189,8 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         taken: taking.taken,
         is_order_consumed,
         is_unique: false,
-        cost: SEARCH_COST + rows,
-        rows: if has_k { rows.min(10.0) } else { rows },
+        cost: SEARCH_COST,
+        rows: if has_k { K_ROWS } else { SEARCH_ROWS },
     })
 }
 
@@ -206,12 +223,12 @@ fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
     let filters = take_filters(schema, question, &mut taking);
     let access = access(schema, &filters);
     let order = scan_order(schema, question, &filters);
-    let (rows, _) = estimate(schema, &filters, TABLE_ROWS);
+    let rows = estimate(schema, &filters);
     let cost = match access {
         Access::All => TABLE_ROWS,
-        Access::Rowid => 10.0 + rows,
-        Access::Key => 20.0 + 2.0 * rows,
-        Access::Index => 50.0 + 2.0 * rows,
+        Access::Rowid => LOOKUP_COST + rows,
+        Access::Key => LOOKUP_COST + 2.0 * rows,
+        Access::Index => LOOKUP_COST + 2.0 * rows,
     };
     let is_one_rowid = |filter: &Filter| is_rowid(schema, filter.column) && filter.comparison == Comparison::Eq;
     let is_unique = filters.iter().any(is_one_rowid);
@@ -229,6 +246,9 @@ fn usable(question: &Question) -> impl Iterator<Item = &Term> {
 fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Filter> {
     let mut filters = Vec::new();
     for term in usable(question) {
+        if is_from_like(question, term) {
+            continue;
+        }
         let Some(comparison) = comparison_of(term) else { continue };
         let Some(affinity) = affinity_of(schema, term.column, comparison) else { continue };
         let recheck = if is_exact(affinity, comparison) { Recheck::No } else { Recheck::Yes };
@@ -241,6 +261,16 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
         filters.push(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) });
     }
     filters
+}
+
+/// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
+/// It tests these terms nowhere, and tests those that the user wrote if they are left to it.
+fn is_from_like(question: &Question, term: &Term) -> bool {
+    matches!(term.operator, Operator::Ge | Operator::Lt)
+        && question
+            .terms
+            .iter()
+            .any(|other| other.column == term.column && matches!(other.operator, Operator::Like | Operator::Glob))
 }
 
 fn comparison_of(term: &Term) -> Option<Comparison> {
@@ -315,15 +345,15 @@ pub fn is_indexed(schema: &TableSchema, filters: &[Filter]) -> bool {
     access(schema, filters) != Access::All
 }
 
-/// Rows that pass, of `rows`, and whether at most one does.
-fn estimate(schema: &TableSchema, filters: &[Filter], rows: f64) -> (f64, bool) {
-    let mut estimate = rows;
+/// Rows of the table that pass.
+fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
+    let mut estimate = TABLE_ROWS;
     for filter in filters {
         let is_key = is_rowid(schema, filter.column)
             || matches!(filter.column.and_then(|number| schema.column(number)),
                 Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique);
         estimate = match filter.comparison {
-            Comparison::Eq | Comparison::Is if is_key => return (1.0, true),
+            Comparison::Eq | Comparison::Is if is_key => return 1.0,
             Comparison::In if is_key => estimate.min(25.0),
             Comparison::Eq | Comparison::Is | Comparison::IsNull => estimate / 100.0,
             Comparison::In => estimate / 20.0,
@@ -331,7 +361,7 @@ fn estimate(schema: &TableSchema, filters: &[Filter], rows: f64) -> (f64, bool) 
             _ => estimate / 4.0,
         };
     }
-    (estimate.max(1.0), false)
+    estimate.max(1.0)
 }
 
 /// The order that the rows table gives for nothing: by rowid, or by an indexed column if no filter comes between.

@@ -222,7 +222,7 @@ impl VirtualTable for HnswTable {
     }
 
     fn panicked(&self) {
-        self.transaction.roll_back(self);
+        self.transaction.forget(self);
         self.statements.clear();
     }
 }
@@ -324,7 +324,7 @@ impl StoredTable for HnswTable {
         if let Some(owner) = self.transaction.rolled_back_name(savepoint) {
             self.set_names(owner)?;
         }
-        self.transaction.roll_back(self);
+        self.transaction.roll_back(self, savepoint);
         Ok(())
     }
 

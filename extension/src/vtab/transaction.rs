@@ -19,6 +19,10 @@ pub struct Transaction {
     has_deleted: Cell<bool>,
     /// The deepest savepoint.
     savepoint: Cell<i32>,
+    /// Whether this transaction has written anything through this table.
+    has_written: Cell<bool>,
+    /// The deepest savepoint that is older than all that was written.
+    clean_savepoint: Cell<i32>,
     /// The names that this transaction took from the table, with the savepoint under which it did.
     renamed: RefCell<Vec<(i32, Owner)>>,
     /// Counts the writes of this connection, so that a cursor knows that what it remembers may be stale.
@@ -29,7 +33,9 @@ impl Transaction {
     pub fn begin(&self) {
         self.has_changed.set(false);
         self.has_deleted.set(false);
+        self.has_written.set(false);
         self.savepoint.set(-1);
+        self.clean_savepoint.set(-1);
         if let Ok(mut renamed) = self.renamed.try_borrow_mut() {
             renamed.clear();
         }
@@ -46,6 +52,7 @@ impl Transaction {
     }
 
     fn count_write(&self) {
+        self.has_written.set(true);
         self.writes.set(self.writes.get() + 1);
     }
 
@@ -56,6 +63,7 @@ impl Transaction {
     pub fn note_rename(&self, old: Owner) -> Result<()> {
         let mut renamed = self.renamed.try_borrow_mut().map_err(|_| Error::internal("a rename inside a rename"))?;
         renamed.push((self.savepoint.get(), old));
+        self.has_written.set(true);
         Ok(())
     }
 
@@ -75,6 +83,9 @@ impl Transaction {
 
     pub fn savepoint(&self, savepoint: i32) {
         self.savepoint.set(savepoint);
+        if !self.has_written.get() {
+            self.clean_savepoint.set(savepoint);
+        }
     }
 
     pub fn release(&self, savepoint: i32) {
@@ -104,14 +115,17 @@ impl Transaction {
         Ok(())
     }
 
-    /// Drops what memory holds of shadow rows that ROLLBACK TO undid. It may have undone the last `sync` as well.
-    pub fn roll_back(&self, table: &HnswTable) {
-        self.has_changed.set(true);
-        self.has_deleted.set(true);
+    /// Drops what memory holds of shadow rows that ROLLBACK TO undid. It may have undone the last `sync` as well; or
+    /// all that this table wrote, and then its very name may be one that never was.
+    pub fn roll_back(&self, table: &HnswTable, savepoint: i32) {
         self.forget(table);
+        let may_remain = savepoint > self.clean_savepoint.get();
+        self.has_written.set(may_remain);
+        self.has_changed.set(may_remain);
+        self.has_deleted.set(may_remain);
     }
 
-    fn forget(&self, table: &HnswTable) {
+    pub fn forget(&self, table: &HnswTable) {
         if let Ok(mut vectors) = table.vectors() {
             vectors.iter_mut().for_each(|vector| vector.forget());
         }

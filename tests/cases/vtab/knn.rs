@@ -1,0 +1,229 @@
+//! Searches: forms, order, pages, completeness, ties, errors of the arguments.
+
+use crate::{Numbers, check_errors, check_lines, hosts, line, rows, run};
+use vecrank_tests::Host;
+
+/// Rows enough for the graph to be walked, with vectors that are often equal.
+const COUNT: usize = 3_000;
+
+fn load(host: &Host, seed: u64) {
+    let mut numbers = Numbers::from_seed(seed);
+    run(
+        host,
+        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, kind TEXT INDEXED, n INTEGER, e FLOAT[8], metric = 'l2'); BEGIN",
+    );
+    for id in 1..=COUNT {
+        let (kind, n) = (numbers.pick(&["a", "b", "c", "d", "rare"]), numbers.below(1000));
+        let kind = if kind == "rare" && id % 40 != 0 { "a" } else { kind };
+        let vector = if numbers.below(30) == 0 { "[1,0,0,0,0,0,0,0.5]".to_string() } else { numbers.vector(8) };
+        run(host, &format!("INSERT INTO t VALUES ({id}, '{kind}', {n}, '{vector}')"));
+    }
+    run(host, "COMMIT");
+}
+
+const QUERY: &str = "'[0.9,0.1,-0.1,0,0.05,0,0.1,0.5]'";
+
+#[test]
+fn the_forms_of_a_search_agree() {
+    let hosts = hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, e FLOAT[2], metric = 'l2');
+         INSERT INTO t VALUES ('a', '[1,0]'), ('b', '[0,1]'), ('c', '[1,1]'), ('d', NULL), ('e', '[1,0]');
+         CREATE TABLE u(name TEXT, taste BLOB);
+         INSERT INTO u VALUES ('x', vec_parse('[1,0]')), ('y', vec_parse('[0,2]')), ('z', NULL);",
+    );
+    check_lines(
+        &hosts,
+        &[
+            ("SELECT id FROM t WHERE e MATCH '[1,0.1]' ORDER BY distance", "a e c b"),
+            ("SELECT id FROM t WHERE e MATCH vec_parse('[1,0.1]') ORDER BY distance", "a e c b"),
+            ("SELECT id FROM t('[1,0.1]') ORDER BY distance", "a e c b"),
+            ("SELECT id FROM t('[1,0.1]', 3) ORDER BY distance", "a e c"),
+            ("SELECT id FROM t('[1,0.1]', 3, 'exact')", "a e c"),
+            ("SELECT id FROM t('[1,0.1]', 0)", ""),
+            ("SELECT id FROM t WHERE e MATCH '[1,0.1]' AND k = 2 ORDER BY distance", "a e"),
+            ("SELECT id FROM t WHERE e MATCH '[1,0.1]' AND k = 2 AND ef_search = 10 ORDER BY id DESC", "e a"),
+            ("SELECT id FROM t WHERE query = '[1,0.1]' AND k = 1", "a"),
+            ("SELECT id FROM t('[1,0]') ORDER BY distance LIMIT 2 OFFSET 1", "e c"),
+            ("SELECT id FROM t('[1,0]') ORDER BY distance DESC", "b c a e"),
+            ("SELECT id, distance FROM t('[1,0]') WHERE distance = 0 ORDER BY distance", "a|0.0 e|0.0"),
+            ("SELECT id FROM t('[1,0]') WHERE distance BETWEEN 0.5 AND 1.1 ORDER BY distance", "c"),
+            ("SELECT id FROM t('[1,0]') WHERE distance < '1.1' ORDER BY distance", "a e c"),
+            ("SELECT id FROM t('[1,0]') WHERE distance < NULL ORDER BY distance", ""),
+            ("SELECT count(*), count(DISTINCT distance), min(distance) FROM t('[1,0]')", "4|3|0.0"),
+            ("SELECT query, k, ef_search FROM t('[1,0]', 1, 5)", "[1,0]|1|5"),
+            ("SELECT id FROM t(NULL)", ""),
+            ("SELECT u.name, t.id FROM u, t(u.taste, 2)", "x|a x|e y|b y|c"),
+            ("SELECT u.name, (SELECT group_concat(id) FROM t(u.taste, 1)) FROM u", "x|a y|b z|NULL"),
+            ("SELECT u.name, t.id FROM u LEFT JOIN t ON t.e MATCH u.taste AND t.k = 1", "x|a y|b z|NULL"),
+            ("SELECT id FROM t((SELECT vec_sum(e) FROM t WHERE id IN ('a', 'b'))) ORDER BY distance LIMIT 1", "c"),
+            ("SELECT id FROM t WHERE e MATCH '[1,0]' OR id = 'd' ORDER BY 1", "a b c d e"),
+            ("SELECT id FROM t WHERE e MATCH '[1,0]' AND (id = 'c' OR id = 'b') ORDER BY distance", "c b"),
+            ("SELECT a.id, b.id FROM t('[1,0]', 1) a, t(a.e, 2) b ORDER BY b.distance", "a|a a|e"),
+            ("SELECT id FROM t WHERE rowid IN (SELECT rowid FROM t('[0,1]', 1))", "b"),
+            ("WITH page AS (SELECT id FROM t('[1,0]') ORDER BY distance LIMIT 2) SELECT * FROM page", "a e"),
+            ("SELECT id, row_number() OVER (ORDER BY distance, id) FROM t('[1,0.1]') LIMIT 2", "a|1 e|2"),
+        ],
+    );
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    let hosts = hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], metric = 'cosine');
+         CREATE VIRTUAL TABLE h USING hnsw(e FLOAT16[2], f INT8[4]);",
+    );
+    check_errors(
+        &hosts,
+        &[
+            ("SELECT * FROM t('[1,2,3]')", "t.e: expected 2 dimensions (8 bytes of FLOAT), got 3"),
+            ("SELECT * FROM t(x'000000')", "t.e: expected 2 dimensions (8 bytes of FLOAT), got 3 bytes"),
+            ("SELECT * FROM t(x'0000803f')", "t.e: expected 2 dimensions (8 bytes of FLOAT), got 1"),
+            ("SELECT * FROM t(x'')", "t.e: expected 2 dimensions (8 bytes of FLOAT), got 0"),
+            (
+                "SELECT * FROM t('[1,')",
+                "t.e: malformed JSON vector: expected a number at byte 3, found the end of the text",
+            ),
+            ("SELECT * FROM t(3)", "t.e: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            ("SELECT * FROM t(0.5)", "t.e: expected a vector (a BLOB, or JSON text), got REAL"),
+            (
+                "SELECT * FROM t('[0,0]')",
+                "t.e: expected a vector with a direction, since the metric is cosine, got all zeros",
+            ),
+            ("SELECT * FROM t(x'0000c07f00000000')", "t.e: component 0: expected a finite number, got NaN"),
+            ("SELECT * FROM t(x'000000000000807f')", "t.e: component 1: expected a finite number, got inf"),
+            ("SELECT * FROM t('[1,2]', -1)", "t.k: expected a whole number from 0 on, got -1"),
+            ("SELECT * FROM t('[1,2]', 1.5)", "t.k: expected a whole number from 0 on, got 1.5"),
+            ("SELECT * FROM t('[1,2]', NULL)", "t.k: expected a whole number from 0 on, got NULL"),
+            ("SELECT * FROM t('[1,2]', 1, 0)", "t.ef_search: expected 1 to 10000 or 'exact', got 0"),
+            ("SELECT * FROM t('[1,2]', 1, 'exakt')", "t.ef_search: expected 1 to 10000 or 'exact', got 'exakt'"),
+            ("SELECT * FROM h WHERE e MATCH x'0000'", "h.e: expected 2 dimensions (4 bytes of FLOAT16), got 2 bytes"),
+            ("SELECT * FROM h WHERE f MATCH x'0000'", "h.f: expected 4 dimensions (4 bytes of INT8), got 2 bytes"),
+        ],
+    );
+    check_lines(
+        &hosts,
+        &[
+            ("SELECT count(*) FROM h WHERE e MATCH x'003c0000'", "0"),
+            ("SELECT count(*) FROM h WHERE e MATCH x'0000803f00000000'", "0"),
+            ("SELECT count(*) FROM h WHERE f MATCH x'01020304'", "0"),
+        ],
+    );
+}
+
+#[test]
+fn every_element_gives_back_its_bytes_and_its_distance() {
+    let hosts = hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(f FLOAT[2], h FLOAT16[2], i INT8[2], metric = 'l2');
+         INSERT INTO t VALUES ('[1.5,-2]', '[1.5,-2]', '[100,-128]'),
+           (vec_parse('[3,4]'), x'00420044', x'0304'), (NULL, NULL, NULL);",
+    );
+    check_lines(
+        &hosts,
+        &[
+            (
+                "SELECT quote(f), quote(h), quote(i) FROM t",
+                "X'0000C03F000000C0'|X'003E00C0'|X'6480' \
+              X'0000404000008040'|X'00420044'|X'0304' NULL|NULL|NULL",
+            ),
+            ("SELECT vec_json(f), vec_json(h), vec_json(i) FROM t WHERE rowid = 1", "[1.5,-2]|[1.5,-2]|[100,-128]"),
+            (
+                "SELECT distance, quote(h) FROM t WHERE h MATCH '[0,0]' ORDER BY distance",
+                "2.5|X'003E00C0' 5.0|X'00420044'",
+            ),
+            ("SELECT distance FROM t WHERE i MATCH '[0,0]' ORDER BY distance LIMIT 1", "5.0"),
+            (
+                "SELECT distance, quote(f), quote(i) FROM t WHERE f MATCH '[3,4]' LIMIT 1",
+                "0.0|X'0000404000008040'|X'0304'",
+            ),
+            ("SELECT count(*) FROM t WHERE f MATCH '[3,4]'", "2"),
+        ],
+    );
+}
+
+/// All rows by exact distance and rowid, computed by SQL.
+fn truth(host: &Host, filter: &str) -> Vec<String> {
+    rows(host, &format!("SELECT id FROM t WHERE {filter} ORDER BY vec_l2(e, {QUERY}), id"))
+}
+
+#[test]
+fn pages_tile_and_are_full() {
+    for host in hosts("") {
+        load(&host, 3);
+        let mut numbers = Numbers::from_seed(5);
+        for filter in [
+            "true",
+            "kind = 'b'",
+            "kind = 'rare'",
+            "n < 20",
+            "n % 7 = 0",
+            "lower(kind) = 'c'",
+            "n > 100 AND kind <> 'a'",
+        ] {
+            let of = format!("FROM t WHERE e MATCH {QUERY} AND {filter} ORDER BY distance");
+            let whole = rows(&host, &format!("SELECT id {of}"));
+            let expected = truth(&host, filter);
+            let mut distances =
+                rows(&host, &format!("SELECT distance {of}")).into_iter().map(|d| d.parse::<f64>().unwrap());
+            assert!(distances.by_ref().is_sorted(), "{filter}");
+            let found = whole.iter().take(100).filter(|id| expected[..expected.len().min(100)].contains(id)).count();
+            assert!(found * 100 >= expected.len().min(100) * 95, "{filter}: recall {found}");
+            let mut offset = 0;
+            while offset < 400 {
+                let limit = 1 + numbers.below(70) as usize;
+                let page = rows(&host, &format!("SELECT id {of} LIMIT {limit} OFFSET {offset}"));
+                let end = (offset + limit).min(whole.len());
+                assert_eq!(page, whole.get(offset..end).unwrap_or_default(), "{filter}: {limit} from {offset}");
+                offset += limit;
+            }
+            let exact = format!(
+                "SELECT id FROM t WHERE e MATCH {QUERY} AND ef_search = 'exact' AND {filter} ORDER BY distance"
+            );
+            assert_eq!(rows(&host, &exact), expected, "{filter}");
+        }
+    }
+}
+
+#[test]
+fn a_read_to_the_end_gives_every_row_once() {
+    for host in hosts("") {
+        load(&host, 4);
+        run(&host, "INSERT INTO t(n) VALUES (1), (2)");
+        for filter in ["true", "kind = 'a'", "kind = 'rare'", "n < 20", "n < 500", "lower(kind) = 'a'"] {
+            let found = rows(&host, &format!("SELECT id FROM t WHERE e MATCH {QUERY} AND {filter}"));
+            let mut ids: Vec<i64> = found.iter().map(|id| id.parse().unwrap()).collect();
+            ids.sort_unstable();
+            let all = rows(&host, &format!("SELECT id FROM t WHERE {filter} AND e IS NOT NULL ORDER BY id"));
+            assert_eq!(ids.iter().map(i64::to_string).collect::<Vec<_>>(), all, "{filter}");
+        }
+        let joined = format!("SELECT count(*) FROM t a JOIN t b ON b.id = a.id WHERE a.e MATCH {QUERY} AND b.n < 500");
+        assert_eq!(line(&host, &joined), line(&host, "SELECT count(*) FROM t WHERE n < 500 AND e IS NOT NULL"));
+        // A page behind a join that drops most rows is full all the same.
+        run(
+            &host,
+            "CREATE TABLE stock(id INTEGER PRIMARY KEY, qty INTEGER); INSERT INTO stock SELECT id, n < 50 FROM t",
+        );
+        let page = format!(
+            "SELECT a.id FROM t a JOIN stock s USING (id) WHERE a.e MATCH {QUERY} AND s.qty > 0 ORDER BY a.distance LIMIT 50"
+        );
+        let expected: Vec<String> = truth(&host, "n < 50 AND e IS NOT NULL").into_iter().take(50).collect();
+        let page = rows(&host, &page);
+        assert_eq!(page.len(), 50);
+        assert!(page.iter().filter(|id| expected.contains(id)).count() >= 47);
+    }
+}
+
+#[test]
+fn equal_vectors_come_by_rowid() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[4])") {
+        run(
+            &host,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500) \
+                    INSERT INTO t(rowid, e) SELECT 5000 - i, '[1,2,3,4]' FROM n",
+        );
+        let ids: Vec<i64> = rows(&host, "SELECT rowid FROM t('[1,2,3,4.5]') ORDER BY distance")
+            .iter()
+            .map(|id| id.parse().unwrap())
+            .collect();
+        assert_eq!(ids, (3500..5000).collect::<Vec<i64>>());
+    }
+}

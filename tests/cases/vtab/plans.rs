@@ -1,0 +1,190 @@
+//! EXPLAIN QUERY PLAN: what will happen, as its text says it.
+
+use crate::{check_errors, hosts, line, rows};
+use vecrank_tests::Host;
+
+const TABLES: &str = "
+    CREATE VIRTUAL TABLE articles USING hnsw(
+      id INTEGER PRIMARY KEY, code TEXT UNIQUE, category TEXT COLLATE NOCASE INDEXED, price REAL, \"odd name\" TEXT,
+      embedding FLOAT[2]);
+    CREATE VIRTUAL TABLE pairs USING hnsw(name TEXT, image FLOAT[2], text INT8[2], metric = 'l2');
+    CREATE TABLE stock(code TEXT PRIMARY KEY, qty INTEGER);
+    CREATE TABLE users(id INTEGER PRIMARY KEY, taste BLOB);";
+
+/// The plan's lines, those of virtual tables without the number.
+fn plan(host: &Host, sql: &str) -> String {
+    let lines = host.query(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let details = lines.into_iter().map(|mut line| line.pop().flatten().unwrap_or_default());
+    let text = |detail: String| match detail.split_once("VIRTUAL TABLE INDEX ") {
+        Some((_, plan)) => plan.split_once(':').map_or(String::new(), |(_, text)| text.to_string()),
+        None => detail,
+    };
+    details.map(text).collect::<Vec<_>>().join(" / ")
+}
+
+#[track_caller]
+fn check(host: &Host, cases: &[(&str, &str)]) {
+    for (sql, expected) in cases {
+        assert_eq!(plan(host, sql), *expected, "SQLite {}: {sql}", host.version());
+    }
+}
+
+#[test]
+fn searches() {
+    for host in hosts(TABLES) {
+        check(
+            &host,
+            &[
+                ("SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance", "knn embedding cosine"),
+                ("SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance, rowid", "knn embedding cosine"),
+                ("SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance, id, code", "knn embedding cosine"),
+                ("SELECT id FROM articles WHERE embedding MATCH ?", "knn embedding cosine, complete"),
+                ("SELECT count(*) FROM articles WHERE embedding MATCH ?", "knn embedding cosine, complete"),
+                ("SELECT id FROM articles(?) ORDER BY distance", "knn embedding cosine"),
+                ("SELECT id FROM articles(?, 5)", "knn embedding cosine k, complete"),
+                ("SELECT id FROM articles(?, 5, 'exact') ORDER BY distance", "knn embedding cosine k ef_search"),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND ef_search = 100 ORDER BY distance",
+                    "knn embedding cosine ef_search",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND distance < ? ORDER BY distance",
+                    "knn embedding cosine, distance<?",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND category = ? AND price > ? ORDER BY distance",
+                    "knn embedding cosine, filter category=? price>?",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND \"odd name\" IS NOT ? AND id IN (1, 2) \
+                     AND category = 'x' COLLATE BINARY ORDER BY distance",
+                    "knn embedding cosine, filter id IN (?) category COLLATE \"BINARY\"=? \"odd name\" IS NOT ?",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND code LIKE 'a%' ORDER BY distance",
+                    "knn embedding cosine, filter code LIKE ?",
+                ),
+                ("SELECT name FROM pairs WHERE text MATCH ? ORDER BY distance", "knn text l2"),
+                (
+                    "SELECT name FROM pairs WHERE image MATCH ? AND text IS NOT NULL ORDER BY distance",
+                    "knn image l2, filter text IS NOT NULL",
+                ),
+            ],
+        );
+    }
+}
+
+#[test]
+fn other_orders_are_left_to_sqlite_over_all_rows() {
+    for host in hosts(TABLES) {
+        check(
+            &host,
+            &["price", "distance DESC", "distance, price", "distance, rowid DESC", "price, distance"].map(|order| {
+                let sql = format!("SELECT id FROM articles WHERE embedding MATCH ? ORDER BY {order}");
+                let sql: &'static str = sql.leak();
+                (sql, "knn embedding cosine, complete / USE TEMP B-TREE FOR ORDER BY")
+            }),
+        );
+        let grouped = plan(&host, "SELECT DISTINCT distance FROM articles WHERE embedding MATCH ?");
+        assert!(grouped.starts_with("knn embedding cosine, complete"), "{grouped}");
+    }
+}
+
+#[test]
+fn limit_and_offset_are_hints() {
+    for host in hosts(TABLES) {
+        // Before 3.41 SQLite keeps the LIMIT of such queries to itself.
+        let hint = if host.version() >= 3_041_000 { ", limit offset" } else { "" };
+        let sql = "SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance LIMIT 2 OFFSET 3";
+        assert_eq!(plan(&host, sql), format!("knn embedding cosine{hint}"));
+        let sql = "SELECT id FROM articles WHERE embedding MATCH ? AND lower(code) = 'x' ORDER BY distance LIMIT 2";
+        assert_eq!(plan(&host, sql), "knn embedding cosine");
+    }
+}
+
+#[test]
+fn scans_and_lookups() {
+    for host in hosts(TABLES) {
+        check(
+            &host,
+            &[
+                ("SELECT * FROM articles", "scan"),
+                ("SELECT count(*) FROM articles", "scan"),
+                ("SELECT * FROM articles WHERE rowid = ?", "rowid lookup, filter rowid=?"),
+                ("SELECT * FROM articles WHERE id = ?", "rowid lookup, filter id=?"),
+                ("SELECT * FROM articles WHERE code = ?", "key lookup, filter code=?"),
+                ("SELECT * FROM articles WHERE category = ?", "index lookup, filter category=?"),
+                ("SELECT * FROM articles WHERE price = ?", "scan, filter price=?"),
+                ("SELECT * FROM articles WHERE code = 'a' COLLATE NOCASE", "scan, filter code COLLATE \"NOCASE\"=?"),
+                ("SELECT * FROM articles ORDER BY rowid DESC", "scan, order rowid desc"),
+                ("SELECT * FROM articles ORDER BY id", "scan, order id"),
+                ("SELECT * FROM articles ORDER BY category DESC", "scan, order category desc"),
+                ("SELECT * FROM articles ORDER BY price", "scan / USE TEMP B-TREE FOR ORDER BY"),
+                ("SELECT name FROM pairs WHERE image IS NULL", "scan, filter image IS NULL"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn joins() {
+    for host in hosts(TABLES) {
+        let sql = "SELECT a.id FROM articles a JOIN stock s USING (code) \
+                   WHERE a.embedding MATCH ? AND s.qty > 0 ORDER BY a.distance LIMIT 20";
+        let search = plan(&host, sql);
+        assert_eq!(search, "knn embedding cosine / SEARCH s USING INDEX sqlite_autoindex_stock_1 (code=?)");
+        let sql = "SELECT u.id, a.id FROM articles(u.taste, 10) a, users u";
+        let correlated = plan(&host, sql);
+        assert!(correlated.ends_with(" / knn embedding cosine k, complete"), "{correlated}");
+    }
+}
+
+#[test]
+fn what_cannot_be_searched_is_an_error() {
+    let hosts = hosts(&format!("{TABLES} INSERT INTO articles(embedding) VALUES ('[1,2]')"));
+    let many: String = (0..16).map(|n| format!(" AND price > {n}")).collect();
+    check_errors(
+        &hosts,
+        &[
+            (
+                "SELECT id FROM articles WHERE code MATCH 'x'",
+                "articles.code: MATCH is for vector columns: write \"WHERE embedding MATCH ?\"",
+            ),
+            (
+                "SELECT id FROM articles WHERE articles MATCH 'x'",
+                "articles.articles: MATCH is for vector columns: write \"WHERE embedding MATCH ?\"",
+            ),
+            (
+                "SELECT id FROM articles WHERE distance MATCH 'x'",
+                "articles.distance: MATCH is for vector columns: write \"WHERE embedding MATCH ?\"",
+            ),
+            (
+                "SELECT id FROM articles WHERE embedding MATCH ?1 AND embedding MATCH ?2",
+                "articles: expected one query vector, got two",
+            ),
+            ("SELECT id FROM articles(?1) WHERE embedding MATCH ?2", "articles: expected one query vector, got two"),
+            (
+                "SELECT name FROM pairs(?)",
+                "table \"pairs\" has two vector columns: write \"WHERE image MATCH ?\" instead of pairs(?)",
+            ),
+            ("SELECT id FROM articles WHERE k = 3", "no query solution"),
+            (
+                "SELECT a.id FROM articles a, articles b WHERE a.embedding MATCH b.embedding AND b.embedding MATCH a.embedding",
+                "no query solution",
+            ),
+            (
+                "SELECT id FROM articles WHERE NOT (embedding MATCH '[1,2]')",
+                "unable to use function MATCH in the requested context",
+            ),
+        ],
+    );
+    for host in &hosts {
+        let message = crate::error(host, &format!("SELECT id FROM articles WHERE embedding MATCH ?{many}"));
+        let expected = "articles.embedding: SQLite serves MATCH beside at most 15 other terms, here are 16: write \
+                        \"FROM articles(?)\", or put terms into \"rowid IN (SELECT ...)\"";
+        assert_eq!(message, expected);
+        let many = many.replace("price >", "id < 10 + ");
+        assert_eq!(line(host, &format!("SELECT id FROM articles('[1,2]') WHERE true{many}")), "1");
+        assert_eq!(rows(host, "SELECT id FROM articles WHERE embedding MATCH NULL").len(), 0);
+    }
+}

@@ -1,0 +1,201 @@
+//! Transactions, savepoints, other connections, read-only files, and cursors that are open while rows change.
+
+use crate::{Numbers, check_sound, error, hosts, line, rows, run};
+use vecrank_tests::{Host, library, open, open_file};
+
+const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[4], metric = 'l2');";
+
+const NEAREST: &str = "SELECT id FROM t('[0,0,0,0]') ORDER BY distance";
+
+#[test]
+fn what_is_rolled_back_was_never_there() {
+    for host in hosts(TABLE) {
+        run(&host, "INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
+        run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); DELETE FROM t WHERE id = 1");
+        assert_eq!(line(&host, NEAREST), "3 2");
+        run(&host, "ROLLBACK");
+        assert_eq!(line(&host, NEAREST), "1 2");
+        run(
+            &host,
+            "BEGIN; SAVEPOINT a; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); SAVEPOINT b; UPDATE t SET e = '[9,0,0,0]' WHERE id = 1",
+        );
+        assert_eq!(line(&host, NEAREST), "3 2 1");
+        run(&host, "ROLLBACK TO b");
+        assert_eq!(line(&host, NEAREST), "3 1 2");
+        run(&host, "RELEASE b; DELETE FROM t; ROLLBACK TO a; INSERT INTO t VALUES (4, 4, '[0.5,0,0,0]'); RELEASE a");
+        assert_eq!(line(&host, NEAREST), "4 1 2");
+        run(&host, "COMMIT");
+        assert_eq!(line(&host, NEAREST), "4 1 2");
+        check_sound(&host, "t");
+        // The search links the new row inside the savepoint; that is undone with it.
+        run(&host, "BEGIN; INSERT INTO t VALUES (5, 5, '[0,0,0,0]'); SAVEPOINT a");
+        assert_eq!(line(&host, NEAREST), "5 4 1 2");
+        run(&host, "ROLLBACK TO a; COMMIT");
+        assert_eq!(line(&host, NEAREST), "5 4 1 2");
+        check_sound(&host, "t");
+    }
+}
+
+#[test]
+fn random_changes_agree_with_a_model() {
+    for (host, seed) in hosts(TABLE).into_iter().zip(11..) {
+        run(&host, "CREATE TABLE model(id INTEGER PRIMARY KEY, n INTEGER, e BLOB)");
+        let mut numbers = Numbers::from_seed(seed);
+        let mut done: Vec<String> = Vec::new();
+        for step in 0..400 {
+            let (id, other) = (numbers.below(60), numbers.below(60));
+            let vector = numbers.vector(4);
+            let change = match numbers.below(16) {
+                0..=4 => format!("INSERT OR REPLACE INTO @ VALUES ({id}, {step}, vec_parse('{vector}'))"),
+                5 => format!(
+                    "INSERT OR IGNORE INTO @ VALUES ({id}, {step}, NULL), ({other}, {step}, vec_parse('{vector}'))"
+                ),
+                6 => format!("UPDATE @ SET e = vec_parse('{vector}') WHERE id BETWEEN {id} AND {id} + 5"),
+                7 => format!("UPDATE @ SET n = {step} WHERE id > {id}"),
+                8 => format!("UPDATE OR REPLACE @ SET id = {other} WHERE id = {id}"),
+                9 => format!("DELETE FROM @ WHERE id BETWEEN {id} AND {id} + 3"),
+                10 => "BEGIN".into(),
+                11 => "COMMIT".into(),
+                12 => "ROLLBACK".into(),
+                13 => format!("SAVEPOINT s{}", numbers.below(3)),
+                14 => format!("ROLLBACK TO s{}", numbers.below(3)),
+                _ => format!("RELEASE s{}", numbers.below(3)),
+            };
+            done.push(change.clone());
+            let statements = if change.contains('@') {
+                vec![change.replace('@', "t"), change.replace('@', "model")]
+            } else {
+                vec![change]
+            };
+            // BEGIN in a transaction and the like fail for both alike.
+            let results: Vec<bool> = statements.iter().map(|sql| host.execute(sql).is_ok()).collect();
+            assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?} after {done:#?}");
+            if step % 7 == 0 {
+                let of = |table: &str| rows(&host, &format!("SELECT id, n, quote(e) FROM {table} ORDER BY id"));
+                assert_eq!(of("t"), of("model"), "after {done:#?}");
+                let truth = "SELECT id FROM model WHERE e IS NOT NULL ORDER BY vec_l2(e, vec_parse('[0,0,0,0]')), id";
+                assert_eq!(rows(&host, NEAREST), rows(&host, truth), "after {done:#?}");
+            }
+        }
+        let _ = host.execute("COMMIT");
+        check_sound(&host, "t");
+    }
+}
+
+#[test]
+fn other_connections_see_what_is_committed() {
+    for mode in ["DELETE", "WAL"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let (one, two) = (Host::bundled(&path), Host::bundled(&path));
+        one.load(library()).unwrap();
+        two.load(library()).unwrap();
+        run(&one, &format!("PRAGMA journal_mode = {mode}; {TABLE} INSERT INTO t VALUES (1, 1, '[1,0,0,0]')"));
+        assert_eq!(line(&two, NEAREST), "1");
+        run(&one, "INSERT INTO t VALUES (2, 2, '[0.5,0,0,0]')");
+        assert_eq!(line(&two, NEAREST), "2 1");
+        run(&two, "DELETE FROM t WHERE id = 1; INSERT INTO t(t, k) VALUES ('ef_search', 3)");
+        assert_eq!(line(&one, NEAREST), "2");
+        if mode == "WAL" {
+            run(&one, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]')");
+            assert_eq!(line(&two, NEAREST), "2");
+            run(&two, "BEGIN");
+            assert_eq!(line(&two, NEAREST), "2");
+            run(&one, "COMMIT");
+            assert_eq!(line(&two, NEAREST), "2");
+            run(&two, "COMMIT");
+            assert_eq!(line(&two, NEAREST), "3 2");
+        }
+        run(&two, "ALTER TABLE t RENAME TO u");
+        assert_eq!(error(&one, NEAREST), "no such table: t");
+        run(&one, "INSERT INTO u VALUES (4, 4, '[0,0,0,0.1]')");
+        check_sound(&two, "u");
+    }
+}
+
+#[test]
+fn read_only_files_are_read_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let writer = open_file(&path);
+    writer.execute_batch(&format!("{TABLE} INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')")).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let count = |connection: &rusqlite::Connection| {
+        connection
+            .query_row("SELECT group_concat(id) FROM t('[0,0,0,0]') WHERE n > 0", [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    for parameters in ["mode=ro", "immutable=1"] {
+        use rusqlite::OpenFlags;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let reader =
+            rusqlite::Connection::open_with_flags(format!("file:{}?{parameters}", path.display()), flags).unwrap();
+        vecrank_tests::load(&reader, library());
+        assert_eq!(count(&reader), "1,2");
+        let refused = reader.execute("INSERT INTO t VALUES (3, 3, NULL)", []).unwrap_err();
+        assert_eq!(refused.to_string(), "attempt to write a readonly database");
+        assert_eq!(count(&reader), "1,2");
+    }
+    writer.pragma_update(None, "query_only", true).unwrap();
+    assert_eq!(count(&writer), "1,2");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn a_cursor_survives_changes_under_it() {
+    let connection = open();
+    connection.execute_batch(TABLE).unwrap();
+    let insert = |id: i64| {
+        connection.execute("INSERT INTO t VALUES (?1, ?1, '[' || ?1 || ',0,0,1]')", [id]).unwrap();
+    };
+    (1..=60).for_each(insert);
+    for filter in ["", "WHERE n % 2 < 5", "WHERE id IN (SELECT id FROM t)"] {
+        let mut statement = connection
+            .prepare(&format!("SELECT id, n, vec_json(e) FROM t('[0,0,0,0]') {filter} ORDER BY distance"))
+            .unwrap();
+        let mut found = statement.query([]).unwrap();
+        let mut ids: Vec<i64> = Vec::new();
+        while let Some(row) = found.next().unwrap() {
+            let id: i64 = row.get(0).unwrap();
+            assert_eq!(row.get::<_, Option<String>>(2).unwrap(), Some(format!("[{id},0,0,1]")), "{filter}");
+            ids.push(id);
+            if id == 10 {
+                connection
+                    .execute_batch("BEGIN; UPDATE t SET n = -n; DELETE FROM t WHERE id BETWEEN 20 AND 29; COMMIT")
+                    .unwrap();
+                (20..30).for_each(|id| insert(id + 1000));
+            }
+        }
+        let expected: Vec<i64> = (1..=60).filter(|id| !(20..30).contains(id)).collect();
+        let old: Vec<i64> = ids.iter().copied().filter(|id| *id < 1000).collect();
+        assert_eq!(old, expected, "{filter}");
+        let mut unique = ids.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), ids.len(), "{filter}: a row came twice: {ids:?}");
+        drop(found);
+        drop(statement);
+        connection.execute_batch("DELETE FROM t WHERE id > 1000").unwrap();
+        (20..30).for_each(insert);
+    }
+}
+
+#[test]
+fn a_defensive_host_guards_the_shadow_tables() {
+    use rusqlite::config::DbConfig;
+    let connection = open();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+    connection
+        .execute_batch(
+            "CREATE VIRTUAL TABLE t USING hnsw(x INDEXED, e FLOAT[2], f FLOAT[2]);
+             INSERT INTO t VALUES (1, '[1,0]', '[1,0]'), (2, '[0,1]', NULL); UPDATE t SET x = 3, e = '[1,1]' WHERE x = 2;
+             ALTER TABLE t RENAME TO u; INSERT INTO u VALUES (5, '[1,0]', '[1,0]'); INSERT INTO u(u) VALUES ('optimize');
+             DELETE FROM u WHERE x = 1; INSERT INTO u(u) VALUES ('integrity-check');",
+        )
+        .unwrap();
+    for suffix in ["config", "rows", "nodes", "nodes_1", "graph"] {
+        let refused = connection.execute(&format!("DELETE FROM u_{suffix}"), []).unwrap_err();
+        assert!(refused.to_string().starts_with(&format!("table u_{suffix} may not be modified")), "{refused}");
+    }
+    connection.execute_batch("DROP TABLE u").unwrap();
+}
