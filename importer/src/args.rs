@@ -60,7 +60,7 @@ pub struct ImportArgs {
     /// Parquet files with the same columns: paths, patterns such as 'part-*.parquet', or - for standard input
     #[arg(required = true, value_name = "PARQUET")]
     pub inputs: Vec<String>,
-    /// The SQLite file to make; if it exists, the table in it is made anew and its other tables are kept
+    /// The SQLite file; if it exists, the table in it is made anew (but see --append) and its other tables are kept
     #[arg(value_name = "DATABASE")]
     pub database: PathBuf,
     /// Name of the table [default: the name of the one Parquet file, without its ending]
@@ -69,24 +69,24 @@ pub struct ImportArgs {
     /// Column with the vectors; may be given several times [default: the one column that has lists of floats]
     #[arg(long, value_name = "COLUMN")]
     pub embedding: Vec<String>,
-    /// How two vectors are compared
-    #[arg(long, value_name = "METRIC", value_enum, default_value_t = MetricArg::Cosine)]
-    pub metric: MetricArg,
+    /// How two vectors are compared [default: cosine]
+    #[arg(long, value_name = "METRIC", value_enum)]
+    pub metric: Option<MetricArg>,
     /// Column that identifies a row: becomes the PRIMARY KEY, so no value may come twice
     #[arg(long, value_name = "COLUMN")]
     pub key: Option<String>,
     /// Columns that WHERE terms will use: each gets an ordinary index
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub index: Vec<String>,
-    /// How vectors are stored: 4, 2 or 1 bytes a component
-    #[arg(long, value_name = "TYPE", value_enum, default_value_t = ElementArg::F32)]
-    pub element: ElementArg,
-    /// Links that a row has to its neighbours in the index: more means a larger file and better results
-    #[arg(long, value_name = "2..64", default_value_t = vecrank::hnsw::Params::DEFAULT_M)]
-    pub m: usize,
-    /// Neighbours looked at when a row is linked: more takes longer and gives better results
-    #[arg(long, value_name = "N", default_value_t = vecrank::hnsw::Params::DEFAULT_EF_CONSTRUCTION)]
-    pub ef_construction: usize,
+    /// How vectors are stored: 4, 2 or 1 bytes a component [default: f32]
+    #[arg(long, value_name = "TYPE", value_enum)]
+    pub element: Option<ElementArg>,
+    /// Links that a row has to its neighbours in the index: more means a larger file and better results [default: 16]
+    #[arg(long, value_name = "2..64")]
+    pub m: Option<usize>,
+    /// Neighbours looked at when a row is linked: more takes longer and gives better results [default: 200]
+    #[arg(long, value_name = "N")]
+    pub ef_construction: Option<usize>,
     /// What to do with a row whose vector is missing or unusable, or whose key is missing or came before
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = OnBadRow::Fail)]
     pub on_bad_row: OnBadRow,
@@ -102,6 +102,15 @@ pub struct ImportArgs {
     /// Store dates and timestamps as ISO 8601 text, or as seconds since 1970-01-01 UTC
     #[arg(long, value_name = "AS", value_enum, default_value_t = TimestampArg::Iso)]
     pub timestamps: TimestampArg,
+    /// Add the rows to the table if it exists, instead of making it anew
+    #[arg(long)]
+    pub append: bool,
+    /// As --append, but a row whose key is in the table takes the place of the row there
+    #[arg(long, conflicts_with = "append", requires = "key")]
+    pub upsert: bool,
+    /// What to do if the table exists already
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = IfExists::Replace, conflicts_with_all = ["append", "upsert"])]
+    pub if_exists: IfExists,
     /// Bytes of a database page: a power of two, 512..65536 [default: what wastes least for the vectors]
     #[arg(long, value_name = "BYTES")]
     pub page_size: Option<u32>,
@@ -299,6 +308,14 @@ pub enum OnBadRow {
     Skip,
     /// Keep the row without a vector; one with a missing or repeated key is left out
     Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IfExists {
+    /// Make it anew
+    Replace,
+    /// Stop, and leave it as it is
+    Fail,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

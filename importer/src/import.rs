@@ -2,11 +2,12 @@
 
 use crate::args::ImportArgs;
 use crate::database;
+use crate::existing;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::load::{Outcome, load};
 use crate::parquet::{Input, Source, expand};
-use crate::plan::{Kind, Options, Plan, describe};
+use crate::plan::{Kind, Mode, Options, Plan, describe};
 use crate::report::{Progress, human_bytes, plural};
 use crate::sql::{quote, quote_if_needed};
 use crate::target::{Old, Target};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 /// the commit.
 const CACHE_KIB: i64 = 256 * 1024;
 
+const PAGE_SIZE_IGNORED: &str = "--page-size has no effect on a file that keeps its tables";
+
 /// True if all rows were imported, false if some were left out.
 pub fn run(args: &ImportArgs) -> Result<bool> {
     let started = Instant::now();
@@ -33,16 +36,21 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
     let plan = Plan::new(options, &inputs)?;
     interrupt::check()?;
-    let (outcome, path) = match target.old(&plan.options.table)? {
+    let (plan, outcome, path) = match target.old(&plan.options.table, plan.options.mode)? {
+        Old::Changed { connection, exists: true } if plan.options.mode != Mode::Replace => {
+            let plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
+            let outcome = add(&connection, &plan, &inputs, &mut progress)?;
+            (plan, outcome, target.into_path())
+        }
         Old::Changed { connection, exists } => {
             let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
-            (outcome, target.into_path())
+            (plan, outcome, target.into_path())
         }
         old => {
             let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
             progress.wait("Writing the file");
             let _watch = interrupt::watch(&draft);
-            (outcome, target.publish(draft, old)?)
+            (plan, outcome, target.publish(draft, old)?)
         }
     };
     progress.finish();
@@ -83,7 +91,7 @@ fn change(
 ) -> Result<Outcome> {
     let _watch = interrupt::watch(connection);
     if plan.options.page_size.is_some() {
-        progress.warn("--page-size has no effect on a file that keeps its other tables");
+        progress.warn(PAGE_SIZE_IGNORED);
     }
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if exists {
@@ -97,10 +105,26 @@ fn change(
     Ok(outcome)
 }
 
+/// Rows for a table that stays: one transaction, already open.
+fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
+    let _watch = interrupt::watch(connection);
+    if plan.options.page_size.is_some() {
+        progress.warn(PAGE_SIZE_IGNORED);
+    }
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    let outcome = insert(connection, plan, inputs, progress)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(outcome)
+}
+
 /// Creates and fills the table inside the open transaction, its index included.
 fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
-    let table = &plan.options.table;
     connection.execute_batch(&plan.create_sql())?;
+    insert(connection, plan, inputs, progress)
+}
+
+fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
+    let table = &plan.options.table;
     let outcome = load(connection, plan, inputs, progress)?;
     progress.wait("Building the index");
     // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
@@ -160,6 +184,9 @@ impl Summary<'_> {
 
     fn text(&self, args: &ImportArgs) -> String {
         let mut counts = plural(self.outcome.rows, "row");
+        if matches!(self.plan.options.mode, Mode::Append | Mode::Upsert) {
+            counts += " added";
+        }
         if self.outcome.skipped > 0 {
             counts += &format!(", {} skipped", self.outcome.skipped);
         }

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod database;
+mod existing;
 mod failure;
 mod import;
 mod info;

@@ -1,7 +1,7 @@
 //! What an import is going to make: the table's columns and its SQL, chosen from the arguments and the files' schemas
 //! before anything is written.
 
-use crate::args::{ImportArgs, OnBadRow};
+use crate::args::{ElementArg, IfExists, ImportArgs, MetricArg, OnBadRow};
 use crate::failure::{Failure, Result};
 use crate::mapping::{Choices, Mapping};
 use crate::parquet::Input;
@@ -10,6 +10,7 @@ use crate::vectors::{Aptness, Lengths, VectorType, Vectors, aptness, check_dims,
 use arrow_schema::{Field, Schema};
 use std::collections::HashMap;
 use vecrank::distance::{Element, Metric};
+use vecrank::hnsw::Params;
 
 /// Column names that a vecrank table uses for itself, besides its own name.
 const RESERVED: [&str; 4] = ["query", "k", "ef_search", "distance"];
@@ -33,15 +34,42 @@ pub struct Options {
     pub choices: Choices,
     pub on_bad_row: OnBadRow,
     pub page_size: Option<u32>,
+    pub mode: Mode,
+    /// What was said of the index, for a table that exists and has its own.
+    pub told: Told,
+}
+
+/// What becomes of a table that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Replace,
+    /// It stays as it is, and the import fails.
+    Fail,
+    Append,
+    Upsert,
+}
+
+/// Options that can be left to their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    pub metric: Option<Metric>,
+    pub element: Option<Element>,
+    pub m: Option<usize>,
+    pub ef_construction: Option<usize>,
 }
 
 impl Options {
     pub fn new(args: &ImportArgs, table: String) -> Result<Options> {
-        let params = vecrank::hnsw::Params {
+        let told = Told {
+            metric: args.metric.map(MetricArg::metric),
+            element: args.element.map(ElementArg::element),
             m: args.m,
             ef_construction: args.ef_construction,
-            ..vecrank::hnsw::Params::new(1, args.element.element(), args.metric.metric())
         };
+        let element = told.element.unwrap_or(Element::F32);
+        let mut params = Params::new(1, element, told.metric.unwrap_or(Metric::Cosine));
+        params.m = told.m.unwrap_or(params.m);
+        params.ef_construction = told.ef_construction.unwrap_or(params.ef_construction);
         params.validate()?;
         if let Some(size) = args.page_size
             && !(size.is_power_of_two() && (512..=65_536).contains(&size))
@@ -68,6 +96,13 @@ impl Options {
             choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
             on_bad_row: args.on_bad_row,
             page_size: args.page_size,
+            mode: match (args.append, args.upsert, args.if_exists) {
+                (true, ..) => Mode::Append,
+                (_, true, _) => Mode::Upsert,
+                (.., IfExists::Fail) => Mode::Fail,
+                (.., IfExists::Replace) => Mode::Replace,
+            },
+            told,
         })
     }
 }
@@ -160,7 +195,8 @@ impl Plan {
     pub fn insert_sql(&self) -> String {
         let names: Vec<String> = self.columns.iter().map(|column| quote(&column.name)).collect();
         let places = vec!["?"; names.len()].join(", ");
-        format!("INSERT INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
+        let insert = if self.options.mode == Mode::Upsert { "INSERT OR REPLACE" } else { "INSERT" };
+        format!("{insert} INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
     }
 
     /// Bytes of one row of each vector column's node table.
@@ -398,6 +434,8 @@ mod tests {
             choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
             on_bad_row: OnBadRow::Fail,
             page_size: None,
+            mode: Mode::Replace,
+            told: Told::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::aligned;
 use crate::report::Progress;
-use crate::sql::{literal, quote};
+use crate::sql::{literal, quote, quote_if_needed};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params};
 use serde_json::json;
@@ -158,8 +158,8 @@ fn report(args: &RecallArgs, table: &Table, vector: &VectorColumn, rungs: &[Rung
                     out,
                     "\nef_search {} reaches {target}. To make it the table's default:\nINSERT INTO {}({}, k) VALUES ({}, {});",
                     rung.ef_search,
-                    quote(&table.name),
-                    quote(&table.name),
+                    quote_if_needed(&table.name),
+                    quote_if_needed(&table.name),
                     literal("ef_search"),
                     rung.ef_search
                 )?;

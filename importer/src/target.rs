@@ -6,6 +6,7 @@
 
 use crate::database;
 use crate::failure::{Failure, Result};
+use crate::plan::Mode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::fs::{self, File};
 use std::io::Read;
@@ -70,7 +71,7 @@ impl Target {
     }
 
     /// Looks at the old file and decides what becomes of it.
-    pub fn old(&self, table: &str) -> Result<Old> {
+    pub fn old(&self, table: &str, mode: Mode) -> Result<Old> {
         if !self.path.exists() {
             return Ok(Old::Missing);
         }
@@ -78,13 +79,17 @@ impl Target {
         check_is_database(&self.path)?;
         let connection = database::open_writable(&self.path)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| in_file(error.into()))?;
-        self.look(connection, table).map_err(in_file)
+        self.look(connection, table, mode).map_err(in_file)
     }
 
-    fn look(&self, connection: Connection, table: &str) -> Result<Old> {
+    fn look(&self, connection: Connection, table: &str, mode: Mode) -> Result<Old> {
         let exists = check_table(&connection, table)?;
+        if exists && mode == Mode::Fail {
+            return Err(Failure::new(format!("it has a table \"{table}\" already (--if-exists fail)")));
+        }
+        let keeps = exists && matches!(mode, Mode::Append | Mode::Upsert);
         // A file that others have open in WAL mode cannot be replaced: its log would outlive it.
-        if has_others(&connection, table)? || journal_mode_in_use(&connection)? == "wal" {
+        if keeps || has_others(&connection, table)? || journal_mode_in_use(&connection)? == "wal" {
             begin(&connection)?;
             return Ok(Old::Changed { connection, exists });
         }

@@ -133,3 +133,11 @@ fn several_tables_ask_for_a_choice() {
     assert_eq!(query(&place, &["--table", "x"]).failed(), "feed.db: no vecrank table \"x\"; there is t, u");
     query(&place, &["--table", "U", "--like", "id=1"]).done();
 }
+
+#[test]
+fn conditions_on_the_vector_itself() {
+    let place = place();
+    let count =
+        |condition: &str| query(&place, &["--where", condition, "--limit", "100", "--csv"]).done().lines().count() - 1;
+    assert_eq!((count("v IS NOT NULL"), count("v IS NULL")), (60, 0));
+}

@@ -1,0 +1,120 @@
+//! Adding rows to a table that exists: the plan takes over what the table is, and what it cannot change is refused.
+
+use crate::database;
+use crate::failure::{Failure, Result};
+use crate::plan::{Kind, Mode, Plan, Told};
+use crate::sql::literal;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::collections::HashMap;
+use vecrank::distance::{Element, Metric};
+
+/// Makes the plan fit the table of its name, which is in the file.
+pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
+    let table = database::table(connection, Some(&plan.options.table))?;
+    plan.options.table.clone_from(&table.name);
+    let settings = settings(connection, &table.name)?;
+    for column in &mut plan.columns {
+        let name = &column.name;
+        let in_column = |text: String| Failure::new(format!("table {}, column \"{name}\": {text}", table.name));
+        let vector = table.vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(name));
+        match (&mut column.kind, vector) {
+            (Kind::Vector(planned), Some(vector)) => {
+                if planned.dims != vector.dims {
+                    return Err(in_column(format!(
+                        "expected {} dimensions, the files have {}",
+                        vector.dims, planned.dims
+                    )));
+                }
+                let told =
+                    settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
+                check_told(plan.options.told, *told).map_err(in_column)?;
+                planned.element = vector.element;
+                planned.metric = told.metric.unwrap_or(planned.metric);
+            }
+            (Kind::Ordinary { .. }, None) if table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) => {}
+            (Kind::Vector(_), None) => return Err(in_column("is not a vector column of the table".to_owned())),
+            (Kind::Ordinary { .. }, Some(_)) => {
+                return Err(in_column("holds vectors in the table; name it with --embedding".to_owned()));
+            }
+            (Kind::Ordinary { .. }, None) => {
+                return Err(in_column("the table has no such column; leave it out with --exclude".to_owned()));
+            }
+        }
+    }
+    if plan.options.mode == Mode::Upsert {
+        check_upsert(&plan, connection, &table)?;
+    }
+    Ok(plan)
+}
+
+/// What hnsw_info says of each vector column.
+fn settings(connection: &Connection, table: &str) -> Result<HashMap<String, Told>> {
+    let mut statement = connection.prepare("SELECT key, value FROM hnsw_info(?1)")?;
+    let mut rows = statement.query([table])?;
+    let mut settings = HashMap::new();
+    let mut current: Option<String> = None;
+    while let Some(row) = rows.next()? {
+        let (key, value): (String, Value) = (row.get(0)?, row.get(1)?);
+        if let ("column", Value::Text(name)) = (key.as_str(), &value) {
+            settings.insert(name.clone(), Told::default());
+            current = Some(name.clone());
+            continue;
+        }
+        let Some(told) = current.as_ref().and_then(|name| settings.get_mut(name)) else { continue };
+        match (key.as_str(), value) {
+            ("metric", Value::Text(name)) => told.metric = Some(Metric::parse(&name)?),
+            ("element", Value::Text(name)) => told.element = Element::parse(&name),
+            ("m", Value::Integer(m)) => told.m = usize::try_from(m).ok(),
+            ("ef_construction", Value::Integer(ef)) => told.ef_construction = usize::try_from(ef).ok(),
+            _ => {}
+        }
+    }
+    Ok(settings)
+}
+
+/// Options may be given again, but not changed.
+fn check_told(asked: Told, has: Told) -> std::result::Result<(), String> {
+    fn unlike<T: PartialEq>(asked: Option<T>, has: Option<T>) -> bool {
+        asked.is_some() && asked != has
+    }
+    let option = match () {
+        () if unlike(asked.metric, has.metric) => "--metric",
+        () if unlike(asked.element, has.element) => "--element",
+        () if unlike(asked.m, has.m) => "--m",
+        () if unlike(asked.ef_construction, has.ef_construction) => "--ef-construction",
+        () => return Ok(()),
+    };
+    Err(format!("{option} is not what the table was made with, and adding rows cannot change it"))
+}
+
+/// The key must be one in the table too, and a row that is replaced must not lose what the files do not have.
+fn check_upsert(plan: &Plan, connection: &Connection, table: &database::Table) -> Result<()> {
+    let columns = table.columns.iter().chain(table.vectors.iter().map(|vector| &vector.name));
+    for name in columns {
+        if !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
+            return Err(Failure::new(format!(
+                "table {}, column \"{name}\": the files lack it, so --upsert would lose its values",
+                table.name
+            )));
+        }
+    }
+    let Some(key) = plan.key.and_then(|key| plan.columns.get(key)) else { return Ok(()) };
+    let rows = literal(&format!("{}_rows", table.name));
+    let is_key: bool = connection.query_row(
+        &format!(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info({rows}) WHERE pk = 1 AND name = ?1 COLLATE NOCASE)
+                 OR EXISTS (SELECT 1 FROM pragma_index_list({rows}) l WHERE l.\"unique\" AND NOT l.partial
+                    AND (SELECT group_concat(name) FROM pragma_index_info(l.name)) = ?1 COLLATE NOCASE)"
+        ),
+        [&key.name],
+        |row| row.get(0),
+    )?;
+    if is_key {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "table {}, column \"{}\": it is not a key of the table, so --upsert cannot find rows by it",
+        table.name, key.name
+    )))
+}

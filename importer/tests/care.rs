@@ -1,0 +1,65 @@
+//! `vecrank check` and `vecrank recall`, and what the command says of itself.
+
+mod support;
+use support::*;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.catalogue("t.parquet", 1, 3000);
+    place.run(&["import", "t.parquet", "feed.db", "--key", "id"]).done();
+    place
+}
+
+#[test]
+fn a_sound_file_is_called_sound() {
+    assert_eq!(place().run(&["check", "feed.db"]).done(), "feed.db: sound (table t)\n");
+}
+
+#[test]
+fn damage_is_listed() {
+    let place = place();
+    let db = place.open("feed.db");
+    db.execute_batch("UPDATE t_nodes SET data = substr(data, 1, 20) WHERE id = 7").unwrap();
+    let said = place.run(&["check", "feed.db"]);
+    assert_eq!(said.code, 2);
+    assert!(said.out.contains("t_nodes") && said.out.contains('7'), "{said:?}");
+    assert!(said.err.starts_with("vecrank: feed.db: damaged: "), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&place.run(&["check", "feed.db", "--json"]).out).unwrap();
+    assert_eq!(json["ok"], false);
+}
+
+#[test]
+fn recall_climbs_the_ladder() {
+    let place = place();
+    let arguments = ["recall", "feed.db", "--sample", "20", "--k", "5", "--target", "0.9"];
+    let out = place.run(&arguments).done();
+    assert!(out.starts_with("ef_search  recall@5  mean ms  99% below ms\n"), "{out}");
+    assert!(
+        out.contains("reaches 0.9. To make it the table's default:\nINSERT INTO t(t, k) VALUES ('ef_search', "),
+        "{out}"
+    );
+    let out = place.run(&[&arguments[..], &["--json"]].concat()).done();
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let ladder: Vec<f64> = json["ladder"].as_array().unwrap().iter().map(|r| r["recall"].as_f64().unwrap()).collect();
+    assert_eq!(ladder.last(), Some(&1.0), "a window of 1024 finds all of 3000 rows: {ladder:?}");
+    assert!(ladder.iter().all(|recall| (0.0..=1.0).contains(recall)), "{ladder:?}");
+    assert_eq!(
+        place.run(&["recall", "feed.db", "--target", "95"]).failed(),
+        "--target: expected a share from 0 to 1, such as 0.95"
+    );
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let place = Place::new();
+    for command in ["import", "query", "info", "check", "recall", "completions", "man"] {
+        let help = place.run(&[command, "--help"]).done();
+        assert!(help.contains("Example"), "{command} has no example");
+        assert!(!place.run(&["man", command]).done().is_empty());
+    }
+    assert!(place.run(&["completions", "bash"]).done().contains("--on-bad-row"));
+    assert!(place.run(&["man", "import"]).done().contains("vecrank\\-import"));
+    let line = place.run(&["man", "imports"]).failed();
+    assert_eq!(line, "no subcommand \"imports\"; there is import, query, info, check, recall, completions, man, help");
+    assert_eq!(place.run(&["import"]).code, 2);
+}
