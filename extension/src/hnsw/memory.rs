@@ -1,52 +1,59 @@
 //! The second store: rows in memory, for tests and benchmarks of the engine alone.
 
-use std::collections::BTreeMap;
-
 use super::{GraphStore, Space};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 
-/// Rows by id.
+/// Rows by id; an empty one is not there.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     layout: NodeLayout,
-    rows: BTreeMap<NodeId, Vec<u8>>,
+    rows: Vec<Vec<u8>>,
 }
 
 impl MemoryStore {
     pub fn new(space: &Space) -> MemoryStore {
-        MemoryStore { layout: space.layout, rows: BTreeMap::new() }
+        MemoryStore { layout: space.layout, rows: Vec::new() }
     }
 
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.iter().filter(|row| !row.is_empty()).count()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 }
 
 impl GraphStore for MemoryStore {
     fn node<'a>(&'a mut self, id: NodeId, _buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {
-        match self.rows.get(&id) {
-            Some(row) => self.layout.read(id, row),
-            None => Err(Error::corrupt(format!("node {id}"), "no such row")),
+        match self.rows.get(id as usize) {
+            Some(row) if !row.is_empty() => self.layout.read(id, row),
+            _ => Err(Error::corrupt(format!("node {id}"), "no such row")),
         }
     }
 
     fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
-        self.rows.insert(id, row.to_vec());
+        if self.rows.len() <= id as usize {
+            self.rows.resize(id as usize + 1, Vec::new());
+        }
+        self.rows[id as usize] = row.to_vec();
         Ok(())
     }
 
     fn remove_node(&mut self, id: NodeId) -> Result<()> {
-        self.rows.remove(&id);
+        if let Some(row) = self.rows.get_mut(id as usize) {
+            row.clear();
+        }
         Ok(())
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
-        self.rows.iter().try_for_each(|(&id, row)| visit(self.layout.read(id, row)?))
+        let there = (0..).zip(&self.rows).filter(|(_, row)| !row.is_empty());
+        for (id, row) in there {
+            visit(self.layout.read(id, row)?)?;
+        }
+        Ok(())
     }
 
     fn check_interrupt(&self) -> Result<()> {

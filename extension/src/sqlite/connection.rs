@@ -214,6 +214,16 @@ impl Connection {
         unsafe { call!(self.api, db_readonly(self.raw, schema.as_ptr())) == 1 }
     }
 
+    /// The path of the file behind a schema name; empty for one in memory or temporary.
+    pub fn file_name(&self, schema: &str) -> String {
+        let Ok(schema) = CString::new(schema) else { return String::new() };
+        // SAFETY: the connection is open; the name is NUL-terminated and lives until the database is detached.
+        unsafe {
+            let name = call!(self.api, db_filename(self.raw, schema.as_ptr()));
+            if name.is_null() { String::new() } else { std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned() }
+        }
+    }
+
     /// True after sqlite3_interrupt(), until the statements under way have ended. Hosts before 3.41 cannot tell: false.
     #[inline]
     pub fn is_interrupted(&self) -> bool {

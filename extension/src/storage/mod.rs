@@ -1,5 +1,6 @@
 //! What is kept in the shadow tables, and how it is read and written.
 
+pub mod cache;
 mod check;
 pub mod generation;
 mod rebuild;

@@ -1,5 +1,6 @@
 //! Node rows in a shadow table, as the engine's `GraphStore`.
 
+use super::cache::NodeCache;
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
@@ -37,7 +38,12 @@ impl NodeTable {
 
     /// A reader for one search. Its BLOB handle holds the read transaction: drop it with the search.
     pub fn reader<'a>(&'a mut self, handle: &'a mut Handle) -> Reader<'a> {
-        Reader { table: self, handle }
+        Reader { table: self, handle, cache: None }
+    }
+
+    /// As `reader`, through a cache of the rows as they stand.
+    pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a NodeCache>) -> Reader<'a> {
+        Reader { table: self, handle, cache }
     }
 
     fn open(&self, id: NodeId) -> Result<Blob> {
@@ -115,6 +121,7 @@ pub struct Handle {
 pub struct Reader<'a> {
     table: &'a mut NodeTable,
     handle: &'a mut Handle,
+    cache: Option<&'a NodeCache>,
 }
 
 impl Reader<'_> {
@@ -147,7 +154,13 @@ fn fill(blob: &Blob, buffer: &mut Vec<u8>) -> Result<()> {
 impl GraphStore for Reader<'_> {
     #[inline]
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {
+        if let Some(row) = self.cache.and_then(|cache| cache.get(id)) {
+            return self.table.layout.read(id, row).map_err(|error| self.table.name_table(error));
+        }
         self.load(id, buffer)?;
+        if let Some(cache) = self.cache {
+            cache.insert(id, buffer);
+        }
         self.table.layout.read(id, buffer).map_err(|error| self.table.name_table(error))
     }
 

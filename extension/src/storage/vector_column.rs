@@ -1,8 +1,11 @@
 //! One vector column of one table: its node table and its graph row.
 
+use super::cache::{CacheKey, NodeCache};
 use super::generation::Chain;
 use super::store::{Handle, NodeTable};
 use super::{check, rebuild};
+use std::sync::Arc;
+
 use crate::distance::{ExactQuery, Metric, decode};
 use crate::error::{Error, Result};
 use crate::format::entry::EntryBlob;
@@ -20,6 +23,9 @@ pub use crate::hnsw::{Ef, Hit, Order};
 const INSERTION_COST: u64 = 6;
 /// One tombstone in so many linked nodes is too many: the graph is built anew without them.
 const TOMBSTONE_SHARE: u32 = 5;
+
+/// Bytes of node rows that a process keeps for its searches, a vector column.
+const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// Where a vector column is.
 #[derive(Debug, Clone)]
@@ -73,6 +79,7 @@ pub struct ColumnSearch {
     search: Search,
     handle: Handle,
     numbering: u64,
+    cache: Option<Arc<NodeCache>>,
 }
 
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
@@ -89,6 +96,10 @@ pub struct VectorColumn {
     entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
+    /// The generation that was searched last, and the rows of it that are kept in memory.
+    searched: Option<Generation>,
+    cache: Option<Arc<NodeCache>>,
+    cache_bytes: usize,
     read_header: Option<Statement>,
     write_header: Option<Statement>,
 }
@@ -129,6 +140,9 @@ impl VectorColumn {
             own_write: false,
             entry: EntrySample::default(),
             entry_of: None,
+            searched: None,
+            cache: None,
+            cache_bytes: DEFAULT_CACHE_BYTES,
             read_header: None,
             write_header: None,
         }
@@ -440,7 +454,36 @@ impl VectorColumn {
         let header = self.header()?;
         let search =
             Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
-        Ok(ColumnSearch { search, handle: Handle::default(), numbering: self.numbering })
+        let cache = self.cache_of(&header);
+        Ok(ColumnSearch { search, handle: Handle::default(), numbering: self.numbering, cache })
+    }
+
+    /// Most bytes of node rows that this process keeps of the column's current generation; 0 keeps none.
+    pub fn set_cache_bytes(&mut self, bytes: usize) {
+        self.cache_bytes = bytes;
+        self.cache = None;
+        self.searched = None;
+    }
+
+    /// The cache of a committed generation, from the second search of it on: a process that asks one page pays nothing.
+    fn cache_of(&mut self, header: &Header) -> Option<Arc<NodeCache>> {
+        if self.own_write || self.cache_bytes == 0 {
+            return None;
+        }
+        if self.searched != Some(header.generation) {
+            self.searched = Some(header.generation);
+            self.cache = None;
+            return None;
+        }
+        if self.cache.is_none() {
+            let key = CacheKey {
+                file: self.db.file_name(&self.place.schema),
+                node_table: self.nodes.name().to_string(),
+                generation: header.generation,
+            };
+            self.cache = Some(NodeCache::shared(key, header.next_id, self.cache_bytes));
+        }
+        self.cache.clone()
     }
 
     fn check_query(&self, query: &[f32]) -> Result<()> {
@@ -460,7 +503,10 @@ impl VectorColumn {
             search.search.continue_exactly();
             search.numbering = self.numbering;
         }
-        let mut store = self.nodes.reader(&mut search.handle);
+        if self.own_write {
+            search.cache = None; // rows have changed since
+        }
+        let mut store = self.nodes.cached_reader(&mut search.handle, search.cache.as_deref());
         while let Some(hit) = search.search.next(&self.space, &mut store)? {
             if accept(hit.rowid)? {
                 return Ok(Some(hit));
