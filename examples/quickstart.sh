@@ -14,7 +14,7 @@ command -v cargo >/dev/null || {
 say() { printf '\n== %s\n' "$*"; }
 
 say "Build"
-cargo build --release --quiet
+cargo build --release --quiet -p vecrank -p vecrank-importer
 target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 vecrank=$target/release/vecrank
@@ -39,7 +39,7 @@ shell_can_load() {
 }
 
 if shell_can_load; then
-  page() { sqlite3 -batch -bail -cmd ".load $library" -cmd ".mode column" -cmd ".headers on" "file:$file?mode=ro" "$1"; }
+  page() { sqlite3 -batch -bail -cmd ".load $library" -cmd ".mode column" -cmd ".headers on" -readonly "$file" "$1"; }
   say "Page 1, through the sqlite3 shell $(sqlite3 --version | cut -d' ' -f1)"
   page "$(feed 8 0)"
   say "Page 2"

@@ -3,4 +3,4 @@ INSERT INTO users(name, taste)
   VALUES ('Ada',  (SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A01153'))),
          ('Emil', (SELECT embedding FROM articles WHERE article_id = 'A00495'));
 
-SELECT u.name, a.article_id, a.main_name FROM users u, articles(u.taste, 3) a;
+SELECT u.name, a.article_id, a.main_name FROM users u, articles(u.taste, 3) a ORDER BY u.id, a.distance;

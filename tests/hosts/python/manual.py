@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from hosts import CLI, HOSTS, ROOT, Session
 
 README = ROOT / "README.md"
-SHOWN = re.compile(r"^```sql\n(?P<sql>.*?)^```\n(?P<between>\n(?:prints\n\n)?)(?P<text>```text\n.*?^```$)", re.MULTILINE | re.DOTALL)
+SHOWN = re.compile(
+    r"^```sql\n(?P<sql>(?:(?!```).*\n)*)```\n(?P<between>\n(?:prints\n\n)?)```text\n(?:(?!```).*\n)*```$", re.MULTILINE
+)
 FOLDERS = (ROOT / "sql" / "manual", ROOT / "sql" / "inspect")
 CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
 
