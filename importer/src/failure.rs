@@ -12,6 +12,8 @@ pub enum Failure {
     Interrupted,
     /// The reader of standard output went away (`vecrank query ... | head`): nothing is wrong.
     PipeClosed,
+    /// A panic, whose message was printed as it happened.
+    Reported,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -40,6 +42,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Message(message) => f.write_str(&one_line(message)),
             Failure::Interrupted => f.write_str("interrupted"),
+            Failure::Reported => f.write_str("internal error"),
             Failure::PipeClosed => f.write_str("the output was closed"),
         }
     }

@@ -10,7 +10,7 @@ use crate::parquet::{Input, Source, expand};
 use crate::plan::{Kind, Mode, Options, Plan, describe};
 use crate::report::{Progress, human_bytes, plural};
 use crate::sql::{quote, quote_if_needed};
-use crate::target::{Old, Target};
+use crate::target::{Old, Target, dropped_with};
 use rusqlite::Connection;
 use serde_json::json;
 use std::ffi::OsStr;
@@ -36,7 +36,13 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
     let plan = Plan::new(options, &inputs)?;
     interrupt::check()?;
-    let (plan, outcome, path) = match target.old(&plan.options.table, plan.options.mode)? {
+    let old = target.old(&plan.options.table, plan.options.mode)?;
+    if let (Some(connection), Mode::Replace) = (old.connection(), plan.options.mode) {
+        for name in dropped_with(connection, &plan.options.table)? {
+            progress.warn(format_args!("{name} on the rows of the old table is not made again (see --index)"));
+        }
+    }
+    let (plan, outcome, path) = match old {
         Old::Changed { connection, exists: true } if plan.options.mode != Mode::Replace => {
             let plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
             let outcome = add(&connection, &plan, &inputs, &mut progress)?;

@@ -36,10 +36,14 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     interrupt::install();
-    let code = match run(&cli.command) {
+    // A fault of the program or a library is one line too, and temporary files are removed on the way out.
+    std::panic::set_hook(Box::new(|fault| eprintln!("vecrank: {}", Failure::new(format!("internal error: {fault}")))));
+    let result = std::panic::catch_unwind(|| run(&cli.command));
+    let code = match result.unwrap_or(Err(Failure::Reported)) {
         Ok(true) => DONE,
         Ok(false) => SKIPPED,
         Err(Failure::PipeClosed) => DONE,
+        Err(Failure::Reported) => FAILED,
         Err(failure) => {
             eprintln!("vecrank: {failure}");
             if matches!(failure, Failure::Interrupted) { interrupt::EXIT_CODE } else { FAILED }

@@ -84,7 +84,6 @@ impl Input {
             }
             Source::StandardInput => ("standard input".to_owned(), spooled(spool)?),
         };
-        // Other stored Arrow schemas may be damaged or foreign without harm to the data: then Parquet's own types serve.
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
             .map_err(|error| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error))))?;
         Ok(Input { name, file, metadata })
@@ -110,7 +109,9 @@ impl Input {
             .build()
             .map_err(|error| in_file(reason(&error)))?;
         Ok(reader.map(move |batch| {
-            batch.map_err(|error| in_file(format!("cannot be decoded: {}", strip(&error.to_string()))))
+            batch.map_err(|error| {
+                in_file(format!("cannot be decoded, it is damaged or encrypted: {}", strip(&error.to_string())))
+            })
         }))
     }
 

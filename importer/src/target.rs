@@ -47,6 +47,16 @@ pub enum Old {
     Changed { connection: Connection, exists: bool },
 }
 
+impl Old {
+    /// The connection to the file, if there is one.
+    pub fn connection(&self) -> Option<&Connection> {
+        match self {
+            Old::Missing => None,
+            Old::Replaced { connection, .. } | Old::Changed { connection, .. } => Some(connection),
+        }
+    }
+}
+
 impl Target {
     /// Makes the folder beside the file, and removes those that killed imports left.
     pub fn new(path: &Path) -> Result<Target> {
@@ -174,6 +184,18 @@ fn has_others(connection: &Connection, table: &str) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Indexes and triggers of the user's own on the rows of the table: they go with it when it is made anew.
+pub fn dropped_with(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let rows = format!("{table}_rows");
+    let mut statement = connection.prepare(
+        "SELECT type || ' ' || name FROM sqlite_schema
+         WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name = ?1 COLLATE NOCASE
+           AND substr(name, 1, length(?1) + 1) <> ?1 || '_' COLLATE NOCASE",
+    )?;
+    let names = statement.query_map([rows], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Leaves WAL mode if nobody else has the file open; gives the mode that the file is in then.

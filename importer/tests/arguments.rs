@@ -97,6 +97,19 @@ fn files_that_are_not_readable_parquet() {
 }
 
 #[test]
+fn a_file_that_is_damaged_inside() {
+    let place = Place::new();
+    place.catalogue("damaged.parquet", 1, 5000);
+    let mut bytes = std::fs::read(place.path("damaged.parquet")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4..middle].fill(0xa5);
+    std::fs::write(place.path("damaged.parquet"), bytes).unwrap();
+    let line = place.run(&["import", "damaged.parquet", "feed.db"]).failed();
+    assert!(line.starts_with("damaged.parquet: cannot be decoded, it is damaged or encrypted: "), "{line}");
+    assert_eq!(place.names(), ["damaged.parquet"]);
+}
+
+#[test]
 fn files_of_unlike_schemas() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 3);

@@ -93,6 +93,20 @@ fn other_tables_are_kept() {
 }
 
 #[test]
+fn indexes_that_go_with_the_old_table_are_named() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 3);
+    let again = || place.run(&["import", "a.parquet", "feed.db", "--table", "t", "--index", "name"]);
+    again().done();
+    place.open("feed.db").execute_batch("CREATE INDEX by_both ON t_rows(name, id)").unwrap();
+    assert_eq!(
+        again().err,
+        "vecrank: warning: index by_both on the rows of the old table is not made again (see --index)\n"
+    );
+    assert_eq!(again().err, "");
+}
+
+#[test]
 fn a_failed_import_leaves_other_tables_and_the_old_table() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 3);
