@@ -4,9 +4,10 @@
 /// Matching rows up to which the distances of all of them are computed, instead of a walk over the graph.
 pub const FEW_ROWS: usize = 2_000;
 
-/// Rows that a walk may refuse before the filter counts as selective, and more for each row that it has given.
-const REFUSALS_FREE: u64 = 1_000;
-const REFUSALS_PER_ROW: u64 = 20;
+/// Rows that a walk may refuse before the filter counts as selective, and more for each row that it has given. A refused
+/// row costs as much as a hundred rows of a scan.
+const REFUSALS_FREE: u64 = 200;
+const REFUSALS_PER_ROW: u64 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
@@ -65,9 +66,9 @@ mod tests {
     #[test]
     fn a_walk_that_refuses_too_much_ends() {
         let walked = |given, refused| choose(Observed { given, refused, ..Observed::default() });
-        assert_eq!(walked(0, 1_000), Strategy::Walk);
-        assert_eq!(walked(0, 1_001), Strategy::ExactForTheRest);
-        assert_eq!(walked(10, 1_200), Strategy::Walk);
-        assert_eq!(walked(10, 1_201), Strategy::ExactForTheRest);
+        assert_eq!(walked(0, 200), Strategy::Walk);
+        assert_eq!(walked(0, 201), Strategy::ExactForTheRest);
+        assert_eq!(walked(10, 300), Strategy::Walk);
+        assert_eq!(walked(10, 301), Strategy::ExactForTheRest);
     }
 }

@@ -7,7 +7,7 @@ use crate::format::FORMAT_VERSION;
 use crate::hnsw::Params;
 use crate::sqlite::{
     BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
-    Recheck, Values, VirtualTable, quote_identifier,
+    Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{Owner, nodes_suffix};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -26,6 +26,7 @@ impl VirtualTable for InfoTable {
     type Cursor<'t> = InfoCursor;
 
     fn connect(db: Connection, _arguments: &ModuleArguments<'_>) -> Result<Connected<InfoTable>> {
+        db.set_table_option(TableOption::Innocuous)?;
         Ok(Connected { declaration: DECLARATION.to_string(), table: InfoTable { db } })
     }
 

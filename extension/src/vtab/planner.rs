@@ -374,3 +374,6 @@ fn scan_order(schema: &TableSchema, question: &Question, filters: &[Filter]) -> 
     let is_indexed = ordinary.is_indexed || ordinary.key != Key::None;
     (is_indexed && rest.is_empty() && filters.is_empty()).then_some((first.column, first.is_descending))
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,8 @@ impl HnswTable {
     /// Reads nothing: opening is free.
     fn connected(db: Connection, schema: TableSchema, owner: Owner) -> Result<Connected<HnswTable>> {
         db.set_table_option(TableOption::ConstraintSupport)?;
+        // Views and triggers may use the table in every host: it reads and writes nothing but its own shadow tables.
+        db.set_table_option(TableOption::Innocuous)?;
         let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
         let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
         let declaration = schema.declaration(&owner.table);

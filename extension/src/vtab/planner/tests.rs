@@ -1,0 +1,110 @@
+use super::super::arguments::parse;
+use super::*;
+
+const TABLE: [&str; 4] = ["id INTEGER PRIMARY KEY", "name TEXT UNIQUE", "price REAL", "e FLOAT[2]"];
+const E: usize = 3;
+const QUERY: usize = 4;
+const K: usize = 5;
+const DISTANCE: usize = 7;
+
+fn term(index: usize, column: usize, operator: Operator) -> Term {
+    Term { index, column: Some(column), operator, is_usable: true, is_list: false, collation: "BINARY".into() }
+}
+
+fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], distinct: Distinct) -> Result<Option<Choice>> {
+    let order = order.iter().map(|&(column, is_descending)| OrderTerm { column, is_descending }).collect();
+    choose("t", &parse("t", &TABLE).unwrap(), &Question { terms, order, distinct, columns_used: 0 })
+}
+
+fn knn_of(choice: &Choice) -> &KnnPlan {
+    match &choice.plan {
+        Plan::Knn(knn) => knn,
+        Plan::Scan(scan) => panic!("{scan:?}"),
+    }
+}
+
+#[test]
+fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
+    let terms = vec![
+        term(0, 1, Operator::Gt),
+        term(1, 2, Operator::Gt),
+        term(2, DISTANCE, Operator::Lt),
+        term(3, K, Operator::Eq),
+        Term { is_list: true, ..term(4, 2, Operator::Eq) },
+        term(5, E, Operator::Match),
+        Term { column: None, ..term(6, 0, Operator::Limit) },
+    ];
+    let choice = ask(terms, &[(Some(DISTANCE), false)], Distinct::Ordered).unwrap().unwrap();
+    let taken: Vec<_> = choice.taken.iter().map(|taken| (taken.index, taken.recheck, taken.is_list)).collect();
+    let (yes, no) = (Recheck::Yes, Recheck::No);
+    let expected = [
+        (5, no, false),
+        (3, no, false),
+        (2, yes, false),
+        (0, yes, false),
+        (1, no, false),
+        (4, yes, true),
+        (6, yes, false),
+    ];
+    assert_eq!(taken, expected);
+    let knn = knn_of(&choice);
+    assert!(knn.has_k && knn.has_limit && !knn.has_offset && knn.bounds == 1 && knn.filters.len() == 3);
+    assert!(choice.is_order_consumed && knn.order == Order::Strict);
+}
+
+#[test]
+fn only_the_order_by_distance_is_strict() {
+    let order_of = |order: &[(Option<usize>, bool)], distinct| {
+        let choice = ask(vec![term(0, QUERY, Operator::Eq)], order, distinct).unwrap().unwrap();
+        assert_eq!(choice.is_order_consumed, knn_of(&choice).order == Order::Strict);
+        knn_of(&choice).order
+    };
+    let (distance, by_name) = ((Some(DISTANCE), false), (Some(1), false));
+    for order in [&[distance][..], &[distance, (None, false)], &[distance, (Some(0), false), by_name]] {
+        assert_eq!(order_of(order, Distinct::Ordered), Order::Strict);
+    }
+    for order in
+        [&[][..], &[(Some(DISTANCE), true)], &[distance, by_name], &[distance, (None, true)], &[by_name, distance]]
+    {
+        assert_eq!(order_of(order, Distinct::Ordered), Order::Relaxed);
+    }
+    assert_eq!(order_of(&[distance], Distinct::Grouped), Order::Relaxed);
+    assert_eq!(order_of(&[distance], Distinct::Distinct), Order::Relaxed);
+    assert_eq!(order_of(&[distance], Distinct::DistinctOrdered), Order::Strict);
+}
+
+#[test]
+fn what_is_not_known_yet_is_no_plan() {
+    let unusable = |column, operator| Term { is_usable: false, ..term(1, column, operator) };
+    for terms in [
+        vec![unusable(E, Operator::Match)],
+        vec![unusable(QUERY, Operator::Eq)],
+        vec![term(0, E, Operator::Match), unusable(K, Operator::Eq)],
+        vec![term(0, K, Operator::Eq)],
+    ] {
+        assert_eq!(ask(terms, &[], Distinct::Ordered).unwrap(), None);
+    }
+    let choice = ask(vec![term(0, E, Operator::Match), unusable(2, Operator::Lt)], &[], Distinct::Ordered).unwrap();
+    assert_eq!(choice.unwrap().taken.len(), 1);
+}
+
+#[test]
+fn the_best_access_is_named() {
+    let access = |terms: Vec<Term>| match ask(terms, &[], Distinct::Ordered).unwrap().unwrap() {
+        Choice { plan: Plan::Scan(scan), is_unique, .. } => (scan.access, is_unique),
+        choice => panic!("{choice:?}"),
+    };
+    assert_eq!(access(vec![]), (Access::All, false));
+    assert_eq!(access(vec![term(0, 2, Operator::Eq)]), (Access::All, false));
+    assert_eq!(access(vec![term(0, 2, Operator::Eq), term(1, 0, Operator::Eq)]), (Access::Rowid, true));
+    assert_eq!(access(vec![term(0, 0, Operator::Gt), term(1, 1, Operator::Eq)]), (Access::Key, false));
+    assert_eq!(access(vec![term(0, 1, Operator::Like)]), (Access::All, false));
+}
+
+#[test]
+fn ranges_that_sqlite_made_of_like_are_left_alone() {
+    let terms =
+        vec![term(0, 1, Operator::Ge), term(1, 1, Operator::Lt), term(2, 1, Operator::Like), term(3, 2, Operator::Lt)];
+    let choice = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
+    assert_eq!(choice.taken.iter().map(|taken| taken.index).collect::<Vec<_>>(), [2, 3]);
+}
