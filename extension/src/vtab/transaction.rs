@@ -83,9 +83,9 @@ impl Transaction {
 
     pub fn savepoint(&self, savepoint: i32) {
         self.savepoint.set(savepoint);
-        if !self.has_written.get() {
-            self.clean_savepoint.set(savepoint);
-        }
+        // A savepoint of that number may have been open before, over less than what is written by now.
+        let clean = if self.has_written.get() { self.clean_savepoint.get().min(savepoint - 1) } else { savepoint };
+        self.clean_savepoint.set(clean);
     }
 
     pub fn release(&self, savepoint: i32) {

@@ -36,6 +36,25 @@ fn what_is_rolled_back_was_never_there() {
     }
 }
 
+/// A statement of several rows is a savepoint of SQLite's own, and the next one that opens takes its number.
+#[test]
+fn what_came_before_a_savepoint_is_linked_whatever_is_rolled_back_to_it() {
+    for host in hosts(TABLE) {
+        run(&host, "BEGIN; INSERT INTO t SELECT value, value, '[' || value || ',0,0,0]' FROM json_each('[1,2,3]')");
+        run(&host, "SAVEPOINT a; INSERT INTO t VALUES (4, 4, '[0,0,0,0]'); ROLLBACK TO a; COMMIT");
+        assert_eq!(line(&host, NEAREST), "1 2 3");
+        check_sound(&host, "t");
+        run(
+            &host,
+            "BEGIN; UPDATE t SET n = 0 WHERE n > 9; SAVEPOINT a; RELEASE a; INSERT INTO t VALUES (5, 5, '[5,0,0,0]')",
+        );
+        run(&host, "SAVEPOINT b; DELETE FROM t; ROLLBACK TO b; COMMIT");
+        assert_eq!(line(&host, NEAREST), "1 2 3 5");
+        check_sound(&host, "t");
+        assert_eq!(line(&host, "SELECT value FROM hnsw_info('t') WHERE key = 'pending'"), "0");
+    }
+}
+
 #[test]
 fn random_changes_agree_with_a_model() {
     for (host, seed) in hosts(TABLE).into_iter().zip(11..) {
