@@ -17,6 +17,8 @@ const KEY: usize = 0;
 const VALUE: usize = 1;
 const TABLE: usize = 2;
 const SCHEMA: usize = 3;
+/// Dearer than any plan that works.
+const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
 pub struct InfoTable {
     db: Connection,
@@ -34,7 +36,9 @@ impl VirtualTable for InfoTable {
         let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
         let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
         let Some(table) = argument(TABLE) else {
-            return Err(Error::invalid("hnsw_info: expected the name of a table: hnsw_info('articles')"));
+            // Nothing to refuse yet: older SQLites ask for each term of an OR by itself before they ask for the whole.
+            info.set_estimate(COST_WITHOUT_ARGUMENT, 20);
+            return Ok(BestIndex::Planned);
         };
         let schema = argument(SCHEMA);
         if !table.is_usable || schema.is_some_and(|schema| !schema.is_usable) {
@@ -69,7 +73,10 @@ impl Cursor for InfoCursor {
         if arguments.iter().any(|value| value.is_null()) {
             return Ok(());
         }
-        let name = arguments.at(0)?.text("hnsw_info: table")?;
+        let Some(name) = arguments.get(0) else {
+            return Err(Error::invalid("hnsw_info: expected the name of a table: hnsw_info('articles')"));
+        };
+        let name = name.text("hnsw_info: table")?;
         let schema = arguments.get(1).map(|schema| schema.text("hnsw_info: schema")).transpose()?;
         let owner = find(self.db, name, schema)?;
         self.entries = Reader { db: self.db, owner }.entries()?;

@@ -79,6 +79,8 @@ READING = {
     "SELECT rgb MATCH '[1, 2, 3]' FROM paints": "unable to use function MATCH in the requested context",
     "SELECT * FROM two('[1, 2]')": 'table "two" has two vector columns: write "WHERE words MATCH ?" instead of two(?)',
     "SELECT vec_l2('[1, 2]', '[1, 2, 3]')": "vec_l2: expected two vectors of the same dimensions, got 2 and 3",
+    "SELECT * FROM vec_each": "vec_each: expected a vector as its argument: vec_each(v)",
+    "SELECT * FROM hnsw_info": "hnsw_info: expected the name of a table: hnsw_info('articles')",
     "SELECT * FROM hnsw_info('nothing')": 'hnsw_info: there is no hnsw table "nothing"',
 }
 

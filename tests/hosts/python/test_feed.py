@@ -81,6 +81,7 @@ FILTERS = {
     "article_id IN (SELECT article_id FROM articles_rows WHERE brand = 'Tarnow')": lambda r: r["brand"] == "Tarnow",
     "rowid BETWEEN 100 AND 160": lambda r: 100 <= int(r["article_id"][1:]) <= 160,
     "category = 'no such category'": lambda r: False,
+    "(article_id = 'A00018' OR category = 'Tea')": lambda r: r["article_id"] == "A00018" or r["category"] == "Tea",
     "(category = 'Tea' OR retail_price > 3000)": lambda r: r["category"] == "Tea" or r["retail_price"] > 3000,
 }
 

@@ -33,4 +33,8 @@ def test_gives_what_it_says(sql_file, connect, feed_file):
     session = connect(":memory:" if sql_file.empty_database else feed_file)
     if "dbstat" in sql_file.text and session.answer("SELECT 1 FROM dbstat LIMIT 1").error:
         pytest.skip("this host's SQLite has no dbstat")
-    assert output(sql_file, session) == sql_file.expected.read_text("utf8")
+    expected = sql_file.expected.read_text("utf8")
+    if tuple(map(int, session.version.split("."))) < (3, 41):
+        # An older SQLite keeps LIMIT to itself beside terms of its own. It is only a hint.
+        expected = expected.replace(", limit offset", "")
+    assert output(sql_file, session) == expected

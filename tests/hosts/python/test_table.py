@@ -132,5 +132,11 @@ def test_rows_are_readable_without_the_extension(paints, tmp_path):
         assert plain.execute("SELECT name FROM paints_rows ORDER BY id").fetchall() == [("brick",), ("coral",), ("ink",)]
 
 
+def test_table_valued_functions_under_or(paints):
+    assert paints.rows("SELECT i FROM vec_each('[1, 2, 3]') WHERE i = 0 OR value = 2") == [[0], [1]]
+    keys = paints.rows("SELECT key FROM hnsw_info('paints') WHERE key = 'm' OR value = 'l2' ORDER BY key")
+    assert keys == [["m"], ["metric"]]
+
+
 def test_pragma_integrity_check_is_content(paints):
     assert paints.rows("PRAGMA integrity_check") == [["ok"]]
