@@ -72,6 +72,10 @@ impl HnswTable {
         let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: None };
         self.write_row(names, &sql, target, conflict)?;
         let rowid = self.db.last_insert_rowid();
+        if self.db.changes() == 0 {
+            // A trigger of the user's on the rows table said RAISE(IGNORE).
+            return Ok(rowid);
+        }
         let result = self.add_vectors(names, rowid, &vectors);
         if result.is_err() {
             self.delete_row_only(names, rowid)?;
@@ -91,6 +95,7 @@ impl HnswTable {
         if command.is_some_and(|command| !command.is_null()) {
             return Err(Error::invalid(format!("{0}.{0}: a command is an INSERT, not an UPDATE", names.table())));
         }
+        self.refuse_hidden(names, values)?;
         let vectors = self.changed_vectors(names, rowid, values)?;
         let mut assignments = self.assignments(values)?;
         let is_other = |key: &Value<'_>| !key.is_no_change() && key.content() != crate::sqlite::Content::Integer(rowid);
@@ -105,7 +110,10 @@ impl HnswTable {
             let key = quote_identifier(self.schema.rowid_name());
             let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?{last} RETURNING {key}", names.rows);
             let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: Some(rowid) };
-            new_rowid = self.write_row(names, &sql, target, conflict)?.unwrap_or(rowid);
+            match self.write_row(names, &sql, target, conflict)? {
+                Some(written) => new_rowid = written,
+                None => return Ok(()),
+            }
         }
         if new_rowid != rowid {
             self.move_nodes(new_rowid, &vectors)?;
@@ -133,7 +141,8 @@ impl HnswTable {
             Ok(returned)
         };
         match run() {
-            Err(error) if conflict == Conflict::Replace && error.sqlite_code() & 0xff == code::CONSTRAINT => {
+            // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
+            Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
                 let in_the_way = conflicts::find(self, names, target)?;
                 if in_the_way.is_empty() {
                     return Err(error);
@@ -274,7 +283,7 @@ impl HnswTable {
 
     fn refuse_hidden(&self, names: &Names, values: Values<'_>) -> Result<()> {
         let hidden = values.skip(self.schema.columns.len());
-        match HIDDEN_COLUMNS.iter().zip(hidden.iter()).find(|(_, value)| !value.is_null()) {
+        match HIDDEN_COLUMNS.iter().zip(hidden.iter()).find(|(_, value)| !value.is_null() && !value.is_no_change()) {
             Some((name, _)) => {
                 Err(Error::invalid(format!("{}.{name}: a column that cannot be written", names.table())))
             }

@@ -125,6 +125,10 @@ fn every_element_gives_back_its_bytes_and_its_distance() {
                 "X'0000C03F000000C0'|X'003E00C0'|X'6480' \
               X'0000404000008040'|X'00420044'|X'0304' NULL|NULL|NULL",
             ),
+            (
+                "SELECT vec_json(vec_avg(f)), vec_json(vec_avg(h)), vec_json(vec_sum(i)) FROM t",
+                "[2.25,1]|[2.25,1]|[103,-124]",
+            ),
             ("SELECT vec_json(f), vec_json(h), vec_json(i) FROM t WHERE rowid = 1", "[1.5,-2]|[1.5,-2]|[100,-128]"),
             (
                 "SELECT distance, quote(h) FROM t WHERE h MATCH '[0,0]' ORDER BY distance",

@@ -154,6 +154,41 @@ fn zero_vectors_are_refused_under_cosine_alone() {
     }
 }
 
+/// In a transaction SQLite undoes nothing of a one-row statement that fails: nothing may have been done.
+#[test]
+fn a_refused_replacement_costs_no_row() {
+    for host in hosts(TABLE) {
+        let before = rows(&host, "SELECT rowid, id, name, n, vec_json(e), vec_json(f) FROM t");
+        run(&host, "BEGIN");
+        for refused in [
+            "REPLACE INTO t VALUES ('a', 'x', 100, NULL, '[1,1]')",
+            "REPLACE INTO t VALUES ('a', NULL, 2, NULL, '[1,1]')",
+            "UPDATE OR REPLACE t SET id = 'b', n = 100 WHERE id = 'a'",
+        ] {
+            error(&host, refused);
+        }
+        run(&host, "COMMIT");
+        assert_eq!(rows(&host, "SELECT rowid, id, name, n, vec_json(e), vec_json(f) FROM t"), before);
+        check_sound(&host, "t");
+    }
+}
+
+#[test]
+fn hidden_columns_cannot_be_set() {
+    let hosts = hosts(TABLE);
+    let cases = [
+        ("UPDATE t SET distance = 1", "t.distance: a column that cannot be written"),
+        ("UPDATE t SET query = '[1,1]' WHERE id = 'a'", "t.query: a column that cannot be written"),
+        ("INSERT INTO t(id, name, k) VALUES ('x', 'x', 3)", "t.k: a column that cannot be written"),
+    ];
+    check_errors(&hosts, &cases);
+    for host in &hosts {
+        // The arguments of the search that finds the rows are not set by it.
+        run(host, "UPDATE t SET n = 50 WHERE e MATCH '[1,0]' AND k = 1 AND ef_search = 10");
+        assert_eq!(line(host, "SELECT count(*) FROM t WHERE n = 50"), "1");
+    }
+}
+
 #[test]
 fn every_conflict_clause_does_its_own() {
     for host in hosts(TABLE) {
@@ -303,6 +338,35 @@ fn views_and_triggers_use_the_table_in_an_untrusting_host() {
         assert_eq!(line(&host, "SELECT count(*) > 5 FROM (SELECT * FROM hnsw_info('t'))"), "1");
         run(&host, "VACUUM");
         assert_eq!(line(&host, "SELECT id FROM feed ORDER BY distance LIMIT 3"), "b d e");
+        check_sound(&host, "t");
+    }
+}
+
+#[test]
+fn triggers_on_the_rows_table_do_their_work() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, name TEXT, e FLOAT[2])") {
+        // An FTS5 index of the same rows. (Of the columns that it needs: a node's number is no business of its.)
+        run(
+            &host,
+            "CREATE VIRTUAL TABLE words USING fts5(name, content = 't_rows', content_rowid = 'rowid');
+             CREATE TRIGGER i AFTER INSERT ON t_rows BEGIN INSERT INTO words(rowid, name) VALUES (new.rowid, new.name); END;
+             CREATE TRIGGER d AFTER DELETE ON t_rows BEGIN
+               INSERT INTO words(words, rowid, name) VALUES ('delete', old.rowid, old.name); END;
+             CREATE TRIGGER u AFTER UPDATE OF name ON t_rows BEGIN
+               INSERT INTO words(words, rowid, name) VALUES ('delete', old.rowid, old.name);
+               INSERT INTO words(rowid, name) VALUES (new.rowid, new.name); END;
+             CREATE TRIGGER no_i BEFORE INSERT ON t_rows WHEN new.id = 'no' BEGIN SELECT RAISE(IGNORE); END;
+             CREATE TRIGGER no_u BEFORE UPDATE ON t_rows WHEN new.name = 'no' BEGIN SELECT RAISE(IGNORE); END;
+             INSERT INTO t VALUES ('a', 'red hat', '[1,0]'), ('b', 'blue hat', '[1,3]'), ('c', 'red shoe', '[1,9]');
+             INSERT INTO t VALUES ('no', 'red', '[1,0]');
+             UPDATE t SET name = 'no', e = '[1,1]'; UPDATE t SET name = 'green hat' WHERE id = 'a';
+             INSERT INTO t(t) VALUES ('rebuild'); DELETE FROM t WHERE id = 'b'",
+        );
+        assert_eq!(line(&host, "SELECT id, name, vec_json(e) FROM t"), "a|green hat|[1,0] c|red shoe|[1,9]");
+        let hybrid = "SELECT t.id FROM words JOIN t ON t.rowid = words.rowid \
+                      WHERE words MATCH 'red OR green' AND t.e MATCH '[0,1]' ORDER BY t.distance";
+        assert_eq!(line(&host, hybrid), "c a");
+        run(&host, "INSERT INTO words(words) VALUES ('integrity-check')");
         check_sound(&host, "t");
     }
 }
