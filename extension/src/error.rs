@@ -34,7 +34,8 @@ pub mod code {
     pub const READONLY: i32 = 8;
     pub const INTERRUPT: i32 = 9;
     pub const CONSTRAINT: i32 = 19;
-    pub const MISMATCH: i32 = 20;
+    /// SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID.
+    pub const NOT_UNIQUE: [i32; 3] = [CONSTRAINT | (6 << 8), CONSTRAINT | (8 << 8), CONSTRAINT | (10 << 8)];
     pub const CORRUPT_VTAB: i32 = 11 | (1 << 8);
 }
 
