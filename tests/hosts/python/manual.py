@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 SHOWN = re.compile(
     r"^```sql\n(?P<sql>(?:(?!```).*\n)*)```\n(?P<between>\n(?:prints\n\n)?)```text\n(?:(?!```).*\n)*```$", re.MULTILINE
 )
-BYTES = re.compile(r"^(articles\|bytes_\w+\||articles_\w+\|)[\d|]+$")
+BYTES = re.compile(r"^(articles\|bytes_\w+\||articles_\w+\|)(?:[\d|]+|NULL)$")
 FOLDERS = (ROOT / "sql" / "manual", ROOT / "sql" / "inspect")
 CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
 
