@@ -1,6 +1,9 @@
 """README names every function and every default as the library has them."""
 import re
+import subprocess
+import tomllib
 
+from hosts import CLI, ROOT
 from manual import README
 
 
@@ -24,3 +27,29 @@ def test_defaults_are_those_of_the_library(memory):
     rows = dict(re.findall(r"^\| `(\w+)` \| `?(\w+)`? \|", README.read_text("utf8"), re.MULTILINE))
     for option in ("metric", "m", "ef_construction", "ef_search"):
         assert rows[option] == str(info[option])
+
+
+def test_every_dependency_is_documented():
+    text = README.read_text("utf8")
+    chapter = text[text.index("## Dependencies") : text.index("## How it works")]
+    for member in ("extension", "importer", "tests"):
+        manifest = tomllib.loads((ROOT / member / "Cargo.toml").read_text("utf8"))
+        names = {*manifest.get("dependencies", {}), *manifest.get("dev-dependencies", {})} - {"vecrank"}
+        missing = {name for name in names if not re.search(rf"\b{re.sub('^arrow-.*', 'arrow-', name)}", chapter)}
+        assert missing == set(), member
+
+
+def help_text(*arguments: str) -> str:
+    return subprocess.run([CLI, *arguments, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+def test_every_subcommand_and_option_is_documented():
+    text = README.read_text("utf8")
+    chapter = text[text.index("## The command `vecrank`") : text.index("## Limits")]
+    subcommands = re.findall(r"^  (\w+)  ", help_text().split("Commands:")[1].split("Options:")[0], re.MULTILINE)
+    assert "import" in subcommands
+    for subcommand in set(subcommands) - {"help"}:
+        assert re.search(rf"^\| .*`{subcommand}`", chapter, re.MULTILINE), subcommand
+        options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", help_text(subcommand), re.MULTILINE)) - {"--help", "--version"}
+        part = chapter[chapter.index(f"### {subcommand}" if f"### {subcommand}" in chapter else "### info") :].split("\n### ")[0]
+        assert [option for option in sorted(options) if f"`{option}`" not in part] == [], subcommand
