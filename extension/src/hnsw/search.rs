@@ -22,6 +22,10 @@ pub const EXACT_NODES: u64 = 1000;
 /// The search goes on exactly once it has emitted this share of the nodes, or expanded the other.
 const EMITTED_SHARE: u64 = 10;
 const EXPANDED_SHARE: u64 = 4;
+/// Rows that the first window may cost, a node of it, and every node that the window grows by: what is not found by
+/// then hardly ever comes, and a process that asks for one page must not pay for a hard query with its whole file.
+const FIRST_BUDGET: f64 = 3.5;
+const GROWTH_BUDGET: f64 = 7.0;
 /// Expansions between two looks at the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 64;
 
@@ -312,7 +316,8 @@ impl Search {
         let bound = self.window.peek()?.0;
         // Equal vectors have equal keys, but the estimate rounds: all of them must be ready before the first goes.
         let tie = 1e-6 * (1.0 + nearest.key.abs());
-        if full && bound <= best && nearest.key + tie < best {
+        let spent = self.traversal.expanded >= self.budget();
+        if full && (bound <= best || spent) && nearest.key + tie < best {
             self.ready.pop().map(|Reverse(found)| found)
         } else {
             None
@@ -321,6 +326,11 @@ impl Search {
 
     fn window_size(&self) -> usize {
         self.ef.max(self.ef / 2 + (GROWTH * self.emitted as f64) as usize)
+    }
+
+    /// Rows that may be read before the next hit goes even if the window is not settled.
+    fn budget(&self) -> usize {
+        (FIRST_BUDGET * self.ef as f64 + GROWTH_BUDGET * (self.window_size() - self.ef) as f64) as usize
     }
 
     /// Moves the nearest keys beyond the window into it, up to its size.

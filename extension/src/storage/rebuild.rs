@@ -6,11 +6,16 @@ use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::GraphStore;
-use crate::hnsw::build::{self, Built, RowWriter, Vectors};
+use crate::hnsw::build::{self, Built, Options, RowWriter, Vectors};
 use crate::sqlite::{Parameter, quote_identifier};
 
 /// Rows encoded and written at a time.
 const BLOCK: usize = 1024;
+
+/// SQLite's bytes beside the blob of a node row: cell pointer, sizes, id and record header.
+const CELL_OVERHEAD: usize = 14;
+/// The header of a leaf page.
+const PAGE_OVERHEAD: usize = 8;
 
 /// A live node as it stood.
 struct Old {
@@ -25,7 +30,8 @@ pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     column.numbering += 1;
     let (vectors, old) = read_vectors(column, header.linked as usize + header.pending as usize)?;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-    let mut built = build::build(&column.space, vectors, threads, &|| db.check_interrupt())?;
+    let options = Options { threads, rows_per_page: rows_per_page(column)? };
+    let mut built = build::build(&column.space, vectors, options, &|| db.check_interrupt())?;
     built.first_id = free_range(column, header.next_id, old.len())?;
     write_rows(column, &built, &old, threads)?;
     drop_old(column, &built)?;
@@ -40,6 +46,14 @@ pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     header.synced_id = header.next_id;
     column.write_header(header, chain)?;
     column.write_entry(entry)
+}
+
+/// Node rows that fit a page of the file; 1 for a row that takes overflow pages.
+fn rows_per_page(column: &VectorColumn) -> Result<usize> {
+    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.place.schema));
+    let page = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
+    let cell = column.space.layout.row_bytes() + CELL_OVERHEAD;
+    Ok((usize::try_from(page).unwrap_or(0).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
 fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, Vec<Old>)> {

@@ -1,7 +1,7 @@
 //! Data and graphs for the engine's tests: clustered vectors from a seed, exact answers, graphs in memory.
 
 use vecrank::distance::{Element, ExactQuery, Metric, encode};
-use vecrank::hnsw::build::{RowWriter, Vectors, build};
+use vecrank::hnsw::build::{Options, RowWriter, Vectors, build};
 use vecrank::hnsw::memory::MemoryStore;
 use vecrank::hnsw::search::GraphState;
 use vecrank::hnsw::{Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, Space};
@@ -69,7 +69,7 @@ impl Graph {
         let stored: Vec<Vec<u8>> = vectors.iter().map(|v| encode(v, space.params.element).unwrap()).collect();
         let mut input = Vectors::with_capacity(&space, stored.len());
         stored.iter().for_each(|bytes| input.push(&space, bytes));
-        let built = build(&space, input, threads, &|| Ok(())).unwrap();
+        let built = build(&space, input, Options { threads, rows_per_page: 7 }, &|| Ok(())).unwrap();
         let writer = RowWriter::new(&space, &built);
         let mut store = MemoryStore::new(&space);
         let mut rows: Vec<Vec<u8>> = built

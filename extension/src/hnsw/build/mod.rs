@@ -6,11 +6,14 @@
 //! 3. The HNSW heuristic picks forward links; the same on nested random subsets adds long ones; reverse links are added
 //!    one by one with pruning (`link`).
 //!
+//! 4. The nodes are renumbered so that linked ones share a page (`pack`).
+//!
 //! Every step gives the same result on any number of threads.
 
 mod carve;
 mod leaf;
 mod link;
+mod pack;
 mod parallel;
 mod pool;
 mod rows;
@@ -36,9 +39,9 @@ mod knobs {
     /// Vectors in a leaf, at most.
     pub const LEAF: usize = 1000;
     /// Nearest that a vector takes out of one leaf.
-    pub const PER_LEAF: usize = 40;
+    pub const PER_LEAF: usize = 24;
     /// Candidates a vector.
-    pub const POOL: usize = 128;
+    pub const POOL: usize = 96;
     /// Each level keeps one in so many of the level below.
     pub const LEVEL_RATE: u64 = 4;
     /// Levels above the ground.
@@ -60,8 +63,18 @@ pub struct Built {
     pub links: Links,
 }
 
+/// What a build is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many threads work; the result does not depend on it.
+    pub threads: usize,
+    /// Node rows that fit a page of the file: so many linked nodes are put side by side.
+    pub rows_per_page: usize,
+}
+
 /// Builds the graph of `vectors`.
-pub fn build(space: &Space, mut vectors: Vectors, threads: usize, interrupt: CheckInterrupt<'_>) -> Result<Built> {
+pub fn build(space: &Space, mut vectors: Vectors, options: Options, interrupt: CheckInterrupt<'_>) -> Result<Built> {
+    let threads = options.threads;
     let count = vectors.len() as u32;
     let order = locality_order(&vectors, threads);
     interrupt()?;
@@ -80,7 +93,10 @@ pub fn build(space: &Space, mut vectors: Vectors, threads: usize, interrupt: Che
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
     interrupt()?;
     link::connect(&vectors, &mut links, space.params.degree());
-    Ok(Built { order, first_id: 0, vectors, links })
+    let mut built = Built { order, first_id: 0, vectors, links };
+    let packed = pack::pack(&built.links, options.rows_per_page.max(1));
+    pack::renumber(&mut built, &packed);
+    Ok(built)
 }
 
 /// The vectors in the order of the leaves of a fine carving.
