@@ -5,6 +5,8 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use libloading::Library;
 use rusqlite::ffi;
@@ -36,7 +38,7 @@ pub fn row(values: &[&str]) -> Vec<Cell> {
 /// The functions of sqlite3.h that a Host calls.
 struct Functions {
     libversion_number: unsafe extern "C" fn() -> c_int,
-    open: unsafe extern "C" fn(*const c_char, *mut *mut ffi::sqlite3) -> c_int,
+    open: unsafe extern "C" fn(*const c_char, *mut *mut ffi::sqlite3, c_int, *const c_char) -> c_int,
     close: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
     enable_load_extension: unsafe extern "C" fn(*mut ffi::sqlite3, c_int) -> c_int,
     load_extension: unsafe extern "C" fn(*mut ffi::sqlite3, *const c_char, *const c_char, *mut *mut c_char) -> c_int,
@@ -54,13 +56,18 @@ struct Functions {
     column_count: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
     column_text: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> *const u8,
     finalize: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
+    interrupt: unsafe extern "C" fn(*mut ffi::sqlite3),
+    progress_handler: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, Option<ProgressHandler>, *mut c_void),
+    db_status: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int,
 }
+
+type ProgressHandler = unsafe extern "C" fn(*mut c_void) -> c_int;
 
 impl Functions {
     fn bundled() -> Functions {
         Functions {
             libversion_number: ffi::sqlite3_libversion_number,
-            open: ffi::sqlite3_open,
+            open: ffi::sqlite3_open_v2,
             close: ffi::sqlite3_close,
             enable_load_extension: ffi::sqlite3_enable_load_extension,
             load_extension: ffi::sqlite3_load_extension,
@@ -72,6 +79,9 @@ impl Functions {
             column_count: ffi::sqlite3_column_count,
             column_text: ffi::sqlite3_column_text,
             finalize: ffi::sqlite3_finalize,
+            interrupt: ffi::sqlite3_interrupt,
+            progress_handler: ffi::sqlite3_progress_handler,
+            db_status: ffi::sqlite3_db_status,
         }
     }
 
@@ -80,7 +90,7 @@ impl Functions {
         unsafe {
             Functions {
                 libversion_number: symbol(library, c"sqlite3_libversion_number"),
-                open: symbol(library, c"sqlite3_open"),
+                open: symbol(library, c"sqlite3_open_v2"),
                 close: symbol(library, c"sqlite3_close"),
                 enable_load_extension: symbol(library, c"sqlite3_enable_load_extension"),
                 load_extension: symbol(library, c"sqlite3_load_extension"),
@@ -92,6 +102,9 @@ impl Functions {
                 column_count: symbol(library, c"sqlite3_column_count"),
                 column_text: symbol(library, c"sqlite3_column_text"),
                 finalize: symbol(library, c"sqlite3_finalize"),
+                interrupt: symbol(library, c"sqlite3_interrupt"),
+                progress_handler: symbol(library, c"sqlite3_progress_handler"),
+                db_status: symbol(library, c"sqlite3_db_status"),
             }
         }
     }
@@ -109,14 +122,14 @@ pub struct Host {
     functions: Functions,
     db: *mut ffi::sqlite3,
     /// Last, for it unloads the library.
-    _library: Option<Library>,
+    library: Option<Library>,
 }
 
 /// Names of the machine's library: on Debian, with the development package, on macOS and on Windows.
 const NAMES: &[&str] = &["libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "winsqlite3.dll"];
 
 impl Host {
-    /// Opens a database with the SQLite that rusqlite brings.
+    /// Opens a database, by its path or `file:` URI, with the SQLite that rusqlite brings.
     pub fn bundled(path: impl AsRef<Path>) -> Host {
         Host::open(Functions::bundled(), None, path.as_ref())
     }
@@ -147,13 +160,24 @@ impl Host {
         hosts
     }
 
+    /// Another connection of the same SQLite library, with `extension` loaded; `path` as for `bundled`.
+    pub fn beside(&self, path: impl AsRef<Path>, extension: &Path) -> Host {
+        let host = match self.library {
+            Some(_) => Host::system(path).expect("the machine's library was there a moment ago"),
+            None => Host::bundled(path),
+        };
+        host.load(extension).expect("the library loads");
+        host
+    }
+
     fn open(functions: Functions, library: Option<Library>, path: &Path) -> Host {
         let path = path.to_str().and_then(|path| CString::new(path).ok()).expect("a plain path");
         let mut db = ptr::null_mut();
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_URI;
         // SAFETY: the path ends with NUL.
-        let status = unsafe { (functions.open)(path.as_ptr(), &mut db) };
+        let status = unsafe { (functions.open)(path.as_ptr(), &mut db, flags, ptr::null()) };
         assert_eq!(status, ffi::SQLITE_OK, "SQLite opens {path:?}");
-        Host { functions, db, _library: library }
+        Host { functions, db, library }
     }
 
     /// The SQLite version, such as 3040001.
@@ -200,7 +224,7 @@ impl Host {
             if !statement.is_null() {
                 // SAFETY: the statement is live, and finalized once.
                 unsafe {
-                    let result = self.run(statement);
+                    let result = self.run_to_end(statement);
                     (self.functions.finalize)(statement);
                     rows = result?;
                 }
@@ -211,7 +235,7 @@ impl Host {
 
     /// # Safety
     /// The statement is live.
-    unsafe fn run(&self, statement: *mut ffi::sqlite3_stmt) -> Result<Vec<Vec<Cell>>, HostError> {
+    unsafe fn run_to_end(&self, statement: *mut ffi::sqlite3_stmt) -> Result<Vec<Vec<Cell>>, HostError> {
         let mut rows = Vec::new();
         loop {
             // SAFETY: as the caller promises; text is copied before the next step.
@@ -227,6 +251,71 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Does `work` while another thread asks SQLite, from `delay` on, to stop what it does.
+    pub fn interrupted_after<T>(&self, delay: Duration, work: impl FnOnce() -> T) -> T {
+        /// The connection, for the one call that any thread may make.
+        struct Shared(*mut ffi::sqlite3);
+        // SAFETY: sqlite3_interrupt may be called from any thread while the connection is open.
+        unsafe impl Send for Shared {}
+        let (db, interrupt, is_done) = (Shared(self.db), self.functions.interrupt, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let Shared(db) = { db };
+                std::thread::sleep(delay);
+                while !is_done.load(Ordering::Acquire) {
+                    // SAFETY: the connection is open until the scope ends.
+                    unsafe { interrupt(db) };
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let result = work();
+            is_done.store(true, Ordering::Release);
+            result
+        })
+    }
+
+    /// Does `work` with a progress handler that stops SQLite at its `calls`-th call (0: never), one every `steps`
+    /// instructions. Gives how often it was called too.
+    pub fn stopped_at_call<T>(&self, steps: i32, calls: u32, work: impl FnOnce() -> T) -> (T, u32) {
+        struct Countdown {
+            made: u32,
+            stop_at: u32,
+        }
+        unsafe extern "C" fn count(countdown: *mut c_void) -> c_int {
+            // SAFETY: SQLite hands back the pointer below, on the thread that works.
+            let countdown = unsafe { &mut *countdown.cast::<Countdown>() };
+            countdown.made += 1;
+            c_int::from(countdown.made == countdown.stop_at)
+        }
+        let mut countdown = Countdown { made: 0, stop_at: calls };
+        let context = (&raw mut countdown).cast();
+        // SAFETY: the handler is taken off before the countdown dies.
+        unsafe { (self.functions.progress_handler)(self.db, steps, Some(count), context) };
+        let result = work();
+        // SAFETY: the connection is open.
+        unsafe { (self.functions.progress_handler)(self.db, 0, None, ptr::null_mut()) };
+        // SAFETY: written through the pointer until a line ago.
+        let made = unsafe { (*context.cast::<Countdown>()).made };
+        (result, made)
+    }
+
+    /// Pages that `work` asked SQLite's page cache for.
+    pub fn pages_asked(&self, work: impl FnOnce()) -> i64 {
+        let counters = [ffi::SQLITE_DBSTATUS_CACHE_HIT, ffi::SQLITE_DBSTATUS_CACHE_MISS];
+        let read = || -> i64 {
+            let of = |counter| {
+                let (mut current, mut highest) = (0, 0);
+                // SAFETY: the connection is open, and the places live.
+                unsafe { (self.functions.db_status)(self.db, counter, &mut current, &mut highest, 0) };
+                i64::from(current)
+            };
+            counters.into_iter().map(of).sum()
+        };
+        let before = read();
+        work();
+        read() - before
     }
 
     fn error(&self) -> HostError {

@@ -4,9 +4,13 @@
 //!   `library_with(&["test-panic"])` is one built with features, in a target folder of its own.
 //! - `open()` and `open_file(path)` give a rusqlite connection (the bundled SQLite) with the library loaded.
 //! - `Host` is a connection of the bundled SQLite or of the machine's own library (3.40.1 on Debian 12), driven alike:
-//!   `Host::both(library())` gives one of each with the library loaded, `host.query(sql)` rows as text.
+//!   `Host::both(library())` gives one of each with the library loaded, `host.query(sql)` rows as text; `host.run`,
+//!   `rows`, `line`, `refusal` and `check_sound` are for statements whose outcome a case is sure of.
+//! - `data` makes vectors from a seed, and ranks them exactly.
 
 mod built;
+mod checks;
+pub mod data;
 mod host;
 
 use std::path::Path;

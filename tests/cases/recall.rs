@@ -1,0 +1,375 @@
+//! Recall through SQL, with a seed and a floor for each state that a table can be in, and proof that the graph was
+//! walked; and what holds beside it: exact distances, true order, pages that tile, reads that are complete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vecrank_tests::data::{Clusters, Element, Metric, Numbers, ranked};
+use vecrank_tests::{Host, library};
+
+const CLUSTERS: usize = 50;
+/// Enough for the graph to be walked: up to 1,000 rows the engine ranks them all.
+const ROWS: usize = 2_500;
+const QUERIES: usize = 25;
+/// Codes of one bit a dimension.
+const DIMS: usize = 192;
+/// The recall that every state of a table must keep, of a page of 10 and of 50 rows.
+const FLOORS: [(usize, f64); 2] = [(10, 0.97), (50, 0.96)];
+
+/// A table, and what must be in it.
+struct Table {
+    host: Host,
+    kind: Kind,
+    seed: u64,
+    model: BTreeMap<i64, Row>,
+    clusters: Clusters,
+    numbers: Numbers,
+}
+
+/// What is declared of a vector column.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    element: Element,
+    dims: usize,
+    metric: Metric,
+}
+
+const COSINE: Kind = Kind { element: Element::Float, dims: DIMS, metric: Metric::Cosine };
+
+struct Row {
+    vector: Vec<f64>,
+    /// 0 to 999, the same in an indexed column and in one without an index.
+    lot: usize,
+}
+
+impl Table {
+    fn empty(host: Host, kind: Kind, seed: u64) -> Table {
+        let Kind { element, dims, metric } = kind;
+        host.run(&format!(
+            "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, lot INTEGER INDEXED, plain INTEGER,
+             e {}[{dims}], metric = '{}')",
+            element.name(),
+            metric.name()
+        ));
+        let (clusters, numbers) = (Clusters::new(seed, CLUSTERS, dims, element), Numbers::from_seed(seed));
+        Table { host, kind, seed, model: BTreeMap::new(), clusters, numbers }
+    }
+
+    /// With ROWS rows loaded in one transaction.
+    fn loaded(host: Host, kind: Kind, seed: u64) -> Table {
+        let mut table = Table::empty(host, kind, seed);
+        table.host.run("BEGIN");
+        (0..ROWS as i64).collect::<Vec<_>>().chunks(500).for_each(|ids| table.insert(ids));
+        table.host.run("COMMIT");
+        table
+    }
+
+    /// New rows, in one statement.
+    fn insert(&mut self, ids: &[i64]) {
+        let mut values = Vec::new();
+        for &id in ids {
+            let row = Row { vector: self.clusters.vector(), lot: self.numbers.below(1000) };
+            values.push(format!("({id},{0},{0},{1})", row.lot, self.kind.element.literal(&row.vector)));
+            assert!(self.model.insert(id, row).is_none(), "row {id} is new");
+        }
+        self.host.run(&format!("INSERT INTO t VALUES {}", values.join(",")));
+    }
+
+    /// One transaction a row.
+    fn insert_singly(&mut self, ids: impl Iterator<Item = i64>) {
+        ids.for_each(|id| self.insert(&[id]));
+    }
+
+    /// Deletes a share of the rows, one transaction a row.
+    fn delete_share(&mut self, share: f64) {
+        let ids: Vec<i64> = self.model.keys().copied().filter(|_| self.numbers.share() < share).collect();
+        for id in ids {
+            self.host.run(&format!("DELETE FROM t WHERE id = {id}"));
+            self.model.remove(&id);
+        }
+    }
+
+    /// Gives a share of the rows another vector, in one transaction.
+    fn update_share(&mut self, share: f64) {
+        let ids: Vec<i64> = self.model.keys().copied().filter(|_| self.numbers.share() < share).collect();
+        self.host.run("BEGIN");
+        for id in ids {
+            let vector = self.clusters.vector();
+            self.host.run(&format!("UPDATE t SET e = {} WHERE id = {id}", self.kind.element.literal(&vector)));
+            self.model.entry(id).and_modify(|row| row.vector = vector);
+        }
+        self.host.run("COMMIT");
+    }
+
+    /// Queries of the kind that a feed asks, the same for every state of a table.
+    fn queries(&self) -> Vec<Vec<f64>> {
+        Clusters::new(self.seed, CLUSTERS, self.kind.dims, self.kind.element)
+            .vectors(2 * ROWS)
+            .split_off(2 * ROWS - QUERIES)
+    }
+
+    fn truth(&self, query: &[f64], keep: impl Fn(&Row) -> bool) -> Vec<(f64, i64)> {
+        ranked(
+            self.kind.metric,
+            query,
+            self.model.iter().filter(|(_, row)| keep(row)).map(|(id, row)| (*id, &row.vector)),
+        )
+    }
+
+    fn search(&self, query: &[f64], rest: &str) -> String {
+        format!("SELECT id, distance FROM t WHERE e MATCH {} {rest}", self.kind.element.literal(query))
+    }
+
+    /// Hits as (distance, id). Their order is true and their distances are exact.
+    fn hits(&self, query: &[f64], rest: &str) -> Vec<(f64, i64)> {
+        let hits: Vec<(f64, i64)> = self.host.rows(&self.search(query, rest)).iter().map(|row| hit(row)).collect();
+        assert!(hits.is_sorted(), "{self}: out of order: {hits:?}");
+        for &(distance, id) in &hits {
+            let exact = self.kind.metric.distance(query, &self.model[&id].vector);
+            let error = (distance - exact).abs() / exact.abs().max(1.0);
+            assert!(error <= 1e-6, "{self}: row {id}: distance {distance}, exactly {exact}");
+        }
+        hits
+    }
+
+    /// Searches with `filter` find the share of the exact first rows that the floors ask.
+    #[track_caller]
+    fn check_recall(&self, state: &str, filter: &str, floors: &[(usize, f64)], keep: impl Fn(&Row) -> bool) {
+        let queries: Vec<_> = self.queries().into_iter().map(|query| (self.truth(&query, &keep), query)).collect();
+        for &(k, floor) in floors {
+            let (mut found, mut wanted) = (0, 0);
+            for (truth, query) in &queries {
+                let truth: BTreeSet<i64> = truth.iter().take(k).map(|&(_, id)| id).collect();
+                let hits = self.hits(query, &format!("{filter} ORDER BY distance LIMIT {k}"));
+                assert_eq!(hits.len(), truth.len(), "{self}, {state}: a page of {k} {filter:?} is full");
+                found += hits.iter().filter(|(_, id)| truth.contains(id)).count();
+                wanted += truth.len();
+            }
+            let recall = found as f64 / wanted as f64;
+            assert!(recall >= floor, "{self}, {state} {filter}: recall@{k} = {recall:.4}, floor {floor}");
+        }
+    }
+
+    /// The floors, by a walk over the graph; and the table is sound.
+    #[track_caller]
+    fn check(&self, state: &str) {
+        self.check_walks(state);
+        self.check_recall(state, "", &FLOORS, |_| true);
+        self.host.check_sound("t");
+    }
+
+    /// A search is planned as one and reads a small part of what ranking every row reads.
+    #[track_caller]
+    fn check_walks(&self, state: &str) {
+        let query = &self.queries()[0];
+        let sql = self.search(query, "ORDER BY distance LIMIT 10");
+        let plan = self.host.line(&format!("EXPLAIN QUERY PLAN {sql}"));
+        let expected = format!("knn e {}", self.kind.metric.name());
+        assert!(plan.contains(&expected) && !plan.contains("TEMP B-TREE"), "{plan}");
+        let exact = self.search(query, "AND ef_search = 'exact' ORDER BY distance LIMIT 10");
+        let pages = |sql: &str| self.host.pages_asked(|| self.host.run(sql));
+        let (walk, scan) = (pages(&sql), pages(&exact));
+        assert!(walk * 2 < scan, "{self}, {state}: a search asked for {walk} pages, ranking all rows for {scan}");
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Kind { element, dims, metric }, rows) = (self.kind, self.model.len());
+        let (element, metric, seed, version) = (element.name(), metric.name(), self.seed, self.host.version());
+        write!(f, "{element}[{dims}] {metric}, {rows} rows of seed {seed}, SQLite {version}")
+    }
+}
+
+fn hit(row: &str) -> (f64, i64) {
+    let (id, distance) = row.split_once('|').expect("two columns");
+    (distance.parse().expect("a distance"), id.parse().expect("an id"))
+}
+
+fn ids(hits: &[(f64, i64)]) -> Vec<i64> {
+    hits.iter().map(|&(_, id)| id).collect()
+}
+
+/// Every element under every metric, each of them with codes of one, two and four bits.
+fn every_kind() -> Vec<Kind> {
+    let dims = [DIMS, 128, 32];
+    let of = |(m, metric): (usize, Metric)| {
+        let kinds = Element::ALL.into_iter().enumerate();
+        kinds.map(move |(e, element)| Kind { element, dims: dims[(m + e) % 3], metric })
+    };
+    Metric::ALL.into_iter().enumerate().flat_map(of).collect()
+}
+
+/// The three elements and the three metrics, each once.
+fn some_kinds() -> Vec<Kind> {
+    every_kind().into_iter().step_by(4).collect()
+}
+
+#[test]
+fn after_a_bulk_load() {
+    for (kind, seed) in every_kind().into_iter().zip(100..) {
+        for host in Host::both(library()) {
+            Table::loaded(host, kind, seed).check("loaded");
+        }
+    }
+}
+
+#[test]
+fn after_single_inserts_deletes_and_updates() {
+    for (kind, seed) in some_kinds().into_iter().zip(200..) {
+        for host in Host::both(library()) {
+            let mut table = Table::loaded(host, kind, seed);
+            table.insert_singly(ROWS as i64..ROWS as i64 + 250);
+            table.check("250 rows more, singly");
+            table.delete_share(0.15);
+            assert_ne!(table.host.line("SELECT value FROM hnsw_info('t') WHERE key = 'deleted'"), "0");
+            table.check("15 % deleted, still in the graph");
+            table.delete_share(0.2);
+            table.check("a third deleted, the graph built anew on the way");
+            table.update_share(0.05);
+            table.check("5 % with another vector");
+            table.update_share(0.5);
+            table.check("half with another vector");
+        }
+    }
+}
+
+#[test]
+fn of_a_graph_made_by_single_inserts_alone() {
+    for (host, seed) in Host::both(library()).into_iter().zip(300..) {
+        let mut table = Table::empty(host, COSINE, seed);
+        table.insert_singly(0..1_400);
+        table.check("every row in a transaction of its own");
+    }
+}
+
+#[test]
+fn after_reopening_and_in_another_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let maker = Host::bundled(&path);
+    maker.load(library()).unwrap();
+    maker.run("PRAGMA synchronous = OFF");
+    let mut table = Table::loaded(maker, Kind { element: Element::Float16, ..COSINE }, 400);
+    table.delete_share(0.1);
+    // Of distances the two print a different number of digits.
+    let pages = |table: &Table| -> Vec<Vec<i64>> {
+        table.queries().iter().map(|query| ids(&table.hits(query, "ORDER BY distance LIMIT 100"))).collect()
+    };
+    let expected = pages(&table);
+    for reopened in [Host::bundled(&path)].into_iter().chain(Host::system(&path)) {
+        reopened.load(library()).unwrap();
+        table.host = reopened;
+        table.check("reopened");
+        assert!(pages(&table) == expected, "{table}: other pages");
+    }
+}
+
+#[test]
+fn under_filters() {
+    for (host, seed) in Host::both(library()).into_iter().zip(500..) {
+        let mut table = Table::loaded(host, COSINE, seed);
+        table.delete_share(0.1);
+        for column in ["lot", "plain", "+lot"] {
+            for (most, floors) in [(950, FLOORS), (100, FLOORS), (8, [(10, 1.0), (50, 1.0)])] {
+                table.check_recall("filtered", &format!("AND {column} < {most}"), &floors, |row| row.lot < most);
+            }
+            let none = table.search(&table.queries()[0], &format!("AND {column} = -1 ORDER BY distance LIMIT 10"));
+            assert_eq!(table.host.rows(&none), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn far_rows_are_found_under_a_filter_that_knows_nothing_near() {
+    for host in Host::both(library()) {
+        let table = Table::loaded(host, Kind { metric: Metric::L2, ..COSINE }, 510);
+        for query in table.queries().iter().take(5) {
+            // The furthest fifth of the table, told apart by a column without an index.
+            let far: BTreeSet<i64> =
+                table.truth(query, |_| true).iter().skip(ROWS * 4 / 5).map(|&(_, id)| id).collect();
+            let ids: Vec<String> = far.iter().map(i64::to_string).collect();
+            table.host.run(&format!("UPDATE t SET plain = -1 WHERE id IN ({})", ids.join(",")));
+            let truth: Vec<i64> = table.truth(query, |_| true).iter().skip(ROWS * 4 / 5).map(|&(_, id)| id).collect();
+            let hits = table.hits(query, "AND plain = -1 ORDER BY distance LIMIT 50");
+            let found = hits.iter().filter(|(_, id)| truth[..50].contains(id)).count();
+            assert!(hits.len() == 50 && found >= 48, "{table}: {found} of {}", hits.len());
+            table.host.run("UPDATE t SET plain = 0");
+        }
+    }
+}
+
+#[test]
+fn pages_tile_over_a_graph_with_holes() {
+    for (host, seed) in Host::both(library()).into_iter().zip(600..) {
+        let mut table = Table::loaded(host, Kind { metric: Metric::Dot, element: Element::Int8, dims: 96 }, seed);
+        table.delete_share(0.12);
+        table.insert_singly(ROWS as i64..ROWS as i64 + 50);
+        let mut numbers = Numbers::from_seed(seed);
+        for query in table.queries().iter().take(12) {
+            let whole = table.hits(query, "ORDER BY distance LIMIT 240");
+            assert_eq!(whole.len(), 240);
+            let mut pages = Vec::new();
+            while pages.len() < whole.len() {
+                let limit = (1 + numbers.below(60)).min(whole.len() - pages.len());
+                let rest = format!("ORDER BY distance LIMIT {limit} OFFSET {}", pages.len());
+                pages.extend(table.hits(query, &rest));
+            }
+            assert_eq!(pages, whole, "{table}");
+        }
+    }
+}
+
+#[test]
+fn an_exact_search_is_the_same_sql_over_an_ordinary_table() {
+    let functions = [(Metric::Cosine, "vec_cosine(e, "), (Metric::L2, "vec_l2(e, "), (Metric::Dot, "-vec_dot(e, ")];
+    for ((metric, function), seed) in functions.into_iter().zip(700..) {
+        for host in Host::both(library()) {
+            let mut table = Table::loaded(host, Kind { metric, ..COSINE }, seed);
+            // Equal vectors, whose order the rowid decides, and vectors of another length.
+            table.host.run("UPDATE t SET e = (SELECT e FROM t WHERE id = 7) WHERE id IN (3, 1000, 2400)");
+            table.host.run("UPDATE t SET e = vec_scale(e, 2.0) WHERE id % 50 = 0");
+            table.delete_share(0.1);
+            table.host.run("CREATE TABLE o(id INTEGER PRIMARY KEY, lot INTEGER, e BLOB)");
+            table.host.run("INSERT INTO o SELECT id, lot, e FROM t");
+            for query in table.queries().iter().take(5) {
+                let literal = table.kind.element.literal(query);
+                for filter in ["true", "lot < 300", "id = 1000 OR id = 7 OR id = 2400"] {
+                    let exact = table.host.ids(&format!(
+                        "SELECT id FROM t WHERE e MATCH {literal} AND ef_search = 'exact' AND ({filter}) ORDER BY distance"
+                    ));
+                    let dull = table
+                        .host
+                        .ids(&format!("SELECT id FROM o WHERE {filter} ORDER BY {function}{literal}), rowid"));
+                    assert_eq!(exact, dull, "{table}: {filter}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn reads_to_the_end_and_joins_are_complete() {
+    for (host, seed) in Host::both(library()).into_iter().zip(800..) {
+        let mut table = Table::loaded(host, Kind { metric: Metric::L2, element: Element::Float16, dims: 48 }, seed);
+        table.delete_share(0.1);
+        table.insert_singly(9_000..9_030);
+        table.host.run("INSERT INTO t(id) VALUES (20000), (20001)");
+        let all: Vec<i64> = table.model.keys().copied().collect();
+        let query = &table.queries()[3];
+        for rest in ["", "AND k = 100000", "AND ef_search = 3", "AND lot < 1000", "AND plain < 1000"] {
+            let mut ids = table.host.ids(&table.search(query, rest));
+            ids.sort_unstable();
+            assert_eq!(ids, all, "{table}: {rest}");
+        }
+        table.host.run("CREATE TABLE stock(id INTEGER PRIMARY KEY, qty INTEGER)");
+        table.host.run("INSERT INTO stock SELECT id, lot < 30 FROM t");
+        let joined = format!(
+            "SELECT t.id, t.distance FROM t JOIN stock s USING (id) WHERE t.e MATCH {} AND s.qty > 0 ORDER BY t.distance LIMIT 60",
+            table.kind.element.literal(query)
+        );
+        let hits: Vec<(f64, i64)> = table.host.rows(&joined).iter().map(|row| hit(row)).collect();
+        assert!(hits.len() == 60 && hits.is_sorted(), "{table}: {hits:?}");
+        let truth: BTreeSet<i64> = table.truth(query, |row| row.lot < 30).iter().take(60).map(|&(_, id)| id).collect();
+        assert!(hits.iter().filter(|(_, id)| truth.contains(id)).count() >= 57, "{table}: {hits:?}");
+    }
+}
