@@ -12,6 +12,7 @@ mod load;
 mod manual;
 mod mapping;
 mod output;
+mod page;
 mod parquet;
 mod plan;
 mod query;

@@ -120,6 +120,16 @@ fn timestamps_with_a_zone_are_in_utc() {
         let column = TimestampSecondArray::from(vec![1_740_787_200]).with_timezone(zone);
         assert_stored(column, "TEXT", &["'2025-03-01T00:00:00Z'"]);
     }
+    let zone = "-01:00";
+    assert_stored(
+        TimestampMillisecondArray::from(vec![1]).with_timezone(zone),
+        "TEXT",
+        &["'1970-01-01T00:00:00.001Z'"],
+    );
+    let micro = TimestampMicrosecondArray::from(vec![1]).with_timezone(zone);
+    assert_stored(micro, "TEXT", &["'1970-01-01T00:00:00.000001Z'"]);
+    let nano = TimestampNanosecondArray::from(vec![1]).with_timezone(zone);
+    assert_stored(nano, "TEXT", &["'1970-01-01T00:00:00.000000001Z'"]);
 }
 
 #[test]

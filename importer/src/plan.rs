@@ -4,6 +4,7 @@
 use crate::args::{ElementArg, IfExists, ImportArgs, MetricArg, OnBadRow};
 use crate::failure::{Failure, Result};
 use crate::mapping::{Choices, Mapping};
+use crate::page;
 use crate::parquet::Input;
 use crate::sql::{literal, quote};
 use crate::vectors::{Aptness, Lengths, VectorType, Vectors, aptness, check_dims, fixed_dims};
@@ -207,7 +208,7 @@ impl Plan {
 
     /// The page size that was asked for, or the one that wastes least.
     pub fn page_size(&self) -> u32 {
-        self.options.page_size.unwrap_or_else(|| best_page_size(&self.node_rows()))
+        self.options.page_size.unwrap_or_else(|| page::best_size(&self.node_rows()))
     }
 
     /// Top-level columns of an input that the plan needs, each with its position among `columns`.
@@ -381,33 +382,6 @@ fn find_dims(column: &str, inputs: &[Input]) -> Result<usize> {
     Err(Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown")))
 }
 
-/// Bytes that a row of a table takes beside its blob: cell pointer, payload size, rowid, record header.
-const ROW_OVERHEAD: usize = 11;
-
-/// A page size that takes up to this times the least bytes is as good as the best one.
-const NEARLY: f64 = 1.03;
-
-/// The page size that takes the fewest bytes for one node of each vector column; of nearly equal ones the smallest,
-/// which a search reads soonest.
-fn best_page_size(rows: &[usize]) -> u32 {
-    let bytes = |page: usize| -> f64 { rows.iter().map(|&row| bytes_a_row(page, row)).sum() };
-    let sizes = [4096, 8192, 16_384, 32_768, 65_536_u32];
-    let least = sizes.iter().map(|&size| bytes(size as usize)).fold(f64::INFINITY, f64::min);
-    sizes.into_iter().find(|&size| bytes(size as usize) <= least * NEARLY).unwrap_or(4096)
-}
-
-/// Bytes of the file that one row costs: its share of a page; or a chain of overflow pages, each of which is also one
-/// more read.
-fn bytes_a_row(page: usize, row: usize) -> f64 {
-    const PAGE_HEADER: usize = 8;
-    const OVERFLOW_MARGIN: usize = 35;
-    const COST_OF_A_READ: usize = 4096;
-    if row + ROW_OVERHEAD > page - OVERFLOW_MARGIN {
-        return ((page + COST_OF_A_READ) * row.div_ceil(page)) as f64;
-    }
-    page as f64 / ((page - PAGE_HEADER) / (row + ROW_OVERHEAD)) as f64
-}
-
 /// The type of a column as messages name it.
 pub fn describe(vector: VectorType) -> String {
     format!("{}[{}] {}", vector.element.name(), vector.dims, vector.metric.name())
@@ -446,16 +420,6 @@ mod tests {
 
     fn floats() -> DataType {
         DataType::List(Arc::new(Field::new("element", DataType::Float32, true)))
-    }
-
-    #[test]
-    fn page_sizes_waste_little() {
-        assert_eq!(best_page_size(&[2320]), 16_384); // FLOAT[256]: 7 to a page
-        assert_eq!(best_page_size(&[1808]), 16_384); // FLOAT16[256]: 9 to a page
-        assert_eq!(best_page_size(&[6416]), 32_768); // FLOAT[768]: 5 to a page
-        assert_eq!(best_page_size(&[390]), 4096); // ten to a page
-        assert_eq!(best_page_size(&[400]), 16_384); // 39 to a page, where 4096 would take 9
-        assert_eq!(best_page_size(&[70_000]), 16_384); // five overflow pages
     }
 
     #[test]

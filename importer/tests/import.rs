@@ -188,6 +188,15 @@ fn a_bad_row_stops_the_import() {
 }
 
 #[test]
+fn rows_are_counted_from_the_start_of_their_file() {
+    let place = Place::new();
+    place.parquet("a.parquet", vec![("v", vectors_of(&vec![Some(vec![1.0]); 5]))]);
+    place.parquet("b.parquet", vec![("v", vectors_of(&[vec![Some(vec![1.0]); 2999], vec![None]].concat()))]);
+    let line = place.run(&["import", "a.parquet", "b.parquet", "feed.db", "--table", "t"]).failed();
+    assert!(line.starts_with("b.parquet: row 3000, column \"v\": expected a vector, got NULL; "), "{line}");
+}
+
+#[test]
 fn bad_rows_can_be_left_out() {
     let place = Place::new();
     bad_rows(&place);
