@@ -19,14 +19,15 @@ target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 vecrank=$target/release/vecrank
 library=$target/release/libvecrank
-ls "$vecrank" "$library".*[^d]
+ls "$vecrank" "$library".so 2>/dev/null || ls "$vecrank" "$library".dylib
 
 say "Import the sample catalogue"
 "$vecrank" import examples/catalogue/catalogue.parquet "$file" --table articles --key article_id --index category
 
 # The taste of someone who liked a tent, a pair of mountain boots and a rain jacket.
 taste="(SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A00982', 'A01153'))"
-columns="article_id, main_name, retail_price, round(distance, 3) AS distance"
+# (An alias named distance would hide the column, and ORDER BY would sort by the rounded value.)
+columns="article_id, main_name, retail_price, round(distance, 3) AS away"
 
 feed() { # LIMIT OFFSET [MORE TERMS]
   echo "SELECT $columns FROM articles WHERE embedding MATCH $taste ${3:-} ORDER BY distance LIMIT $1 OFFSET $2;"
@@ -53,11 +54,13 @@ else
   say "No sqlite3 shell that can load extensions (3.38 or newer): going on with vecrank query"
 fi
 
+query() { "$vecrank" query "$file" --like article_id=A00495 --columns article_id,main_name,retail_price --limit 8 "$@"; }
 say "More like A00495, through vecrank query"
-"$vecrank" query "$file" --like article_id=A00495 --where "in_stock > 0" --limit 8
-
-say "Page 2 of that, and the plan"
-"$vecrank" query "$file" --like article_id=A00495 --where "in_stock > 0" --limit 8 --offset 8
-"$vecrank" query "$file" --like article_id=A00495 --where "in_stock > 0" --limit 8 --explain
+query
+say "Page 2"
+query --offset 8
+say "In stock and under 50, and the plan"
+query --where "in_stock > 0 AND retail_price < 50"
+query --where "in_stock > 0 AND retail_price < 50" --explain
 
 say "Done: $file"
