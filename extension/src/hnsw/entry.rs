@@ -19,7 +19,7 @@ pub fn is_sampled(id: NodeId, linked: u32) -> bool {
     if linked == 0 {
         return false;
     }
-    let bound = 1u64 << linked.ilog2();
+    let bound = 2u64 << linked.ilog2();
     let wanted = (bound / STRIDE).clamp(MIN_SAMPLES.min(bound), MAX_SAMPLES);
     u64::from(id.wrapping_mul(0x9e37_79b1).rotate_left(15).wrapping_mul(0x85eb_ca77)) < (wanted << 32) / bound
 }
@@ -159,9 +159,10 @@ mod tests {
     fn the_sample_rule_keeps_its_rates() {
         let count = |n: u32| (0..n).filter(|&id| is_sampled(id, n)).count();
         assert_eq!(count(1), 1);
-        assert_eq!(count(64), 64);
-        assert!((40..=130).contains(&count(1000)), "{}", count(1000));
-        assert!((2000..=4200).contains(&count(100_000)), "{}", count(100_000));
-        assert!((4000..=8400).contains(&count(1_000_000)), "{}", count(1_000_000));
+        assert_eq!(count(31), 31);
+        assert!((20..=100).contains(&count(1000)), "{}", count(1000));
+        for linked in [100_000, 131_071, 131_072, 262_143, 1_000_000] {
+            assert!((1800..=4200).contains(&count(linked)), "{linked}: {}", count(linked));
+        }
     }
 }

@@ -24,7 +24,7 @@ const EMITTED_SHARE: u64 = 10;
 const EXPANDED_SHARE: u64 = 4;
 /// Rows that the first window may cost, a node of it, and every node that the window grows by: what is not found by
 /// then hardly ever comes, and a process that asks for one page must not pay for a hard query with its whole file.
-const FIRST_BUDGET: f64 = 3.5;
+const FIRST_BUDGET: f64 = 3.6;
 const GROWTH_BUDGET: f64 = 7.0;
 /// Expansions between two looks at the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 64;
@@ -114,6 +114,8 @@ pub(super) struct Traversal {
     frontier: Frontier,
     visited: NodeSet,
     pub(super) expanded: usize,
+    /// Nodes were linked after the traversal began: those beyond its bound are no damage, and left out.
+    outgrown: bool,
     buffer: Vec<u8>,
 }
 
@@ -123,7 +125,7 @@ impl Traversal {
         for (key, node) in entry.nearest(space, &query, ENTRY_POINTS) {
             frontier.push(key, node);
         }
-        Traversal { query, frontier, visited: NodeSet::new(next_id), expanded: 0, buffer: Vec::new() }
+        Traversal { query, frontier, visited: NodeSet::new(next_id), expanded: 0, outgrown: false, buffer: Vec::new() }
     }
 
     /// The least estimated key of a candidate that is not expanded yet.
@@ -169,6 +171,7 @@ impl Traversal {
                 match self.visited.contains(neighbour) {
                     Some(false) => self.frontier.push(estimate, neighbour),
                     Some(true) => {}
+                    None if self.outgrown => {}
                     None => {
                         return Err(Error::corrupt(
                             format!("node {id}"),
@@ -272,6 +275,11 @@ impl Search {
     pub fn continue_exactly(&mut self) {
         self.exact = true;
         self.tail = None;
+    }
+
+    /// Tells that nodes were linked since the search began. They may be left out.
+    pub fn outgrow(&mut self) {
+        self.traversal.outgrown = true;
     }
 
     /// The next hit, or None when every node has come.

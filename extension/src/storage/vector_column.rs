@@ -25,7 +25,7 @@ const INSERTION_COST: u64 = 6;
 const TOMBSTONE_SHARE: u32 = 5;
 
 /// Bytes of node rows that a process keeps for its searches, a vector column.
-const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+const DEFAULT_CACHE_BYTES: usize = 128 << 20;
 
 /// Where a vector column is.
 #[derive(Debug, Clone)]
@@ -79,6 +79,7 @@ pub struct ColumnSearch {
     search: Search,
     handle: Handle,
     numbering: u64,
+    growth: u64,
     cache: Option<Arc<NodeCache>>,
 }
 
@@ -90,6 +91,8 @@ pub struct VectorColumn {
     pub(super) nodes: NodeTable,
     /// Counts how often this connection renumbered the nodes: a search that was suspended then must know.
     pub(super) numbering: u64,
+    /// Counts how often this connection linked new nodes, which a search that was suspended then does not know.
+    growth: u64,
     header: Option<Header>,
     /// The header was written by this transaction: no other connection can have changed it since.
     own_write: bool,
@@ -107,7 +110,7 @@ pub struct VectorColumn {
 impl VectorColumn {
     /// Writes the graph row of an empty column. The shadow tables exist already.
     pub fn create(db: Connection, place: &Place, params: &Params) -> Result<()> {
-        let header = Header {
+        let mut header = Header {
             dims: params.dims as u32,
             element: params.element as u8,
             metric: params.metric as u8,
@@ -121,6 +124,13 @@ impl VectorColumn {
             synced_id: 0,
             generation: [0; 16],
         };
+        // Tables made otherwise, or by another builder, get other rows from the same writes.
+        header.generation = Chain::of(&header.generation)
+            .bytes(&header.encode())
+            .number(params.m as u64)
+            .number(params.ef_construction as u64)
+            .bytes(env!("CARGO_PKG_VERSION").as_bytes())
+            .finish();
         let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", place.sql("graph"));
         db.prepare_shadow(&sql)?.run(&[Parameter::Integer(place.ordinal as i64), Parameter::Blob(&header.encode())])
     }
@@ -136,6 +146,7 @@ impl VectorColumn {
             space,
             nodes,
             numbering: 0,
+            growth: 0,
             header: None,
             own_write: false,
             entry: EntrySample::default(),
@@ -174,8 +185,15 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Drops the header: after ROLLBACK and ROLLBACK TO, and when the transaction ends.
+    /// Drops the header: after whatever may have undone writes of this transaction. A search that was suspended may
+    /// know nodes that are gone.
     pub fn forget(&mut self) {
+        self.header = None;
+        self.numbering += u64::from(self.own_write);
+    }
+
+    /// From here on other connections may write.
+    pub fn end_transaction(&mut self) {
         self.header = None;
         self.own_write = false;
     }
@@ -406,6 +424,7 @@ impl VectorColumn {
             return Err(Error::corrupt(self.graph_place(), reason));
         }
         self.load_entry()?;
+        self.growth += 1;
         let mut entry = self.entry.clone();
         let mut entry_changed = false;
         let mut rotated = vec![0f32; self.space.padded()];
@@ -455,7 +474,8 @@ impl VectorColumn {
         let search =
             Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
         let cache = self.cache_of(&header);
-        Ok(ColumnSearch { search, handle: Handle::default(), numbering: self.numbering, cache })
+        let (numbering, growth) = (self.numbering, self.growth);
+        Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
     }
 
     /// Most bytes of node rows that this process keeps of the column's current generation; 0 keeps none.
@@ -502,6 +522,9 @@ impl VectorColumn {
         if search.numbering != self.numbering {
             search.search.continue_exactly();
             search.numbering = self.numbering;
+        }
+        if search.growth != self.growth {
+            search.search.outgrow();
         }
         if self.own_write {
             search.cache = None; // rows have changed since

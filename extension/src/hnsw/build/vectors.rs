@@ -13,10 +13,11 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// With room for `count` vectors.
+    /// With room for `count` vectors, or none yet if there is no such room: a damaged file may count any number.
     pub fn with_capacity(space: &Space, count: usize) -> Vectors {
-        let padded = space.padded();
-        Vectors { padded, data: Vec::with_capacity(count * padded), half_norms: Vec::with_capacity(count) }
+        let mut vectors = Vectors { padded: space.padded(), ..Vectors::default() };
+        let _ = vectors.data.try_reserve_exact(count.saturating_mul(vectors.padded));
+        vectors
     }
 
     /// Appends a stored vector (bytes of the column's element type).
