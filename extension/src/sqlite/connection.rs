@@ -190,6 +190,12 @@ impl Connection {
         unsafe { call!(self.api, changes64(self.raw)) }
     }
 
+    /// Rows that this connection has changed since it was opened, in shadow tables too.
+    pub fn total_changes(&self) -> i64 {
+        // SAFETY: `new`'s promise. The 64-bit form is older than the floor.
+        unsafe { call!(self.api, total_changes64(self.raw)) }
+    }
+
     pub fn last_insert_rowid(&self) -> i64 {
         // SAFETY: `new`'s promise.
         unsafe { call!(self.api, last_insert_rowid(self.raw)) }

@@ -58,7 +58,7 @@ fn rows_per_page(column: &VectorColumn) -> Result<usize> {
 
 fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, Vec<Old>)> {
     let mut vectors = Vectors::with_capacity(&column.space, expected);
-    let mut old = Vec::with_capacity(expected);
+    let mut old = Vec::new();
     let space = &column.space;
     column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
         if !node.is_tombstone() {

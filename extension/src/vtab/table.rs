@@ -92,7 +92,12 @@ impl HnswTable {
     }
 
     pub(super) fn vectors(&self) -> Result<RefMut<'_, Vec<VectorColumn>>> {
-        self.vectors.try_borrow_mut().map_err(|_| self.busy())
+        let mut vectors = self.vectors.try_borrow_mut().map_err(|_| self.busy())?;
+        if self.transaction.has_lapsed() {
+            vectors.iter_mut().for_each(VectorColumn::forget);
+            vectors.iter_mut().for_each(VectorColumn::end_transaction);
+        }
+        Ok(vectors)
     }
 
     /// Calls `work` with one vector column.
@@ -309,6 +314,7 @@ impl StoredTable for HnswTable {
             // Fails only inside a callback of this very table, which a rollback never is.
             let _ = self.set_names(owner);
         }
+        self.transaction.forget(self);
         self.transaction.end(self);
     }
 

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::storage::shadow::Owner;
+use crate::storage::vector_column::VectorColumn;
 
 #[derive(Default)]
 pub struct Transaction {
@@ -27,6 +28,10 @@ pub struct Transaction {
     renamed: RefCell<Vec<(i32, Owner)>>,
     /// Counts the writes of this connection, so that a cursor knows that what it remembers may be stale.
     writes: Cell<u64>,
+    /// The deepest savepoint when a `sync` was stopped half-way: what it wrote must be undone.
+    broken_at: Cell<Option<i32>>,
+    /// SQLite undid something while the vector columns were in use: they must forget it before they are used again.
+    has_lapsed: Cell<bool>,
 }
 
 impl Transaction {
@@ -36,6 +41,7 @@ impl Transaction {
         self.has_written.set(false);
         self.savepoint.set(-1);
         self.clean_savepoint.set(-1);
+        self.broken_at.set(None);
         if let Ok(mut renamed) = self.renamed.try_borrow_mut() {
             renamed.clear();
         }
@@ -102,16 +108,31 @@ impl Transaction {
         if !self.has_changed.get() {
             return Ok(());
         }
-        table.keeping_last_rowid(|| {
-            let is_empty = self.has_deleted.get() && table.is_empty()?;
-            for vector in table.vectors()?.iter_mut() {
-                if is_empty { vector.clear() } else { vector.sync() }?;
-            }
-            Ok(())
-        })?;
+        if self.broken_at.get().is_some() {
+            return Err(Error::invalid(format!(
+                "{}: a search was stopped while it linked new rows: this transaction must be rolled back",
+                table.names()?.table()
+            )));
+        }
+        let before = table.db.total_changes();
+        let result = table.keeping_last_rowid(|| self.link(table));
+        // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
+        if result.is_err() && table.db.total_changes() != before && !table.db.is_autocommit() {
+            self.broken_at.set(Some(self.savepoint.get()));
+        }
+        result?;
         self.has_changed.set(false);
         self.has_deleted.set(false);
         self.count_write();
+        Ok(())
+    }
+
+    fn link(&self, table: &HnswTable) -> Result<()> {
+        let is_empty = self.has_deleted.get() && table.is_empty()?;
+        for vector in table.vectors()?.iter_mut() {
+            vector.refresh()?;
+            if is_empty { vector.clear() } else { vector.sync() }?;
+        }
         Ok(())
     }
 
@@ -119,22 +140,35 @@ impl Transaction {
     /// all that this table wrote, and then its very name may be one that never was.
     pub fn roll_back(&self, table: &HnswTable, savepoint: i32) {
         self.forget(table);
+        self.broken_at.set(self.broken_at.get().filter(|depth| *depth < savepoint));
         let may_remain = savepoint > self.clean_savepoint.get();
         self.has_written.set(may_remain);
         self.has_changed.set(may_remain);
         self.has_deleted.set(may_remain);
     }
 
+    /// Drops what memory holds of the shadow rows, for some may be undone.
     pub fn forget(&self, table: &HnswTable) {
-        if let Ok(mut vectors) = table.vectors() {
-            vectors.iter_mut().for_each(|vector| vector.forget());
+        match table.vectors() {
+            Ok(mut vectors) => vectors.iter_mut().for_each(VectorColumn::forget),
+            // A statement on a shadow table failed, and with it more than itself.
+            Err(_) => self.has_lapsed.set(true),
         }
         self.count_write();
     }
 
+    /// Whether the vector columns must forget what they hold; says so once.
+    pub fn has_lapsed(&self) -> bool {
+        self.has_lapsed.take()
+    }
+
     pub fn end(&self, table: &HnswTable) {
         self.begin();
-        self.forget(table);
+        match table.vectors() {
+            Ok(mut vectors) => vectors.iter_mut().for_each(VectorColumn::end_transaction),
+            Err(_) => self.has_lapsed.set(true),
+        }
+        self.count_write();
     }
 }
 

@@ -45,15 +45,9 @@ impl HnswTable {
         });
         if result.is_err() {
             // What was cached may have been ahead of what is undone.
-            self.forget_headers();
+            self.transaction.forget(self);
         }
         result.map_err(|error| in_users_words(error, &names, conflict))
-    }
-
-    fn forget_headers(&self) {
-        if let Ok(mut vectors) = self.vectors() {
-            vectors.iter_mut().for_each(|vector| vector.forget());
-        }
     }
 
     fn insert(&self, names: &Names, rowid: Option<Value<'_>>, values: Values<'_>, conflict: Conflict) -> Result<i64> {

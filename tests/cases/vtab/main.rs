@@ -3,6 +3,7 @@
 mod create;
 mod elements;
 mod filters;
+mod interleaved;
 mod knn;
 mod plans;
 mod transactions;
