@@ -1,4 +1,5 @@
 //! Data and graphs for the engine's tests: clustered vectors from a seed, exact answers, graphs in memory.
+#![allow(dead_code)] // every test uses a part of it
 
 use vecrank::distance::{Element, ExactQuery, Metric, encode};
 use vecrank::hnsw::build::{Options, RowWriter, Vectors, build};
