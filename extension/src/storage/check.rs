@@ -1,9 +1,12 @@
 //! The integrity check of one vector column: numbered promises, all problems reported.
 //!
-//! 1. The header counts what is there. 2. Every row of nodes can be decoded. 3. Every neighbour is a linked node.
-//! 4. No node links to itself or twice to another. 5. 1/norm, codes and factors are those of the stored vectors.
-//! 6. The entry sample is what its hash rule demands, with the codes of its nodes. 7. Every row with a vector has a
-//! live node that names it, and every live node such a row.
+//! - 1: the header counts what is there.
+//! - 2: every node row can be decoded.
+//! - 3: every neighbour is a linked node.
+//! - 4: no node links to itself or twice to another.
+//! - 5: 1/norm, codes and factors are those of the stored vectors.
+//! - 6: the entry sample is what its hash rule demands, with the codes of its nodes.
+//! - 7: every row with a vector has a live node that names it, and every live node such a row.
 
 use std::collections::HashMap;
 

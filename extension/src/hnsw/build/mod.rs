@@ -82,7 +82,7 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, interrupt: C
     let mut links: Links = vec![Vec::new(); vectors.len()];
     for level in 0..=knobs::LEVELS {
         let rate = knobs::LEVEL_RATE.pow(level);
-        let members: Vec<u32> = (0..count).filter(|&id| hash(7, id) % rate == 0).collect();
+        let members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
         if level > 0 && members.len() <= 2 * space.params.m {
             break;
         }
