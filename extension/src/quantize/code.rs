@@ -7,7 +7,8 @@
 //! inner product   -<q, x>   ~  -<q, c>   + F1 <q, u> + F0    F1 = -|r|^2 / <r, u>     F0 = -<c, r> - F1 <c, u>
 //! l2              |q - x|^2 ~  |q - c|^2 + F1 <q, u> + F0    F1 = -2 |r|^2 / <r, u>   F0 = |r|^2 - F1 <c, u>
 //! ```
-//! A zero residual gives zero factors: the neighbour is estimated where the centre is.
+//! A zero residual gives zero factors: the neighbour is estimated where the centre is. So does one whose square is
+//! beyond f32.
 
 /// The factors of one neighbour, in key form: key(x) ~ key(c) + f1 <q, u> + f0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -64,7 +65,7 @@ impl Coder {
         } else {
             (-slope, slope * sums.cu - sums.cr)
         };
-        Factors { f1, f0 }
+        if f1.is_finite() && f0.is_finite() { Factors { f1, f0 } } else { Factors::default() }
     }
 
     /// Writes an encoded residual into lane `lane` of a group's codes.
@@ -165,6 +166,19 @@ mod tests {
             let mut out = Encoded::default();
             Coder::new(64, bits, false).encode(&vector, &vector, &mut out);
             assert_eq!(out.factors, Factors::default());
+        }
+    }
+
+    #[test]
+    fn factors_are_finite_at_every_scale() {
+        for scale in [1e-30, 1e15, 1e25, 1e38] {
+            for (bits, squared) in [(1, true), (2, false), (4, true), (4, false)] {
+                let centre: Vec<f32> = (0..64).map(|i| ((i * 7 % 13) as f32 - 6.0) / 10.0 * scale).collect();
+                let x: Vec<f32> = (0..64).map(|i| ((i * 5 % 11) as f32 - 5.0) / 10.0 * scale).collect();
+                let mut out = Encoded::default();
+                Coder::new(64, bits, squared).encode(&centre, &x, &mut out);
+                assert!(out.factors.f1.is_finite() && out.factors.f0.is_finite(), "{scale}, {bits} bits: {out:?}");
+            }
         }
     }
 
