@@ -26,6 +26,8 @@ const EXPANDED_SHARE: u64 = 4;
 /// then hardly ever comes, and a process that asks for one page must not pay for a hard query with its whole file.
 const FIRST_BUDGET: f64 = 3.6;
 const GROWTH_BUDGET: f64 = 7.0;
+/// Keys beyond it come of vectors whose squares leave f32: estimates steer nowhere there, and the search goes exact.
+const STEERABLE: f64 = 1e30;
 /// Expansions between two looks at the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 64;
 
@@ -359,6 +361,7 @@ impl Search {
             }
         })?;
         let Some(found) = found else { return Ok(()) };
+        self.exact |= found.key.abs() > STEERABLE;
         self.ready.push(Reverse(found));
         let key = Key(found.key);
         if self.window.len() < self.window_size() && self.beyond.is_empty() {

@@ -1,6 +1,6 @@
 //! Searches: forms, order, pages, completeness, ties, errors of the arguments.
 
-use crate::{Numbers, check_errors, check_lines, hosts, line, rows, run};
+use crate::{Numbers, check_errors, check_lines, check_sound, hosts, line, rows, run};
 use vecrank_tests::Host;
 
 /// Rows enough for the graph to be walked, with vectors that are often equal.
@@ -22,6 +22,29 @@ fn load(host: &Host, seed: u64) {
 }
 
 const QUERY: &str = "'[0.9,0.1,-0.1,0,0.05,0,0.1,0.5]'";
+
+/// Where the squares of components leave f32, nothing steers: the search ranks every row, and nothing looks damaged.
+#[test]
+fn extreme_scales_are_ranked_all_the_same() {
+    for metric in ["cosine", "l2", "dot"] {
+        for host in hosts(&format!(
+            "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[4], metric = '{metric}')"
+        )) {
+            run(
+                &host,
+                "WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 1500) INSERT INTO t SELECT i,
+                 '[' || (i * 7919 % 2003 - 1001) || 'e22,' || (i * 104729 % 1999 - 999) || 'e22,' || (i * 1299709 % 2011 - 1005)
+                 || 'e22,' || (i + 1) || 'e22]' FROM n",
+            );
+            run(&host, "INSERT INTO t VALUES (9999, '[3e25, 0, 1e24, -2e25]')");
+            for query in ["'[1e25, -2e25, 3e25, 1e24]'", "'[-4e24, 1e24, 0, 5e24]'"] {
+                let exact = rows(&host, &format!("SELECT id FROM t({query}, 20, 'exact') ORDER BY distance"));
+                assert_eq!(rows(&host, &format!("SELECT id FROM t({query}, 20) ORDER BY distance")), exact, "{metric}");
+            }
+            check_sound(&host, "t");
+        }
+    }
+}
 
 #[test]
 fn the_forms_of_a_search_agree() {
