@@ -146,6 +146,34 @@ def search_table(args, connection, index, queries, truth, rowid_to_row) -> None:
     print()
 
 
+def defaults(connection, base: np.ndarray, queries: np.ndarray, kinds: np.ndarray, rowid_to_row) -> None:
+    """What the default settings give: recall, order, the error of the distances, and whether pages tile."""
+    sql = "SELECT rowid, distance FROM products WHERE embedding MATCH ? ORDER BY distance LIMIT ? OFFSET ?"
+    cursor = connection.cursor()
+    print("| default settings | recall@10 | recall@100 | largest error of a distance |\n|---|--:|--:|--:|")
+    for kind in dict.fromkeys(kinds):
+        mine = queries[kinds == kind]
+        answers = exact(base, mine, 100)
+        found, error = np.zeros(2), 0.0
+        for query, answer in zip(mine, answers):
+            hits = cursor.execute(sql, (query.tobytes(), 100, 0)).fetchall()
+            rows = np.array([rowid_to_row[rowid] for rowid, _ in hits])
+            distances = np.array([distance for _, distance in hits])
+            assert (np.diff(distances) >= 0).all(), "the order decreases"
+            true = 1 - base[rows].astype(np.float64) @ query.astype(np.float64)
+            error = max(error, np.abs(distances - true).max())
+            found += len(set(rows[:10]) & set(answer[:10])), len(set(rows) & set(answer))
+        print(f"| {kind} | {found[0] / len(mine) / 10:.4f} | {found[1] / len(mine) / 100:.4f} | {error:.1e} |")
+    random = np.random.default_rng(1)
+    for query in queries[:100]:
+        whole, pages = cursor.execute(sql, (query.tobytes(), 400, 0)).fetchall(), []
+        while len(pages) < 400:
+            size = min(int(random.integers(1, 90)), 400 - len(pages))
+            pages += cursor.execute(sql, (query.tobytes(), size, len(pages))).fetchall()
+        assert pages == whole, "pages do not tile"
+    print("\n400 rows in pages of random size equal one read of 400, for 100 queries.\n")
+
+
 COLD = """
 import sys, time, apsw, json
 database, library, query, columns = sys.argv[1:5]
@@ -164,7 +192,7 @@ print(json.dumps({'ms': t * 1e3, 'cpu_ms': c * 1e3, 'pages': db.status(8)[0], 'r
 def cold(args, database: pathlib.Path, queries: np.ndarray) -> None:
     """Fresh processes, file in the OS cache: open to last row of the first page."""
     runs = []
-    for query in queries[:20]:
+    for query in queries[:100]:
         command = [sys.executable, "-c", COLD, str(database), str(args.bin / "libvecrank"), query.tobytes().hex(), args.columns]
         runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     print("| cold first page | median | max |\n|---|--:|--:|")
@@ -194,7 +222,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--query-limit", type=int, default=300, help="queries of each kind")
     parser.add_argument("--threads", type=int, default=2, help="hnswlib's, for its build")
-    parser.add_argument("--parts", default="build,search,cold,sizes")
+    parser.add_argument("--parts", default="build,search,defaults,cold,sizes")
     args = parser.parse_args()
     parts = args.parts.split(",")
 
@@ -225,13 +253,16 @@ def main() -> None:
             print(f"| vecrank import, Parquet to finished file | {ours:.1f} |")
             print(f"| hnswlib, graph alone, {args.threads} threads | {theirs:.1f} |")
             print(f"| vecrank / hnswlib | {ours / theirs:.3f} |\n")
-        if "search" in parts:
-            # The importer keeps the file's order in the rowids: row i has rowid i + 1.
+        # The importer keeps the file's order in the rowids.
+        if "search" in parts or "defaults" in parts:
             rowid_to_row = {rowid: row for row, (rowid,) in enumerate(connection.execute("SELECT rowid FROM products_rows ORDER BY rowid"))}
+        if "search" in parts:
             for kind in dict.fromkeys(kinds):
                 mine = queries[kinds == kind][: args.query_limit]
                 print(f"### {kind} queries\n")
                 search_table(args, connection, index, mine, exact(base, mine, 10), rowid_to_row)
+        if "defaults" in parts:
+            defaults(connection, base, queries, kinds, rowid_to_row)
         if "cold" in parts:
             cold(args, database, queries)
         if "sizes" in parts:
