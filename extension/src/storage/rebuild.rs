@@ -38,7 +38,8 @@ pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     renumber_rows(column, &built, &old)?;
 
     let entry = RowWriter::new(&column.space, &built).entry_sample();
-    let chain = Chain::of(&header.generation).number(old.len() as u64).number(u64::MAX - 3);
+    let chain = Chain::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
+    let chain = chain.number(u64::MAX - 3);
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
