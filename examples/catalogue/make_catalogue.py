@@ -194,8 +194,8 @@ def make_articles(rng: random.Random, categories: list[Category], rows: int) -> 
 def embed(texts: list[str]) -> np.ndarray:
     """float32 [len(texts), DIMS], rounded to what a float16 holds.
 
-    The rounding costs a cosine distance about 1e-6, lets the file compress to less than half,
-    and hides the last-bit differences between CPUs. Not normalised, as real exports are not.
+    The rounding moves a cosine distance by about 1e-5, nearly halves the file, and hides the
+    last-bit differences between CPUs. Not normalised, as real exports are not.
     """
     import wordllama
 
