@@ -59,13 +59,21 @@ prepare() {
   debian_packages && python_packages
 }
 
-fmt() { cargo fmt --all --check; }
-clippy() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
+rusqlite_host=(--manifest-path tests/hosts/rusqlite/Cargo.toml)
+
+fmt() {
+  cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check -- --config-path rustfmt.toml
+}
+
+clippy() {
+  cargo clippy --workspace --all-targets --quiet -- -D warnings &&
+    cargo clippy "${rusqlite_host[@]}" --target-dir "$target/rusqlite-host" --quiet -- -D warnings
+}
 
 # What the hosts load is the release build, as people install it.
 build() {
   cargo build --release --workspace --quiet &&
-    cargo build --release --quiet --manifest-path tests/hosts/rusqlite/Cargo.toml --target-dir "$target/rusqlite-host"
+    cargo build --release --quiet "${rusqlite_host[@]}" --target-dir "$target/rusqlite-host"
 }
 
 rust() { cargo test --workspace; }
