@@ -3,11 +3,12 @@
 //! The module list is the layer diagram (extension/DESIGN.md has the rules):
 //!
 //! ```text
-//! lib.rs --> functions ------------------------> distance
-//!   `------> vtab --+--> filter                     ^
-//!                   +--> storage --> format         |
-//!                   |       v (trait GraphStore)    |
-//!                   `--> hnsw --> quantize ---------'
+//! lib.rs --> functions --------------------------------> distance
+//!   |            ^                                          ^
+//!   `------> vtab --+--> filter                             |
+//!                   +--> storage --> format <----------.    |
+//!                   |       v (trait GraphStore)       |    |
+//!                   `--> hnsw --> quantize ------------+----'
 //! ```
 //! `error` is imported by all and imports nothing; `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 

@@ -129,6 +129,46 @@ fn layers_import_only_what_the_diagram_allows() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// The backticked names of a table row of DESIGN.md: the layer, and those that it may import.
+fn layers_of_the_document(document: &str) -> Vec<Vec<&str>> {
+    let (_, table) = document.split_once("| layer | may import, besides `error` |").expect("the table of layers");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split('`').skip(1).step_by(2).collect()).collect()
+}
+
+#[test]
+fn the_design_document_has_the_same_layers() {
+    let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
+    let held = LAYERS.iter().filter(|(name, _)| *name != "error");
+    let held: Vec<Vec<&str>> = held.map(|(name, allowed)| [&[*name], *allowed].concat()).collect();
+    assert_eq!(layers_of_the_document(&document), held);
+    let entry = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let comment: String =
+        entry.lines().filter_map(|line| line.strip_prefix("//! ")).map(|line| format!("{line}\n")).collect();
+    let (_, diagram) = comment.split_once("```text\n").expect("the diagram of lib.rs");
+    let (diagram, _) = diagram.split_once("```").unwrap();
+    assert!(document.contains(diagram), "DESIGN.md has not the diagram of lib.rs");
+}
+
+/// `vtab/update.rs::insert` in DESIGN.md is a function of that file.
+#[test]
+fn the_design_document_names_functions_that_are_there() {
+    let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
+    let sources = sources();
+    let (mut named, mut wrong) = (0, Vec::new());
+    for (file, function) in document.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::")) {
+        let source = sources.iter().find(|source| source.name.strip_suffix(".rs") == Some(file));
+        let is_definition =
+            |line: &str| line.split("fn ").skip(1).any(|rest| identifier(rest).is_some_and(|name| name == function));
+        if !source.is_some_and(|source| source.code().any(|(_, line)| is_definition(line))) {
+            wrong.push(format!("{file}.rs::{function}"));
+        }
+        named += 1;
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(named > 60, "the names are seen: {named}");
+}
+
 #[test]
 fn unsafe_stands_only_at_the_border_and_in_kernels() {
     let mut wrong = Vec::new();
