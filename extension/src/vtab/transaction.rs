@@ -110,7 +110,7 @@ impl Transaction {
         }
         if self.broken_at.get().is_some() {
             return Err(Error::invalid(format!(
-                "{}: a search was stopped while it linked new rows: this transaction must be rolled back",
+                "{}: a search failed while it linked new rows: this transaction must be rolled back",
                 table.names()?.table()
             )));
         }
