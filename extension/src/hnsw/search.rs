@@ -81,31 +81,38 @@ impl PartialOrd for Found {
     }
 }
 
+/// Ids whose bits are allocated together: what a set takes follows what is in it, not the bound that a file claims.
+const PAGE_IDS: u32 = 4096;
+type Page = [u64; PAGE_IDS as usize / 64];
+
 /// A set of node ids below a bound.
 #[derive(Debug, Default)]
 pub(super) struct NodeSet {
-    words: Vec<u64>,
+    bound: u32,
+    pages: Vec<Option<Box<Page>>>,
 }
 
 impl NodeSet {
     pub(super) fn new(bound: u32) -> NodeSet {
-        NodeSet { words: vec![0; bound.div_ceil(64) as usize] }
+        NodeSet { bound, pages: vec![None; bound.div_ceil(PAGE_IDS) as usize] }
     }
 
     /// None where `id` is out of bounds, else whether it was in the set before.
     #[inline]
     pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
-        self.words.get(id as usize / 64).map(|word| word >> (id % 64) & 1 == 1)
+        if id >= self.bound {
+            return None;
+        }
+        let page = self.pages.get((id / PAGE_IDS) as usize)?;
+        Some(page.as_ref().is_some_and(|page| page[(id % PAGE_IDS / 64) as usize] >> (id % 64) & 1 == 1))
     }
 
-    /// Whether `id` is new to the set.
+    /// Adds an id; one that is out of bounds stays out.
     #[inline]
-    pub(super) fn insert(&mut self, id: NodeId) -> bool {
-        let Some(word) = self.words.get_mut(id as usize / 64) else { return false };
-        let bit = 1 << (id % 64);
-        let new = *word & bit == 0;
-        *word |= bit;
-        new
+    pub(super) fn insert(&mut self, id: NodeId) {
+        let Some(page) = self.pages.get_mut((id / PAGE_IDS) as usize) else { return };
+        let page = page.get_or_insert_with(|| Box::new([0; PAGE_IDS as usize / 64]));
+        page[(id % PAGE_IDS / 64) as usize] |= 1 << (id % 64);
     }
 }
 

@@ -133,7 +133,13 @@ impl Connection {
             let (start, rest) = (text.as_ptr(), std::ptr::null_mut());
             call!(self.api, prepare_v3(self.raw, start, length, flags as u32, &mut statement, rest))
         };
-        self.check(status)?;
+        self.check(status).map_err(|error| match error {
+            // What a shadow table lacks is damage, and no slip in the SQL.
+            Error::Sqlite { code: code::ERROR, message } if use_ == Use::Shadow && message.starts_with("no such ") => {
+                Error::corrupt("a shadow table", message)
+            }
+            error => error,
+        })?;
         // SAFETY: the connection prepared it just now.
         unsafe { Statement::new(*self, statement) }.ok_or_else(|| Error::internal("an empty SQL statement"))
     }

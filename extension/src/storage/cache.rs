@@ -39,8 +39,11 @@ static SHARED: Mutex<Vec<(CacheKey, Weak<NodeCache>)>> = Mutex::new(Vec::new());
 impl NodeCache {
     /// An empty cache for ids below `next_id` that holds at most `limit` bytes.
     pub fn new(next_id: u32, limit: usize) -> NodeCache {
-        let chunks = (0..(next_id as usize).div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
-        NodeCache { chunks, used: AtomicUsize::new(0), limit }
+        let count = (next_id as usize).div_ceil(CHUNK);
+        // Ids so sparse that the places alone would take the budget are those of a file that was made to harm.
+        let taken = count * size_of::<OnceLock<Chunk>>();
+        let count = if taken > limit { 0 } else { count };
+        NodeCache { chunks: (0..count).map(|_| OnceLock::new()).collect(), used: AtomicUsize::new(0), limit }
     }
 
     /// The process's cache of `key`, made with this limit if nobody has it yet.

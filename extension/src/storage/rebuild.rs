@@ -28,11 +28,11 @@ pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     let mut header = column.header()?;
     let db = column.db;
     column.numbering += 1;
-    let (vectors, old) = read_vectors(column, header.linked as usize + header.pending as usize)?;
+    let (vectors, old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let options = Options { threads, rows_per_page: rows_per_page(column)? };
     let mut built = build::build(&column.space, vectors, options, &|| db.check_interrupt())?;
-    built.first_id = free_range(column, header.next_id, old.len())?;
+    built.first_id = free_range(column, old.len())?;
     write_rows(column, &built, &old, threads)?;
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
@@ -49,12 +49,25 @@ pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     column.write_entry(entry)
 }
 
+/// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
+fn expected_nodes(column: &VectorColumn, linked: u32, pending: u32) -> Result<usize> {
+    let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.place.schema));
+    let pages = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
+    let bytes = u64::try_from(pages).unwrap_or(0) * page_size(column)?;
+    let most = bytes / column.space.layout.pending_bytes() as u64;
+    Ok((u64::from(linked) + u64::from(pending)).min(most) as usize)
+}
+
+fn page_size(column: &VectorColumn) -> Result<u64> {
+    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.place.schema));
+    let bytes = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
 /// Node rows that fit a page of the file; 1 for a row that takes overflow pages.
 fn rows_per_page(column: &VectorColumn) -> Result<usize> {
-    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.place.schema));
-    let page = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
     let cell = column.space.layout.row_bytes() + CELL_OVERHEAD;
-    Ok((usize::try_from(page).unwrap_or(0).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
+    Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
 fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, Vec<Old>)> {
@@ -71,15 +84,18 @@ fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, 
     Ok((vectors, old))
 }
 
-/// Where `count` new ids do not meet old ones: below the old ids if there is room, else above them.
-fn free_range(column: &VectorColumn, next_id: NodeId, count: usize) -> Result<NodeId> {
-    let sql = format!("SELECT coalesce(min(id), 0) FROM {}", column.nodes.sql_name());
-    let lowest = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
-    if lowest >= count as i64 {
+/// Where `count` new ids do not meet old ones: below the old ids if there is room, else above them. The header is not
+/// asked: where it is wrong, a rebuild is the way out.
+fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
+    let nodes = column.nodes.sql_name();
+    let sql = format!("SELECT (SELECT min(id) FROM {nodes}), (SELECT max(id) FROM {nodes})");
+    let ids = column.db.query_one(&sql, &[], |row| Ok((row.column_i64(0), row.column_i64(1))))?;
+    let (lowest, highest) = ids.unwrap_or_default();
+    if count == 0 || lowest >= count as i64 {
         return Ok(0);
     }
-    match next_id.checked_add(count as u32) {
-        Some(end) if end < NodeId::MAX => Ok(next_id),
+    match u32::try_from(highest + 1).ok().and_then(|first| Some((first, first.checked_add(count as u32)?))) {
+        Some((first, end)) if end < NodeId::MAX => Ok(first),
         _ => Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name()))),
     }
 }

@@ -1,6 +1,6 @@
 //! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::format::FORMAT_VERSION;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
 
@@ -143,7 +143,13 @@ impl Owner {
     pub fn rename(&self, db: Connection, new_table: &str) -> Result<()> {
         self.suffixes().try_for_each(|suffix| {
             let new_name = quote_identifier(&format!("{new_table}_{suffix}"));
-            db.run(&format!("ALTER TABLE {} RENAME TO {new_name}", self.shadow(&suffix)), &[])
+            let sql = format!("ALTER TABLE {} RENAME TO {new_name}", self.shadow(&suffix));
+            db.run(&sql, &[]).map_err(|error| match error {
+                Error::Sqlite { code: code::ERROR, message } if message.starts_with("no such table") => {
+                    Error::corrupt(self.shadow_name(&suffix), "there is no such table")
+                }
+                error => error,
+            })
         })
     }
 
@@ -157,7 +163,7 @@ impl Owner {
     pub fn check_version(&self, db: Connection) -> Result<()> {
         let config = self.shadow_name("config");
         let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
-        let version = db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?;
+        let version = db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
         match version {
             Some(version) if (1..=i64::from(FORMAT_VERSION)).contains(&version) => Ok(()),
             Some(version) if version > i64::from(FORMAT_VERSION) => Err(Error::Unsupported(format!(

@@ -1,7 +1,7 @@
 //! Node rows in a shadow table, as the engine's `GraphStore`.
 
 use super::cache::NodeCache;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::sqlite::{Blob, BlobPlace, Connection, Parameter, Statement, quote_identifier};
@@ -17,6 +17,7 @@ pub struct NodeTable {
     schema: String,
     table: String,
     layout: NodeLayout,
+    add: Option<Statement>,
     put: Option<Statement>,
     remove: Option<Statement>,
 }
@@ -24,7 +25,7 @@ pub struct NodeTable {
 impl NodeTable {
     /// Opens nothing yet.
     pub fn new(db: Connection, schema: &str, table: String, layout: NodeLayout) -> NodeTable {
-        NodeTable { db, schema: schema.to_string(), table, layout, put: None, remove: None }
+        NodeTable { db, schema: schema.to_string(), table, layout, add: None, put: None, remove: None }
     }
 
     /// The quoted name, for SQL.
@@ -59,13 +60,29 @@ impl NodeTable {
         }
     }
 
-    fn name_table(&self, error: Error) -> Error {
+    /// Names the table in an error that the engine, which knows of none, gave.
+    pub fn name_table(&self, error: Error) -> Error {
         match error {
             Error::Corrupt { place, reason } if place.starts_with("node ") => {
                 Error::Corrupt { place: format!("{} {place}", self.table), reason }
             }
             other => other,
         }
+    }
+
+    /// Writes the row of a node that is not there yet.
+    pub fn add(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
+        if self.add.is_none() {
+            let sql = format!("INSERT INTO {}(id, data) VALUES (?1, ?2)", self.sql_name());
+            self.add = Some(self.db.prepare_shadow(&sql)?);
+        }
+        let Some(add) = &mut self.add else { return Ok(()) };
+        add.run(&[Parameter::Integer(i64::from(id)), Parameter::Blob(row)]).map_err(|error| match error {
+            Error::Sqlite { code, .. } if code & 0xff == code::CONSTRAINT => {
+                Error::corrupt(format!("{} row {id}", self.table), "it is there, where the graph row says it is free")
+            }
+            other => other,
+        })
     }
 
     fn put(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
@@ -125,6 +142,10 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    pub fn name_table(&self, error: Error) -> Error {
+        self.table.name_table(error)
+    }
+
     /// Moves the handle to a row, opening it where there is none or it has expired.
     #[inline]
     fn load(&mut self, id: NodeId, buffer: &mut Vec<u8>) -> Result<()> {

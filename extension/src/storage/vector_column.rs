@@ -10,7 +10,7 @@ use crate::distance::{ExactQuery, Metric, decode};
 use crate::error::{Error, Result};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
-use crate::format::node::{NodeId, set_rowid, set_tombstone};
+use crate::format::node::{Node, NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
 use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space, insert, is_sampled};
@@ -24,8 +24,11 @@ const INSERTION_COST: u64 = 6;
 /// One tombstone in so many linked nodes is too many: the graph is built anew without them.
 const TOMBSTONE_SHARE: u32 = 5;
 
+/// Rows ranked between two looks at the host's interrupt flag.
+const RANKS_A_LOOK: usize = 256;
+
 /// Bytes of node rows that a process keeps for its searches, a vector column.
-const DEFAULT_CACHE_BYTES: usize = 128 << 20;
+const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
 /// Where a vector column is.
 #[derive(Debug, Clone)]
@@ -51,6 +54,21 @@ impl Place {
 
     fn sql(&self, suffix: &str) -> String {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
+    }
+
+    /// The column's row of the graph table, as messages name it.
+    fn graph_row(&self) -> String {
+        format!("{}_graph row {}", self.table, self.ordinal)
+    }
+
+    /// A damaged rows table may give a row the node of another.
+    fn check_owner(&self, node: &Node<'_>, rowid: i64) -> Result<()> {
+        if node.rowid() == rowid && !node.is_tombstone() {
+            return Ok(());
+        }
+        let owner = if node.is_tombstone() { "a deleted row".to_string() } else { format!("row {}", node.rowid()) };
+        let place = format!("{} node {}", self.node_table(), node.id);
+        Err(Error::corrupt(place, format!("it is that of {owner}, not of row {rowid}")))
     }
 
     /// `table.column`, as messages name it.
@@ -202,16 +220,12 @@ impl VectorColumn {
         self.header.as_ref().is_some_and(|header| header.pending > 0)
     }
 
-    fn graph_place(&self) -> String {
-        format!("{}_graph row {}", self.place.table, self.place.ordinal)
-    }
-
     fn load_header(&mut self) -> Result<Header> {
         if self.read_header.is_none() {
             let sql = format!("SELECT header FROM {} WHERE column = ?1", self.place.sql("graph"));
             self.read_header = Some(self.db.prepare_shadow(&sql)?);
         }
-        let place = self.graph_place();
+        let place = self.place.graph_row();
         let ordinal = Parameter::Integer(self.place.ordinal as i64);
         let row = match &mut self.read_header {
             Some(statement) => statement.query_one(&[ordinal], |row| Header::decode(row.column_bytes(0), &place))?,
@@ -277,7 +291,7 @@ impl VectorColumn {
     pub(super) fn entry_from_file(&mut self) -> Result<EntrySample> {
         let header = self.header()?;
         let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.place.sql("graph"));
-        let place = self.graph_place();
+        let place = self.place.graph_row();
         let (padded, group_bytes) = (self.space.padded(), self.space.coder.group_bytes());
         let entry =
             self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.place.ordinal as i64)], |row| {
@@ -307,7 +321,7 @@ impl VectorColumn {
         let inverse_norm = self.space.inverse_norm(vector);
         let mut row = Vec::with_capacity(self.space.layout.pending_bytes());
         self.space.layout.write_pending(&mut row, rowid, inverse_norm, vector);
-        self.nodes.reader(&mut Handle::default()).put_node(id, &row)?;
+        self.nodes.add(id, &row)?;
         header.next_id += 1;
         header.pending += 1;
         let chain = Chain::of(&header.generation).bytes(&row).number(u64::from(id));
@@ -342,46 +356,54 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Deletes a node: a linked one becomes a tombstone, a pending one goes.
-    pub fn remove(&mut self, id: NodeId) -> Result<()> {
+    /// Deletes the node of a row: a linked one becomes a tombstone, a pending one goes.
+    pub fn remove(&mut self, id: NodeId, rowid: i64) -> Result<()> {
         let mut header = self.header()?;
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
-        if node.is_tombstone() {
-            return Err(Error::corrupt(format!("{} node {id}", self.place.node_table()), "deleted twice"));
-        }
+        self.place.check_owner(&node, rowid)?;
+        let miscounted = || Error::corrupt(self.place.graph_row(), format!("it does not count node {id}"));
         if node.is_pending() {
+            header.pending = header.pending.checked_sub(1).ok_or_else(miscounted)?;
             store.remove_node(id)?;
-            header.pending = header.pending.saturating_sub(1);
         } else {
             let mut row = node.row().to_vec();
+            header.tombstones += 1;
+            if header.tombstones > header.linked {
+                return Err(miscounted());
+            }
             set_tombstone(&mut row);
             store.put_node(id, &row)?;
-            header.tombstones += 1;
         }
         let chain = Chain::of(&header.generation).number(u64::from(id)).number(u64::MAX);
         self.write_header(header, chain)
     }
 
-    pub fn set_rowid(&mut self, id: NodeId, rowid: i64) -> Result<()> {
+    /// Gives the node of the row `from` to the row `rowid`.
+    pub fn set_rowid(&mut self, id: NodeId, from: i64, rowid: i64) -> Result<()> {
         let header = self.header()?;
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
-        let mut row = store.node(id, &mut buffer)?.row().to_vec();
+        let node = store.node(id, &mut buffer)?;
+        self.place.check_owner(&node, from)?;
+        let mut row = node.row().to_vec();
         set_rowid(&mut row, rowid);
         store.put_node(id, &row)?;
         let chain = Chain::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
         self.write_header(header, chain)
     }
 
-    /// The stored bytes, as they were given.
-    pub fn vector(&mut self, id: NodeId) -> Result<Vec<u8>> {
+    /// The stored bytes of a row's vector, as they were given.
+    pub fn vector(&mut self, id: NodeId, rowid: i64) -> Result<Vec<u8>> {
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
-        Ok(self.nodes.reader(&mut handle).node(id, &mut buffer)?.vector().to_vec())
+        let mut store = self.nodes.reader(&mut handle);
+        let node = store.node(id, &mut buffer)?;
+        self.place.check_owner(&node, rowid)?;
+        Ok(node.vector().to_vec())
     }
 
     /// Removes every node.
@@ -421,7 +443,7 @@ impl VectorColumn {
         )?;
         if ids.len() != header.pending as usize {
             let reason = format!("{} pending nodes counted, {} there", header.pending, ids.len());
-            return Err(Error::corrupt(self.graph_place(), reason));
+            return Err(Error::corrupt(self.place.graph_row(), reason));
         }
         self.load_entry()?;
         self.growth += 1;
@@ -433,7 +455,8 @@ impl VectorColumn {
             self.db.check_interrupt()?;
             let mut handle = Handle::default();
             let mut store = self.nodes.reader(&mut handle);
-            insert::insert(Self::state(&self.space, &entry, &header), &mut store, id)?;
+            let inserted = insert::insert(Self::state(&self.space, &entry, &header), &mut store, id);
+            inserted.map_err(|error| store.name_table(error))?;
             header.linked += 1;
             header.pending -= 1;
             if header.linked.is_power_of_two() {
@@ -530,26 +553,31 @@ impl VectorColumn {
             search.cache = None; // rows have changed since
         }
         let mut store = self.nodes.cached_reader(&mut search.handle, search.cache.as_deref());
-        while let Some(hit) = search.search.next(&self.space, &mut store)? {
-            if accept(hit.rowid)? {
-                return Ok(Some(hit));
+        loop {
+            let hit = search.search.next(&self.space, &mut store);
+            match hit.map_err(|error| store.name_table(error))? {
+                Some(hit) if !accept(hit.rowid)? => {}
+                hit => return Ok(hit),
             }
         }
-        Ok(None)
     }
 
-    /// Exact distances of the given nodes, nearest first, ties by rowid.
-    pub fn rank(&mut self, query: &[f32], nodes: &[NodeId]) -> Result<Vec<Hit>> {
+    /// Exact distances of the given rows, by their nodes, nearest first, ties by rowid.
+    pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Vec<Hit>> {
         self.check_query(query)?;
         let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
-        let mut hits = Vec::with_capacity(nodes.len());
-        for &id in nodes {
+        let mut hits = Vec::with_capacity(rows.len());
+        for &(rowid, id) in rows {
             let node = store.node(id, &mut buffer)?;
+            self.place.check_owner(&node, rowid)?;
             let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
-            hits.push(Hit { rowid: node.rowid(), node: id, distance });
+            hits.push(Hit { rowid, node: id, distance });
+            if hits.len().is_multiple_of(RANKS_A_LOOK) {
+                self.db.check_interrupt()?;
+            }
         }
         hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
         Ok(hits)

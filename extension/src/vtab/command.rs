@@ -38,10 +38,35 @@ impl HnswTable {
 
     /// What is wrong with the graphs, and where rows and nodes disagree: a line each, none if the table is sound.
     pub(super) fn problems(&self) -> Result<Vec<String>> {
-        let mut problems = Vec::new();
+        let mut problems = self.config_problems()?;
         for (ordinal, (_, column, _)) in self.schema.vectors().enumerate() {
             let found = self.with_vector(ordinal, |vector| vector.check())?;
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
+        }
+        Ok(problems)
+    }
+
+    /// Where the config table does not say what the table was made with.
+    fn config_problems(&self) -> Result<Vec<String>> {
+        let owner = &self.names()?.owner;
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let mut stored = self.statements.reading(sql)?;
+        let mut problems = Vec::new();
+        for (key, expected) in self.config() {
+            let is_sound = stored.query_one(&[Parameter::Text(&key)], |row| {
+                Ok(match (row.column_content(0), expected) {
+                    (Content::Integer(ef), _) if key.ends_with(".ef_search") => {
+                        usize::try_from(ef).is_ok_and(|ef| Params::EF_RANGE.contains(&ef))
+                    }
+                    (Content::Integer(stored), Parameter::Integer(number)) => stored == number,
+                    (Content::Text(stored), Parameter::Text(text)) => stored == text.as_bytes(),
+                    _ => false,
+                })
+            })?;
+            if is_sound != Some(true) {
+                let what = if is_sound.is_none() { "is missing" } else { "is not what the table was made with" };
+                problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
+            }
         }
         Ok(problems)
     }

@@ -75,13 +75,13 @@ impl Cursor for HnswCursor<'_> {
             (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column)?,
             (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column)?,
             (Some(ColumnRef::Vector(_, vector)), walk) => {
-                let node = match walk {
-                    Walk::Scan(scan) => scan.node(column)?,
-                    Walk::Knn(knn) => knn.node(column)?,
-                    Walk::None => None,
+                let (node, rowid) = match walk {
+                    Walk::Scan(scan) => (scan.node(column)?, scan.rowid()),
+                    Walk::Knn(knn) => (knn.node(column)?, knn.rowid()?),
+                    Walk::None => (None, 0),
                 };
                 if let Some(node) = node {
-                    let bytes = self.table.with_vector(vector.ordinal, |vector| vector.vector(node))?;
+                    let bytes = self.table.with_vector(vector.ordinal, |vector| vector.vector(node, rowid))?;
                     context.blob(&bytes);
                     // So that vec_avg(embedding) and the like read the column for what it is.
                     match vector.params.element {

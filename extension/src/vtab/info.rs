@@ -199,7 +199,7 @@ impl Reader {
     fn config(&self) -> Result<Vec<(String, Kept)>> {
         let mut config = Vec::new();
         let sql = format!("SELECT key, value FROM {}", self.owner.shadow("config"));
-        self.db.prepare(&sql)?.query(&[], |row| {
+        self.db.prepare_shadow(&sql)?.query(&[], |row| {
             config.push((row.column_text(0, "key")?.to_string(), Kept::of(row.column_content(1))));
             Ok(())
         })?;
@@ -208,7 +208,8 @@ impl Reader {
 
     fn count_rows(&self) -> Result<Kept> {
         let sql = format!("SELECT count(*) FROM {}", self.owner.shadow("rows"));
-        Ok(self.db.query_one(&sql, &[], |row| Ok(Kept::of(row.column_content(0))))?.unwrap_or(Kept::Null))
+        let count = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(Kept::of(row.column_content(0))))?;
+        Ok(count.unwrap_or(Kept::Null))
     }
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
@@ -238,7 +239,7 @@ impl Reader {
             _ => return Ok(Kept::Null),
         };
         let sql = format!("SELECT sum({columns}) FROM {}", self.owner.shadow(suffix));
-        let bytes = self.db.query_one(&sql, &[], |row| Ok(Kept::of(row.column_content(0))))?;
+        let bytes = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(Kept::of(row.column_content(0))))?;
         Ok(bytes.filter(|bytes| *bytes != Kept::Null).unwrap_or(Kept::Integer(0)))
     }
 }

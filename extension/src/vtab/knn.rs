@@ -162,13 +162,19 @@ impl<'t> Knn<'t> {
 
     /// The default that the file holds: another connection may have changed it, and pages must agree.
     fn stored_ef(&self) -> Result<Ef> {
-        let config = self.table.names()?.owner.shadow("config");
-        let mut stored = self.table.statements.reading(format!("SELECT value FROM {config} WHERE key = ?1"))?;
+        let owner = &self.table.names()?.owner;
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let mut stored = self.table.statements.reading(sql)?;
         let key = format!("vector.{}.ef_search", self.ordinal);
         let ef = stored.query_one(&[Parameter::Text(&key)], |row| Ok(row.column_i64(0)))?;
         match ef.and_then(|ef| usize::try_from(ef).ok()).filter(|ef| Params::EF_RANGE.contains(ef)) {
             Some(ef) => Ok(Ef::Window(ef)),
-            None => Err(Error::corrupt(format!("{config} key {key}"), format!("expected a window, got {ef:?}"))),
+            None => {
+                let (least, most) = (Params::EF_RANGE.start(), Params::EF_RANGE.end());
+                let got = ef.map(|ef| format!("expected {least} to {most}, got {ef}"));
+                let place = format!("{}.{key}", owner.shadow_name("config"));
+                Err(Error::corrupt(place, got.unwrap_or_else(|| "the entry is missing".to_string())))
+            }
         }
     }
 
@@ -178,25 +184,26 @@ impl<'t> Knn<'t> {
         Ok(())
     }
 
-    fn rank(&mut self, nodes: &[u32]) -> Result<()> {
-        let hits = self.table.with_vector(self.ordinal, |vector| vector.rank(&self.query, nodes))?;
+    fn rank(&mut self, rows: &[(i64, u32)]) -> Result<()> {
+        let hits = self.table.with_vector(self.ordinal, |vector| vector.rank(&self.query, rows))?;
         self.source = Source::Ranked(hits.into_iter());
         Ok(())
     }
 
-    /// The nodes of the rows that pass the filter, up to `limit`.
-    fn matching(&self, limit: Option<usize>) -> Result<Vec<u32>> {
+    /// The rows that pass the filter, with their nodes, up to `limit`.
+    fn matching(&self, limit: Option<usize>) -> Result<Vec<(i64, u32)>> {
         let table = self.table;
         let name = table.schema.columns.get(self.column).map_or("", |column| column.name.as_str());
         let node = quote_identifier(name);
         let filter = self.filter.clauses.and_sql();
-        let sql = format!("SELECT {node} FROM {} WHERE {node} IS NOT NULL{filter} LIMIT ?1", table.names()?.rows);
+        let (key, from) = (quote_identifier(table.schema.rowid_name()), &table.names()?.rows);
+        let sql = format!("SELECT {key}, {node} FROM {from} WHERE {node} IS NOT NULL{filter} LIMIT ?1");
         let mut rows = table.statements.reading(sql)?;
         self.filter.clauses.bind(&mut rows)?;
         rows.bind_i64(1, limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1))?;
         let mut nodes = Vec::new();
         while rows.step()? {
-            nodes.extend(table.node_at(&rows, 0)?);
+            nodes.extend(table.node_at(&rows, 1)?.map(|node| (rows.column_i64(0), node)));
             if nodes.len() % 4096 == 0 {
                 table.db.check_interrupt()?;
             }

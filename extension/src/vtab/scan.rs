@@ -41,6 +41,8 @@ pub struct Scan<'t> {
     rows: Option<Pooled<'t>>,
     selection: Selection,
     rowid: i64,
+    /// `Transaction::writes` when the row was read: its nodes are good for as long as that stands.
+    writes: u64,
 }
 
 impl<'t> Scan<'t> {
@@ -48,7 +50,7 @@ impl<'t> Scan<'t> {
         let schema = &table.schema;
         let filter = RowsFilter::new(schema, &plan.filters, arguments)?;
         let selection = Selection::new(schema, plan.columns);
-        let mut scan = Scan { table, rows: None, selection, rowid: 0 };
+        let mut scan = Scan { table, rows: None, selection, rowid: 0, writes: 0 };
         if filter.is_never {
             return Ok(scan);
         }
@@ -74,6 +76,7 @@ impl<'t> Scan<'t> {
         let Some(rows) = &mut self.rows else { return Ok(()) };
         if rows.step()? {
             self.rowid = rows.column_i64(0);
+            self.writes = self.table.transaction.writes();
         } else {
             self.rows = None;
         }
@@ -104,7 +107,9 @@ impl<'t> Scan<'t> {
     /// The node of a vector column; None for NULL.
     pub fn node(&mut self, column: usize) -> Result<Option<u32>> {
         match (&self.rows, self.selection.position(column)) {
-            (Some(rows), Some(position)) => self.table.node_at(rows, position),
+            (Some(rows), Some(position)) if self.writes == self.table.transaction.writes() => {
+                self.table.node_at(rows, position)
+            }
             _ => self.table.node_of(self.rowid, column),
         }
     }

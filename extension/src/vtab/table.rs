@@ -14,7 +14,7 @@ use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
     BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, StoredTable,
-    TableOption, Thoroughness, VirtualTable,
+    TableOption, Thoroughness, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -120,9 +120,22 @@ impl HnswTable {
     pub(super) fn check_version(&self) -> Result<()> {
         if !self.is_known_version.get() {
             self.names()?.owner.check_version(self.db)?;
+            self.check_rows()?;
             self.is_known_version.set(true);
         }
         Ok(())
+    }
+
+    /// Refuses a rows table that lacks a column. SQLite would take the name in double quotes for a string; not so
+    /// behind the table's name.
+    fn check_rows(&self) -> Result<()> {
+        let names = self.schema.columns.iter().map(|column| column.name.as_str());
+        let columns: Vec<String> = std::iter::once(self.schema.rowid_name())
+            .chain(names)
+            .map(|name| format!("r.{}", quote_identifier(name)))
+            .collect();
+        let sql = format!("SELECT {} FROM {} AS r", columns.join(", "), self.names()?.rows);
+        self.db.prepare_shadow(&sql).map(|_| ())
     }
 
     pub(super) fn plan(&self, number: i32, text: &str) -> Result<Rc<Plan>> {
@@ -165,19 +178,27 @@ impl HnswTable {
 
     fn write_config(&self) -> Result<()> {
         let names = self.names()?;
-        let set = |key: &str, value: Parameter<'_>| names.owner.set_config(self.db, key, value);
-        set("format_version", Parameter::Integer(i64::from(crate::format::FORMAT_VERSION)))?;
+        self.config().into_iter().try_for_each(|(key, value)| names.owner.set_config(self.db, &key, value))
+    }
+
+    /// The entries of the config table, as CREATE writes them. Later only those of `ef_search` may change.
+    pub(super) fn config(&self) -> Vec<(String, Parameter<'_>)> {
+        let version = Parameter::Integer(i64::from(crate::format::FORMAT_VERSION));
+        let mut entries = vec![("format_version".to_string(), version)];
         for (ordinal, (_, column, params)) in self.schema.vectors().enumerate() {
             let integer = |value: usize| Parameter::Integer(i64::try_from(value).unwrap_or(i64::MAX));
-            set(&format!("vector.{ordinal}.name"), Parameter::Text(&column.name))?;
-            set(&format!("vector.{ordinal}.element"), Parameter::Text(params.element.name()))?;
-            set(&format!("vector.{ordinal}.dims"), integer(params.dims))?;
-            set(&format!("vector.{ordinal}.metric"), Parameter::Text(params.metric.name()))?;
-            set(&format!("vector.{ordinal}.m"), integer(params.m))?;
-            set(&format!("vector.{ordinal}.ef_construction"), integer(params.ef_construction))?;
-            set(&format!("vector.{ordinal}.ef_search"), integer(params.ef_search))?;
+            let of_column = [
+                ("name", Parameter::Text(&column.name)),
+                ("element", Parameter::Text(params.element.name())),
+                ("dims", integer(params.dims)),
+                ("metric", Parameter::Text(params.metric.name())),
+                ("m", integer(params.m)),
+                ("ef_construction", integer(params.ef_construction)),
+                ("ef_search", integer(params.ef_search)),
+            ];
+            entries.extend(of_column.map(|(key, value)| (format!("vector.{ordinal}.{key}"), value)));
         }
-        Ok(())
+        entries
     }
 }
 
@@ -341,8 +362,12 @@ impl StoredTable for HnswTable {
     }
 
     fn integrity(&self, _thoroughness: Thoroughness) -> Result<Option<String>> {
-        self.check_version()?;
-        let problems = self.problems()?;
-        Ok(if problems.is_empty() { None } else { Some(problems.join("\n")) })
+        match self.check_version().and_then(|()| self.problems()) {
+            Ok(problems) if problems.is_empty() => Ok(None),
+            Ok(problems) => Ok(Some(problems.join("\n"))),
+            // What is too damaged to be checked is a finding too: the other tables' are not to be lost for it.
+            Err(error @ Error::Corrupt { .. }) => Ok(Some(error.to_string())),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -110,11 +110,11 @@ impl HnswTable {
             }
         }
         if new_rowid != rowid {
-            self.move_nodes(new_rowid, &vectors)?;
+            self.move_nodes(rowid, new_rowid, &vectors)?;
         }
         for vector in &vectors {
             if let Some(node) = self.node_of(new_rowid, vector.column)? {
-                self.remove_node(vector.ordinal, node)?;
+                self.remove_node(vector.ordinal, node, rowid)?;
             }
         }
         self.add_vectors(names, new_rowid, &vectors)
@@ -157,7 +157,7 @@ impl HnswTable {
         self.transaction.note_delete();
         for (ordinal, node) in nodes.into_iter().enumerate() {
             if let Some(node) = node {
-                self.remove_node(ordinal, node)?;
+                self.remove_node(ordinal, node, rowid)?;
             }
         }
         Ok(())
@@ -168,11 +168,11 @@ impl HnswTable {
         self.statements.writing(sql)?.run(&[Parameter::Integer(rowid)])
     }
 
-    fn remove_node(&self, ordinal: usize, node: u32) -> Result<()> {
+    fn remove_node(&self, ordinal: usize, node: u32, rowid: i64) -> Result<()> {
         self.transaction.note_change();
         self.with_vector(ordinal, |vector| {
             vector.refresh()?;
-            vector.remove(node)
+            vector.remove(node, rowid)
         })
     }
 
@@ -205,7 +205,7 @@ impl HnswTable {
     }
 
     /// Tells the nodes that keep their vector of the row's new rowid.
-    fn move_nodes(&self, rowid: i64, replaced: &[NewVector<'_>]) -> Result<()> {
+    fn move_nodes(&self, from: i64, rowid: i64, replaced: &[NewVector<'_>]) -> Result<()> {
         self.transaction.note_change();
         for (ordinal, (column, _, _)) in self.schema.vectors().enumerate() {
             if replaced.iter().any(|vector| vector.ordinal == ordinal) {
@@ -214,7 +214,7 @@ impl HnswTable {
             if let Some(node) = self.node_of(rowid, column)? {
                 self.with_vector(ordinal, |vector| {
                     vector.refresh()?;
-                    vector.set_rowid(node, rowid)
+                    vector.set_rowid(node, from, rowid)
                 })?;
             }
         }
@@ -233,7 +233,7 @@ impl HnswTable {
         let mut changed = Vec::new();
         for vector in self.given_vectors(names, values)? {
             let old = match self.node_of(rowid, vector.column)? {
-                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node))?),
+                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, rowid))?),
                 None => None,
             };
             if old.as_deref() != vector.bytes.as_deref() {
