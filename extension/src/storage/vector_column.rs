@@ -10,13 +10,14 @@ use crate::distance::{ExactQuery, Metric, decode};
 use crate::error::{Error, Result};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
-use crate::format::node::{Node, NodeId, set_rowid, set_tombstone};
+use crate::format::node::{NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
 use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space, insert, is_sampled};
 use crate::quantize::bits_for;
-use crate::sqlite::{Connection, Parameter, Statement, quote_identifier};
+use crate::sqlite::{Connection, Parameter, Statement};
 
+pub use super::place::Place;
 pub use crate::hnsw::{Ef, Hit, Order};
 
 /// Inserting one node costs about as much as this many nodes of a bulk build.
@@ -29,53 +30,6 @@ const RANKS_A_LOOK: usize = 256;
 
 /// Bytes of node rows that a process keeps for its searches, a vector column.
 const DEFAULT_CACHE_BYTES: usize = 256 << 20;
-
-/// Where a vector column is.
-#[derive(Debug, Clone)]
-pub struct Place {
-    pub schema: String,
-    /// The virtual table.
-    pub table: String,
-    /// The rowid's name in the rows table.
-    pub rowid: String,
-    /// Position among the vector columns, from 0.
-    pub ordinal: usize,
-    pub column: String,
-}
-
-impl Place {
-    /// Name of the node table.
-    pub fn node_table(&self) -> String {
-        match self.ordinal {
-            0 => format!("{}_nodes", self.table),
-            n => format!("{}_nodes_{n}", self.table),
-        }
-    }
-
-    fn sql(&self, suffix: &str) -> String {
-        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
-    }
-
-    /// The column's row of the graph table, as messages name it.
-    fn graph_row(&self) -> String {
-        format!("{}_graph row {}", self.table, self.ordinal)
-    }
-
-    /// A damaged rows table may give a row the node of another.
-    fn check_owner(&self, node: &Node<'_>, rowid: i64) -> Result<()> {
-        if node.rowid() == rowid && !node.is_tombstone() {
-            return Ok(());
-        }
-        let owner = if node.is_tombstone() { "a deleted row".to_string() } else { format!("row {}", node.rowid()) };
-        let place = format!("{} node {}", self.node_table(), node.id);
-        Err(Error::corrupt(place, format!("it is that of {owner}, not of row {rowid}")))
-    }
-
-    /// `table.column`, as messages name it.
-    pub fn label(&self) -> String {
-        format!("{}.{}", self.table, self.column)
-    }
-}
 
 /// What `hnsw_info` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,52 @@
+//! Where a vector column is: the names of its shadow tables, for SQL and for messages.
+
+use crate::error::{Error, Result};
+use crate::format::node::Node;
+use crate::sqlite::quote_identifier;
+
+/// Where a vector column is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub schema: String,
+    /// The virtual table.
+    pub table: String,
+    /// The rowid's name in the rows table.
+    pub rowid: String,
+    /// Position among the vector columns, from 0.
+    pub ordinal: usize,
+    pub column: String,
+}
+
+impl Place {
+    /// Name of the node table.
+    pub fn node_table(&self) -> String {
+        match self.ordinal {
+            0 => format!("{}_nodes", self.table),
+            n => format!("{}_nodes_{n}", self.table),
+        }
+    }
+
+    pub(super) fn sql(&self, suffix: &str) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
+    }
+
+    /// The column's row of the graph table, as messages name it.
+    pub(super) fn graph_row(&self) -> String {
+        format!("{}_graph row {}", self.table, self.ordinal)
+    }
+
+    /// A damaged rows table may give a row the node of another.
+    pub(super) fn check_owner(&self, node: &Node<'_>, rowid: i64) -> Result<()> {
+        if node.rowid() == rowid && !node.is_tombstone() {
+            return Ok(());
+        }
+        let owner = if node.is_tombstone() { "a deleted row".to_string() } else { format!("row {}", node.rowid()) };
+        let place = format!("{} node {}", self.node_table(), node.id);
+        Err(Error::corrupt(place, format!("it is that of {owner}, not of row {rowid}")))
+    }
+
+    /// `table.column`, as messages name it.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.table, self.column)
+    }
+}
