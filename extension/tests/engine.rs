@@ -135,7 +135,11 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
     let rows = |threads| {
         let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, threads);
         let mut all = Vec::new();
-        graph.store.scan(&mut |node| Ok(all.extend_from_slice(node.row()))).unwrap();
+        let mut copy = |node: vecrank::format::node::Node<'_>| {
+            all.extend_from_slice(node.row());
+            Ok(())
+        };
+        graph.store.scan(&mut copy).unwrap();
         (all, graph.entry.blob().encode())
     };
     let one = rows(1);

@@ -213,8 +213,8 @@ fn an_interrupt_from_another_thread_stops_what_takes_long() {
         let mut all = vec![("COMMIT", (start.elapsed(), interrupted))];
 
         let query = Element::Float.literal(&clusters.vector());
-        let read =
-            format!("SELECT count(*) FROM t a, t b WHERE a.id < 400 AND b.e MATCH a.e AND b.k = 300 AND b.n + 0 = 1");
+        let read = "SELECT count(*) FROM t a, t b WHERE a.id < 400 AND b.e MATCH a.e AND b.k = 300 AND b.n + 0 = 1"
+            .to_string();
         let rebuild = "INSERT INTO t(t) VALUES ('rebuild')";
         let exact = format!(
             "SELECT sum(distance) FROM t, (SELECT id AS i FROM t LIMIT 60) WHERE e MATCH vec_scale({query}, 1.0 + i) AND ef_search = 'exact'"
