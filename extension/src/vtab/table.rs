@@ -365,8 +365,8 @@ impl StoredTable for HnswTable {
         match self.check_version().and_then(|()| self.problems()) {
             Ok(problems) if problems.is_empty() => Ok(None),
             Ok(problems) => Ok(Some(problems.join("\n"))),
-            // What is too damaged to be checked is a finding too: the other tables' are not to be lost for it.
-            Err(error @ Error::Corrupt { .. }) => Ok(Some(error.to_string())),
+            // What cannot be checked is a finding too: an error would have no message, and lose the other tables'.
+            Err(error @ (Error::Corrupt { .. } | Error::Unsupported(_))) => Ok(Some(error.to_string())),
             Err(error) => Err(error),
         }
     }
