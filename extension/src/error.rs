@@ -17,8 +17,6 @@ pub enum Error {
     Unsupported(String),
     /// The host asked for the statement to stop (SQLITE_INTERRUPT).
     Interrupted,
-    /// The database cannot be written (SQLITE_READONLY).
-    ReadOnly(String),
     /// A fault of vecrank itself (SQLITE_INTERNAL).
     Internal(String),
 }
@@ -31,7 +29,6 @@ pub mod code {
     pub const ERROR: i32 = 1;
     pub const INTERNAL: i32 = 2;
     pub const NOMEM: i32 = 7;
-    pub const READONLY: i32 = 8;
     pub const INTERRUPT: i32 = 9;
     pub const CONSTRAINT: i32 = 19;
     /// SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID.
@@ -60,7 +57,6 @@ impl Error {
             Error::Constraint(_) => code::CONSTRAINT,
             Error::Corrupt { .. } => code::CORRUPT_VTAB,
             Error::Interrupted => code::INTERRUPT,
-            Error::ReadOnly(_) => code::READONLY,
             Error::Internal(_) => code::INTERNAL,
         }
     }
@@ -70,10 +66,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Sqlite { message, .. } => f.write_str(message),
-            Error::Invalid(message)
-            | Error::Constraint(message)
-            | Error::Unsupported(message)
-            | Error::ReadOnly(message) => f.write_str(message),
+            Error::Invalid(message) | Error::Constraint(message) | Error::Unsupported(message) => f.write_str(message),
+
             Error::Corrupt { place, reason } => write!(f, "{place} is damaged: {reason}"),
             Error::Interrupted => f.write_str("interrupted"),
             Error::Internal(message) => write!(f, "vecrank internal error: {message}"),

@@ -99,11 +99,6 @@ impl Api {
         self.version >= version
     }
 
-    /// The host's SQLite version, as sqlite3_libversion_number() writes it: 3040001 is 3.40.1.
-    pub fn version(&self) -> i32 {
-        self.version
-    }
-
     /// A table whose host was refused, only to allocate the message that says so. None for a null table.
     ///
     /// # Safety

@@ -33,8 +33,6 @@ pub enum TableOption {
     ConstraintSupport,
     /// Harmless in triggers and views even of an untrusted schema.
     Innocuous,
-    /// Not to be used in triggers and views.
-    DirectOnly,
 }
 
 /// A database connection. It is good for as long as the host keeps it open, which is longer than any table or cursor
@@ -59,11 +57,6 @@ impl Connection {
 
     pub(super) fn raw(&self) -> *mut sqlite3 {
         self.raw
-    }
-
-    /// The host's SQLite version: 3040001 is 3.40.1.
-    pub fn sqlite_version(&self) -> i32 {
-        self.api.version()
     }
 
     /// Ok for SQLITE_OK; else the connection's last error.
@@ -144,14 +137,14 @@ impl Connection {
         unsafe { Statement::new(*self, statement) }.ok_or_else(|| Error::internal("an empty SQL statement"))
     }
 
-    /// Opens the BLOB (or TEXT) of one row for reading and, if `writable`, for writing in place.
-    pub fn open_blob(&self, place: &BlobPlace<'_>, rowid: i64, writable: bool) -> Result<Blob> {
+    /// Opens the BLOB (or TEXT) of one row for reading.
+    pub fn open_blob(&self, place: &BlobPlace<'_>, rowid: i64) -> Result<Blob> {
         let (schema, table, column) = (c_string(place.schema)?, c_string(place.table)?, c_string(place.column)?);
         let mut blob = std::ptr::null_mut();
         // SAFETY: the connection is open and the names end with NUL.
         self.check(unsafe {
             let (schema, table, column) = (schema.as_ptr(), table.as_ptr(), column.as_ptr());
-            call!(self.api, blob_open(self.raw, schema, table, column, rowid, writable as c_int, &mut blob))
+            call!(self.api, blob_open(self.raw, schema, table, column, rowid, 0, &mut blob))
         })?;
         // SAFETY: the connection opened it just now.
         unsafe { Blob::new(*self, blob) }
@@ -173,7 +166,6 @@ impl Connection {
                     call!(self.api, vtab_config(self.raw, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1 as c_int))
                 }
                 TableOption::Innocuous => call!(self.api, vtab_config(self.raw, SQLITE_VTAB_INNOCUOUS)),
-                TableOption::DirectOnly => call!(self.api, vtab_config(self.raw, SQLITE_VTAB_DIRECTONLY)),
             }
         })
     }
@@ -219,13 +211,6 @@ impl Connection {
         unsafe { call!(self.api, get_autocommit(self.raw)) != 0 }
     }
 
-    /// True if the database of that schema name ("main", "temp", ...) was opened read-only; false if there is none.
-    pub fn is_read_only(&self, schema: &str) -> bool {
-        let Ok(schema) = CString::new(schema) else { return false };
-        // SAFETY: the connection is open and the name ends with NUL.
-        unsafe { call!(self.api, db_readonly(self.raw, schema.as_ptr())) == 1 }
-    }
-
     /// The path of the file behind a schema name; empty for one in memory or temporary.
     pub fn file_name(&self, schema: &str) -> String {
         let Ok(schema) = CString::new(schema) else { return String::new() };
@@ -263,11 +248,6 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// An SQL string literal in single quotes.
-pub fn quote_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// # Safety
 /// `text` is null or a NUL-terminated string that lives for `'a`.
 pub(super) unsafe fn utf8<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
@@ -285,6 +265,5 @@ mod tests {
     #[test]
     fn quoting_doubles_the_quote_inside() {
         assert_eq!(quote_identifier("a\"b; DROP"), "\"a\"\"b; DROP\"");
-        assert_eq!(quote_text("it's"), "'it''s'");
     }
 }

@@ -24,8 +24,6 @@ impl FunctionFlags {
     pub const DETERMINISTIC: FunctionFlags = FunctionFlags(SQLITE_DETERMINISTIC);
     /// Harmless even when an untrusted schema calls it.
     pub const INNOCUOUS: FunctionFlags = FunctionFlags(SQLITE_INNOCUOUS);
-    /// Not to be called from triggers, views and the schema.
-    pub const DIRECT_ONLY: FunctionFlags = FunctionFlags(SQLITE_DIRECTONLY);
     /// Reads subtypes of its arguments.
     pub const SUBTYPE: FunctionFlags = FunctionFlags(SQLITE_SUBTYPE);
     /// Gives a subtype to its result.

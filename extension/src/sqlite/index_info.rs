@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use super::api::{Api, call};
 use super::bindings::*;
 use super::connection::utf8;
-use super::value::Value;
 use crate::error::{Error, Result, code};
 
 /// Whether a table can serve the constraints that SQLite marked usable.
@@ -184,18 +183,6 @@ impl<'a> IndexInfo<'a> {
         let index = self.index(constraint)?;
         // SAFETY: the index is in range; the name lives as long as the plan is made.
         unsafe { utf8(call!(self.api, vtab_collation(self.raw, index)), "the name of a collation") }
-    }
-
-    /// The right side of a constraint, if it is known while planning (a literal, and a bound value at SQLite's choice).
-    pub fn right_side(&self, constraint: usize) -> Result<Option<Value<'_>>> {
-        let index = self.index(constraint)?;
-        let mut value = std::ptr::null_mut();
-        // SAFETY: the index is in range; SQLite keeps the value until xBestIndex returns.
-        match unsafe { call!(self.api, vtab_rhs_value(self.raw, index, &mut value)) } {
-            // SAFETY: as above.
-            code::OK if !value.is_null() => Ok(Some(unsafe { Value::new(self.api, value) })),
-            _ => Ok(None),
-        }
     }
 
     /// True if the constraint is `column IN (...)` and can be taken as a whole list.

@@ -63,12 +63,6 @@ impl Statement {
         self.connection.check(status)
     }
 
-    /// SQLite copies the text (`run` does without the copy).
-    pub fn bind_text(&mut self, parameter: usize, value: &str) -> Result<()> {
-        // SAFETY: SQLite copies the bytes before it returns.
-        unsafe { self.bind_bytes(parameter, value.as_bytes(), BytesAs::Text, transient()) }
-    }
-
     /// SQLite copies the bytes (`run` does without the copy).
     pub fn bind_blob(&mut self, parameter: usize, value: &[u8]) -> Result<()> {
         // SAFETY: SQLite copies the bytes before it returns.
@@ -217,11 +211,6 @@ impl Statement {
         unsafe { call!(self.connection.api(), clear_bindings(self.raw())) };
     }
 
-    pub fn column_count(&self) -> usize {
-        // SAFETY: the statement is live.
-        unsafe { call!(self.connection.api(), column_count(self.raw())) as usize }
-    }
-
     #[inline]
     pub fn column_kind(&self, column: usize) -> Kind {
         // SAFETY: the statement is live; a column out of range is NULL.
@@ -365,17 +354,6 @@ impl Blob {
         // SAFETY: the buffer has room for its length; SQLite checks both against the BLOB's size.
         let status = unsafe {
             call!(self.connection.api(), blob_read(self.raw.as_ptr(), buffer.as_mut_ptr().cast(), length, start))
-        };
-        self.connection.check(status)
-    }
-
-    /// Writes `bytes` over what is there from `offset` on; a BLOB never grows, and reaching past the end is an error.
-    #[inline]
-    pub fn write(&mut self, bytes: &[u8], offset: usize) -> Result<()> {
-        let (length, start) = (number(bytes.len()), number(offset));
-        // SAFETY: the bytes are as many as told; SQLite checks the place against the BLOB's size.
-        let status = unsafe {
-            call!(self.connection.api(), blob_write(self.raw.as_ptr(), bytes.as_ptr().cast(), length, start))
         };
         self.connection.check(status)
     }

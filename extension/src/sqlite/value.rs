@@ -141,12 +141,6 @@ impl<'a> Value<'a> {
         unsafe { call!(self.api, value_nochange(self.raw)) != 0 }
     }
 
-    /// True if the value is a bound parameter of the statement, not computed.
-    pub fn is_bound(self) -> bool {
-        // SAFETY: `new`'s promise.
-        unsafe { call!(self.api, value_frombind(self.raw)) != 0 }
-    }
-
     /// The subtype that a function put on the value (74, 'J', for JSON text), or 0.
     pub fn subtype(self) -> u32 {
         // SAFETY: `new`'s promise.

@@ -49,7 +49,7 @@ impl NodeTable {
 
     fn open(&self, id: NodeId) -> Result<Blob> {
         let place = BlobPlace { schema: &self.schema, table: &self.table, column: "data" };
-        self.db.open_blob(&place, i64::from(id), false)
+        self.db.open_blob(&place, i64::from(id))
     }
 
     /// A row that cannot be read although another row names it: damage, unless SQLite has a reason of its own.

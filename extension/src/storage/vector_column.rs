@@ -131,10 +131,6 @@ impl VectorColumn {
         }
     }
 
-    pub fn params(&self) -> &Params {
-        &self.space.params
-    }
-
     /// After ALTER TABLE RENAME.
     pub fn rename(&mut self, table: &str) {
         self.place.table = table.to_string();
@@ -142,10 +138,6 @@ impl VectorColumn {
         self.read_header = None;
         self.write_header = None;
         self.forget();
-    }
-
-    pub fn set_ef_search(&mut self, ef_search: usize) {
-        self.space.params.ef_search = ef_search;
     }
 
     /// Takes up what other connections committed: reads the header row. Call at the start of every statement.
@@ -168,10 +160,6 @@ impl VectorColumn {
     pub fn end_transaction(&mut self) {
         self.header = None;
         self.own_write = false;
-    }
-
-    pub fn has_pending(&self) -> bool {
-        self.header.as_ref().is_some_and(|header| header.pending > 0)
     }
 
     fn load_header(&mut self) -> Result<Header> {
