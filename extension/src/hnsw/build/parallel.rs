@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// `work(0), work(1), ...` in order; each thread takes the next one that is free.
+/// `work(0), work(1), ...` in order; each thread takes the next one that is free. Threads that the system refuses are
+/// done without.
 pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
     if threads <= 1 || count <= 1 {
         return (0..count).map(work).collect();
@@ -20,7 +21,8 @@ pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sy
         }
     };
     let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads.min(count)).map(|_| scope.spawn(run)).collect();
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, run).ok();
+        let helpers: Vec<_> = (1..threads.min(count)).map_while(spawn).collect();
         let mut all = run();
         for helper in helpers {
             match helper.join() {
