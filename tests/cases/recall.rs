@@ -13,7 +13,9 @@ const QUERIES: usize = 25;
 /// Codes of one bit a dimension.
 const DIMS: usize = 192;
 /// The recall that every state of a table must keep, of a page of 10 and of 50 rows.
-const FLOORS: [(usize, f64); 2] = [(10, 0.97), (50, 0.96)];
+const FLOORS: [(usize, f64); 2] = [(10, 0.98), (50, 0.965)];
+/// So narrow a window that bad links show.
+const NARROW: &str = "AND ef_search = 12";
 
 /// A table, and what must be in it.
 struct Table {
@@ -154,6 +156,9 @@ impl Table {
     fn check(&self, state: &str) {
         self.check_walks(state);
         self.check_recall(state, "", &FLOORS, |_| true);
+        // The nearest by inner product are the longest, not those around.
+        let floor = if self.kind.metric == Metric::Dot { 0.83 } else { 0.95 };
+        self.check_recall(state, NARROW, &[(10, floor)], |_| true);
         self.host.check_sound("t");
     }
 
@@ -168,7 +173,7 @@ impl Table {
         let exact = self.search(query, "AND ef_search = 'exact' ORDER BY distance LIMIT 10");
         let pages = |sql: &str| self.host.pages_asked(|| self.host.run(sql));
         let (walk, scan) = (pages(&sql), pages(&exact));
-        assert!(walk * 2 < scan, "{self}, {state}: a search asked for {walk} pages, ranking all rows for {scan}");
+        assert!(walk * 3 < scan * 2, "{self}, {state}: a search asked for {walk} pages, ranking all rows for {scan}");
     }
 }
 
@@ -204,32 +209,34 @@ fn some_kinds() -> Vec<Kind> {
     every_kind().into_iter().step_by(4).collect()
 }
 
+/// One SQLite library after the other: which one drives the engine makes no difference to it.
+fn host(turn: usize) -> Host {
+    let mut hosts = Host::both(library());
+    hosts.swap_remove(turn % hosts.len())
+}
+
 #[test]
 fn after_a_bulk_load() {
-    for (kind, seed) in every_kind().into_iter().zip(100..) {
-        for host in Host::both(library()) {
-            Table::loaded(host, kind, seed).check("loaded");
-        }
+    for (turn, kind) in every_kind().into_iter().enumerate() {
+        Table::loaded(host(turn), kind, 100 + turn as u64).check("loaded");
     }
 }
 
 #[test]
 fn after_single_inserts_deletes_and_updates() {
-    for (kind, seed) in some_kinds().into_iter().zip(200..) {
-        for host in Host::both(library()) {
-            let mut table = Table::loaded(host, kind, seed);
-            table.insert_singly(ROWS as i64..ROWS as i64 + 250);
-            table.check("250 rows more, singly");
-            table.delete_share(0.15);
-            assert_ne!(table.host.line("SELECT value FROM hnsw_info('t') WHERE key = 'deleted'"), "0");
-            table.check("15 % deleted, still in the graph");
-            table.delete_share(0.2);
-            table.check("a third deleted, the graph built anew on the way");
-            table.update_share(0.05);
-            table.check("5 % with another vector");
-            table.update_share(0.5);
-            table.check("half with another vector");
-        }
+    for (turn, kind) in some_kinds().into_iter().enumerate() {
+        let mut table = Table::loaded(host(turn), kind, 200 + turn as u64);
+        table.insert_singly(ROWS as i64..ROWS as i64 + 250);
+        table.check("250 rows more, singly");
+        table.delete_share(0.15);
+        assert_ne!(table.host.line("SELECT value FROM hnsw_info('t') WHERE key = 'deleted'"), "0");
+        table.check("15 % deleted, still in the graph");
+        table.delete_share(0.2);
+        table.check("a third deleted, the graph built anew on the way");
+        table.update_share(0.05);
+        table.check("5 % with another vector");
+        table.update_share(0.5);
+        table.check("half with another vector");
     }
 }
 
@@ -237,7 +244,7 @@ fn after_single_inserts_deletes_and_updates() {
 fn of_a_graph_made_by_single_inserts_alone() {
     for (host, seed) in Host::both(library()).into_iter().zip(300..) {
         let mut table = Table::empty(host, COSINE, seed);
-        table.insert_singly(0..1_400);
+        table.insert_singly(0..2_000);
         table.check("every row in a transaction of its own");
     }
 }
@@ -269,7 +276,7 @@ fn under_filters() {
     for (host, seed) in Host::both(library()).into_iter().zip(500..) {
         let mut table = Table::loaded(host, COSINE, seed);
         table.delete_share(0.1);
-        for column in ["lot", "plain", "+lot"] {
+        for column in ["lot", "plain"] {
             for (most, floors) in [(950, FLOORS), (100, FLOORS), (8, [(10, 1.0), (50, 1.0)])] {
                 table.check_recall("filtered", &format!("AND {column} < {most}"), &floors, |row| row.lot < most);
             }

@@ -125,31 +125,45 @@ impl Metric {
     }
 }
 
-/// Clusters of vectors, a mixture like that of real embeddings: uniform noise has no neighbours worth finding.
+/// Vectors as an embedding model makes them: clusters that overlap, in fewer dimensions than the vectors have, and a
+/// little noise. (Uniform vectors have no neighbours worth finding, and neat clusters are found by anything.)
 #[derive(Debug, Clone)]
 pub struct Clusters {
+    /// In the latent dimensions.
     centres: Vec<Vec<f64>>,
+    /// A row for each latent dimension.
+    projection: Vec<Vec<f64>>,
     element: Element,
     numbers: Numbers,
 }
 
+const LATENT: usize = 24;
+/// Of the vectors of a cluster, where the centres have 1.
+const SPREAD: f64 = 0.8;
+const NOISE: f64 = 0.3;
 /// What components are multiplied by before they are rounded to INT8.
 const INT8_SCALE: f64 = 30.0;
 
 impl Clusters {
     pub fn new(seed: u64, count: usize, dims: usize, element: Element) -> Clusters {
         let mut numbers = Numbers::from_seed(seed);
-        let centres = (0..count).map(|_| (0..dims).map(|_| numbers.normal()).collect()).collect();
-        Clusters { centres, element, numbers }
+        let mut normals = |count: usize| (0..count).map(|_| numbers.normal()).collect::<Vec<f64>>();
+        let projection =
+            (0..LATENT).map(|_| normals(dims).iter().map(|x| x / (LATENT as f64).sqrt()).collect()).collect();
+        let centres = (0..count).map(|_| normals(LATENT)).collect();
+        Clusters { centres, projection, element, numbers }
     }
 
     /// The next vector: one of a random cluster's, as the element type holds it.
     pub fn vector(&mut self) -> Vec<f64> {
         let cluster = self.numbers.below(self.centres.len());
+        let mut vector: Vec<f64> = self.projection[0].iter().map(|_| NOISE * self.numbers.normal()).collect();
+        for (centre, row) in self.centres[cluster].iter().zip(&self.projection) {
+            let latent = centre + SPREAD * self.numbers.normal();
+            vector.iter_mut().zip(row).for_each(|(x, weight)| *x += latent * weight);
+        }
         let scale = if self.element == Element::Int8 { INT8_SCALE } else { 1.0 };
-        let centre = &self.centres[cluster];
-        let numbers = &mut self.numbers;
-        centre.iter().map(|x| self.element.rounded((x + 0.5 * numbers.normal()) * scale)).collect()
+        vector.iter().map(|x| self.element.rounded(x * scale)).collect()
     }
 
     pub fn vectors(&mut self, count: usize) -> Vec<Vec<f64>> {
