@@ -587,6 +587,33 @@ fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
+#[test]
+fn a_newer_format_is_refused_by_number_wherever_it_shows() {
+    let of_the_table = "t has format version 9; this vecrank reads up to 1: upgrade it";
+    let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads up to 1: upgrade it";
+    let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
+    for (damage, message) in [(newer_table, of_the_table), (&header(0, 9), of_the_graph)] {
+        let copy = Copy::damaged(damage);
+        let before = std::fs::read(&copy.path).unwrap();
+        for host in copy.hosts() {
+            let (reads, writes) = (reads(), writes());
+            for sql in reads[..6].iter().chain([&reads[9], &reads[11]]).chain(&writes[..3]).chain(&writes[5..9]) {
+                let error = host.refusal(sql);
+                assert_eq!((error.code, &error.message[..]), (1, message), "SQLite {}: {sql:.80}", host.version());
+            }
+            let found = host.line("PRAGMA integrity_check");
+            // Older ones do not ask virtual tables.
+            assert!(host.version() < 3_044_000 || found.contains(message), "{found}");
+            // What a newer vecrank made is not dropped: it may own tables that this one does not know. (SQLite has no
+            // way to tell why.)
+            if message == of_the_table {
+                assert_eq!(host.refusal("DROP TABLE t").message, "SQL logic error");
+            }
+        }
+        assert!(std::fs::read(&copy.path).unwrap() == before, "{damage}: the file has changed");
+    }
+}
+
 /// A random change of a random shadow row.
 fn random_damage(numbers: &mut Numbers) -> String {
     let (table, column, key) = match numbers.below(8) {
