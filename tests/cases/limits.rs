@@ -81,7 +81,7 @@ fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
                 assert_eq!((error.code, message), (FULL, "database or disk is full"), "{what}");
                 check_nothing_lost(&host, &before, &what);
                 refused += 1;
-                room += 1 + room / 8;
+                room += 1 + room / 5;
             }
             assert!(refused > 0, "SQLite {}: no lack of pages for {sql:.60}", host.version());
             // It went through: back to the start, for the next one.
@@ -105,7 +105,7 @@ fn stop_everywhere(host: &Host, sql: &str) {
         roll_back(host);
         check_nothing_lost(host, &before, &what);
         stops += 1;
-        call += 1 + call / 5;
+        call += 1 + call / 3;
     }
     assert!(stops > 2, "{sql:.70}: {stops} stops");
 }

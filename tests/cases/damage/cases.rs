@@ -1,18 +1,8 @@
-//! Files that were damaged or made to harm: every read and write ends in an answer or in SQLITE_CORRUPT_VTAB that names
-//! the place, never in a crash, a hang or a greed for memory; and the integrity check finds what is wrong.
+//! The cases of `every_damage_ends_in_an_answer_or_an_error_and_is_found`.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use vecrank_tests::data::blob;
 
-use vecrank_tests::data::{Clusters, Element, Numbers, blob};
-use vecrank_tests::{Host, HostError, library};
-
-const CORRUPT_VTAB: i32 = 267;
-/// Too many for the engine to rank them all: the graph is walked.
-const ROWS: usize = 1_100;
-const DIMS: usize = 192;
+use crate::{DIMS, ROWS, reads};
 
 /// Offsets in a node row of FLOAT[192] with m 16 (FORMAT.md).
 mod node {
@@ -22,65 +12,6 @@ mod node {
     pub const VECTOR: usize = 16;
     pub const IDS: usize = VECTOR + 4 * super::DIMS;
     pub const FACTORS: usize = IDS + 4 * 32;
-}
-
-/// A database whose folder lives as long as it is used.
-struct Copy {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-/// A sound file: the table t of ROWS rows with ids from 1, some of them deleted, and one row without a vector.
-fn sound_file() -> &'static [u8] {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| {
-        let copy = Copy::of(&[]);
-        let host = Host::bundled(&copy.path);
-        host.load(library()).unwrap();
-        host.run(&format!(
-            "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT, n INTEGER INDEXED, e FLOAT[{DIMS}])"
-        ));
-        let mut clusters = Clusters::new(1, 20, DIMS, Element::Float);
-        let row = |id| format!("({id},'name {id}',{},{})", id % 10, Element::Float.literal(&clusters.vector()));
-        host.run(&format!("INSERT INTO t VALUES {}", (1..=ROWS).map(row).collect::<Vec<_>>().join(",")));
-        host.run("INSERT INTO t VALUES (2000, 'without', 1, NULL); DELETE FROM t WHERE id % 100 = 50");
-        host.check_sound("t");
-        drop(host);
-        std::fs::read(&copy.path).unwrap()
-    })
-}
-
-impl Copy {
-    fn of(bytes: &[u8]) -> Copy {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.db");
-        std::fs::write(&path, bytes).unwrap();
-        Copy { _folder: folder, path }
-    }
-
-    /// The sound file after `sql`, which a connection without the extension runs.
-    fn damaged(sql: &str) -> Copy {
-        let copy = Copy::of(sound_file());
-        copy.without_the_extension().run(sql);
-        copy
-    }
-
-    fn without_the_extension(&self) -> Host {
-        let host = Host::bundled(&self.path);
-        host.run("PRAGMA synchronous = OFF");
-        host
-    }
-
-    /// It, opened by each SQLite library with the extension.
-    fn hosts(&self) -> Vec<Host> {
-        let hosts: Vec<Host> =
-            [Some(Host::bundled(&self.path)), Host::system(&self.path)].into_iter().flatten().collect();
-        for host in &hosts {
-            host.load(library()).unwrap();
-            host.run("PRAGMA synchronous = OFF");
-        }
-        hosts
-    }
 }
 
 /// A statement that puts `bytes` over what is there.
@@ -97,127 +28,19 @@ fn nodes(rows: &str, offset: usize, bytes: &[u8]) -> String {
     patch("nodes", "data", rows, offset, bytes)
 }
 
-fn header(offset: usize, number: u32) -> String {
+pub fn header(offset: usize, number: u32) -> String {
     patch("graph", "header", "true", offset, &number.to_le_bytes())
 }
 
-/// The query is the vector of row 7 with a component of its own.
-fn query() -> &'static str {
-    static QUERY: OnceLock<String> = OnceLock::new();
-    QUERY.get_or_init(|| Element::Float.literal(&Clusters::new(1, 20, DIMS, Element::Float).vectors(7).remove(6)))
-}
-
-fn reads() -> Vec<String> {
-    let search = |columns: &str, rest: &str| format!("SELECT {columns} FROM t WHERE e MATCH {} {rest}", query());
-    vec![
-        search("id, distance", "ORDER BY distance LIMIT 10"),
-        search("id, name, e", "ORDER BY distance LIMIT 300"),
-        search("id, e", "AND ef_search = 'exact' ORDER BY distance"),
-        search("count(*), count(name)", ""),
-        search("id, e", "AND n = 3 ORDER BY distance"),
-        search("id", "AND name LIKE 'name 1%' ORDER BY distance LIMIT 20"),
-        "SELECT id, name, e FROM t".into(),
-        "SELECT e FROM t WHERE id = 7".into(),
-        "SELECT count(*) FROM t".into(),
-        "SELECT * FROM hnsw_info('t')".into(),
-        "PRAGMA integrity_check".into(),
-        CHECK.into(),
-    ]
-}
-
-const CHECK: &str = "INSERT INTO t(t) VALUES ('integrity-check')";
-
-fn writes() -> Vec<String> {
-    let mut clusters = Clusters::new(2, 20, DIMS, Element::Float);
-    let mut row = |id: usize| format!("({id}, 'new', 3, {})", Element::Float.literal(&clusters.vector()));
-    let rows: Vec<String> = (3000..3020).map(&mut row).collect();
-    vec![
-        format!("INSERT INTO t VALUES {}", rows[0]),
-        format!("INSERT INTO t VALUES {}", rows.join(",")),
-        format!("UPDATE t SET e = {} WHERE id < 9", query()),
-        "UPDATE t SET n = n + 1 WHERE id < 9".into(),
-        "UPDATE t SET id = id + 5000 WHERE id < 9".into(),
-        format!("REPLACE INTO t VALUES (7, 'again', 3, {})", query()),
-        "DELETE FROM t WHERE id < 9".into(),
-        "DELETE FROM t WHERE id > 700".into(),
-        "INSERT INTO t(t) VALUES ('rebuild')".into(),
-        "INSERT INTO t(t, k) VALUES ('ef_search', 20)".into(),
-        "DELETE FROM t".into(),
-        "ALTER TABLE t RENAME TO u".into(),
-        "DROP TABLE t".into(),
-    ]
-}
-
-/// Runs everything; each write is brought into the graph and undone. Notes what takes long, and errors that `allowed`
-/// does not know.
-fn try_everything(host: &Host, what: &str, allowed: impl Fn(&HostError) -> bool, problems: &mut Vec<String>) {
-    let mut try_one = |sql: &str| {
-        let start = Instant::now();
-        let result = host.query(sql);
-        let taken = start.elapsed();
-        if taken > Duration::from_secs(10) {
-            problems.push(format!("{what}: {sql:.80}: takes {taken:?}"));
-        }
-        if let Some(error) = result.as_ref().err().filter(|error| !allowed(error)) {
-            problems.push(format!("{what}: {sql:.80}: {error}"));
-        }
-        result.is_ok()
-    };
-    for sql in reads() {
-        try_one(&sql);
-    }
-    for sql in writes() {
-        if !try_one("SAVEPOINT a") {
-            continue;
-        }
-        if try_one(&sql) {
-            let table = if sql.contains("RENAME") { "u" } else { "t" };
-            let is_there = !sql.starts_with("DROP");
-            is_there.then(|| try_one(&reads()[0].replace("FROM t ", &format!("FROM {table} "))));
-        }
-        // An error of the file system may have ended the transaction.
-        let _ = host.execute("ROLLBACK TO a");
-        let _ = host.execute("RELEASE a");
-    }
-}
-
-fn is_corrupt(error: &HostError) -> bool {
-    error.code == CORRUPT_VTAB
-}
-
-/// The header may say that all ids are taken: a rebuild, which does not believe it, is the way out.
-fn is_corrupt_or_full(error: &HostError) -> bool {
-    is_corrupt(error) || (error.code, &error.message[..]) == (1, "t.e: full: rebuild it to reclaim the ids")
-}
-
-/// Runs a test of this program again in a process of its own that may map little memory: what is too greedy aborts.
-/// Gives true in that process, where the work is to be done.
-fn in_little_memory(test: &str) -> bool {
-    const VARIABLE: &str = "VECRANK_IN_LITTLE_MEMORY";
-    // Only Linux counts what is mapped.
-    if cfg!(not(target_os = "linux")) || std::env::var_os(VARIABLE).is_some() {
-        return true;
-    }
-    // Built here, not under the limit.
-    library();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -v 1000000 && exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
-    shell.args([test, "--exact", "--test-threads=1"]).env(VARIABLE, "1").env("VECRANK_LIBRARY", library());
-    let output = shell.output().expect("a shell");
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(output.status.success(), "{}\n{text}", output.status);
-    false
-}
-
 /// What is done to the file, a statement that it shows in, and what comes of that.
-struct Case {
-    damage: String,
-    sql: String,
-    outcome: Outcome,
+pub struct Case {
+    pub damage: String,
+    pub sql: String,
+    pub outcome: Outcome,
 }
 
 /// In a message * stands for a number: the bulk builder decides which node is which, and a search where it begins.
-enum Outcome {
+pub enum Outcome {
     /// SQLITE_CORRUPT_VTAB.
     Corrupt(&'static str),
     /// An answer, but the integrity check finds the damage.
@@ -234,6 +57,10 @@ fn case(damage: impl Into<String>, sql: &str, outcome: Outcome) -> Case {
 const NODE_OF_4: &str = "(SELECT e FROM t_rows WHERE id = 4)";
 const NODE_OF_5: &str = "(SELECT e FROM t_rows WHERE id = 5)";
 const ROW_4: &str = "SELECT e FROM t WHERE id = 4";
+
+pub fn all() -> Vec<Case> {
+    [config_cases(), graph_cases(), node_cases(), link_cases(), row_cases()].into_iter().flatten().collect()
+}
 
 fn config_cases() -> Vec<Case> {
     let near = &reads()[0];
@@ -540,7 +367,7 @@ fn row_cases() -> Vec<Case> {
 }
 
 /// Whether `text` is `pattern` with a number for each *.
-fn is_like(text: &str, pattern: &str) -> bool {
+pub fn is_like(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     for (part, literal) in pattern.split('*').enumerate() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -554,178 +381,4 @@ fn is_like(text: &str, pattern: &str) -> bool {
         }
     }
     rest.is_empty()
-}
-
-#[test]
-fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
-    if !in_little_memory("every_damage_ends_in_an_answer_or_an_error_and_is_found") {
-        return;
-    }
-    let mut problems = Vec::new();
-    let cases = [config_cases(), graph_cases(), node_cases(), link_cases(), row_cases()];
-    for Case { damage, sql, outcome } in cases.into_iter().flatten() {
-        let copy = Copy::damaged(&damage);
-        for host in copy.hosts() {
-            let what = format!("SQLite {}, {damage:.150}", host.version());
-            let result = host.query(&sql);
-            let is_as_told = match (&result, &outcome) {
-                (Err(error), Corrupt(message)) => is_corrupt(error) && is_like(&error.message, message),
-                (Ok(_), Found | Sound) => true,
-                _ => false,
-            };
-            if !is_as_told {
-                problems.push(format!("{what}: {sql:.60}: {:?}", result.err()));
-            }
-            match host.query(CHECK) {
-                Ok(_) if matches!(outcome, Sound) => {}
-                Err(error) if is_corrupt(&error) && !matches!(outcome, Sound) => {}
-                result => problems.push(format!("{what}: the check says {result:?}")),
-            }
-            try_everything(&host, &what, is_corrupt_or_full, &mut problems);
-        }
-    }
-    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
-}
-
-#[test]
-fn a_newer_format_is_refused_by_number_wherever_it_shows() {
-    let of_the_table = "t has format version 9; this vecrank reads up to 1: upgrade it";
-    let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads up to 1: upgrade it";
-    let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
-    for (damage, message) in [(newer_table, of_the_table), (&header(0, 9), of_the_graph)] {
-        let copy = Copy::damaged(damage);
-        let before = std::fs::read(&copy.path).unwrap();
-        for host in copy.hosts() {
-            let (reads, writes) = (reads(), writes());
-            for sql in reads[..6].iter().chain([&reads[9], &reads[11]]).chain(&writes[..3]).chain(&writes[5..9]) {
-                let error = host.refusal(sql);
-                assert_eq!((error.code, &error.message[..]), (1, message), "SQLite {}: {sql:.80}", host.version());
-            }
-            let found = host.line("PRAGMA integrity_check");
-            // Older ones do not ask virtual tables.
-            assert!(host.version() < 3_044_000 || found.contains(message), "{found}");
-            // What a newer vecrank made is not dropped: it may own tables that this one does not know. (SQLite has no
-            // way to tell why.)
-            if message == of_the_table {
-                assert_eq!(host.refusal("DROP TABLE t").message, "SQL logic error");
-            }
-        }
-        assert!(std::fs::read(&copy.path).unwrap() == before, "{damage}: the file has changed");
-    }
-}
-
-/// A random change of a random shadow row.
-fn random_damage(numbers: &mut Numbers) -> String {
-    let (table, column, key) = match numbers.below(8) {
-        0 => ("t_graph", "header", "column"),
-        1 => ("t_graph", "entry", "column"),
-        2 => ("t_rows", "e", "id"),
-        3 => ("t_config", "value", "key"),
-        _ => ("t_nodes", "data", "id"),
-    };
-    let nth = |n: usize| format!("(SELECT {key} FROM {table} LIMIT 1 OFFSET {n} % (SELECT count(*) FROM {table}))");
-    let (row, other) = (nth(numbers.below(2_000)), nth(numbers.below(2_000)));
-    let offset = [numbers.below(16), numbers.below(2_000)][numbers.below(2)];
-    let count = [1, 1, 2, 4, 64][numbers.below(5)];
-    let bytes = match numbers.below(3) {
-        0 => vec![0xff; count],
-        1 => vec![0; count],
-        _ => numbers.bytes(count),
-    };
-    let value = match numbers.below(10) {
-        0 => format!("substr({column}, 1, {offset})"),
-        1 => format!("CAST({column} || {} AS BLOB)", blob(&bytes)),
-        2 => format!("(SELECT {column} FROM {table} WHERE {key} = {other})"),
-        3 => ["NULL", "0", "-1", "1 << 33", "''", "zeroblob(1000000)", "0.5"][numbers.below(7)].into(),
-        4 => return format!("DELETE FROM {table} WHERE {key} = {row}"),
-        5 => {
-            let id = [numbers.below(2_500) as i64, -1, 1 << 32, u32::MAX.into()][numbers.below(4)];
-            return format!("UPDATE OR IGNORE {table} SET {key} = {id} WHERE {key} = {row}");
-        }
-        _ => format!(
-            "CAST(substr({column}, 1, {offset}) || {} || substr({column}, {}) AS BLOB)",
-            blob(&bytes),
-            offset + count + 1
-        ),
-    };
-    // One row, or all of the table.
-    let rows = if numbers.below(4) == 0 { "true".into() } else { format!("{key} = {row}") };
-    format!("UPDATE {table} SET {column} = {value} WHERE {rows}")
-}
-
-#[test]
-fn random_damage_of_shadow_rows_does_no_harm() {
-    if !in_little_memory("random_damage_of_shadow_rows_does_no_harm") {
-        return;
-    }
-    let mut problems = Vec::new();
-    let allowed = |error: &HostError| {
-        let newer = error.message.contains(" has format version ") && error.message.ends_with(": upgrade it");
-        is_corrupt_or_full(error) || newer || error.message == "UNIQUE constraint failed: t.id"
-    };
-    for seed in 0..40 {
-        let mut numbers = Numbers::from_seed(seed);
-        let damage: Vec<String> = (0..1 + numbers.below(3)).map(|_| random_damage(&mut numbers)).collect();
-        let copy = Copy::of(sound_file());
-        // Some cannot be: a text for a rowid, say.
-        damage.iter().for_each(|sql| drop(copy.without_the_extension().execute(sql)));
-        let mut hosts = copy.hosts();
-        let host = hosts.swap_remove(seed as usize % hosts.len());
-        let what = format!("SQLite {}, seed {seed}: {damage:?}", host.version());
-        try_everything(&host, &what, allowed, &mut problems);
-    }
-    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
-}
-
-/// What SQLite itself says of a file that is none, or no longer whole.
-fn is_file_error(error: &HostError) -> bool {
-    const CORRUPT: i32 = 11;
-    const NOT_A_DATABASE: i32 = 26;
-    const IO_ERROR: i32 = 10;
-    // A page of the schema may be lost, and with it the table or its shadow tables.
-    let lost = error.message.starts_with("no such table: ") || error.message.starts_with("hnsw_info: there is no");
-    [CORRUPT, NOT_A_DATABASE, IO_ERROR].contains(&(error.code & 0xff)) || lost
-}
-
-#[test]
-fn truncated_files_and_overwritten_pages_do_no_harm() {
-    if !in_little_memory("truncated_files_and_overwritten_pages_do_no_harm") {
-        return;
-    }
-    const PAGE: usize = 4096;
-    let mut problems = Vec::new();
-    for seed in 0..40 {
-        let mut numbers = Numbers::from_seed(1_000 + seed);
-        let mut bytes = sound_file().to_vec();
-        // The first pages hold the schema and the roots.
-        let page = PAGE * [numbers.below(12), numbers.below(bytes.len() / PAGE)][numbers.below(2)];
-        let (start, count) = (page + numbers.below(PAGE), 1 + numbers.below(200));
-        let what = match numbers.below(4) {
-            0 => {
-                bytes.truncate(page + [0, numbers.below(PAGE)][numbers.below(2)]);
-                format!("truncated to {} bytes", bytes.len())
-            }
-            1 => {
-                bytes[page..page + PAGE].copy_from_slice(&numbers.bytes(PAGE));
-                format!("random bytes for page {}", page / PAGE + 1)
-            }
-            2 => {
-                bytes[page..page + PAGE].fill(0);
-                format!("zeros for page {}", page / PAGE + 1)
-            }
-            _ => {
-                let end = (start + count).min(bytes.len());
-                bytes[start..end].copy_from_slice(&numbers.bytes(end - start));
-                format!("{} random bytes from {start}", end - start)
-            }
-        };
-        let copy = Copy::of(&bytes);
-        for host in Host::both(library()) {
-            let host = host.beside(&copy.path, library());
-            let what = format!("SQLite {}, seed {seed}: {what}", host.version());
-            let allowed = |error: &HostError| is_file_error(error) || error.message == "UNIQUE constraint failed: t.id";
-            try_everything(&host, &what, allowed, &mut problems);
-        }
-    }
-    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }

@@ -1,0 +1,247 @@
+//! Files that were damaged or made to harm: every read and write ends in an answer or in SQLITE_CORRUPT_VTAB that names
+//! the place, never in a crash, a hang or a greed for memory; and the integrity check finds what is wrong.
+
+mod cases;
+mod random;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use vecrank_tests::data::{Clusters, Element};
+use vecrank_tests::{Host, HostError, library};
+
+use cases::{Case, Outcome, header, is_like};
+
+const CORRUPT_VTAB: i32 = 267;
+/// Too many for the engine to rank them all: the graph is walked.
+const ROWS: usize = 1_100;
+const DIMS: usize = 192;
+
+/// A database whose folder lives as long as it is used.
+struct FileCopy {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+/// A sound file: the table t of ROWS rows with ids from 1, some of them deleted, and one row without a vector.
+fn sound_file() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let copy = FileCopy::of(&[]);
+        let host = Host::bundled(&copy.path);
+        host.load(library()).unwrap();
+        host.run(&format!(
+            "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT, n INTEGER INDEXED, e FLOAT[{DIMS}])"
+        ));
+        let mut clusters = Clusters::new(1, 20, DIMS, Element::Float);
+        let row = |id| format!("({id},'name {id}',{},{})", id % 10, Element::Float.literal(&clusters.vector()));
+        host.run(&format!("INSERT INTO t VALUES {}", (1..=ROWS).map(row).collect::<Vec<_>>().join(",")));
+        host.run("INSERT INTO t VALUES (2000, 'without', 1, NULL); DELETE FROM t WHERE id % 100 = 50");
+        host.check_sound("t");
+        drop(host);
+        std::fs::read(&copy.path).unwrap()
+    })
+}
+
+impl FileCopy {
+    fn of(bytes: &[u8]) -> FileCopy {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        std::fs::write(&path, bytes).unwrap();
+        FileCopy { _folder: folder, path }
+    }
+
+    /// The sound file after `sql`, which a connection without the extension runs.
+    fn damaged(sql: &str) -> FileCopy {
+        let copy = FileCopy::of(sound_file());
+        copy.without_the_extension().run(sql);
+        copy
+    }
+
+    fn without_the_extension(&self) -> Host {
+        let host = Host::bundled(&self.path);
+        host.run("PRAGMA synchronous = OFF");
+        host
+    }
+
+    /// It, opened by each SQLite library with the extension.
+    fn hosts(&self) -> Vec<Host> {
+        let hosts: Vec<Host> =
+            [Some(Host::bundled(&self.path)), Host::system(&self.path)].into_iter().flatten().collect();
+        for host in &hosts {
+            host.load(library()).unwrap();
+            host.run("PRAGMA synchronous = OFF");
+        }
+        hosts
+    }
+}
+
+/// The query is the vector of row 7 with a component of its own.
+fn query() -> &'static str {
+    static QUERY: OnceLock<String> = OnceLock::new();
+    QUERY.get_or_init(|| Element::Float.literal(&Clusters::new(1, 20, DIMS, Element::Float).vectors(7).remove(6)))
+}
+
+fn reads() -> Vec<String> {
+    let search = |columns: &str, rest: &str| format!("SELECT {columns} FROM t WHERE e MATCH {} {rest}", query());
+    vec![
+        search("id, distance", "ORDER BY distance LIMIT 10"),
+        search("id, name, e", "ORDER BY distance LIMIT 300"),
+        search("id, e", "AND ef_search = 'exact' ORDER BY distance"),
+        search("count(*), count(name)", ""),
+        search("id, e", "AND n = 3 ORDER BY distance"),
+        search("id", "AND name LIKE 'name 1%' ORDER BY distance LIMIT 20"),
+        "SELECT id, name, e FROM t".into(),
+        "SELECT e FROM t WHERE id = 7".into(),
+        "SELECT count(*) FROM t".into(),
+        "SELECT * FROM hnsw_info('t')".into(),
+        "PRAGMA integrity_check".into(),
+        CHECK.into(),
+    ]
+}
+
+const CHECK: &str = "INSERT INTO t(t) VALUES ('integrity-check')";
+
+fn writes() -> Vec<String> {
+    let mut clusters = Clusters::new(2, 20, DIMS, Element::Float);
+    let mut row = |id: usize| format!("({id}, 'new', 3, {})", Element::Float.literal(&clusters.vector()));
+    let rows: Vec<String> = (3000..3020).map(&mut row).collect();
+    vec![
+        format!("INSERT INTO t VALUES {}", rows[0]),
+        format!("INSERT INTO t VALUES {}", rows.join(",")),
+        format!("UPDATE t SET e = {} WHERE id < 9", query()),
+        "UPDATE t SET n = n + 1 WHERE id < 9".into(),
+        "UPDATE t SET id = id + 5000 WHERE id < 9".into(),
+        format!("REPLACE INTO t VALUES (7, 'again', 3, {})", query()),
+        "DELETE FROM t WHERE id < 9".into(),
+        "DELETE FROM t WHERE id > 700".into(),
+        "INSERT INTO t(t) VALUES ('rebuild')".into(),
+        "INSERT INTO t(t, k) VALUES ('ef_search', 20)".into(),
+        "DELETE FROM t".into(),
+        "ALTER TABLE t RENAME TO u".into(),
+        "DROP TABLE t".into(),
+    ]
+}
+
+/// Runs everything; each write is brought into the graph and undone. Notes what takes long, and errors that `allowed`
+/// does not know.
+fn try_everything(host: &Host, what: &str, allowed: impl Fn(&HostError) -> bool, problems: &mut Vec<String>) {
+    let mut try_one = |sql: &str| {
+        let start = Instant::now();
+        let result = host.query(sql);
+        let taken = start.elapsed();
+        if taken > Duration::from_secs(10) {
+            problems.push(format!("{what}: {sql:.80}: takes {taken:?}"));
+        }
+        if let Some(error) = result.as_ref().err().filter(|error| !allowed(error)) {
+            problems.push(format!("{what}: {sql:.80}: {error}"));
+        }
+        result.is_ok()
+    };
+    for sql in reads() {
+        try_one(&sql);
+    }
+    for sql in writes() {
+        if !try_one("SAVEPOINT a") {
+            continue;
+        }
+        if try_one(&sql) {
+            let table = if sql.contains("RENAME") { "u" } else { "t" };
+            let is_there = !sql.starts_with("DROP");
+            is_there.then(|| try_one(&reads()[0].replace("FROM t ", &format!("FROM {table} "))));
+        }
+        // An error of the file system may have ended the transaction.
+        let _ = host.execute("ROLLBACK TO a");
+        let _ = host.execute("RELEASE a");
+    }
+}
+
+fn is_corrupt(error: &HostError) -> bool {
+    error.code == CORRUPT_VTAB
+}
+
+/// The header may say that all ids are taken: a rebuild, which does not believe it, is the way out.
+fn is_corrupt_or_full(error: &HostError) -> bool {
+    is_corrupt(error) || (error.code, &error.message[..]) == (1, "t.e: full: rebuild it to reclaim the ids")
+}
+
+/// Runs a test of this program again in a process of its own that may map little memory: what is too greedy aborts.
+/// Gives true in that process, where the work is to be done.
+fn in_little_memory(test: &str) -> bool {
+    const VARIABLE: &str = "VECRANK_IN_LITTLE_MEMORY";
+    // Only Linux counts what is mapped.
+    if cfg!(not(target_os = "linux")) || std::env::var_os(VARIABLE).is_some() {
+        return true;
+    }
+    // Built here, not under the limit.
+    library();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 1000000 && exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+    shell.args([test, "--exact", "--test-threads=1"]).env(VARIABLE, "1").env("VECRANK_LIBRARY", library());
+    let output = shell.output().expect("a shell");
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{}\n{text}", output.status);
+    false
+}
+
+#[test]
+fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
+    if !in_little_memory("every_damage_ends_in_an_answer_or_an_error_and_is_found") {
+        return;
+    }
+    let mut problems = Vec::new();
+    for (number, Case { damage, sql, outcome }) in cases::all().into_iter().enumerate() {
+        let copy = FileCopy::damaged(&damage);
+        let mut hosts = copy.hosts();
+        for host in &hosts {
+            let what = format!("SQLite {}, {damage:.150}", host.version());
+            let result = host.query(&sql);
+            let is_as_told = match (&result, &outcome) {
+                (Err(error), Outcome::Corrupt(message)) => is_corrupt(error) && is_like(&error.message, message),
+                (Ok(_), Outcome::Found | Outcome::Sound) => true,
+                _ => false,
+            };
+            if !is_as_told {
+                problems.push(format!("{what}: {sql:.60}: {:?}", result.err()));
+            }
+            match host.query(CHECK) {
+                Ok(_) if matches!(outcome, Outcome::Sound) => {}
+                Err(error) if is_corrupt(&error) && !matches!(outcome, Outcome::Sound) => {}
+                result => problems.push(format!("{what}: the check says {result:?}")),
+            }
+        }
+        let host = hosts.swap_remove(number % hosts.len());
+        let what = format!("SQLite {}, {damage:.150}", host.version());
+        try_everything(&host, &what, is_corrupt_or_full, &mut problems);
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_number_wherever_it_shows() {
+    let of_the_table = "t has format version 9; this vecrank reads up to 1: upgrade it";
+    let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads up to 1: upgrade it";
+    let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
+    for (damage, message) in [(newer_table, of_the_table), (&header(0, 9), of_the_graph)] {
+        let copy = FileCopy::damaged(damage);
+        let before = std::fs::read(&copy.path).unwrap();
+        for host in copy.hosts() {
+            let (reads, writes) = (reads(), writes());
+            for sql in reads[..6].iter().chain([&reads[9], &reads[11]]).chain(&writes[..3]).chain(&writes[5..9]) {
+                let error = host.refusal(sql);
+                assert_eq!((error.code, &error.message[..]), (1, message), "SQLite {}: {sql:.80}", host.version());
+            }
+            let found = host.line("PRAGMA integrity_check");
+            // Older ones do not ask virtual tables.
+            assert!(host.version() < 3_044_000 || found.contains(message), "{found}");
+            // What a newer vecrank made is not dropped: it may own tables that this one does not know. (SQLite has no
+            // way to tell why.)
+            if message == of_the_table {
+                assert_eq!(host.refusal("DROP TABLE t").message, "SQL logic error");
+            }
+        }
+        assert!(std::fs::read(&copy.path).unwrap() == before, "{damage}: the file has changed");
+    }
+}
