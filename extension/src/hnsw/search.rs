@@ -81,38 +81,46 @@ impl PartialOrd for Found {
     }
 }
 
-/// Ids whose bits are allocated together: what a set takes follows what is in it, not the bound that a file claims.
-const PAGE_IDS: u32 = 4096;
-type Page = [u64; PAGE_IDS as usize / 64];
+/// Ids below it have a bit each in a set. Few files have more; what one claims beyond takes memory only where it is.
+const BIT_IDS: u32 = 1 << 26;
 
 /// A set of node ids below a bound.
 #[derive(Debug, Default)]
 pub(super) struct NodeSet {
+    words: Vec<u64>,
     bound: u32,
-    pages: Vec<Option<Box<Page>>>,
+    /// Ids from BIT_IDS on.
+    rest: HashSet<NodeId>,
 }
 
 impl NodeSet {
     pub(super) fn new(bound: u32) -> NodeSet {
-        NodeSet { bound, pages: vec![None; bound.div_ceil(PAGE_IDS) as usize] }
+        let words = vec![0; bound.min(BIT_IDS).div_ceil(64) as usize];
+        NodeSet { words, bound, rest: HashSet::new() }
     }
 
     /// None where `id` is out of bounds, else whether it was in the set before.
     #[inline]
     pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
-        if id >= self.bound {
-            return None;
+        match self.words.get(id as usize / 64) {
+            Some(word) => Some(word >> (id % 64) & 1 == 1),
+            None => self.rest_contains(id),
         }
-        let page = self.pages.get((id / PAGE_IDS) as usize)?;
-        Some(page.as_ref().is_some_and(|page| page[(id % PAGE_IDS / 64) as usize] >> (id % 64) & 1 == 1))
+    }
+
+    #[cold]
+    fn rest_contains(&self, id: NodeId) -> Option<bool> {
+        (id < self.bound).then(|| self.rest.contains(&id))
     }
 
     /// Adds an id; one that is out of bounds stays out.
     #[inline]
     pub(super) fn insert(&mut self, id: NodeId) {
-        let Some(page) = self.pages.get_mut((id / PAGE_IDS) as usize) else { return };
-        let page = page.get_or_insert_with(|| Box::new([0; PAGE_IDS as usize / 64]));
-        page[(id % PAGE_IDS / 64) as usize] |= 1 << (id % 64);
+        match self.words.get_mut(id as usize / 64) {
+            Some(word) => *word |= 1 << (id % 64),
+            None if id < self.bound => drop(self.rest.insert(id)),
+            None => {}
+        }
     }
 }
 
