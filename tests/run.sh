@@ -62,7 +62,7 @@ prepare() {
 rusqlite_host=(--manifest-path tests/hosts/rusqlite/Cargo.toml)
 
 fmt() {
-  cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check -- --config-path rustfmt.toml
+  cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check
 }
 
 clippy() {
