@@ -16,36 +16,69 @@ use crate::error::{Error, Result};
 pub const ENTRY_VERSION: u8 = 1;
 const MEAN_OFFSET: usize = 8;
 /// Bytes of a group before its codes.
-const GROUP_HEAD: usize = 3 * 4 * LANES;
+pub const GROUP_HEAD: usize = 3 * 4 * LANES;
+const F1_OFFSET: usize = 4 * LANES;
+const F0_OFFSET: usize = 8 * LANES;
 
-/// The decoded sample: structure of arrays, whole groups of 32.
+/// The checked sample; the groups stay as they lie in the file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EntryBlob {
     /// Samples in use.
     pub count: usize,
     /// Centre of the codes, in rotated space.
     pub mean: Vec<f32>,
-    /// Padded to whole groups with 0xFFFFFFFF.
-    pub ids: Vec<NodeId>,
-    pub f1: Vec<f32>,
-    pub f0: Vec<f32>,
-    pub codes: Vec<u8>,
+    /// Whole groups.
+    pub groups: Vec<u8>,
+}
+
+/// One group of 32 samples.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryGroup<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> EntryGroup<'a> {
+    /// `bytes`: one whole group.
+    pub fn new(bytes: &'a [u8]) -> EntryGroup<'a> {
+        EntryGroup { bytes }
+    }
+
+    #[inline]
+    pub fn id(&self, lane: usize) -> NodeId {
+        u32_at(self.bytes, 4 * lane)
+    }
+
+    /// 32 factors, little-endian f32.
+    #[inline]
+    pub fn f1(&self) -> &'a [u8] {
+        &self.bytes[F1_OFFSET..F0_OFFSET]
+    }
+
+    #[inline]
+    pub fn f0(&self) -> &'a [u8] {
+        &self.bytes[F0_OFFSET..GROUP_HEAD]
+    }
+
+    #[inline]
+    pub fn codes(&self) -> &'a [u8] {
+        &self.bytes[GROUP_HEAD..]
+    }
+}
+
+/// Writes id and factors of a lane of a group.
+pub fn set_lane(group: &mut [u8], lane: usize, id: NodeId, factors: (f32, f32)) {
+    let words = [(0, id.to_le_bytes()), (F1_OFFSET, factors.0.to_le_bytes()), (F0_OFFSET, factors.1.to_le_bytes())];
+    for (offset, word) in words {
+        group[offset + 4 * lane..offset + 4 * lane + 4].copy_from_slice(&word);
+    }
 }
 
 impl EntryBlob {
     pub fn encode(&self) -> Vec<u8> {
-        let groups = self.count.div_ceil(LANES);
-        let group_bytes = self.codes.len().checked_div(groups).unwrap_or(0);
         let mut blob = vec![ENTRY_VERSION, 0, 0, 0];
         blob.extend_from_slice(&(self.count as u32).to_le_bytes());
         blob.extend(self.mean.iter().flat_map(|x| x.to_le_bytes()));
-        for group in 0..groups {
-            let lanes = group * LANES..(group + 1) * LANES;
-            blob.extend(self.ids[lanes.clone()].iter().flat_map(|x| x.to_le_bytes()));
-            blob.extend(self.f1[lanes.clone()].iter().flat_map(|x| x.to_le_bytes()));
-            blob.extend(self.f0[lanes].iter().flat_map(|x| x.to_le_bytes()));
-            blob.extend_from_slice(&self.codes[group * group_bytes..(group + 1) * group_bytes]);
-        }
+        blob.extend_from_slice(&self.groups);
         blob
     }
 
@@ -68,22 +101,14 @@ impl EntryBlob {
                 ),
             ));
         }
-        let mut entry = EntryBlob { count, mean: floats(&blob[MEAN_OFFSET..groups_offset]), ..EntryBlob::default() };
-        for group in blob[groups_offset..].chunks_exact(stride) {
-            entry.ids.extend((0..LANES).map(|lane| u32_at(group, 4 * lane)));
-            entry.f1.extend(floats(&group[4 * LANES..8 * LANES]));
-            entry.f0.extend(floats(&group[8 * LANES..GROUP_HEAD]));
-            entry.codes.extend_from_slice(&group[GROUP_HEAD..]);
-        }
-        match entry.ids[..count].iter().find(|&&id| id >= next_id) {
+        let mean = (MEAN_OFFSET..groups_offset).step_by(4).map(|offset| f32_at(blob, offset)).collect();
+        let entry = EntryBlob { count, mean, groups: blob[groups_offset..].to_vec() };
+        let ids = entry.groups.chunks_exact(stride).flat_map(|group| (0..LANES).map(|lane| u32_at(group, 4 * lane)));
+        match ids.take(count).find(|&id| id >= next_id) {
             Some(id) => Err(Error::corrupt(place, format!("entry sample {id}, every id is below {next_id}"))),
             None => Ok(entry),
         }
     }
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    (0..bytes.len() / 4).map(|i| f32_at(bytes, 4 * i)).collect()
 }
 
 #[cfg(test)]
@@ -91,14 +116,14 @@ mod tests {
     use super::*;
 
     fn entry() -> EntryBlob {
-        EntryBlob {
-            count: 33,
-            mean: vec![0.5; 64],
-            ids: (0..33).chain(std::iter::repeat_n(u32::MAX, 31)).collect(),
-            f1: vec![1.0; 64],
-            f0: vec![2.0; 64],
-            codes: vec![9; 2 * 256],
+        let mut groups = vec![9; 2 * (GROUP_HEAD + 256)];
+        for (group, bytes) in groups.chunks_exact_mut(GROUP_HEAD + 256).enumerate() {
+            for lane in 0..LANES {
+                let id = (LANES * group + lane) as u32;
+                set_lane(bytes, lane, if id < 33 { id } else { u32::MAX }, (1.0, 2.0));
+            }
         }
+        EntryBlob { count: 33, mean: vec![0.5; 64], groups }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::{Query, Space};
 use crate::distance::Metric;
-use crate::format::entry::EntryBlob;
+use crate::format::entry::{EntryBlob, EntryGroup, GROUP_HEAD, set_lane};
+use crate::format::f32_at;
 use crate::format::node::{FREE, LANES, NodeId};
 use crate::quantize::{Encoded, Estimate, Factors};
 
@@ -47,8 +48,19 @@ impl EntrySample {
         self.blob.count == 0
     }
 
-    pub fn ids(&self) -> &[NodeId] {
-        &self.blob.ids[..self.blob.count]
+    /// The sampled nodes, in the order of the samples.
+    pub fn ids(&self, space: &Space) -> Vec<NodeId> {
+        let lanes = self.groups(space).flat_map(|group| (0..LANES).map(move |lane| group.id(lane)));
+        lanes.take(self.blob.count).collect()
+    }
+
+    fn groups(&self, space: &Space) -> impl Iterator<Item = EntryGroup<'_>> {
+        self.blob.groups.chunks_exact(GROUP_HEAD + space.coder.group_bytes()).map(EntryGroup::new)
+    }
+
+    fn group(&self, space: &Space, index: usize) -> EntryGroup<'_> {
+        let stride = GROUP_HEAD + space.coder.group_bytes();
+        EntryGroup::new(&self.blob.groups[index / LANES * stride..(index / LANES + 1) * stride])
     }
 
     /// A sample of the given nodes (ids and rotated vectors of p components) about their mean.
@@ -80,74 +92,84 @@ impl EntrySample {
 
     fn append(&mut self, space: &Space, id: NodeId, encoded: &Encoded) {
         let blob = &mut self.blob;
-        let (group, lane) = (blob.count / LANES, blob.count % LANES);
-        let group_bytes = space.coder.group_bytes();
+        let (index, lane) = (blob.count / LANES, blob.count % LANES);
+        let stride = GROUP_HEAD + space.coder.group_bytes();
         if lane == 0 {
-            blob.ids.resize((group + 1) * LANES, FREE);
-            blob.f1.resize((group + 1) * LANES, 0.0);
-            blob.f0.resize((group + 1) * LANES, 0.0);
-            blob.codes.resize((group + 1) * group_bytes, 0);
+            blob.groups.resize((index + 1) * stride, 0);
+            let group = &mut blob.groups[index * stride..];
+            (0..LANES).for_each(|lane| set_lane(group, lane, FREE, (0.0, 0.0)));
         }
-        blob.ids[blob.count] = id;
-        blob.f1[blob.count] = encoded.factors.f1;
-        blob.f0[blob.count] = encoded.factors.f0;
-        space.coder.put_lane(&mut blob.codes[group * group_bytes..], lane, &encoded.planes);
+        let group = &mut blob.groups[index * stride..];
+        set_lane(group, lane, id, (encoded.factors.f1, encoded.factors.f0));
+        space.coder.put_lane(&mut group[GROUP_HEAD..], lane, &encoded.planes);
         blob.count += 1;
+    }
+
+    /// Code and factors of sample `index`.
+    fn encoded(&self, space: &Space, index: usize) -> Encoded {
+        let (group, lane) = (self.group(space, index), index % LANES);
+        let mut planes = Vec::new();
+        space.coder.get_lane(group.codes(), lane, &mut planes);
+        let factors = Factors { f1: f32_at(group.f1(), 4 * lane), f0: f32_at(group.f0(), 4 * lane) };
+        Encoded { planes, factors }
     }
 
     /// Whether sample `index` has the code and factors of this vector.
     pub fn holds(&self, space: &Space, index: usize, rotated: &[f32]) -> bool {
-        let group_bytes = space.coder.group_bytes();
-        let (mut encoded, mut planes) = (Encoded::default(), Vec::new());
-        space.coder.encode(&self.blob.mean, rotated, &mut encoded);
-        let group = &self.blob.codes[index / LANES * group_bytes..(index / LANES + 1) * group_bytes];
-        space.coder.get_lane(group, index % LANES, &mut planes);
-        let factors = Factors { f1: self.blob.f1[index], f0: self.blob.f0[index] };
-        planes == encoded.planes && factors == encoded.factors
+        let mut expected = Encoded::default();
+        space.coder.encode(&self.blob.mean, rotated, &mut expected);
+        let got = self.encoded(space, index);
+        got.planes == expected.planes && got.factors == expected.factors
     }
 
     /// Drops the samples that `keep` does not hold to.
     pub fn retain(&mut self, space: &Space, keep: impl Fn(NodeId) -> bool) {
-        let group_bytes = space.coder.group_bytes();
-        let old = std::mem::take(&mut self.blob);
-        self.blob.mean.clone_from(&old.mean);
-        let mut planes = Vec::new();
-        for (i, &id) in old.ids[..old.count].iter().enumerate().filter(|&(_, &id)| keep(id)) {
-            let group = &old.codes[i / LANES * group_bytes..(i / LANES + 1) * group_bytes];
-            space.coder.get_lane(group, i % LANES, &mut planes);
-            let factors = Factors { f1: old.f1[i], f0: old.f0[i] };
-            self.append(space, id, &Encoded { planes: std::mem::take(&mut planes), factors });
+        let old = std::mem::take(self);
+        self.blob.mean.clone_from(&old.blob.mean);
+        for (index, id) in old.ids(space).into_iter().enumerate().filter(|&(_, id)| keep(id)) {
+            self.append(space, id, &old.encoded(space, index));
         }
     }
 
     /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
     pub fn nearest(&self, space: &Space, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
-        let blob = &self.blob;
-        let base: f32 = match space.params.metric {
-            Metric::L2 => query.rotated.iter().zip(&blob.mean).map(|(q, m)| (q - m) * (q - m)).sum(),
-            Metric::Cosine | Metric::Dot => -query.rotated.iter().zip(&blob.mean).map(|(q, m)| q * m).sum::<f32>(),
-        };
-        let base = if space.params.metric == Metric::Cosine { base + 1.0 } else { base };
-        let group_bytes = space.coder.group_bytes();
+        let base = self.base(space, query);
         let mut best: Vec<(f32, NodeId)> = Vec::with_capacity(count + 1);
+        let mut worst = f32::INFINITY;
         let mut keys = [0f32; LANES];
-        let (mut f1, mut f0) = ([0u8; 4 * LANES], [0u8; 4 * LANES]);
-        for (group, codes) in blob.codes.chunks_exact(group_bytes).enumerate() {
-            let lanes = group * LANES..((group + 1) * LANES).min(blob.count);
-            for (lane, i) in (group * LANES..(group + 1) * LANES).enumerate() {
-                f1[4 * lane..4 * lane + 4].copy_from_slice(&blob.f1[i].to_le_bytes());
-                f0[4 * lane..4 * lane + 4].copy_from_slice(&blob.f0[i].to_le_bytes());
+        let mut left = self.blob.count;
+        for group in self.groups(space) {
+            let estimate = Estimate { base, f1: group.f1(), f0: group.f0(), codes: group.codes() };
+            (space.entry_estimator)(&query.lookup, &estimate, &mut keys);
+            let lanes = left.min(LANES);
+            left -= lanes;
+            // Nearly every group has none that is near enough.
+            if !keys.iter().any(|&key| key <= worst) {
+                continue;
             }
-            (space.entry_estimator)(&query.lookup, &Estimate { base, f1: &f1, f0: &f0, codes }, &mut keys);
-            for (&key, &id) in keys.iter().zip(&blob.ids[lanes]) {
-                if best.len() < count || key <= best[best.len() - 1].0 {
+            for (lane, &key) in keys[..lanes].iter().enumerate() {
+                if best.len() < count || key <= worst {
+                    let id = group.id(lane);
                     let at = best.partition_point(|&(k, i)| k < key || (k == key && i > id));
                     best.insert(at, (key, id));
                     best.truncate(count);
+                    if best.len() == count {
+                        worst = best[count - 1].0;
+                    }
                 }
             }
         }
         best
+    }
+
+    /// The key of the mean.
+    fn base(&self, space: &Space, query: &Query) -> f32 {
+        let pairs = query.rotated.iter().zip(&self.blob.mean);
+        match space.params.metric {
+            Metric::L2 => pairs.map(|(q, m)| (q - m) * (q - m)).sum(),
+            Metric::Cosine => 1.0 - pairs.map(|(q, m)| q * m).sum::<f32>(),
+            Metric::Dot => -pairs.map(|(q, m)| q * m).sum::<f32>(),
+        }
     }
 }
 

@@ -25,9 +25,9 @@ fn unpack(packed: Packed) -> (f32, NodeId) {
 }
 
 /// Above so many candidates in the heap, its far half goes to the pile.
-const NEAR_LIMIT: usize = 1024;
+const NEAR_LIMIT: usize = 128;
 /// How many come back from the pile at a time, at least.
-const REFILL: usize = 256;
+const REFILL: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct Frontier {
@@ -61,6 +61,11 @@ impl Frontier {
             self.refill();
         }
         self.near.peek().map(|&Reverse(packed)| unpack(packed))
+    }
+
+    /// The candidate that is probably the nearest, without work.
+    pub fn hint(&self) -> Option<NodeId> {
+        self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
     }
 
     /// Takes the nearest candidate off.

@@ -8,6 +8,9 @@ pub trait GraphStore {
     /// One row read: the row of `id`, checked. `buffer` is at the store's disposal.
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>>;
 
+    /// Told that the row of `id` will probably be read next.
+    fn prefetch(&self, _id: NodeId) {}
+
     /// Writes the row of `id`, new or not.
     fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()>;
 

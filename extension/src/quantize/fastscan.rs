@@ -31,7 +31,14 @@ pub type Estimator = fn(&Lookup, &Estimate<'_>, &mut [f32; 32]);
 /// The fastest estimator of this CPU for factors of `kind`.
 pub fn estimator(kind: FactorKind) -> Estimator {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c") {
+    if avx512::is_there() {
+        return match kind {
+            FactorKind::F16 => avx512::estimate_f16,
+            FactorKind::F32 => avx512::estimate_f32,
+        };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_there() {
         return match kind {
             FactorKind::F16 => avx2::estimate_f16,
             FactorKind::F32 => avx2::estimate_f32,
@@ -100,6 +107,10 @@ mod avx2 {
 
     use super::{BLOCKS_PER_CHUNK, Estimate, Lookup};
 
+    pub(super) fn is_there() -> bool {
+        std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c")
+    }
+
     pub(super) fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
         assert!(group.f1.len() >= 64 && group.f0.len() >= 64);
         // SAFETY: `estimator` offers this only where AVX2 and F16C were detected; the factors have 32 x 2 bytes.
@@ -130,6 +141,19 @@ mod avx2 {
     /// AVX2 and F16C are there, and both factor slices have 32 factors.
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn estimate<const HALF: bool>(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+        // SAFETY: the features are enabled here.
+        unsafe { estimate_with::<HALF>(lookup, group, out, accumulate) }
+    }
+
+    /// # Safety
+    /// As `estimate`; `accumulate` has the features that it needs.
+    #[inline(always)]
+    pub(super) unsafe fn estimate_with<const HALF: bool>(
+        lookup: &Lookup,
+        group: &Estimate<'_>,
+        out: &mut [f32; 32],
+        accumulate: unsafe fn(&[u8], &[u8]) -> [__m256i; 2],
+    ) {
         let plane_bytes = lookup.tables.len();
         // SAFETY: every load below stays in the slices that its chunk came from; stores go to out[..32].
         unsafe {
@@ -164,7 +188,7 @@ mod avx2 {
     /// # Safety
     /// AVX2 is there; both slices have the same length, a multiple of 32.
     #[inline(always)]
-    unsafe fn accumulate(codes: &[u8], tables: &[u8]) -> [__m256i; 2] {
+    pub(super) unsafe fn accumulate(codes: &[u8], tables: &[u8]) -> [__m256i; 2] {
         let blocks = codes.len().min(tables.len()) / 32;
         // SAFETY: block i reads bytes 32 i .. 32 i + 32 of both slices, i < blocks.
         unsafe {
@@ -182,12 +206,84 @@ mod avx2 {
                 even_b = _mm256_add_epi16(even_b, high);
                 odd_b = _mm256_add_epi16(odd_b, _mm256_srli_epi16::<8>(high));
             }
-            // even = even byte + 256 * odd byte, modulo 2^16: taking the odd sum off leaves the even sum.
-            let odd = _mm256_add_epi16(odd_a, odd_b);
-            let even = _mm256_sub_epi16(_mm256_add_epi16(even_a, even_b), _mm256_slli_epi16::<8>(odd));
+            lanes([_mm256_add_epi16(even_a, even_b), _mm256_add_epi16(odd_a, odd_b)])
+        }
+    }
+
+    /// From sums of 16-bit words and of their odd bytes to sums of bytes, lanes 0..16 and 16..32.
+    ///
+    /// # Safety
+    /// AVX2 is there.
+    #[inline(always)]
+    pub(super) unsafe fn lanes([words, odd]: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: the caller vouches for AVX2.
+        unsafe {
+            // words = even byte + 256 * odd byte, modulo 2^16: taking the odd sum off leaves the even sum.
+            let even = _mm256_sub_epi16(words, _mm256_slli_epi16::<8>(odd));
             let first = _mm256_unpacklo_epi16(even, odd); // lanes 0..8 and 16..24
             let second = _mm256_unpackhi_epi16(even, odd); // lanes 8..16 and 24..32
             [_mm256_permute2x128_si256::<0x20>(first, second), _mm256_permute2x128_si256::<0x31>(first, second)]
+        }
+    }
+}
+
+/// AVX2's estimate with two blocks a step.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{Estimate, Lookup, avx2};
+
+    pub(super) fn is_there() -> bool {
+        avx2::is_there()
+            && std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+    }
+
+    pub(super) fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+        assert!(group.f1.len() >= 64 && group.f0.len() >= 64);
+        // SAFETY: `estimator` offers this only where `is_there`; the factors have 32 x 2 bytes.
+        unsafe { estimate::<true>(lookup, group, out) }
+    }
+
+    pub(super) fn estimate_f32(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+        assert!(group.f1.len() >= 128 && group.f0.len() >= 128);
+        // SAFETY: `estimator` offers this only where `is_there`; the factors have 32 x 4 bytes.
+        unsafe { estimate::<false>(lookup, group, out) }
+    }
+
+    /// # Safety
+    /// The features are there, and both factor slices have 32 factors.
+    #[target_feature(enable = "avx2,f16c,avx512f,avx512bw")]
+    unsafe fn estimate<const HALF: bool>(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+        // SAFETY: the features are enabled here.
+        unsafe { avx2::estimate_with::<HALF>(lookup, group, out, accumulate) }
+    }
+
+    /// # Safety
+    /// AVX-512 F and BW are there; both slices have the same length, a multiple of 64 (p is one of 64).
+    #[inline(always)]
+    unsafe fn accumulate(codes: &[u8], tables: &[u8]) -> [__m256i; 2] {
+        let pairs = codes.len().min(tables.len()) / 64;
+        // SAFETY: pair i reads bytes 64 i .. 64 i + 64 of both slices, i < pairs.
+        unsafe {
+            let nibble = _mm512_set1_epi8(0x0f);
+            let (mut words, mut odd) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            for i in 0..pairs {
+                let block = _mm512_loadu_si512(codes.as_ptr().add(64 * i).cast());
+                let four = _mm512_loadu_si512(tables.as_ptr().add(64 * i).cast());
+                let low_table = _mm512_shuffle_i64x2::<0b10_10_00_00>(four, four);
+                let high_table = _mm512_shuffle_i64x2::<0b11_11_01_01>(four, four);
+                let low = _mm512_shuffle_epi8(low_table, _mm512_and_si512(block, nibble));
+                let high = _mm512_shuffle_epi8(high_table, _mm512_and_si512(_mm512_srli_epi16::<4>(block), nibble));
+                words = _mm512_add_epi16(words, _mm512_add_epi16(low, high));
+                odd = _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(low));
+                odd = _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(high));
+            }
+            let fold = |sums: __m512i| {
+                _mm256_add_epi16(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums))
+            };
+            avx2::lanes([fold(words), fold(odd)])
         }
     }
 }

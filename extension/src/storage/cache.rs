@@ -1,19 +1,20 @@
 //! Node rows kept in memory, shared by the connections of a process that search the same state of the same file.
 //!
 //! A generation never changes its rows, so a row that is in stays good until the last connection leaves the generation:
-//! nothing is ever replaced or evicted, and readers take no lock. Rows come in as searches read them, hubs first by
-//! their nature, until the budget is spent.
+//! nothing is ever replaced or evicted. Rows come in as searches read them, hubs first by their nature, until the
+//! budget is spent. A search holds the lock for reading from one hit to the next and hands in what it missed between.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
 
-/// Rows whose places are allocated together, so that an unused cache costs next to nothing.
-const CHUNK: usize = 64;
-/// What a row costs beyond its bytes: its place and the allocator's book-keeping.
-const OVERHEAD: usize = 48;
+/// Rows allocated together.
+const SLAB_ROWS: usize = 128;
+/// Rows start at a cache line.
+const LINE: usize = 64;
+/// Bytes of missed rows that a search carries until it can hand them in.
+const CARRY: usize = 4 << 20;
 
 /// What rows are those of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,31 +25,98 @@ pub struct CacheKey {
     pub generation: Generation,
 }
 
-type Chunk = Box<[OnceLock<Box<[u8]>>]>;
-
-/// Rows by node id.
+/// The rows of one generation.
 #[derive(Debug)]
 pub struct NodeCache {
-    chunks: Box<[OnceLock<Chunk>]>,
-    used: AtomicUsize,
-    limit: usize,
+    rows: RwLock<Rows>,
 }
 
-static SHARED: Mutex<Vec<(CacheKey, Weak<NodeCache>)>> = Mutex::new(Vec::new());
+/// Rows by node id, all of one length.
+#[derive(Debug)]
+pub struct Rows {
+    /// 1 + the place of a node's row, 0 for none.
+    places: Vec<u32>,
+    slabs: Vec<Slab>,
+    count: usize,
+    most: usize,
+    row_bytes: usize,
+}
 
-impl NodeCache {
-    /// An empty cache for ids below `next_id` that holds at most `limit` bytes.
-    pub fn new(next_id: u32, limit: usize) -> NodeCache {
-        let count = (next_id as usize).div_ceil(CHUNK);
-        // Ids so sparse that the places alone would take the budget are those of a file that was made to harm.
-        let taken = count * size_of::<OnceLock<Chunk>>();
-        let count = if taken > limit { 0 } else { count };
-        NodeCache { chunks: (0..count).map(|_| OnceLock::new()).collect(), used: AtomicUsize::new(0), limit }
+#[derive(Debug)]
+struct Slab {
+    bytes: Vec<u8>,
+    /// Where the first row starts.
+    start: usize,
+}
+
+/// Rows that a search had to read, on their way into the cache.
+#[derive(Debug, Default)]
+pub struct Missed {
+    ids: Vec<NodeId>,
+    bytes: Vec<u8>,
+}
+
+impl Missed {
+    pub fn push(&mut self, id: NodeId, row: &[u8]) {
+        if self.bytes.len() + row.len() <= CARRY {
+            self.ids.push(id);
+            self.bytes.extend_from_slice(row);
+        }
     }
 
-    /// The process's cache of `key`, made with this limit if nobody has it yet.
-    pub fn shared(key: CacheKey, next_id: u32, limit: usize) -> Arc<NodeCache> {
-        let fresh = || Arc::new(NodeCache::new(next_id, limit));
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+impl Rows {
+    fn stride(&self) -> usize {
+        self.row_bytes.next_multiple_of(LINE)
+    }
+
+    #[inline]
+    pub fn get(&self, id: NodeId) -> Option<&[u8]> {
+        let place = (*self.places.get(id as usize)? as usize).checked_sub(1)?;
+        let slab = self.slabs.get(place / SLAB_ROWS)?;
+        let start = slab.start + place % SLAB_ROWS * self.stride();
+        slab.bytes.get(start..start + self.row_bytes)
+    }
+
+    fn add(&mut self, id: NodeId, row: &[u8]) {
+        let Some(place) = self.places.get_mut(id as usize) else { return };
+        if *place != 0 || self.count == self.most || row.len() != self.row_bytes {
+            return;
+        }
+        *place = self.count as u32 + 1;
+        let stride = self.stride();
+        if self.count.is_multiple_of(SLAB_ROWS) {
+            let mut bytes: Vec<u8> = Vec::with_capacity(SLAB_ROWS * stride + LINE);
+            let start = bytes.as_ptr().align_offset(LINE).min(LINE);
+            bytes.resize(start, 0);
+            self.slabs.push(Slab { bytes, start });
+        }
+        if let Some(slab) = self.slabs.last_mut() {
+            slab.bytes.extend_from_slice(row);
+            slab.bytes.resize(slab.start + (self.count % SLAB_ROWS + 1) * stride, 0);
+        }
+        self.count += 1;
+    }
+}
+
+impl NodeCache {
+    /// An empty cache for ids below `next_id`, of rows of `row_bytes`, that holds at most `limit` bytes.
+    pub fn new(next_id: u32, row_bytes: usize, limit: usize) -> NodeCache {
+        let places = next_id as usize * size_of::<u32>();
+        // Ids so sparse that the places alone would take the budget are those of a file that was made to harm.
+        let (count, left) = if places > limit { (0, 0) } else { (next_id as usize, limit - places) };
+        let most = left / row_bytes.next_multiple_of(LINE).max(1);
+        let rows = Rows { places: vec![0; count], slabs: Vec::new(), count: 0, most, row_bytes };
+        NodeCache { rows: RwLock::new(rows) }
+    }
+
+    /// The process's cache of `key`, made by `fresh` if nobody has it yet.
+    pub fn shared(key: CacheKey, fresh: impl Fn() -> NodeCache) -> Arc<NodeCache> {
+        let fresh = || Arc::new(fresh());
         if key.file.is_empty() {
             return fresh();
         }
@@ -62,24 +130,24 @@ impl NodeCache {
         })
     }
 
-    #[inline]
-    pub fn get(&self, id: NodeId) -> Option<&[u8]> {
-        let chunk = self.chunks.get(id as usize / CHUNK)?.get()?;
-        chunk.get(id as usize % CHUNK)?.get().map(|row| &row[..])
+    /// The rows as they stand, for a stretch of a search.
+    pub fn read(&self) -> Option<RwLockReadGuard<'_, Rows>> {
+        self.rows.read().ok()
     }
 
-    /// Takes a row in, if the budget allows.
-    pub fn insert(&self, id: NodeId, row: &[u8]) {
-        let Some(chunk) = self.chunks.get(id as usize / CHUNK) else { return };
-        if self.used.load(Ordering::Relaxed) + row.len() + OVERHEAD > self.limit {
-            return;
+    /// Takes rows in, unless another thread is reading: then they stay with the search.
+    pub fn add(&self, missed: &mut Missed) {
+        let Ok(mut rows) = self.rows.try_write() else { return };
+        let row_bytes = rows.row_bytes;
+        for (&id, row) in missed.ids.iter().zip(missed.bytes.chunks_exact(row_bytes.max(1))) {
+            rows.add(id, row);
         }
-        let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        if chunk[id as usize % CHUNK].set(row.into()).is_ok() {
-            self.used.fetch_add(row.len() + OVERHEAD, Ordering::Relaxed);
-        }
+        missed.ids.clear();
+        missed.bytes.clear();
     }
 }
+
+static SHARED: Mutex<Vec<(CacheKey, Weak<NodeCache>)>> = Mutex::new(Vec::new());
 
 #[cfg(test)]
 mod tests {
@@ -89,26 +157,53 @@ mod tests {
         CacheKey { file: file.into(), node_table: "t_nodes".into(), generation: [generation; 16] }
     }
 
+    fn add(cache: &NodeCache, rows: &[(NodeId, &[u8])]) {
+        let mut missed = Missed::default();
+        rows.iter().for_each(|&(id, row)| missed.push(id, row));
+        cache.add(&mut missed);
+        assert!(missed.is_empty());
+    }
+
+    fn get(cache: &NodeCache, id: NodeId) -> Option<Vec<u8>> {
+        cache.read().unwrap().get(id).map(<[u8]>::to_vec)
+    }
+
     #[test]
     fn rows_come_back_until_the_budget_is_spent() {
-        let cache = NodeCache::new(1000, 3 * (100 + OVERHEAD));
-        for id in [5, 999, 700, 6] {
-            cache.insert(id, &[id as u8; 100]);
+        let cache = NodeCache::new(1000, 100, 4000 + 300 * 128);
+        let rows: Vec<(NodeId, Vec<u8>)> = (0..400).map(|i| (999 - i, vec![i as u8; 100])).collect();
+        add(&cache, &rows.iter().map(|(id, row)| (*id, &row[..])).collect::<Vec<_>>());
+        add(&cache, &[(999, &[7; 100]), (1000, &[7; 100])]);
+        for (i, (id, row)) in rows.iter().enumerate() {
+            assert_eq!(get(&cache, *id), (i < 300).then(|| row.clone()), "{i}");
         }
-        cache.insert(1024, &[1; 1]);
-        assert_eq!(cache.get(999), Some(&[231u8; 100][..]));
-        assert_eq!((cache.get(6), cache.get(7), cache.get(1024)), (None, None, None));
+        assert_eq!((get(&cache, 0), get(&cache, 1000)), (None, None));
+        assert_eq!(cache.read().unwrap().get(999).unwrap().as_ptr().align_offset(LINE), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_handed_in_stays_with_the_search() {
+        let cache = NodeCache::new(10, 3, 1000);
+        let mut missed = Missed::default();
+        missed.push(3, b"row");
+        let reading = cache.read();
+        cache.add(&mut missed);
+        assert!(!missed.is_empty());
+        drop(reading);
+        cache.add(&mut missed);
+        assert_eq!(get(&cache, 3), Some(b"row".to_vec()));
     }
 
     #[test]
     fn one_generation_of_one_file_is_shared() {
-        let first = NodeCache::shared(key("/a.db", 1), 10, 1000);
-        first.insert(3, b"row");
-        assert_eq!(NodeCache::shared(key("/a.db", 1), 10, 1000).get(3), Some(&b"row"[..]));
+        let fresh = || NodeCache::new(10, 3, 1000);
+        let first = NodeCache::shared(key("/a.db", 1), fresh);
+        add(&first, &[(3, b"row")]);
+        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh), 3), Some(b"row".to_vec()));
         for other in [key("/a.db", 2), key("/b.db", 1), key("", 1)] {
-            assert_eq!(NodeCache::shared(other, 10, 1000).get(3), None);
+            assert_eq!(get(&NodeCache::shared(other, fresh), 3), None);
         }
         drop(first);
-        assert_eq!(NodeCache::shared(key("/a.db", 1), 10, 1000).get(3), None);
+        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh), 3), None);
     }
 }

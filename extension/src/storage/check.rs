@@ -162,7 +162,8 @@ impl Checker<'_> {
             }
             Err(error) => return Err(error),
         };
-        let mut got = entry.ids().to_vec();
+        let ids = entry.ids(&self.space);
+        let mut got = ids.clone();
         got.sort_unstable();
         let mut expected: Vec<NodeId> = self
             .nodes
@@ -176,7 +177,7 @@ impl Checker<'_> {
             return Ok(());
         }
         let padded = self.space.padded();
-        let wrong = entry.ids().iter().enumerate().find_map(|(i, &id)| {
+        let wrong = ids.iter().enumerate().find_map(|(i, &id)| {
             let place = self.nodes.get(&id)?.place;
             let vector = self.rotated.get(place * padded..(place + 1) * padded)?;
             (!entry.holds(self.space, i, vector)).then_some(id)

@@ -1,6 +1,7 @@
 //! Node rows in a shadow table, as the engine's `GraphStore`.
 
-use super::cache::NodeCache;
+use super::cache::{Missed, Rows};
+use crate::distance::prefetch;
 use crate::error::{Error, Result, code};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
@@ -43,7 +44,7 @@ impl NodeTable {
     }
 
     /// As `reader`, through a cache of the rows as they stand.
-    pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a NodeCache>) -> Reader<'a> {
+    pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a Rows>) -> Reader<'a> {
         Reader { table: self, handle, cache }
     }
 
@@ -132,13 +133,15 @@ impl NodeTable {
 #[derive(Default)]
 pub struct Handle {
     blob: Option<Blob>,
+    /// Rows read past the cache.
+    pub missed: Missed,
 }
 
 /// The node table and a search's handle: what the engine works on.
 pub struct Reader<'a> {
     table: &'a mut NodeTable,
     handle: &'a mut Handle,
-    cache: Option<&'a NodeCache>,
+    cache: Option<&'a Rows>,
 }
 
 impl Reader<'_> {
@@ -179,10 +182,18 @@ impl GraphStore for Reader<'_> {
             return self.table.layout.read(id, row).map_err(|error| self.table.name_table(error));
         }
         self.load(id, buffer)?;
-        if let Some(cache) = self.cache {
-            cache.insert(id, buffer);
+        let node = self.table.layout.read(id, buffer).map_err(|error| self.table.name_table(error))?;
+        if self.cache.is_some() && !node.is_pending() {
+            self.handle.missed.push(id, node.row());
         }
-        self.table.layout.read(id, buffer).map_err(|error| self.table.name_table(error))
+        Ok(node)
+    }
+
+    #[inline]
+    fn prefetch(&self, id: NodeId) {
+        if let Some(row) = self.cache.and_then(|cache| cache.get(id)) {
+            prefetch(row);
+        }
     }
 
     fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {

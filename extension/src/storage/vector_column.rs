@@ -466,7 +466,8 @@ impl VectorColumn {
                 node_table: self.nodes.name().to_string(),
                 generation: header.generation,
             };
-            self.cache = Some(NodeCache::shared(key, header.next_id, self.cache_bytes));
+            let (row_bytes, limit) = (self.space.layout.row_bytes(), self.cache_bytes);
+            self.cache = Some(NodeCache::shared(key, || NodeCache::new(header.next_id, row_bytes, limit)));
         }
         self.cache.clone()
     }
@@ -494,14 +495,21 @@ impl VectorColumn {
         if self.own_write {
             search.cache = None; // rows have changed since
         }
-        let mut store = self.nodes.cached_reader(&mut search.handle, search.cache.as_deref());
-        loop {
-            let hit = search.search.next(&self.space, &mut store);
+        let ColumnSearch { search, handle, cache, .. } = search;
+        let rows = cache.as_ref().and_then(|cache| cache.read());
+        let mut store = self.nodes.cached_reader(handle, rows.as_deref());
+        let hit = loop {
+            let hit = search.next(&self.space, &mut store);
             match hit.map_err(|error| store.name_table(error))? {
                 Some(hit) if !accept(hit.rowid)? => {}
-                hit => return Ok(hit),
+                hit => break hit,
             }
+        };
+        drop(rows);
+        if let Some(cache) = cache.as_ref().filter(|_| !handle.missed.is_empty()) {
+            cache.add(&mut handle.missed);
         }
+        Ok(hit)
     }
 
     /// Exact distances of the given rows, by their nodes, nearest first, ties by rowid.
