@@ -10,7 +10,8 @@
 //!                   |       v (trait GraphStore)       |    |
 //!                   `--> hnsw --> quantize ------------+----'
 //! ```
-//! `error` is imported by all and imports nothing; `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
+//! `error` is imported by all and imports nothing; `machine` (hints about memory) serves `storage`;
+//! `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 
 pub mod distance;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod filter;
 pub mod format;
 pub mod functions;
 pub mod hnsw;
+mod machine;
 pub mod quantize;
 pub mod sqlite;
 pub mod storage;

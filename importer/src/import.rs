@@ -126,7 +126,12 @@ fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Pr
 /// Creates and fills the table inside the open transaction, its index included.
 fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     connection.execute_batch(&plan.create_sql())?;
-    insert(connection, plan, inputs, progress)
+    let outcome = insert(connection, plan, inputs, progress)?;
+    if !plan.has_rowid_key() {
+        // Builds the graph as COMMIT would, and lays rows that are near each other on the same pages.
+        connection.execute_batch(&plan.command_sql("cluster"))?;
+    }
+    Ok(outcome)
 }
 
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {

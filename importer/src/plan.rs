@@ -200,6 +200,17 @@ impl Plan {
         format!("{insert} INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
     }
 
+    pub fn command_sql(&self, command: &str) -> String {
+        let table = quote(&self.options.table);
+        format!("INSERT INTO {table}({table}) VALUES ({})", literal(command))
+    }
+
+    /// Whether the key is the rowid, so that the rows' order is the user's.
+    pub fn has_rowid_key(&self) -> bool {
+        let key = self.key.and_then(|key| self.columns.get(key));
+        key.is_some_and(|key| matches!(&key.kind, Kind::Ordinary { mapping, .. } if mapping.sql_type == Some("INTEGER")))
+    }
+
     /// Bytes of one row of each vector column's node table.
     fn node_rows(&self) -> Vec<usize> {
         let m = self.options.m;

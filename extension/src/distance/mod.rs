@@ -20,12 +20,3 @@ pub use dispatch::{Kernel, Kernels, cpu_features, kernels};
 pub use element::{decode, decode_into, encode, f16_to_f32, f32_to_f16};
 pub use exact::{ExactQuery, cosine, dot, inverse_norm, l1, l2, norm};
 pub use metric::{Element, Metric};
-
-/// Tells the CPU that `bytes` will soon be read. Does nothing where the language has no way to say so.
-#[inline]
-pub fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    x86_64::prefetch(bytes);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
-}

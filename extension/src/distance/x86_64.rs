@@ -149,14 +149,6 @@ unsafe fn fast_dot_fma(a: &[f32], b: &[f32]) -> f32 {
     }
 }
 
-/// Asks for the cache lines of `bytes`.
-pub(super) fn prefetch(bytes: &[u8]) {
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch reads nothing, and the address lies inside the slice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
-    }
-}
-
 /// `block::near_pairs`, eight at a time.
 pub(super) fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
     // SAFETY: the caller detected AVX2.

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
+use crate::machine::Slab;
 
-/// Rows allocated together.
-const SLAB_ROWS: usize = 128;
+/// Bytes allocated together, at most.
+const SLAB: usize = 4 << 20;
 /// Rows start at a cache line.
 const LINE: usize = 64;
 /// Bytes of missed rows that a search carries until it can hand them in.
@@ -40,13 +41,10 @@ pub struct Rows {
     count: usize,
     most: usize,
     row_bytes: usize,
-}
-
-#[derive(Debug)]
-struct Slab {
-    bytes: Vec<u8>,
-    /// Where the first row starts.
-    start: usize,
+    /// Bytes from one row to the next.
+    stride: usize,
+    /// Binary logarithm of the rows of a slab.
+    slab_shift: u32,
 }
 
 /// Rows that a search had to read, on their way into the cache.
@@ -70,16 +68,12 @@ impl Missed {
 }
 
 impl Rows {
-    fn stride(&self) -> usize {
-        self.row_bytes.next_multiple_of(LINE)
-    }
-
     #[inline]
     pub fn get(&self, id: NodeId) -> Option<&[u8]> {
         let place = (*self.places.get(id as usize)? as usize).checked_sub(1)?;
-        let slab = self.slabs.get(place / SLAB_ROWS)?;
-        let start = slab.start + place % SLAB_ROWS * self.stride();
-        slab.bytes.get(start..start + self.row_bytes)
+        let slab = self.slabs.get(place >> self.slab_shift)?;
+        let start = (place & ((1 << self.slab_shift) - 1)) * self.stride;
+        slab.get(start..start + self.row_bytes)
     }
 
     fn add(&mut self, id: NodeId, row: &[u8]) {
@@ -87,19 +81,15 @@ impl Rows {
         if *place != 0 || self.count == self.most || row.len() != self.row_bytes {
             return;
         }
-        *place = self.count as u32 + 1;
-        let stride = self.stride();
-        if self.count.is_multiple_of(SLAB_ROWS) {
-            let mut bytes: Vec<u8> = Vec::with_capacity(SLAB_ROWS * stride + LINE);
-            let start = bytes.as_ptr().align_offset(LINE).min(LINE);
-            bytes.resize(start, 0);
-            self.slabs.push(Slab { bytes, start });
+        if self.count.is_multiple_of(1 << self.slab_shift) {
+            // Without memory the cache stays as it is.
+            let Some(slab) = Slab::new(self.stride << self.slab_shift) else { return };
+            self.slabs.push(slab);
         }
-        if let Some(slab) = self.slabs.last_mut() {
-            slab.bytes.extend_from_slice(row);
-            slab.bytes.resize(slab.start + (self.count % SLAB_ROWS + 1) * stride, 0);
+        if self.slabs.last_mut().is_some_and(|slab| slab.push(row, LINE)) {
+            self.count += 1;
+            *place = self.count as u32;
         }
-        self.count += 1;
     }
 }
 
@@ -109,8 +99,11 @@ impl NodeCache {
         let places = next_id as usize * size_of::<u32>();
         // Ids so sparse that the places alone would take the budget are those of a file that was made to harm.
         let (count, left) = if places > limit { (0, 0) } else { (next_id as usize, limit - places) };
-        let most = left / row_bytes.next_multiple_of(LINE).max(1);
-        let rows = Rows { places: vec![0; count], slabs: Vec::new(), count: 0, most, row_bytes };
+        let stride = row_bytes.next_multiple_of(LINE).max(LINE);
+        let slab_shift = (SLAB / stride).max(1).ilog2();
+        let places = vec![0; count];
+        let rows =
+            Rows { places, slabs: Vec::new(), count: 0, most: left / stride, row_bytes, stride, slab_shift };
         NodeCache { rows: RwLock::new(rows) }
     }
 

@@ -23,30 +23,112 @@ struct Old {
     rowid: i64,
 }
 
+/// Rowids before and after rows were moved, sorted.
+pub type Moves = Vec<(i64, i64)>;
+
+/// What becomes of the rowids.
+enum Rowids<'a> {
+    Kept,
+    /// Rows are numbered from 1 in the order of the nodes, those without one last.
+    InNodeOrder,
+    /// Another column's nodes gave them new ones.
+    Moved(&'a Moves),
+}
+
 /// Builds the column's graph anew from its live and pending nodes. Nodes are renumbered, and the rows table with them.
 pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
+    build_anew(column, &Rowids::Kept).map(drop)
+}
+
+/// As `rebuild`, and puts the rows in the order of the nodes, so that near rows share pages.
+pub fn cluster(column: &mut VectorColumn) -> Result<Moves> {
+    build_anew(column, &Rowids::InNodeOrder)
+}
+
+/// As `rebuild`, after the rows got new rowids by `cluster` of another column.
+pub fn rebuild_moved(column: &mut VectorColumn, moves: &Moves) -> Result<()> {
+    build_anew(column, &Rowids::Moved(moves)).map(drop)
+}
+
+fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut header = column.header()?;
     let db = column.db;
     column.numbering += 1;
-    let (vectors, old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
+    let (vectors, mut old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let options = Options { threads, rows_per_page: rows_per_page(column)? };
     let mut built = build::build(&column.space, vectors, options, &|| db.check_interrupt())?;
     built.first_id = free_range(column, old.len())?;
+    let mut moves = Moves::new();
+    match rowids {
+        Rowids::Kept => {}
+        Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
+        Rowids::Moved(moves) => follow(column, moves, &mut old)?,
+    }
     write_rows(column, &built, &old, threads)?;
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
 
     let entry = RowWriter::new(&column.space, &built).entry_sample();
     let chain = Chain::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
-    let chain = chain.number(u64::MAX - 3);
+    let chain = chain.number(moves.len() as u64).number(u64::MAX - 3);
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
     header.next_id = built.first_id + header.linked;
     header.synced_id = header.next_id;
     column.write_header(header, chain)?;
-    column.write_entry(entry)
+    column.write_entry(entry)?;
+    Ok(moves)
+}
+
+/// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
+fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
+    let db = column.db;
+    let (rows, node, rowid) = rows_table(column);
+    let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
+    let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
+    db.prepare_shadow(&without)?.query(&[], |row| {
+        order.push(row.column_i64(0));
+        Ok(())
+    })?;
+    let count = order.len() as i64;
+    let highest = db.query_one(&format!("SELECT max({rowid}) FROM {rows}"), &[], |row| Ok(row.column_i64(0)))?;
+    let shift = highest.unwrap_or(0).max(count);
+    if shift.checked_add(count).is_none() {
+        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.place.table)));
+    }
+    let mut update = db.prepare_shadow(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1"))?;
+    for (&from, place) in order.iter().zip(1..) {
+        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + place)])?;
+    }
+    let down = format!("UPDATE {rows} SET {rowid} = {rowid} - ?1 WHERE {rowid} > ?1");
+    db.prepare_shadow(&down)?.run(&[Parameter::Integer(shift)])?;
+    for (&number, place) in built.order.iter().zip(1..) {
+        old[number as usize].rowid = place;
+    }
+    let mut moves: Moves = order.into_iter().zip(1..).collect();
+    moves.sort_unstable();
+    Ok(moves)
+}
+
+/// Takes up the rowids that another column's `move_rows` gave.
+fn follow(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
+    for old in old {
+        let missing = || {
+            let reason = format!("it is that of row {}, which is not there", old.rowid);
+            Error::corrupt(format!("{} node {}", column.nodes.name(), old.id), reason)
+        };
+        let place = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
+        old.rowid = moves[place].1;
+    }
+    Ok(())
+}
+
+/// The rows table, the column's node in it, and its rowid, as SQL.
+fn rows_table(column: &VectorColumn) -> (String, String, String) {
+    let place = &column.place;
+    (place.sql("rows"), quote_identifier(&place.column), quote_identifier(&place.rowid))
 }
 
 /// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
@@ -132,17 +214,11 @@ fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {
 
 /// Writes the new node ids into the rows table, in the order of the rowids.
 fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Result<()> {
-    let place = &column.place;
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    let sql = format!(
-        "UPDATE {}.{} SET {} = ?2 WHERE {} = ?1",
-        quote_identifier(&place.schema),
-        quote_identifier(&format!("{}_rows", place.table)),
-        quote_identifier(&place.column),
-        quote_identifier(&place.rowid)
-    );
+    let (rows, node, rowid) = rows_table(column);
+    let sql = format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1");
     let mut update = column.db.prepare_shadow(&sql)?;
     for (rowid, id) in new_ids {
         update.run(&[Parameter::Integer(rowid), Parameter::Integer(i64::from(id))])?;

@@ -1,10 +1,10 @@
 //! Node rows in a shadow table, as the engine's `GraphStore`.
 
 use super::cache::{Missed, Rows};
-use crate::distance::prefetch;
 use crate::error::{Error, Result, code};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
+use crate::machine::prefetch;
 use crate::sqlite::{Blob, BlobPlace, Connection, Parameter, Statement, quote_identifier};
 
 /// SQLITE_ABORT: the row under a BLOB handle was written.

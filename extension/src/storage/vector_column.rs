@@ -18,6 +18,7 @@ use crate::quantize::bits_for;
 use crate::sqlite::{Connection, Parameter, Statement};
 
 pub use super::place::Place;
+pub use super::rebuild::Moves;
 pub use crate::hnsw::{Ef, Hit, Order};
 
 /// Inserting one node costs about as much as this many nodes of a bulk build.
@@ -28,8 +29,10 @@ const TOMBSTONE_SHARE: u32 = 5;
 /// Rows ranked between two looks at the host's interrupt flag.
 const RANKS_A_LOOK: usize = 256;
 
-/// Bytes of node rows that a process keeps for its searches, a vector column.
-const DEFAULT_CACHE_BYTES: usize = 256 << 20;
+/// MiB of node rows that a process keeps for its searches, a vector column, where the file does not say.
+const DEFAULT_CACHE_MIB: usize = 256;
+/// What the file may say.
+pub const CACHE_MIB: std::ops::RangeInclusive<usize> = 0..=1 << 20;
 
 /// What `hnsw_info` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +74,9 @@ pub struct VectorColumn {
     entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
-    /// The generation that was searched last, and the rows of it that are kept in memory.
-    searched: Option<Generation>,
+    /// The generation that was searched last, whether once or more often, and the rows of it that are kept in memory.
+    searched: Option<(Generation, u8)>,
     cache: Option<Arc<NodeCache>>,
-    cache_bytes: usize,
     read_header: Option<Statement>,
     write_header: Option<Statement>,
 }
@@ -125,7 +127,6 @@ impl VectorColumn {
             entry_of: None,
             searched: None,
             cache: None,
-            cache_bytes: DEFAULT_CACHE_BYTES,
             read_header: None,
             write_header: None,
         }
@@ -431,6 +432,16 @@ impl VectorColumn {
         rebuild::rebuild(self)
     }
 
+    /// As `rebuild`, and gives the rows new rowids, from 1, in the order of the nodes. The other columns follow the moves.
+    pub fn cluster(&mut self) -> Result<Moves> {
+        rebuild::cluster(self)
+    }
+
+    /// As `rebuild`, after another column clustered the rows.
+    pub fn rebuild_moved(&mut self, moves: &Moves) -> Result<()> {
+        rebuild::rebuild_moved(self, moves)
+    }
+
     /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
     pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
         self.check_query(query)?;
@@ -438,38 +449,51 @@ impl VectorColumn {
         let header = self.header()?;
         let search =
             Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
-        let cache = self.cache_of(&header);
+        let cache = self.cache_of(&header)?;
         let (numbering, growth) = (self.numbering, self.growth);
         Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
     }
 
-    /// Most bytes of node rows that this process keeps of the column's current generation; 0 keeps none.
-    pub fn set_cache_bytes(&mut self, bytes: usize) {
-        self.cache_bytes = bytes;
+    /// After the setting `node_cache` changed.
+    pub fn drop_cache(&mut self) {
         self.cache = None;
         self.searched = None;
     }
 
+    /// What the file says of the cache's size: the setting `node_cache`, in MiB.
+    fn cache_bytes(&self) -> Result<usize> {
+        let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.place.sql("config"));
+        let stored = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
+        let megabytes = stored.map_or(Ok(DEFAULT_CACHE_MIB), usize::try_from).ok().filter(|m| CACHE_MIB.contains(m));
+        megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| {
+            let (least, most) = (CACHE_MIB.start(), CACHE_MIB.end());
+            let reason = format!("expected {least} to {most}, got {}", stored.unwrap_or_default());
+            Error::corrupt(format!("{}_config.node_cache", self.place.table), reason)
+        })
+    }
+
     /// The cache of a committed generation, from the second search of it on: a process that asks one page pays nothing.
-    fn cache_of(&mut self, header: &Header) -> Option<Arc<NodeCache>> {
-        if self.own_write || self.cache_bytes == 0 {
-            return None;
+    fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
+        if self.own_write {
+            return Ok(None);
         }
-        if self.searched != Some(header.generation) {
-            self.searched = Some(header.generation);
+        if self.searched.map(|(generation, _)| generation) != Some(header.generation) {
+            self.searched = Some((header.generation, 1));
             self.cache = None;
-            return None;
+            return Ok(None);
         }
-        if self.cache.is_none() {
+        if self.searched == Some((header.generation, 1)) {
+            self.searched = Some((header.generation, 2));
             let key = CacheKey {
                 file: self.db.file_name(&self.place.schema),
                 node_table: self.nodes.name().to_string(),
                 generation: header.generation,
             };
-            let (row_bytes, limit) = (self.space.layout.row_bytes(), self.cache_bytes);
-            self.cache = Some(NodeCache::shared(key, || NodeCache::new(header.next_id, row_bytes, limit)));
+            let (row_bytes, limit) = (self.space.layout.row_bytes(), self.cache_bytes()?);
+            let fresh = || NodeCache::new(header.next_id, row_bytes, limit);
+            self.cache = (limit > 0).then(|| NodeCache::shared(key, fresh));
         }
-        self.cache.clone()
+        Ok(self.cache.clone())
     }
 
     fn check_query(&self, query: &[f32]) -> Result<()> {

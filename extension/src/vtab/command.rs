@@ -1,11 +1,16 @@
 //! `INSERT INTO articles(articles) VALUES ('optimize')` and the other commands.
 
+use std::ops::RangeInclusive;
+
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Parameter, Value, Values};
+use crate::storage::vector_column::{CACHE_MIB, Moves, VectorColumn};
 
-const COMMANDS: &str = "'optimize', 'rebuild', 'integrity-check' or 'ef_search'";
+const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
+/// Commands that take a number as k.
+const SETTINGS: [&str; 2] = ["ef_search", "node_cache"];
 
 impl HnswTable {
     pub(super) fn command(&self, command: Value<'_>, values: Values<'_>) -> Result<()> {
@@ -24,14 +29,16 @@ impl HnswTable {
                 )));
             }
         };
-        if !is_alone || (k.is_some() && name != "ef_search") {
+        if !is_alone || (k.is_some() && !SETTINGS.contains(&name.as_str())) {
             return Err(Error::invalid(format!("{table}: the command '{name}' takes no value beside it")));
         }
         match name.as_str() {
             // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
             "optimize" | "rebuild" => self.rebuild(),
             "integrity-check" => self.integrity_check(),
+            "cluster" => self.cluster(),
             "ef_search" => self.set_ef_search(k),
+            "node_cache" => self.set_node_cache(k),
             _ => Err(Error::invalid(format!("{table}: unknown command '{name}': expected {COMMANDS}"))),
         }
     }
@@ -80,6 +87,34 @@ impl HnswTable {
         Ok(())
     }
 
+    /// `rebuild`, and the rows in the order of the first column's nodes, so that the rows of a page share pages.
+    fn cluster(&self) -> Result<()> {
+        let names = self.names()?;
+        let table = names.table();
+        if self.schema.rowid_column().is_some() {
+            return Err(Error::invalid(format!(
+                "{table}: the command 'cluster' gives rows new rowids, but {} is the rowid and stays",
+                self.schema.rowid_name()
+            )));
+        }
+        if self.cursors.get() > 0 {
+            return Err(Error::invalid(format!(
+                "{table}: the command 'cluster' gives rows new rowids: a statement is still reading the table"
+            )));
+        }
+        let mut moves = Moves::new();
+        for (ordinal, vector) in self.vectors()?.iter_mut().enumerate() {
+            vector.refresh()?;
+            if ordinal == 0 {
+                moves = vector.cluster()?;
+            } else {
+                vector.rebuild_moved(&moves)?;
+            }
+        }
+        self.transaction.note_change();
+        Ok(())
+    }
+
     fn integrity_check(&self) -> Result<()> {
         self.transaction.sync(self)?;
         let problems = self.problems()?;
@@ -89,24 +124,36 @@ impl HnswTable {
         Err(Error::corrupt(self.names()?.table().to_string(), problems.join("; ")))
     }
 
-    fn set_ef_search(&self, k: Option<Value<'_>>) -> Result<()> {
+    /// A whole number in `range` given as k.
+    fn setting(&self, name: &str, range: RangeInclusive<usize>, k: Option<Value<'_>>) -> Result<i64> {
         let names = self.names()?;
-        let range = Params::EF_RANGE;
-        let ef = match k.map(Value::content) {
-            Some(Content::Integer(ef)) => usize::try_from(ef).ok().filter(|ef| range.contains(ef)),
+        let table = names.table();
+        let number = match k.map(Value::content) {
+            Some(Content::Integer(number)) => Some(number),
             _ => None,
         };
-        let Some(ef) = ef else {
-            let (table, least, most) = (names.table(), range.start(), range.end());
-            return Err(Error::invalid(format!(
-                "{table}: the command 'ef_search' expects {least} to {most} as k: \
-                 INSERT INTO {table}({table}, k) VALUES ('ef_search', 100)"
-            )));
-        };
-        let value = i64::try_from(ef).unwrap_or(i64::MAX);
-        for (ordinal, _) in self.schema.vectors().enumerate() {
-            names.owner.set_config(self.db, &format!("vector.{ordinal}.ef_search"), Parameter::Integer(value))?;
-        }
+        number.filter(|&number| usize::try_from(number).is_ok_and(|number| range.contains(&number))).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Error::invalid(format!(
+                "{table}: the command '{name}' expects {least} to {most} as k: \
+                 INSERT INTO {table}({table}, k) VALUES ('{name}', 100)"
+            ))
+        })
+    }
+
+    fn set_ef_search(&self, k: Option<Value<'_>>) -> Result<()> {
+        let ef = self.setting("ef_search", Params::EF_RANGE, k)?;
+        let owner = &self.names()?.owner;
+        (0..self.schema.vectors().count()).try_for_each(|ordinal| {
+            owner.set_config(self.db, &format!("vector.{ordinal}.ef_search"), Parameter::Integer(ef))
+        })
+    }
+
+    /// Most MiB of nodes that a process keeps in memory, a vector column.
+    fn set_node_cache(&self, k: Option<Value<'_>>) -> Result<()> {
+        let megabytes = self.setting("node_cache", CACHE_MIB, k)?;
+        self.names()?.owner.set_config(self.db, "node_cache", Parameter::Integer(megabytes))?;
+        self.vectors()?.iter_mut().for_each(VectorColumn::drop_cache);
         Ok(())
     }
 }

@@ -24,11 +24,18 @@ enum Walk<'t> {
 
 impl<'t> HnswCursor<'t> {
     pub fn new(table: &'t HnswTable) -> HnswCursor<'t> {
+        table.cursors.set(table.cursors.get() + 1);
         HnswCursor { table, walk: Walk::None }
     }
 
     fn no_row(&self) -> Error {
         Error::internal("a cursor that stands on no row")
+    }
+}
+
+impl Drop for HnswCursor<'_> {
+    fn drop(&mut self) {
+        self.table.cursors.set(self.table.cursors.get().saturating_sub(1));
     }
 }
 

@@ -32,6 +32,8 @@ pub struct HnswTable {
     plans: RefCell<Vec<KnownPlan>>,
     /// The format version in the file is one that we know.
     is_known_version: Cell<bool>,
+    /// Cursors that are open.
+    pub(super) cursors: Cell<usize>,
 }
 
 struct KnownPlan {
@@ -83,6 +85,7 @@ impl HnswTable {
             vectors: RefCell::new(vectors),
             plans: RefCell::default(),
             is_known_version: Cell::new(false),
+            cursors: Cell::new(0),
         };
         Ok(Connected { declaration, table })
     }
