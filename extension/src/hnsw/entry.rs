@@ -122,6 +122,17 @@ impl EntrySample {
 
     /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
     pub fn nearest(&self, space: &Space, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
+        self.nearest_of(space, query, count, |_| true)
+    }
+
+    /// As `nearest`, of the samples that `keep` holds to.
+    pub fn nearest_of(
+        &self,
+        space: &Space,
+        query: &Query,
+        count: usize,
+        keep: impl Fn(NodeId) -> bool,
+    ) -> Vec<(f32, NodeId)> {
         let blob = &self.blob;
         let base: f32 = match space.params.metric {
             Metric::L2 => query.rotated.iter().zip(&blob.mean).map(|(q, m)| (q - m) * (q - m)).sum(),
@@ -140,7 +151,7 @@ impl EntrySample {
             }
             (space.entry_estimator)(&query.lookup, &Estimate { base, f1: &f1, f0: &f0, codes }, &mut keys);
             for (&key, &id) in keys.iter().zip(&blob.ids[lanes]) {
-                if best.len() < count || key <= best[best.len() - 1].0 {
+                if (best.len() < count || key <= best[best.len() - 1].0) && keep(id) {
                     let at = best.partition_point(|&(k, i)| k < key || (k == key && i > id));
                     best.insert(at, (key, id));
                     best.truncate(count);
