@@ -208,7 +208,9 @@ impl Plan {
     /// Whether the key is the rowid, so that the rows' order is the user's.
     pub fn has_rowid_key(&self) -> bool {
         let key = self.key.and_then(|key| self.columns.get(key));
-        key.is_some_and(|key| matches!(&key.kind, Kind::Ordinary { mapping, .. } if mapping.sql_type == Some("INTEGER")))
+        key.is_some_and(
+            |key| matches!(&key.kind, Kind::Ordinary { mapping, .. } if mapping.sql_type == Some("INTEGER")),
+        )
     }
 
     /// Bytes of one row of each vector column's node table.

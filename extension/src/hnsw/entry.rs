@@ -133,6 +133,17 @@ impl EntrySample {
 
     /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
     pub fn nearest(&self, space: &Space, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
+        self.nearest_of(space, query, count, |_| true)
+    }
+
+    /// As `nearest`, of the samples that `keep` holds to.
+    pub fn nearest_of(
+        &self,
+        space: &Space,
+        query: &Query,
+        count: usize,
+        keep: impl Fn(NodeId) -> bool,
+    ) -> Vec<(f32, NodeId)> {
         let base = self.base(space, query);
         let mut best: Vec<(f32, NodeId)> = Vec::with_capacity(count + 1);
         let mut worst = f32::INFINITY;
@@ -148,8 +159,8 @@ impl EntrySample {
                 continue;
             }
             for (lane, &key) in keys[..lanes].iter().enumerate() {
-                if best.len() < count || key <= worst {
-                    let id = group.id(lane);
+                let id = group.id(lane);
+                if (best.len() < count || key <= worst) && keep(id) {
                     let at = best.partition_point(|&(k, i)| k < key || (k == key && i > id));
                     best.insert(at, (key, id));
                     best.truncate(count);

@@ -42,6 +42,11 @@ impl Frontier {
         Frontier { near: BinaryHeap::new(), far: Vec::new(), threshold: Packed::MAX }
     }
 
+    /// Bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        (self.near.capacity() + self.far.capacity()) * size_of::<Packed>()
+    }
+
     #[inline]
     pub fn push(&mut self, key: f32, node: NodeId) {
         let packed = pack(key, node);

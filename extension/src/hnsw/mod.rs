@@ -10,6 +10,7 @@ mod entry;
 mod frontier;
 mod geometry;
 pub mod insert;
+mod matches;
 pub mod memory;
 pub mod params;
 mod query;
@@ -19,6 +20,7 @@ mod space;
 pub mod store;
 
 pub use entry::{EntrySample, is_sampled};
+pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;
 pub use search::{Ef, Hit, Order, Search};

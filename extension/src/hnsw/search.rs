@@ -7,14 +7,19 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
+use std::sync::Arc;
 
 use super::frontier::Frontier;
-use super::{EntrySample, GraphStore, Query, Space};
+use super::{EntrySample, GraphStore, Matches, Query, Space};
 use crate::error::{Error, Result};
 use crate::format::node::{LANES, Node, NodeId};
 
 /// Candidates taken from the entry sample.
 const ENTRY_POINTS: usize = 4;
+/// The same of a search among matches: the matching samples lie far apart.
+const MATCHING_ENTRY_POINTS: usize = 32;
+/// Such a search reads so many times the rows: most of them lead from one match to the next.
+const MATCHING_BUDGET: f64 = 8.0;
 /// Nodes that the window grows by for every emitted hit; by 1.5, recall@1000 holds 0.95.
 const GROWTH: f64 = 1.5;
 /// Graphs of at most so many nodes are ranked exactly from the start.
@@ -133,6 +138,8 @@ pub(super) struct Traversal {
     pub(super) expanded: usize,
     /// Nodes were linked after the traversal began: those beyond its bound are no damage, and left out.
     outgrown: bool,
+    /// The only nodes that count, if they are known.
+    matches: Option<Arc<Matches>>,
     buffer: Vec<u8>,
 }
 
@@ -142,7 +149,17 @@ impl Traversal {
         for (key, node) in entry.nearest(space, &query, ENTRY_POINTS) {
             frontier.push(key, node);
         }
-        Traversal { query, frontier, visited: NodeSet::new(next_id), expanded: 0, outgrown: false, buffer: Vec::new() }
+        let visited = NodeSet::new(next_id);
+        Traversal { query, frontier, visited, expanded: 0, outgrown: false, matches: None, buffer: Vec::new() }
+    }
+
+    /// Counts only `matches` from here on, and begins at the matching samples too.
+    fn steer(&mut self, graph: GraphState<'_>, matches: Arc<Matches>) {
+        let keep = |node| matches.contains(node);
+        for (key, node) in graph.entry.nearest_of(graph.space, &self.query, MATCHING_ENTRY_POINTS, keep) {
+            self.frontier.push(key, node);
+        }
+        self.matches = Some(matches);
     }
 
     /// The least estimated key of a candidate that is not expanded yet.
@@ -157,7 +174,7 @@ impl Traversal {
     }
 
     /// Expands the best candidate, if there is one: one row read, one exact key, one estimate of all its neighbours.
-    /// `seen` gets the row and its key.
+    /// `seen` gets the row and its key, if it counts.
     pub(super) fn expand(
         &mut self,
         space: &Space,
@@ -181,9 +198,32 @@ impl Traversal {
             return Err(Error::corrupt(format!("node {id}"), "linked from another node, but pending"));
         }
         let key = self.query.key(&node);
-        seen(&node, key);
         let degree = node.degree();
         let mut keys = [0f32; LANES];
+        if let Some(matches) = &self.matches {
+            // From a node that matches to any other, from one that does not only to those that do: so the search crosses
+            // gaps in the matching part of the graph, and does not get lost beside it.
+            let leads_anywhere = matches.contains(id);
+            if leads_anywhere {
+                seen(&node, key);
+            }
+            for group in 0..degree.div_ceil(LANES) {
+                self.query.estimate(space, &node, key, group, &mut keys);
+                for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
+                    let neighbour = node.neighbour(lane);
+                    match self.visited.contains(neighbour) {
+                        Some(false) if leads_anywhere || matches.contains(neighbour) => {
+                            self.frontier.push(estimate, neighbour);
+                        }
+                        Some(_) => {}
+                        None if self.outgrown => {}
+                        None => return Err(out_of_range(id, neighbour)),
+                    }
+                }
+            }
+            return Ok(());
+        }
+        seen(&node, key);
         for group in 0..degree.div_ceil(LANES) {
             self.query.estimate(space, &node, key, group, &mut keys);
             for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
@@ -192,17 +232,17 @@ impl Traversal {
                     Some(false) => self.frontier.push(estimate, neighbour),
                     Some(true) => {}
                     None if self.outgrown => {}
-                    None => {
-                        return Err(Error::corrupt(
-                            format!("node {id}"),
-                            format!("neighbour {neighbour} out of range"),
-                        ));
-                    }
+                    None => return Err(out_of_range(id, neighbour)),
                 }
             }
         }
         Ok(())
     }
+}
+
+#[cold]
+fn out_of_range(id: NodeId, neighbour: NodeId) -> Error {
+    Error::corrupt(format!("node {id}"), format!("neighbour {neighbour} out of range"))
 }
 
 /// The exact rest of a search: a heap of all nodes not yet emitted.
@@ -214,7 +254,7 @@ pub struct Search {
     traversal: Traversal,
     order: Order,
     ef: usize,
-    /// Linked nodes of the graph.
+    /// Nodes that may come: those linked in the graph, or the matches.
     linked: u64,
     emitted: u64,
     last: Option<Found>,
@@ -284,6 +324,25 @@ impl Search {
             tail: None,
             exact,
         }
+    }
+
+    /// A search that gives `matches` (with bits) and nothing else, steered through the nodes between them.
+    pub fn among(graph: GraphState<'_>, query: Query, ef: Ef, order: Order, matches: Arc<Matches>) -> Search {
+        let mut search = Search::new(graph, query, ef, order);
+        search.linked = matches.rows().len() as u64;
+        if search.exact {
+            search.traversal.matches = Some(matches);
+        } else {
+            search.traversal.steer(graph, matches);
+        }
+        search
+    }
+
+    /// Bytes of memory that it takes, about; the matches are counted elsewhere.
+    pub fn bytes(&self) -> usize {
+        let found = self.ready.capacity() + self.tail.as_ref().map_or(0, BinaryHeap::capacity);
+        let keys = self.window.capacity() + self.beyond.capacity() + self.done.capacity();
+        self.traversal.frontier.bytes() + self.traversal.visited.words.len() * 8 + found * size_of::<Found>() + keys * 8
     }
 
     /// Rows read so far.
@@ -358,7 +417,8 @@ impl Search {
 
     /// Rows that may be read before the next hit goes even if the window is not settled.
     fn budget(&self) -> usize {
-        (FIRST_BUDGET * self.ef as f64 + GROWTH_BUDGET * (self.window_size() - self.ef) as f64) as usize
+        let budget = FIRST_BUDGET * self.ef as f64 + GROWTH_BUDGET * (self.window_size() - self.ef) as f64;
+        (if self.traversal.matches.is_some() { MATCHING_BUDGET * budget } else { budget }) as usize
     }
 
     /// Moves the nearest keys beyond the window into it, up to its size.
@@ -416,7 +476,7 @@ impl Search {
         let query = &self.traversal.query;
         let floor = if self.order == Order::Strict { self.last } else { None };
         let mut rest = Vec::new();
-        store.scan(&mut |node| {
+        let mut take = |node: Node<'_>| {
             if node.is_pending() || node.is_tombstone() || done.contains(&node.rowid()) {
                 return Ok(());
             }
@@ -425,7 +485,19 @@ impl Search {
                 rest.push(Reverse(found));
             }
             Ok(())
-        })?;
+        };
+        match &self.traversal.matches {
+            None => store.scan(&mut take)?,
+            Some(matches) => {
+                let mut buffer = Vec::new();
+                for (count, &(_, id)) in matches.rows().iter().enumerate() {
+                    if count.is_multiple_of(INTERRUPT_STRIDE) {
+                        store.check_interrupt()?;
+                    }
+                    take(store.node(id, &mut buffer)?)?;
+                }
+            }
+        }
         Ok(BinaryHeap::from(rest))
     }
 }

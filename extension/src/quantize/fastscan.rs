@@ -280,9 +280,8 @@ mod avx512 {
                 odd = _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(low));
                 odd = _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(high));
             }
-            let fold = |sums: __m512i| {
-                _mm256_add_epi16(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums))
-            };
+            let fold =
+                |sums: __m512i| _mm256_add_epi16(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums));
             avx2::lanes([fold(words), fold(odd)])
         }
     }

@@ -221,6 +221,23 @@ impl Connection {
         }
     }
 
+    /// A number that changes with every commit to a database, by whatever connection, as far as the transaction under
+    /// way sees it. None if it cannot be had, or if this transaction has written, which it does not show.
+    pub fn committed_version(&self, schema: &str) -> Option<u32> {
+        let schema = CString::new(schema).ok()?;
+        let mut version = 0u32;
+        // SAFETY: the connection is open, the name is NUL-terminated, and this operation writes one u32. Both members
+        // are older than the floor.
+        unsafe {
+            if call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE {
+                return None;
+            }
+            let place = (&raw mut version).cast();
+            let status = call!(self.api, file_control(self.raw, schema.as_ptr(), SQLITE_FCNTL_DATA_VERSION, place));
+            (status == code::OK).then_some(version)
+        }
+    }
+
     /// True after sqlite3_interrupt(), until the statements under way have ended. Hosts before 3.41 cannot tell: false.
     #[inline]
     pub fn is_interrupted(&self) -> bool {

@@ -102,8 +102,7 @@ impl NodeCache {
         let stride = row_bytes.next_multiple_of(LINE).max(LINE);
         let slab_shift = (SLAB / stride).max(1).ilog2();
         let places = vec![0; count];
-        let rows =
-            Rows { places, slabs: Vec::new(), count: 0, most: left / stride, row_bytes, stride, slab_shift };
+        let rows = Rows { places, slabs: Vec::new(), count: 0, most: left / stride, row_bytes, stride, slab_shift };
         NodeCache { rows: RwLock::new(rows) }
     }
 

@@ -3,6 +3,7 @@
 pub mod cache;
 mod check;
 pub mod generation;
+mod matching;
 mod place;
 mod rebuild;
 pub mod shadow;

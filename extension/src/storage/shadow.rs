@@ -60,6 +60,8 @@ pub struct RowsTable<'a> {
     pub definition: &'a str,
     /// Columns that get an index of their own.
     pub indexed: &'a [&'a str],
+    /// Columns with nodes, which these indexes hold too: a filter then finds its nodes without reading the rows.
+    pub nodes: &'a [&'a str],
 }
 
 /// The suffix of the nodes table of a vector column.
@@ -117,10 +119,10 @@ impl Owner {
             db.run(&format!("CREATE TABLE {}{definition}", self.shadow(&suffix)), &[])
                 .map_err(|error| self.in_table(error))?;
         }
-        rows.indexed.iter().try_for_each(|column| self.create_index(db, column))
+        rows.indexed.iter().try_for_each(|column| self.create_index(db, column, rows.nodes))
     }
 
-    fn create_index(&self, db: Connection, column: &str) -> Result<()> {
+    fn create_index(&self, db: Connection, column: &str, nodes: &[&str]) -> Result<()> {
         let schema = quote_identifier(&self.schema);
         let mut taken = db.prepare(&format!("SELECT 1 FROM {schema}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
         // A renamed table keeps its indexes' old names, so that one may be taken.
@@ -131,7 +133,8 @@ impl Owner {
             name = self.shadow_name(&format!("rows_{column}_{attempt}"));
         }
         let (name, rows) = (quote_identifier(&name), quote_identifier(&self.shadow_name("rows")));
-        db.run(&format!("CREATE INDEX {schema}.{name} ON {rows}({})", quote_identifier(column)), &[])
+        let columns: Vec<String> = std::iter::once(&column).chain(nodes).map(|name| quote_identifier(name)).collect();
+        db.run(&format!("CREATE INDEX {schema}.{name} ON {rows}({})", columns.join(", ")), &[])
             .map_err(|error| self.in_table(error))
     }
 

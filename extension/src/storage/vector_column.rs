@@ -6,7 +6,7 @@ use super::store::{Handle, NodeTable};
 use super::{check, rebuild};
 use std::sync::Arc;
 
-use crate::distance::{ExactQuery, Metric, decode};
+use crate::distance::{Metric, decode};
 use crate::error::{Error, Result};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
@@ -25,9 +25,6 @@ pub use crate::hnsw::{Ef, Hit, Order};
 const INSERTION_COST: u64 = 6;
 /// One tombstone in so many linked nodes is too many: the graph is built anew without them.
 const TOMBSTONE_SHARE: u32 = 5;
-
-/// Rows ranked between two looks at the host's interrupt flag.
-const RANKS_A_LOOK: usize = 256;
 
 /// MiB of node rows that a process keeps for its searches, a vector column, where the file does not say.
 const DEFAULT_CACHE_MIB: usize = 256;
@@ -51,11 +48,11 @@ pub struct ColumnStats {
 
 /// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
 pub struct ColumnSearch {
-    search: Search,
-    handle: Handle,
-    numbering: u64,
-    growth: u64,
-    cache: Option<Arc<NodeCache>>,
+    pub(super) search: Search,
+    pub(super) handle: Handle,
+    pub(super) numbering: u64,
+    pub(super) growth: u64,
+    pub(super) cache: Option<Arc<NodeCache>>,
 }
 
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
@@ -67,11 +64,11 @@ pub struct VectorColumn {
     /// Counts how often this connection renumbered the nodes: a search that was suspended then must know.
     pub(super) numbering: u64,
     /// Counts how often this connection linked new nodes, which a search that was suspended then does not know.
-    growth: u64,
+    pub(super) growth: u64,
     header: Option<Header>,
     /// The header was written by this transaction: no other connection can have changed it since.
-    own_write: bool,
-    entry: EntrySample,
+    pub(super) own_write: bool,
+    pub(super) entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
     /// The generation that was searched last, whether once or more often, and the rows of it that are kept in memory.
@@ -222,7 +219,7 @@ impl VectorColumn {
     }
 
     /// Makes the cached entry sample that of the current generation.
-    fn load_entry(&mut self) -> Result<()> {
+    pub(super) fn load_entry(&mut self) -> Result<()> {
         let header = self.header()?;
         if self.entry_of != Some(header.generation) {
             self.entry = self.entry_from_file()?;
@@ -444,11 +441,19 @@ impl VectorColumn {
 
     /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
     pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
+        self.search_by(query, |graph, query| Search::new(graph, query, ef, order))
+    }
+
+    /// As `search`; `make` makes the search.
+    pub(super) fn search_by(
+        &mut self,
+        query: &[f32],
+        make: impl FnOnce(GraphState<'_>, Query) -> Search,
+    ) -> Result<ColumnSearch> {
         self.check_query(query)?;
         self.load_entry()?;
         let header = self.header()?;
-        let search =
-            Search::new(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query), ef, order);
+        let search = make(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query));
         let cache = self.cache_of(&header)?;
         let (numbering, growth) = (self.numbering, self.growth);
         Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
@@ -473,7 +478,7 @@ impl VectorColumn {
     }
 
     /// The cache of a committed generation, from the second search of it on: a process that asks one page pays nothing.
-    fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
+    pub(super) fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
         if self.own_write {
             return Ok(None);
         }
@@ -496,7 +501,14 @@ impl VectorColumn {
         Ok(self.cache.clone())
     }
 
-    fn check_query(&self, query: &[f32]) -> Result<()> {
+    /// The cache of `cache_of`, if an earlier search has made it.
+    pub(super) fn known_cache(&mut self) -> Result<Option<Arc<NodeCache>>> {
+        let generation = self.header()?.generation;
+        let is_known = self.searched == Some((generation, 2)) && !self.own_write;
+        Ok(self.cache.clone().filter(|_| is_known))
+    }
+
+    pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
         if query.len() != self.space.params.dims {
             return Err(self.wrong_dims(query.len()));
         }
@@ -534,27 +546,6 @@ impl VectorColumn {
             cache.add(&mut handle.missed);
         }
         Ok(hit)
-    }
-
-    /// Exact distances of the given rows, by their nodes, nearest first, ties by rowid.
-    pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Vec<Hit>> {
-        self.check_query(query)?;
-        let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
-        let mut buffer = Vec::new();
-        let mut handle = Handle::default();
-        let mut store = self.nodes.reader(&mut handle);
-        let mut hits = Vec::with_capacity(rows.len());
-        for &(rowid, id) in rows {
-            let node = store.node(id, &mut buffer)?;
-            self.place.check_owner(&node, rowid)?;
-            let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
-            hits.push(Hit { rowid, node: id, distance });
-            if hits.len().is_multiple_of(RANKS_A_LOOK) {
-                self.db.check_interrupt()?;
-            }
-        }
-        hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
-        Ok(hits)
     }
 
     /// For `hnsw_info`.

@@ -2,17 +2,16 @@
 
 use std::collections::HashSet;
 
+use super::feed::{Feed, Request};
 use super::plan::KnnPlan;
-use super::planner::is_indexed;
 use super::pool::Pooled;
 use super::rows_filter::{Kept, RowsFilter};
 use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
-use crate::filter::strategy::{Observed, ProbeResult, Strategy, choose};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Context, Parameter, Value, Values, quote_identifier};
-use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
+use crate::storage::vector_column::{Ef, Hit, Order};
 
 /// The arguments as they came, for SQLite to test again.
 #[derive(Debug, Default)]
@@ -25,42 +24,28 @@ pub struct Arguments {
 pub struct Knn<'t> {
     table: &'t HnswTable,
     arguments: Arguments,
-    /// The vector column: its number in the table, and its ordinal.
+    /// The number of the vector column in the table.
     column: usize,
     ordinal: usize,
     order: Order,
-    /// `distance <` and `<=` terms: rows beyond the nearest of them are not wanted.
-    bound: f64,
+    /// `distance <`, `>` and the like: rows nearer than the first or beyond the second are not wanted.
+    range: (f64, f64),
     /// Rows that may still come: k, less those given.
     remaining: u64,
-    query: Vec<f32>,
-    source: Source,
-    filter: Filtering<'t>,
-    /// The rows given, in case that the walk turns into a ranking of the rest, or rows change under it.
-    given: Vec<i64>,
-    /// The same, once rows have changed.
-    given_set: Option<HashSet<i64>>,
-    last_given: Option<(f64, i64)>,
+    /// None if no row can come.
+    feed: Option<Feed>,
+    /// Hits that the feed has given.
+    position: usize,
+    /// Tests a row, in a feed that asks for it.
+    test: Option<Pooled<'t>>,
+    /// The rows given, once rows have changed under the search.
+    given: Option<HashSet<i64>>,
     hit: Option<Hit>,
     row: Row<'t>,
     /// `Transaction::writes` when the current hit was found: its node is good for as long as that stands.
     writes: u64,
     /// The same when the search began.
     began: u64,
-}
-
-enum Source {
-    Nothing,
-    Search(Box<ColumnSearch>),
-    Ranked(std::vec::IntoIter<Hit>),
-}
-
-/// The filter of a search, and what is known of it.
-struct Filtering<'t> {
-    clauses: RowsFilter,
-    /// Tests one row; there while the graph is walked under a filter.
-    test: Option<Pooled<'t>>,
-    observed: Observed,
 }
 
 /// The other columns of the row that the search stands on, read when the first of them is asked for.
@@ -91,30 +76,29 @@ impl<'t> Knn<'t> {
         };
         let (query, k, ef_search) = (next(true)?, next(plan.has_k)?, next(plan.has_ef_search)?);
         let kept = |value: Option<Value<'_>>| value.map(|value| Kept::of(value.content()));
-        let mut bound = f64::INFINITY;
+        let mut range = (f64::NEG_INFINITY, f64::INFINITY);
         for _ in 0..plan.bounds {
-            bound = next(true)?.map_or(bound, |value| bound.min(upper_bound(value)));
+            range.1 = next(true)?.and_then(number).map_or(range.1, |bound| range.1.min(bound));
+        }
+        for _ in 0..plan.floors {
+            range.0 = next(true)?.and_then(number).map_or(range.0, |bound| range.0.max(bound));
         }
         let remaining = k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
         let ef = ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
         let components = query.map_or(Ok(None), |value| place.query(value))?;
-        let clauses = RowsFilter::new(&table.schema, &plan.filters, arguments.skip(position))?;
-        let observed = Observed { is_indexed: is_indexed(&table.schema, &plan.filters), ..Observed::default() };
-        let is_nothing = components.is_none() || remaining == 0 || clauses.is_never;
+        let filter = RowsFilter::new(&table.schema, &plan.filters, arguments.skip(position))?;
         let mut knn = Knn {
             table,
             arguments: Arguments { query: kept(query), k: kept(k), ef_search: kept(ef_search) },
             column: plan.column,
             ordinal,
             order: plan.order,
-            bound,
+            range,
             remaining,
-            query: components.unwrap_or_default(),
-            source: Source::Nothing,
-            filter: Filtering { clauses, test: None, observed },
-            given: Vec::new(),
-            given_set: None,
-            last_given: None,
+            feed: None,
+            position: 0,
+            test: None,
+            given: None,
             hit: None,
             row: Row {
                 selection: Selection::new(&table.schema, plan.columns).without(plan.column),
@@ -124,40 +108,40 @@ impl<'t> Knn<'t> {
             writes: 0,
             began: 0,
         };
-        if !is_nothing {
-            knn.begin(ef)?;
+        if let Some(query) = components
+            && remaining > 0
+            && !filter.is_never
+        {
+            let (column, order, reach) = (plan.column, plan.order, plan.reach());
+            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, reach })?;
             knn.next()?;
         }
         Ok(knn)
     }
 
-    /// Takes up the state of the database and chooses how to search.
-    fn begin(&mut self, ef: Option<Ef>) -> Result<()> {
-        self.table.transaction.sync(self.table)?;
-        self.began = self.table.transaction.writes();
-        self.table.with_vector(self.ordinal, |vector| vector.refresh())?;
+    /// Takes up the state of the database, and the feed: one that rests, or a new one.
+    fn begin(&mut self, ef: Option<Ef>, request: impl FnOnce(Ef) -> Request) -> Result<()> {
+        let table = self.table;
+        table.transaction.sync(table)?;
+        self.began = table.transaction.writes();
+        table.with_vector(self.ordinal, |vector| vector.refresh())?;
         let ef = match ef {
             Some(ef) => ef,
             None => self.stored_ef()?,
         };
-        if self.filter.clauses.sql.is_empty() {
-            return self.walk(ef);
+        let request = request(ef);
+        let state = table.state(&request)?;
+        if let Some(mut feed) = state.and_then(|state| table.shelf.take(&request, state))
+            && feed.resume(table)?
+        {
+            self.feed = Some(feed);
+            return Ok(());
         }
-        if let Strategy::Probe { limit } = choose(self.filter.observed) {
-            let nodes = self.matching(Some(limit + 1))?;
-            let result = if nodes.len() > limit { ProbeResult::Many } else { ProbeResult::Few };
-            self.filter.observed.probe = Some(result);
-            if choose(self.filter.observed) == Strategy::Exact {
-                return self.rank(&nodes);
-            }
-        }
-        let names = self.table.names()?;
-        let (rowid, filter) = (quote_identifier(self.table.schema.rowid_name()), self.filter.clauses.and_sql());
-        let sql = format!("SELECT 1 FROM {} WHERE {rowid} = ?1{filter}", names.rows);
-        let mut test = self.table.statements.reading(sql)?;
-        self.filter.clauses.bind(&mut test)?;
-        self.filter.test = Some(test);
-        self.walk(ef)
+        let (_, rows) = table.with_vector(self.ordinal, |vector| vector.graph())?;
+        let mut feed = Feed::new(request, state, rows);
+        feed.begin(table, &mut self.test)?;
+        self.feed = Some(feed);
+        Ok(())
     }
 
     /// The default that the file holds: another connection may have changed it, and pages must agree.
@@ -178,116 +162,51 @@ impl<'t> Knn<'t> {
         }
     }
 
-    fn walk(&mut self, ef: Ef) -> Result<()> {
-        let search = self.table.with_vector(self.ordinal, |vector| vector.search(&self.query, ef, self.order))?;
-        self.source = Source::Search(Box::new(search));
-        Ok(())
-    }
-
-    fn rank(&mut self, rows: &[(i64, u32)]) -> Result<()> {
-        let hits = self.table.with_vector(self.ordinal, |vector| vector.rank(&self.query, rows))?;
-        self.source = Source::Ranked(hits.into_iter());
-        Ok(())
-    }
-
-    /// The rows that pass the filter, with their nodes, up to `limit`.
-    fn matching(&self, limit: Option<usize>) -> Result<Vec<(i64, u32)>> {
-        let table = self.table;
-        let name = table.schema.columns.get(self.column).map_or("", |column| column.name.as_str());
-        let node = quote_identifier(name);
-        let filter = self.filter.clauses.and_sql();
-        let (key, from) = (quote_identifier(table.schema.rowid_name()), &table.names()?.rows);
-        let sql = format!("SELECT {key}, {node} FROM {from} WHERE {node} IS NOT NULL{filter} LIMIT ?1");
-        let mut rows = table.statements.reading(sql)?;
-        self.filter.clauses.bind(&mut rows)?;
-        rows.bind_i64(1, limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1))?;
-        let mut nodes = Vec::new();
-        while rows.step()? {
-            nodes.extend(table.node_at(&rows, 1)?.map(|node| (rows.column_i64(0), node)));
-            if nodes.len() % 4096 == 0 {
-                table.db.check_interrupt()?;
-            }
-        }
-        Ok(nodes)
-    }
-
     pub fn next(&mut self) -> Result<()> {
         self.row.leave();
         self.hit = None;
         while self.remaining > 0 {
-            let Some(hit) = self.pull()? else { break };
+            let Some(feed) = &mut self.feed else { break };
+            let Some(hit) = feed.at(self.position, self.table, &mut self.test)? else { break };
+            self.position += 1;
             if self.began != self.table.transaction.writes() && !self.is_still_due(&hit)? {
                 continue;
             }
-            if hit.distance > self.bound {
+            if hit.distance > self.range.1 && self.order == Order::Strict {
                 // Under ORDER BY distance nothing nearer can follow.
-                match self.order {
-                    Order::Strict => break,
-                    Order::Relaxed => continue,
-                }
+                break;
+            }
+            if hit.distance < self.range.0 || hit.distance > self.range.1 {
+                continue;
             }
             self.remaining -= 1;
-            self.last_given = Some((hit.distance, hit.rowid));
-            self.given.push(hit.rowid);
             self.writes = self.table.transaction.writes();
             self.hit = Some(hit);
             break;
         }
         if self.hit.is_none() {
             // Ends the read of the node table at once.
-            self.source = Source::Nothing;
+            self.rest();
         }
         Ok(())
     }
 
     /// After this connection changed rows under the search: whether the row is there, and was not given before.
     fn is_still_due(&mut self, hit: &Hit) -> Result<bool> {
-        let given = self.given_set.get_or_insert_with(|| self.given.iter().copied().collect());
+        let Some(feed) = &self.feed else { return Ok(true) };
+        let before = self.position.saturating_sub(1);
+        let given = self.given.get_or_insert_with(|| feed.given(before).iter().copied().collect());
         Ok(given.insert(hit.rowid) && self.table.node_of(hit.rowid, self.column)?.is_some())
     }
 
-    fn pull(&mut self) -> Result<Option<Hit>> {
-        let search = match &mut self.source {
-            Source::Nothing => return Ok(None),
-            Source::Ranked(hits) => return Ok(hits.next()),
-            Source::Search(search) => search,
-        };
-        let Some(test) = &mut self.filter.test else {
-            return self.table.with_vector(self.ordinal, |vector| vector.next(search, &mut |_| Ok(true)));
-        };
-        let observed = &mut self.filter.observed;
-        observed.given = self.given.len() as u64;
-        let mut must_change = false;
-        let mut accept = |rowid: i64| {
-            test.bind_i64(1, rowid)?;
-            let passes = test.step();
-            test.reset();
-            let passes = passes?;
-            observed.refused += u64::from(!passes);
-            must_change = choose(*observed) == Strategy::ExactForTheRest;
-            Ok(passes || must_change)
-        };
-        let hit = self.table.with_vector(self.ordinal, |vector| vector.next(search, &mut accept))?;
-        if must_change {
-            // The last row was let through only to get here.
-            self.rank_the_rest()?;
-            return self.pull();
+    /// Puts the feed on the shelf, if what it gave is still what it would give.
+    fn rest(&mut self) {
+        self.test = None;
+        let Some(mut feed) = self.feed.take() else { return };
+        let is_kept = feed.suspend() && self.began == self.table.transaction.writes();
+        if is_kept && self.table.state(&feed.request).is_ok_and(|state| state == feed.state) {
+            self.table.shelf.put(feed);
         }
-        Ok(hit)
-    }
-
-    /// Goes on exactly, over the matching rows that were not given yet.
-    fn rank_the_rest(&mut self) -> Result<()> {
-        self.filter.test = None;
-        let nodes = self.matching(None)?;
-        let mut hits = self.table.with_vector(self.ordinal, |vector| vector.rank(&self.query, &nodes))?;
-        let given: HashSet<i64> = self.given.iter().copied().collect();
-        hits.retain(|hit| !given.contains(&hit.rowid));
-        if let (Order::Strict, Some(last)) = (self.order, self.last_given) {
-            hits.retain(|hit| (hit.distance, hit.rowid) > last);
-        }
-        self.source = Source::Ranked(hits.into_iter());
-        Ok(())
     }
 
     pub fn is_at_end(&self) -> bool {
@@ -354,6 +273,12 @@ impl<'t> Knn<'t> {
     }
 }
 
+impl Drop for Knn<'_> {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
 impl<'t> Row<'t> {
     /// Reads the row; false if there is none.
     fn read(&mut self, table: &'t HnswTable, rowid: i64) -> Result<bool> {
@@ -380,12 +305,14 @@ impl<'t> Row<'t> {
     }
 }
 
-/// What a `distance <` or `<=` term allows at most. SQLite tests the term again, so that more may be let through.
-fn upper_bound(value: Value<'_>) -> f64 {
+/// What a term on the distance compares with; None for what is no number. SQLite tests the term again, so that more may
+/// be let through.
+fn number(value: Value<'_>) -> Option<f64> {
     match value.content() {
-        Content::Integer(bound) => bound as f64,
-        Content::Real(bound) => bound,
-        _ => f64::INFINITY,
+        // Larger ones are rounded.
+        Content::Integer(bound) => (bound.unsigned_abs() < 1 << 53).then_some(bound as f64),
+        Content::Real(bound) => Some(bound),
+        _ => None,
     }
 }
 

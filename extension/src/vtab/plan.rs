@@ -9,6 +9,7 @@
 use super::schema::{ColumnRef, TableSchema};
 use crate::error::{Error, Result};
 use crate::filter::predicate::Comparison;
+use crate::filter::strategy::Reach;
 use crate::hnsw::Order;
 use crate::sqlite::quote_identifier;
 
@@ -47,12 +48,46 @@ pub struct KnnPlan {
     pub has_ef_search: bool,
     /// `distance <` and `distance <=` terms.
     pub bounds: usize,
+    /// `distance >` and `distance >=` terms.
+    pub floors: usize,
     pub filters: Vec<Filter>,
+    /// How the rows table finds the rows that the filters let through.
+    pub found_by: FoundBy,
     /// Strict under ORDER BY distance; else every row comes, if a late one must come late.
     pub order: Order,
     pub has_limit: bool,
     pub has_offset: bool,
     pub columns: ColumnSet,
+}
+
+/// How SQLite finds the rows that match, as its own plan for the rows table says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FoundBy {
+    #[default]
+    Scan,
+    Rowid,
+    Index(String),
+    /// An index that also holds the nodes.
+    Covering(String),
+}
+
+impl FoundBy {
+    /// From a line of EXPLAIN QUERY PLAN.
+    pub fn from_detail(detail: &str) -> FoundBy {
+        let Some((_, way)) = detail.strip_prefix("SEARCH ").and_then(|rest| rest.split_once(" USING ")) else {
+            return FoundBy::Scan;
+        };
+        let name = |rest: &str| rest.rsplit_once(" (").map_or(rest, |(name, _)| name).to_string();
+        if let Some(rest) = way.strip_prefix("COVERING INDEX ") {
+            FoundBy::Covering(name(rest))
+        } else if let Some(rest) = way.strip_prefix("INDEX ") {
+            FoundBy::Index(name(rest))
+        } else if way.starts_with("INTEGER PRIMARY KEY") {
+            FoundBy::Rowid
+        } else {
+            FoundBy::Scan
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +181,14 @@ impl ScanPlan {
 }
 
 impl KnnPlan {
+    pub fn reach(&self) -> Reach {
+        match self.found_by {
+            FoundBy::Scan => Reach::Scan,
+            FoundBy::Rowid | FoundBy::Index(_) => Reach::Index,
+            FoundBy::Covering(_) => Reach::Covering,
+        }
+    }
+
     fn text(&self, schema: &TableSchema) -> String {
         let metric = schema.vector(self.column).map_or("", |vector| vector.params.metric.name());
         let mut text = format!("knn {} {metric}", column_name(Some(self.column), schema));
@@ -157,7 +200,13 @@ impl KnnPlan {
         for _ in 0..self.bounds {
             text.push_str(", distance<?");
         }
+        for _ in 0..self.floors {
+            text.push_str(", distance>?");
+        }
         push_filters(&mut text, &self.filters, schema);
+        if !self.filters.is_empty() {
+            text.push_str(&self.found_by.text());
+        }
         text.push_str(match (self.has_limit, self.has_offset) {
             (false, false) => "",
             (true, false) => ", limit",
@@ -165,6 +214,23 @@ impl KnnPlan {
             (true, true) => ", limit offset",
         });
         text
+    }
+}
+
+const BY_SCAN: &str = ": walked or scanned";
+const BY_ROWID: &str = ", by rowid";
+const BY_INDEX: &str = ", by index ";
+const BY_COVERING_INDEX: &str = ", by covering index ";
+const BY_ANY_INDEX: &str = ": exact, steered or walked";
+
+impl FoundBy {
+    fn text(&self) -> String {
+        match self {
+            FoundBy::Scan => BY_SCAN.to_string(),
+            FoundBy::Rowid => format!("{BY_ROWID}{BY_ANY_INDEX}"),
+            FoundBy::Index(name) => format!("{BY_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
+            FoundBy::Covering(name) => format!("{BY_COVERING_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
+        }
     }
 }
 
@@ -182,8 +248,12 @@ fn push_filters(text: &mut String, filters: &[Filter], schema: &TableSchema) {
 /// Bare if it is a plain word, else quoted; the rowid is `rowid`, and a column of that name is quoted.
 fn column_name(column: Option<usize>, schema: &TableSchema) -> String {
     let Some(column) = column.and_then(|number| schema.columns.get(number)) else { return "rowid".to_string() };
-    let is_plain = column.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_plain && column.name != "rowid" { column.name.clone() } else { quote_identifier(&column.name) }
+    if column.name == "rowid" { quote_identifier(&column.name) } else { shown_name(&column.name) }
+}
+
+fn shown_name(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain { name.to_string() } else { quote_identifier(name) }
 }
 
 /// Reads a plan's text from left to right; every method gives None where it does not fit.
@@ -221,14 +291,46 @@ impl Reader<'_> {
         while self.take(", distance<?") {
             bounds += 1;
         }
+        let mut floors = 0;
+        while self.take(", distance>?") {
+            floors += 1;
+        }
         let filters = self.filters()?;
+        let found_by = if filters.is_empty() { FoundBy::Scan } else { self.found_by()? };
         let (has_limit, has_offset) = match (self.take(", limit offset"), self.take(", limit"), self.take(", offset")) {
             (true, _, _) => (true, true),
             (_, has_limit, has_offset) => (has_limit, has_offset),
         };
-        let knn =
-            KnnPlan { column, form, has_k, has_ef_search, bounds, filters, order, has_limit, has_offset, columns };
-        Some(Plan::Knn(knn))
+        Some(Plan::Knn(KnnPlan {
+            column,
+            form,
+            has_k,
+            has_ef_search,
+            bounds,
+            floors,
+            filters,
+            found_by,
+            order,
+            has_limit,
+            has_offset,
+            columns,
+        }))
+    }
+
+    fn found_by(&mut self) -> Option<FoundBy> {
+        if self.take(BY_SCAN) {
+            return Some(FoundBy::Scan);
+        }
+        let found_by = if self.take(BY_ROWID) {
+            FoundBy::Rowid
+        } else if self.take(BY_INDEX) {
+            FoundBy::Index(self.name()?)
+        } else if self.take(BY_COVERING_INDEX) {
+            FoundBy::Covering(self.name()?)
+        } else {
+            return None;
+        };
+        self.take(BY_ANY_INDEX).then_some(found_by)
     }
 
     fn filters(&mut self) -> Option<Vec<Filter>> {
@@ -254,18 +356,23 @@ impl Reader<'_> {
 
     /// `Some(None)` is the rowid.
     fn column(&mut self) -> Option<Option<usize>> {
-        let name = if self.rest.starts_with('"') {
-            self.quoted()?
-        } else {
-            let length = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
-            let (name, rest) = self.rest.split_at_checked(length)?;
-            self.rest = rest;
-            if name == "rowid" {
-                return Some(None);
-            }
-            name.to_string()
-        };
+        let is_quoted = self.rest.starts_with('"');
+        let name = self.name()?;
+        if name == "rowid" && !is_quoted {
+            return Some(None);
+        }
         self.schema.columns.iter().position(|column| column.name == name).map(Some)
+    }
+
+    /// Quoted or a plain word.
+    fn name(&mut self) -> Option<String> {
+        if self.rest.starts_with('"') {
+            return self.quoted();
+        }
+        let length = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at_checked(length).filter(|_| length > 0)?;
+        self.rest = rest;
+        Some(name.to_string())
     }
 
     fn quoted(&mut self) -> Option<String> {
@@ -295,111 +402,4 @@ impl TableSchema {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::arguments::parse;
-    use super::*;
-
-    fn schema() -> TableSchema {
-        parse(
-            "t",
-            &[
-                "id INTEGER PRIMARY KEY",
-                "category",
-                "\"odd, \"\"name\" TEXT",
-                "\"rowid\"",
-                "e FLOAT[3]",
-                "\"e 2\" INT8[4]",
-            ],
-        )
-        .unwrap()
-    }
-
-    fn filter(column: Option<usize>, comparison: Comparison, collation: Option<&str>) -> Filter {
-        Filter { column, comparison, collation: collation.map(str::to_string) }
-    }
-
-    fn all_plans() -> Vec<Plan> {
-        let lists = [
-            vec![],
-            vec![filter(None, Comparison::Eq, None)],
-            Comparison::ALL.into_iter().map(|comparison| filter(Some(1), comparison, Some("no\"case"))).collect(),
-            Comparison::ALL.into_iter().rev().map(|comparison| filter(Some(2), comparison, None)).collect(),
-            vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
-        ];
-        let mut plans = Vec::new();
-        for (n, filters) in lists.into_iter().enumerate() {
-            let columns = ColumnSet::from_mask(0b1011 << n);
-            for access in [Access::All, Access::Rowid, Access::Key, Access::Index] {
-                for order in [None, Some((None, true)), Some((Some(3), false)), Some((Some(2), true))] {
-                    plans.push(Plan::Scan(ScanPlan { access, filters: filters.clone(), order, columns }));
-                }
-            }
-            for bits in 0..128usize {
-                let bit = |n: usize| bits >> n & 1 == 1;
-                plans.push(Plan::Knn(KnnPlan {
-                    column: if bit(0) { 4 } else { 5 },
-                    form: if bit(1) { Form::Match } else { Form::Call },
-                    has_k: bit(2),
-                    has_ef_search: bit(3),
-                    bounds: usize::from(bit(6)) * 2,
-                    filters: filters.clone(),
-                    order: if bit(4) { Order::Strict } else { Order::Relaxed },
-                    has_limit: bit(5),
-                    has_offset: bit(6),
-                    columns,
-                }));
-            }
-        }
-        plans
-    }
-
-    #[test]
-    fn every_plan_survives_the_round_trip() {
-        let schema = schema();
-        for plan in all_plans() {
-            let (number, text) = plan.encode(&schema);
-            assert_eq!(Plan::decode(number, &text, &schema).unwrap(), plan, "{number}:{text}");
-        }
-    }
-
-    #[test]
-    fn the_text_says_what_will_happen() {
-        let schema = schema();
-        let knn = KnnPlan {
-            column: 4,
-            form: Form::Match,
-            has_k: false,
-            has_ef_search: false,
-            bounds: 0,
-            filters: vec![filter(Some(1), Comparison::Eq, None), filter(Some(2), Comparison::Gt, Some("NOCASE"))],
-            order: Order::Strict,
-            has_limit: true,
-            has_offset: true,
-            columns: ColumnSet::default(),
-        };
-        let text = "knn e cosine, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, limit offset";
-        assert_eq!(Plan::Knn(knn).encode(&schema), (5, text.to_string()));
-    }
-
-    #[test]
-    fn foreign_texts_are_refused() {
-        for (number, text) in [
-            (0, "knn e cosine"),
-            (5, "knn e l2"),
-            (5, "knn category cosine"),
-            (5, "knn e cosine, filter x=?"),
-            (6, ""),
-            (0, "scan x"),
-        ] {
-            assert!(Plan::decode(number, text, &schema()).is_err(), "{number}:{text}");
-        }
-    }
-
-    #[test]
-    fn columns_past_the_last_bit_are_read_together() {
-        let set = ColumnSet::from_mask(1 << 40 | 0b10);
-        assert!(set.contains(1) && !set.contains(0) && !set.contains(24));
-        assert!(set.contains(25) && set.contains(40) && set.contains(1000));
-        assert!(!ColumnSet::from_mask(1 << 24).contains(25));
-    }
-}
+mod tests;

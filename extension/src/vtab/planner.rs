@@ -1,6 +1,6 @@
 //! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
 
-use super::plan::{Access, ColumnSet, Filter, Form, KnnPlan, Plan, ScanPlan};
+use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::schema::{Column, ColumnRef, Key, TableSchema};
 use crate::error::{Error, Result};
 use crate::filter::predicate::{Affinity, Comparison, is_exact};
@@ -162,14 +162,15 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     let query = Taken { index: source.term.index, recheck: Recheck::No, is_list: false };
     taking.taken.insert(0, query);
 
-    let mut bounds = 0;
-    for term in usable(question) {
-        let is_distance = term.column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
-        if is_distance && !term.is_list && matches!(term.operator, Operator::Lt | Operator::Le) {
-            taking.take(term, Recheck::Yes);
-            bounds += 1;
-        }
-    }
+    // `(distance, rowid) > (?, ?)` comes as `distance >= ?`, which SQLite tests in full.
+    let mut take_range = |operators: [Operator; 2]| {
+        let is_distance =
+            |term: &&Term| term.column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
+        let terms = usable(question).filter(is_distance).filter(|term| operators.contains(&term.operator));
+        terms.map(|term| taking.take(term, Recheck::Yes)).count()
+    };
+    let bounds = take_range([Operator::Lt, Operator::Le]);
+    let floors = take_range([Operator::Gt, Operator::Ge]);
     let filters = take_filters(schema, question, &mut taking);
     let is_order_consumed = is_by_distance(schema, question);
     let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
@@ -183,7 +184,20 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
     let (column, form) = (source.column, source.form);
     let columns = ColumnSet::from_mask(question.columns_used);
-    let plan = KnnPlan { column, form, has_k, has_ef_search, bounds, filters, order, has_limit, has_offset, columns };
+    let plan = KnnPlan {
+        column,
+        form,
+        has_k,
+        has_ef_search,
+        bounds,
+        floors,
+        filters,
+        found_by: FoundBy::Scan,
+        order,
+        has_limit,
+        has_offset,
+        columns,
+    };
     Some(Choice {
         plan: Plan::Knn(plan),
         taken: taking.taken,
@@ -338,11 +352,6 @@ fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
     let equalities = filters.iter().filter(|filter| filter.comparison.is_equality());
     let best = equalities.map(by).min_by_key(rank).filter(|access| *access != Access::All);
     best.or_else(|| filters.iter().map(by).min_by_key(rank)).unwrap_or(Access::All)
-}
-
-/// Whether an index of the declaration serves a filter, so that a few matching rows are found cheaply.
-pub fn is_indexed(schema: &TableSchema, filters: &[Filter]) -> bool {
-    access(schema, filters) != Access::All
 }
 
 /// Rows of the table that pass.

@@ -60,6 +60,8 @@ pub struct RowsFilter {
     values: Vec<Kept>,
     /// No row can pass.
     pub is_never: bool,
+    /// There is a LIKE or GLOB, which means what a pragma of the connection says.
+    pub has_patterns: bool,
 }
 
 impl RowsFilter {
@@ -72,23 +74,35 @@ impl RowsFilter {
         Ok(clauses)
     }
 
+    /// The SQL of the filters as it is for most values, for SQLite to say how it would find the rows.
+    pub fn outline(schema: &TableSchema, filters: &[Filter]) -> String {
+        let clauses = filters.iter().enumerate().filter_map(|(position, filter)| {
+            let first = FIRST_PARAMETER + position;
+            let clause = with_predicate(schema, filter, |predicate| match filter.comparison {
+                Comparison::In => predicate.in_clause(1, false, first),
+                _ => predicate.clause(Class::Bytes, first),
+            });
+            match clause {
+                Clause::Sql(sql) => Some(sql),
+                Clause::Never | Clause::Any => None,
+            }
+        });
+        clauses.collect::<Vec<_>>().join(" AND ")
+    }
+
     fn push(&mut self, schema: &TableSchema, filter: &Filter, argument: Value<'_>) -> Result<()> {
-        let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
-            Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
-            Some(ColumnRef::Vector(column, _)) => (column.name.as_str(), Affinity::Blob),
-            _ => (schema.rowid_name(), Affinity::Numeric),
-        };
-        let (column, collation) = (quote_identifier(name), filter.collation.as_deref().map(quote_identifier));
         let comparison = filter.comparison;
-        let predicate = Predicate { column: &column, affinity, collation: collation.as_deref(), comparison };
+        self.has_patterns |= matches!(comparison, Comparison::Like | Comparison::Glob);
         let first = FIRST_PARAMETER + self.values.len();
         let (clause, values) = if comparison == Comparison::In {
             let Some(members) = members(argument)? else { return Ok(()) };
             let has_numbers = members.iter().any(|member| member.class() == Class::Number);
-            (predicate.in_clause(members.len(), has_numbers, first), members)
+            let clause =
+                with_predicate(schema, filter, |predicate| predicate.in_clause(members.len(), has_numbers, first));
+            (clause, members)
         } else {
             let value = Kept::of(argument.content());
-            let clause = predicate.clause(value.class(), first);
+            let clause = with_predicate(schema, filter, |predicate| predicate.clause(value.class(), first));
             // IS NULL and IS NOT NULL have no parameter that a value could be bound to.
             let has_parameter = !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull);
             (clause, if has_parameter { vec![value] } else { Vec::new() })
@@ -112,10 +126,31 @@ impl RowsFilter {
         Ok(())
     }
 
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let bytes_of = |value: &Kept| match value {
+            Kept::Text(bytes) | Kept::Blob(bytes) => bytes.len(),
+            Kept::Null | Kept::Integer(_) | Kept::Real(_) => 0,
+        };
+        self.sql.len() + self.values.iter().map(|value| size_of::<Kept>() + bytes_of(value)).sum::<usize>()
+    }
+
     /// ` AND a = ?2 AND ...`
     pub fn and_sql(&self) -> String {
         if self.sql.is_empty() { String::new() } else { format!(" AND {}", self.sql) }
     }
+}
+
+/// Calls `work` with the term on the rows table.
+fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predicate<'_>) -> Clause) -> Clause {
+    let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
+        Some(ColumnRef::Vector(column, _)) => (column.name.as_str(), Affinity::Blob),
+        _ => (schema.rowid_name(), Affinity::Numeric),
+    };
+    let (column, collation) = (quote_identifier(name), filter.collation.as_deref().map(quote_identifier));
+    let comparison = filter.comparison;
+    work(Predicate { column: &column, affinity, collation: collation.as_deref(), comparison })
 }
 
 /// The members that are not NULL (which equals nothing); None if there are too many.
@@ -129,6 +164,10 @@ fn members(list: Value<'_>) -> Result<Option<Vec<Kept>>> {
         if !member.is_null() {
             members.push(Kept::of(member.content()));
         }
+    }
+    // Few lengths of lists make few statements, which are kept.
+    if let Some(last) = members.last().cloned() {
+        members.resize(members.len().next_power_of_two(), last);
     }
     Ok(Some(members))
 }

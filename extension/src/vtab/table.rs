@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use super::arguments;
 use super::cursor::HnswCursor;
-use super::plan::Plan;
+use super::plan::{FoundBy, KnnPlan, Plan};
 use super::planner::{self, Question, Term};
 use super::pool::StatementPool;
+use super::rows_filter::RowsFilter;
 use super::schema::TableSchema;
+use super::shelf::Shelf;
 use super::transaction::Transaction;
 use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
@@ -27,6 +29,7 @@ pub struct HnswTable {
     pub(super) schema: TableSchema,
     pub(super) statements: StatementPool,
     pub(super) transaction: Transaction,
+    pub(super) shelf: Shelf,
     names: RefCell<Rc<Names>>,
     vectors: RefCell<Vec<VectorColumn>>,
     plans: RefCell<Vec<KnownPlan>>,
@@ -81,6 +84,7 @@ impl HnswTable {
             schema,
             statements: StatementPool::new(db),
             transaction: Transaction::default(),
+            shelf: Shelf::default(),
             names: RefCell::new(Names::new(owner)),
             vectors: RefCell::new(vectors),
             plans: RefCell::default(),
@@ -154,6 +158,17 @@ impl HnswTable {
         Ok(plan)
     }
 
+    /// How SQLite would find the rows that the filters of a search let through.
+    fn found_by(&self, knn: &KnnPlan) -> Result<FoundBy> {
+        let sql = self.matching_sql(knn.column, &RowsFilter::outline(&self.schema, &knn.filters))?;
+        let plan = self.statements.reading(format!("EXPLAIN QUERY PLAN {sql}"));
+        let detail = plan.and_then(|mut plan| {
+            plan.query_one(&[], |row| Ok(FoundBy::from_detail(&String::from_utf8_lossy(row.column_bytes(3)))))
+        });
+        // What is wrong with the shadow tables the search itself will say.
+        Ok(detail.ok().flatten().unwrap_or_default())
+    }
+
     /// How messages name the vector column `number` of the virtual table.
     pub(super) fn vector_place<'a>(&'a self, table: &'a str, number: usize) -> Result<VectorPlace<'a>> {
         match (self.schema.columns.get(number), self.schema.vector(number)) {
@@ -175,6 +190,7 @@ impl HnswTable {
             vector.rename(&owner.table);
         }
         self.statements.clear();
+        self.shelf.clear();
         *self.names.try_borrow_mut().map_err(|_| self.busy())? = Names::new(owner);
         Ok(())
     }
@@ -227,9 +243,14 @@ impl VirtualTable for HnswTable {
     fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
         let names = self.names()?;
         let question = question(info)?;
-        let Some(choice) = planner::choose(names.table(), &self.schema, &question)? else {
+        let Some(mut choice) = planner::choose(names.table(), &self.schema, &question)? else {
             return Ok(BestIndex::Impossible);
         };
+        if let Plan::Knn(knn) = &mut choice.plan
+            && !knn.filters.is_empty()
+        {
+            knn.found_by = self.found_by(knn)?;
+        }
         for (position, taken) in choice.taken.iter().enumerate() {
             info.take(taken.index, position, taken.recheck)?;
             if taken.is_list {
@@ -255,6 +276,7 @@ impl VirtualTable for HnswTable {
     fn panicked(&self) {
         self.transaction.forget(self);
         self.statements.clear();
+        self.shelf.clear();
     }
 }
 
@@ -282,7 +304,8 @@ impl StoredTable for HnswTable {
         let indexed =
             schema.columns.iter().filter(|column| column.as_ordinary().is_some_and(|column| column.is_indexed));
         let indexed: Vec<&str> = indexed.map(|column| column.name.as_str()).collect();
-        owner.create(db, RowsTable { definition: &schema.rows_definition(), indexed: &indexed })?;
+        let nodes: Vec<&str> = schema.vectors().map(|(_, column, _)| column.name.as_str()).collect();
+        owner.create(db, RowsTable { definition: &schema.rows_definition(), indexed: &indexed, nodes: &nodes })?;
         for (place, (_, _, params)) in places(&schema, &owner).iter().zip(schema.vectors()) {
             VectorColumn::create(db, place, params)?;
         }
