@@ -187,9 +187,6 @@ impl Traversal {
         let Some((_, id)) = self.frontier.pop() else { return Ok(()) };
         self.visited.insert(id);
         self.expanded += 1;
-        if let Some(next) = self.frontier.hint() {
-            store.prefetch(next);
-        }
         if self.expanded.is_multiple_of(INTERRUPT_STRIDE) {
             store.check_interrupt()?;
         }
@@ -235,6 +232,9 @@ impl Traversal {
                     None => return Err(out_of_range(id, neighbour)),
                 }
             }
+        }
+        if let Some(next) = self.frontier.hint() {
+            store.prefetch(next);
         }
         Ok(())
     }

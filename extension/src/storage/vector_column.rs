@@ -501,6 +501,11 @@ impl VectorColumn {
         Ok(self.cache.clone())
     }
 
+    /// Whether searches of this generation came before, and may keep what they read.
+    pub fn is_warm(&mut self) -> Result<bool> {
+        Ok(self.known_cache()?.is_some())
+    }
+
     /// The cache of `cache_of`, if an earlier search has made it.
     pub(super) fn known_cache(&mut self) -> Result<Option<Arc<NodeCache>>> {
         let generation = self.header()?.generation;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::feed::{Feed, Request};
+use super::hit_row::HitRow;
 use super::plan::KnnPlan;
 use super::pool::Pooled;
 use super::rows_filter::{Kept, RowsFilter};
@@ -10,7 +11,7 @@ use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
-use crate::sqlite::{Content, Context, Parameter, Value, Values, quote_identifier};
+use crate::sqlite::{Content, Context, Parameter, Value, Values};
 use crate::storage::vector_column::{Ef, Hit, Order};
 
 /// The arguments as they came, for SQLite to test again.
@@ -41,26 +42,13 @@ pub struct Knn<'t> {
     /// The rows given, once rows have changed under the search.
     given: Option<HashSet<i64>>,
     hit: Option<Hit>,
-    row: Row<'t>,
+    row: HitRow<'t>,
+    /// The version of the file that the search sees, if its rows may be kept.
+    commits: Option<u32>,
     /// `Transaction::writes` when the current hit was found: its node is good for as long as that stands.
     writes: u64,
     /// The same when the search began.
     began: u64,
-}
-
-/// The other columns of the row that the search stands on, read when the first of them is asked for.
-struct Row<'t> {
-    selection: Selection,
-    statement: Option<Pooled<'t>>,
-    state: RowState,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RowState {
-    Unread,
-    Read,
-    /// A statement of this connection deleted it after the search found it.
-    Gone,
 }
 
 impl<'t> Knn<'t> {
@@ -100,11 +88,8 @@ impl<'t> Knn<'t> {
             test: None,
             given: None,
             hit: None,
-            row: Row {
-                selection: Selection::new(&table.schema, plan.columns).without(plan.column),
-                statement: None,
-                state: RowState::Unread,
-            },
+            row: HitRow::new(Selection::new(&table.schema, plan.columns).without(plan.column)),
+            commits: None,
             writes: 0,
             began: 0,
         };
@@ -131,6 +116,9 @@ impl<'t> Knn<'t> {
         };
         let request = request(ef);
         let state = table.state(&request)?;
+        // As with nodes: a process that asks one page keeps nothing.
+        let is_warm = table.with_vector(self.ordinal, |vector| vector.is_warm())?;
+        self.commits = state.filter(|_| is_warm).map(|state| state.commits);
         if let Some(mut feed) = state.and_then(|state| table.shelf.take(&request, state))
             && feed.resume(table)?
         {
@@ -230,14 +218,14 @@ impl<'t> Knn<'t> {
     }
 
     pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
-        let Some(position) = self.row.selection.position(column) else {
+        let Some(position) = self.row.position(column) else {
             return self.table.read_one(self.rowid()?, column, |row| {
                 context.value(row.column_value(0));
                 Ok(())
             });
         };
-        if let Some(row) = self.read_row()? {
-            context.value(row.column_value(position));
+        if let Some(content) = self.read_row(position)? {
+            context.content(content);
         }
         Ok(())
     }
@@ -249,18 +237,18 @@ impl<'t> Knn<'t> {
             return Ok(Some(hit.node));
         }
         let table = self.table;
-        let Some(position) = self.row.selection.position(column) else { return table.node_of(hit.rowid, column) };
-        match self.read_row()? {
-            Some(row) => table.node_at(row, position),
+        let Some(position) = self.row.position(column) else { return table.node_of(hit.rowid, column) };
+        match self.read_row(position)? {
+            Some(content) => table.node_in(content),
             None => Ok(None),
         }
     }
 
-    /// The row, read once; None if it is gone.
-    fn read_row(&mut self) -> Result<Option<&Pooled<'t>>> {
+    /// A column of the row, which is read once; None if it is gone.
+    fn read_row(&mut self, position: usize) -> Result<Option<Content<'_>>> {
         let hit = self.current()?;
-        if self.row.state == RowState::Unread {
-            let found = self.row.read(self.table, hit.rowid)?;
+        if self.row.is_unread() {
+            let found = self.row.read(self.table, hit.rowid, self.commits)?;
             if !found && self.writes == self.table.transaction.writes() {
                 let rows = self.table.names()?.owner.shadow_name("rows");
                 return Err(Error::corrupt(
@@ -269,39 +257,13 @@ impl<'t> Knn<'t> {
                 ));
             }
         }
-        Ok(self.row.statement.as_ref().filter(|_| self.row.state == RowState::Read))
+        Ok(self.row.content(position))
     }
 }
 
 impl Drop for Knn<'_> {
     fn drop(&mut self) {
         self.rest();
-    }
-}
-
-impl<'t> Row<'t> {
-    /// Reads the row; false if there is none.
-    fn read(&mut self, table: &'t HnswTable, rowid: i64) -> Result<bool> {
-        if self.statement.is_none() {
-            let (names, schema) = (table.names()?, &table.schema);
-            let (columns, key) = (self.selection.sql(schema), quote_identifier(schema.rowid_name()));
-            let sql = format!("SELECT {columns} FROM {} WHERE {key} = ?1", names.rows);
-            self.statement = Some(table.statements.reading(sql)?);
-        }
-        let Some(statement) = &mut self.statement else { return Ok(false) };
-        statement.bind_i64(1, rowid)?;
-        let found = statement.step()?;
-        self.state = if found { RowState::Read } else { RowState::Gone };
-        Ok(found)
-    }
-
-    fn leave(&mut self) {
-        if self.state != RowState::Unread
-            && let Some(statement) = &mut self.statement
-        {
-            statement.reset();
-        }
-        self.state = RowState::Unread;
     }
 }
 

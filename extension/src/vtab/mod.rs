@@ -5,6 +5,7 @@ mod command;
 mod conflicts;
 mod cursor;
 mod feed;
+mod hit_row;
 mod info;
 mod knn;
 mod options;

@@ -43,6 +43,14 @@ impl Kept {
         }
     }
 
+    /// Bytes beside the value itself.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Kept::Text(bytes) | Kept::Blob(bytes) => bytes.len(),
+            Kept::Null | Kept::Integer(_) | Kept::Real(_) => 0,
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Kept::Null => Class::Null,

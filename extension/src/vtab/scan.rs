@@ -6,7 +6,7 @@ use super::rows_filter::RowsFilter;
 use super::schema::TableSchema;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
-use crate::sqlite::{Context, Parameter, Statement, Values, quote_identifier};
+use crate::sqlite::{Content, Context, Parameter, Statement, Values, quote_identifier};
 
 /// The declared columns that a statement on the rows table reads, after the rowid at position 0.
 pub struct Selection {
@@ -28,6 +28,10 @@ impl Selection {
     pub fn without(mut self, column: usize) -> Selection {
         self.columns.retain(|kept| *kept != column);
         self
+    }
+
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
     }
 
     pub fn position(&self, column: usize) -> Option<usize> {
@@ -141,8 +145,12 @@ impl HnswTable {
 
     /// The node in a column of the rows table.
     pub(super) fn node_at(&self, row: &Statement, position: usize) -> Result<Option<u32>> {
-        use crate::sqlite::Content;
-        match row.column_content(position) {
+        self.node_in(row.column_content(position))
+    }
+
+    /// The node that stands in the rows table.
+    pub(super) fn node_in(&self, content: Content<'_>) -> Result<Option<u32>> {
+        match content {
             Content::Null => Ok(None),
             Content::Integer(node) if u32::try_from(node).is_ok() => Ok(u32::try_from(node).ok()),
             content => {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::arguments;
 use super::cursor::HnswCursor;
+use super::hit_row::KeptRows;
 use super::plan::{FoundBy, KnnPlan, Plan};
 use super::planner::{self, Question, Term};
 use super::pool::StatementPool;
@@ -28,6 +29,7 @@ pub struct HnswTable {
     pub(super) db: Connection,
     pub(super) schema: TableSchema,
     pub(super) statements: StatementPool,
+    pub(super) kept_rows: KeptRows,
     pub(super) transaction: Transaction,
     pub(super) shelf: Shelf,
     names: RefCell<Rc<Names>>,
@@ -83,6 +85,7 @@ impl HnswTable {
             db,
             schema,
             statements: StatementPool::new(db),
+            kept_rows: KeptRows::default(),
             transaction: Transaction::default(),
             shelf: Shelf::default(),
             names: RefCell::new(Names::new(owner)),
@@ -191,6 +194,7 @@ impl HnswTable {
         }
         self.statements.clear();
         self.shelf.clear();
+        self.kept_rows.clear();
         *self.names.try_borrow_mut().map_err(|_| self.busy())? = Names::new(owner);
         Ok(())
     }
@@ -277,6 +281,7 @@ impl VirtualTable for HnswTable {
         self.transaction.forget(self);
         self.statements.clear();
         self.shelf.clear();
+        self.kept_rows.clear();
     }
 }
 
