@@ -11,18 +11,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Of functions the reading of vectors, of format the version number.
     ("vtab", &["functions", "filter", "storage", "format", "hnsw", "distance", "sqlite"]),
     ("filter", &[]),
-    ("storage", &["format", "hnsw", "quantize", "distance", "sqlite"]),
+    ("storage", &["format", "hnsw", "quantize", "distance", "machine", "sqlite"]),
     ("hnsw", &["quantize", "distance", "format"]),
     ("quantize", &["distance", "format"]),
     ("distance", &[]),
     ("format", &[]),
+    ("machine", &[]),
     ("sqlite", &[]),
     ("error", &[]),
 ];
 
-/// Where `unsafe` may stand: the border to SQLite, and code for one CPU.
+/// Where `unsafe` may stand: the borders to SQLite and to the machine, and code for one CPU.
 const UNSAFE: &[&str] =
-    &["lib.rs", "sqlite/", "distance/x86_64.rs", "distance/aarch64.rs", "distance/block.rs", "quantize/fastscan.rs"];
+    &["lib.rs", "sqlite/", "machine.rs", "distance/x86_64.rs", "distance/aarch64.rs", "distance/block.rs", "quantize/fastscan.rs"];
 
 /// Layers below storage and filter, which know no SQL, no clock and no randomness that the caller did not seed.
 const PURE: &[&str] = &["hnsw", "quantize", "distance", "format"];

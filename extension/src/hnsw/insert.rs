@@ -1,6 +1,7 @@
 //! Insertion of single nodes, as in HNSW: search, select, link both ways.
 
-use std::collections::BinaryHeap;
+use std::borrow::Cow;
+use std::collections::{BinaryHeap, HashMap};
 
 use super::build::put_lane;
 use super::geometry::Point;
@@ -15,9 +16,14 @@ use crate::quantize::Encoded;
 /// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
 const FILL: (usize, usize) = (3, 4);
 
-/// The nearest nodes that an insertion's search found.
+/// Rows that an insertion's search reads, for each place of its window, at most. More adds nothing to recall.
+const READ_SHARE: f64 = 0.75;
+
+/// The nodes that an insertion's search came upon.
 struct Surroundings {
     points: Vec<Point>,
+    /// Places in `points`: most neighbours of a neighbour are among them.
+    places: HashMap<NodeId, usize>,
     /// Nearest first, by place in `points`; of equal vectors those that can take another one come first.
     candidates: Vec<Candidate<usize>>,
 }
@@ -65,7 +71,7 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
         space.coder.encode(&other, &rotated, &mut encoded);
         let must = lane + 1 == kept.len() && !linked_back;
         let arrival = Arrival { point: &own, encoded: &encoded, must };
-        linked_back |= link_back(space, store, point, &arrival)?;
+        linked_back |= link_back(space, store, &found, neighbour.id, &arrival)?;
     }
     set_degree(&mut row, kept.len() as u16);
     store.put_node(id, &row)
@@ -76,13 +82,15 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
 fn surroundings(graph: GraphState<'_>, store: &mut impl GraphStore, query: Query, own: &Point) -> Result<Surroundings> {
     let space = graph.space;
     let ef = space.params.ef_construction.max(space.params.m);
+    let rows = (READ_SHARE * ef as f64) as usize;
     let mut traversal = Traversal::new(space, graph.entry, query, graph.next_id);
     let mut window: BinaryHeap<Key> = BinaryHeap::new();
     let (mut points, mut candidates, mut has_room) = (Vec::new(), Vec::new(), Vec::new());
     let (mut twins, mut open_twins) = (0, 0);
     while let Some(best) = traversal.best() {
         let bound = window.peek().map_or(f64::INFINITY, |key| key.0);
-        if window.len() == ef && f64::from(best) >= bound && (twins == 0 || open_twins > 0) {
+        let enough = f64::from(best) >= bound || traversal.expanded >= rows;
+        if (window.len() == ef || traversal.expanded >= rows) && enough && (twins == 0 || open_twins > 0) {
             break;
         }
         traversal.expand(space, store, |node, key| {
@@ -108,7 +116,8 @@ fn surroundings(graph: GraphState<'_>, store: &mut impl GraphStore, query: Query
         a.distance.total_cmp(&b.distance).then(by_room).then(points[b.id].id.cmp(&points[a.id].id))
     });
     candidates.truncate(ef);
-    Ok(Surroundings { points, candidates })
+    let places = points.iter().enumerate().map(|(place, point): (usize, &Point)| (point.id, place)).collect();
+    Ok(Surroundings { points, places, candidates })
 }
 
 /// Links of a node to vectors equal to its own: their factors are zero.
@@ -117,8 +126,15 @@ fn twin_lanes(space: &Space, node: &Node<'_>) -> usize {
     node.factors.chunks_exact(width).take(node.degree()).filter(|factor| factor.iter().all(|&byte| byte == 0)).count()
 }
 
-/// Puts a new node into the list of `neighbour`; gives whether it is there now.
-fn link_back(space: &Space, store: &mut impl GraphStore, neighbour: &Point, arrival: &Arrival<'_>) -> Result<bool> {
+/// Puts a new node into the list of the neighbour at a place of `found`; gives whether it is there now.
+fn link_back(
+    space: &Space,
+    store: &mut impl GraphStore,
+    found: &Surroundings,
+    neighbour: usize,
+    arrival: &Arrival<'_>,
+) -> Result<bool> {
+    let neighbour = &found.points[neighbour];
     let mut buffer = Vec::new();
     let node = store.node(neighbour.id, &mut buffer)?;
     let degree = node.degree();
@@ -132,10 +148,15 @@ fn link_back(space: &Space, store: &mut impl GraphStore, neighbour: &Point, arri
     let ids: Vec<NodeId> = node.neighbours().collect();
     let mut points = Vec::with_capacity(degree + 1);
     for &id in &ids {
-        let node = store.node(id, &mut buffer)?;
-        points.push(Point::new(space, id, node.vector(), node.inverse_norm()));
+        points.push(match found.places.get(&id) {
+            Some(&place) => Cow::Borrowed(&found.points[place]),
+            None => {
+                let node = store.node(id, &mut buffer)?;
+                Cow::Owned(Point::new(space, id, node.vector(), node.inverse_norm()))
+            }
+        });
     }
-    points.push(arrival.point.clone());
+    points.push(Cow::Borrowed(arrival.point));
     let lanes = prune(neighbour, &points, space.layout.degree, arrival.must);
     if !lanes.contains(&degree) {
         return Ok(false);
@@ -154,7 +175,7 @@ fn link_back(space: &Space, store: &mut impl GraphStore, neighbour: &Point, arri
 }
 
 /// The places in `points` (the last of them is new) that stay in the list of `own`.
-fn prune(own: &Point, points: &[Point], degree: usize, must: bool) -> Vec<usize> {
+fn prune(own: &Point, points: &[Cow<'_, Point>], degree: usize, must: bool) -> Vec<usize> {
     let mut candidates: Vec<Candidate<usize>> =
         points.iter().enumerate().map(|(i, point)| Candidate { distance: own.distance(point), id: i }).collect();
     candidates.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id)));

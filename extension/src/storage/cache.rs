@@ -4,6 +4,7 @@
 //! nothing is ever replaced or evicted. Rows come in as searches read them, hubs first by their nature, until the
 //! budget is spent. A search holds the lock for reading from one hit to the next and hands in what it missed between.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use crate::format::header::Generation;
@@ -76,6 +77,18 @@ impl Rows {
         slab.get(start..start + self.row_bytes)
     }
 
+    /// Forgets the rows `dirty`, whose places stay taken, and makes room for ids below `next_id`.
+    fn renew(&mut self, next_id: u32, dirty: &HashSet<NodeId>) {
+        for &id in dirty {
+            if let Some(place) = self.places.get_mut(id as usize) {
+                *place = 0;
+            }
+        }
+        if self.places.len() < next_id as usize {
+            self.places.resize(next_id as usize, 0);
+        }
+    }
+
     fn add(&mut self, id: NodeId, row: &[u8]) {
         let Some(place) = self.places.get_mut(id as usize) else { return };
         if *place != 0 || self.count == self.most || row.len() != self.row_bytes {
@@ -106,20 +119,39 @@ impl NodeCache {
         NodeCache { rows: RwLock::new(rows) }
     }
 
-    /// The process's cache of `key`, made by `fresh` if nobody has it yet.
-    pub fn shared(key: CacheKey, fresh: impl Fn() -> NodeCache) -> Arc<NodeCache> {
-        let fresh = || Arc::new(fresh());
+    /// The process's cache of `key`: `fresh` if nobody has one yet.
+    pub fn shared(key: CacheKey, fresh: NodeCache) -> Arc<NodeCache> {
+        let fresh = Arc::new(fresh);
         if key.file.is_empty() {
-            return fresh();
+            return fresh;
         }
-        let Ok(mut shared) = SHARED.lock() else { return fresh() };
+        let Ok(mut shared) = SHARED.lock() else { return fresh };
         shared.retain(|(_, cache)| cache.strong_count() > 0);
         let known = shared.iter().find(|(other, _)| *other == key).and_then(|(_, cache)| cache.upgrade());
         known.unwrap_or_else(|| {
-            let cache = fresh();
-            shared.push((key, Arc::downgrade(&cache)));
-            cache
+            shared.push((key, Arc::downgrade(&fresh)));
+            fresh
         })
+    }
+
+    /// The cache of the next generation, after this connection wrote the rows `dirty`: the other rows stay. None if
+    /// somebody else still reads this generation.
+    pub fn renew(
+        cache: Arc<NodeCache>,
+        key: CacheKey,
+        next_id: u32,
+        dirty: &HashSet<NodeId>,
+    ) -> Option<Arc<NodeCache>> {
+        let mut shared = SHARED.lock().ok()?;
+        // Under the lock nobody can come to share it.
+        let mut cache = Arc::try_unwrap(cache).ok()?;
+        shared.retain(|(_, cache)| cache.strong_count() > 0);
+        cache.rows.get_mut().ok()?.renew(next_id, dirty);
+        let cache = Arc::new(cache);
+        if !key.file.is_empty() {
+            shared.push((key, Arc::downgrade(&cache)));
+        }
+        Some(cache)
     }
 
     /// The rows as they stand, for a stretch of a search.
@@ -187,15 +219,30 @@ mod tests {
     }
 
     #[test]
+    fn a_new_generation_keeps_what_was_not_written() {
+        let fresh = || NodeCache::new(10, 3, 1000);
+        let first = NodeCache::shared(key("/n.db", 1), fresh());
+        add(&first, &[(3, b"row"), (4, b"old")]);
+        let other = Arc::clone(&first);
+        assert!(NodeCache::renew(first, key("/n.db", 2), 12, &HashSet::from([4])).is_none(), "it is read elsewhere");
+        let next = NodeCache::renew(other, key("/n.db", 2), 12, &HashSet::from([4])).unwrap();
+        assert_eq!((get(&next, 3), get(&next, 4)), (Some(b"row".to_vec()), None));
+        add(&next, &[(4, b"new"), (11, b"far")]);
+        let shared = NodeCache::shared(key("/n.db", 2), fresh());
+        assert_eq!((get(&shared, 4), get(&shared, 11)), (Some(b"new".to_vec()), Some(b"far".to_vec())));
+        assert_eq!(get(&NodeCache::shared(key("/n.db", 1), fresh()), 3), None);
+    }
+
+    #[test]
     fn one_generation_of_one_file_is_shared() {
         let fresh = || NodeCache::new(10, 3, 1000);
-        let first = NodeCache::shared(key("/a.db", 1), fresh);
+        let first = NodeCache::shared(key("/a.db", 1), fresh());
         add(&first, &[(3, b"row")]);
-        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh), 3), Some(b"row".to_vec()));
+        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh()), 3), Some(b"row".to_vec()));
         for other in [key("/a.db", 2), key("/b.db", 1), key("", 1)] {
-            assert_eq!(get(&NodeCache::shared(other, fresh), 3), None);
+            assert_eq!(get(&NodeCache::shared(other, fresh()), 3), None);
         }
         drop(first);
-        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh), 3), None);
+        assert_eq!(get(&NodeCache::shared(key("/a.db", 1), fresh()), 3), None);
     }
 }

@@ -3,9 +3,12 @@
 pub mod cache;
 mod check;
 pub mod generation;
+mod linking;
 mod matching;
+mod overlay;
 mod place;
 mod rebuild;
 pub mod shadow;
 pub mod store;
 pub mod vector_column;
+mod warm;

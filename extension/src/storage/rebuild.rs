@@ -54,6 +54,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut header = column.header()?;
     let db = column.db;
     column.numbering += 1;
+    column.warm.renumbered();
     let (vectors, mut old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let options = Options { threads, rows_per_page: rows_per_page(column)? };

@@ -1,8 +1,9 @@
 //! One vector column of one table: its node table and its graph row.
 
-use super::cache::{CacheKey, NodeCache};
+use super::cache::NodeCache;
 use super::generation::Chain;
 use super::store::{Handle, NodeTable};
+use super::warm::Warm;
 use super::{check, rebuild};
 use std::sync::Arc;
 
@@ -13,23 +14,19 @@ use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
-use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space, insert, is_sampled};
+use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space};
 use crate::quantize::bits_for;
 use crate::sqlite::{Connection, Parameter, Statement};
 
 pub use super::place::Place;
 pub use super::rebuild::Moves;
+pub use super::warm::{CACHE_MIB, DEFAULT_CACHE_MIB};
 pub use crate::hnsw::{Ef, Hit, Order};
 
 /// Inserting one node costs about as much as this many nodes of a bulk build.
 const INSERTION_COST: u64 = 6;
 /// One tombstone in so many linked nodes is too many: the graph is built anew without them.
 const TOMBSTONE_SHARE: u32 = 5;
-
-/// MiB of node rows that a process keeps for its searches, a vector column, where the file does not say.
-const DEFAULT_CACHE_MIB: usize = 256;
-/// What the file may say.
-pub const CACHE_MIB: std::ops::RangeInclusive<usize> = 0..=1 << 20;
 
 /// What `hnsw_info` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +68,8 @@ pub struct VectorColumn {
     pub(super) entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
-    /// The generation that was searched last, whether once or more often, and the rows of it that are kept in memory.
-    searched: Option<(Generation, u8)>,
-    cache: Option<Arc<NodeCache>>,
+    /// The rows that are kept in memory.
+    pub(super) warm: Warm,
     read_header: Option<Statement>,
     write_header: Option<Statement>,
 }
@@ -122,8 +118,7 @@ impl VectorColumn {
             own_write: false,
             entry: EntrySample::default(),
             entry_of: None,
-            searched: None,
-            cache: None,
+            warm: Warm::default(),
             read_header: None,
             write_header: None,
         }
@@ -135,6 +130,7 @@ impl VectorColumn {
         self.nodes = NodeTable::new(self.db, &self.place.schema, self.place.node_table(), self.space.layout);
         self.read_header = None;
         self.write_header = None;
+        self.warm.cool();
         self.forget();
     }
 
@@ -155,8 +151,9 @@ impl VectorColumn {
     }
 
     /// From here on other connections may write.
-    pub fn end_transaction(&mut self) {
-        self.header = None;
+    pub fn end_transaction(&mut self, committed: bool) {
+        let header = self.header.take().filter(|_| committed && self.own_write);
+        self.end_write(header);
         self.own_write = false;
     }
 
@@ -195,6 +192,7 @@ impl VectorColumn {
     /// good where it was: whoever changes it calls `write_entry`.
     pub(super) fn write_header(&mut self, mut header: Header, chain: Chain) -> Result<()> {
         let entry_is_current = self.entry_of == Some(header.generation);
+        self.warm.begin_write(header.generation);
         header.generation = chain.finish();
         if self.write_header.is_none() {
             let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
@@ -240,7 +238,7 @@ impl VectorColumn {
         Ok(EntrySample::from_blob(entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?))
     }
 
-    fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
+    pub(super) fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
         GraphState { space, entry, linked: header.linked, next_id: header.next_id }
     }
 
@@ -317,6 +315,7 @@ impl VectorColumn {
             set_tombstone(&mut row);
             store.put_node(id, &row)?;
         }
+        self.warm.wrote(id);
         let chain = Chain::of(&header.generation).number(u64::from(id)).number(u64::MAX);
         self.write_header(header, chain)
     }
@@ -332,6 +331,7 @@ impl VectorColumn {
         let mut row = node.row().to_vec();
         set_rowid(&mut row, rowid);
         store.put_node(id, &row)?;
+        self.warm.wrote(id);
         let chain = Chain::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
         self.write_header(header, chain)
     }
@@ -351,6 +351,7 @@ impl VectorColumn {
         let mut header = self.header()?;
         self.db.execute(&format!("DELETE FROM {}", self.nodes.sql_name()))?;
         self.numbering += 1;
+        self.warm.renumbered();
         let chain = Chain::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
         (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
         self.write_header(header, chain)?;
@@ -367,54 +368,6 @@ impl VectorColumn {
         }
         if header.pending > 0 {
             self.insert_pending(header)?;
-        }
-        Ok(())
-    }
-
-    fn insert_pending(&mut self, mut header: Header) -> Result<()> {
-        let sql = format!("SELECT id FROM {} WHERE id >= ?1 AND id < ?2 ORDER BY id", self.nodes.sql_name());
-        let mut ids = Vec::new();
-        self.db.prepare_shadow(&sql)?.query(
-            &[Parameter::Integer(i64::from(header.synced_id)), Parameter::Integer(i64::from(header.next_id))],
-            |row| {
-                ids.push(row.column_i64(0) as NodeId);
-                Ok(())
-            },
-        )?;
-        if ids.len() != header.pending as usize {
-            let reason = format!("{} pending nodes counted, {} there", header.pending, ids.len());
-            return Err(Error::corrupt(self.place.graph_row(), reason));
-        }
-        self.load_entry()?;
-        self.growth += 1;
-        let mut entry = self.entry.clone();
-        let mut entry_changed = false;
-        let mut rotated = vec![0f32; self.space.padded()];
-        let mut buffer = Vec::new();
-        for id in ids {
-            self.db.check_interrupt()?;
-            let mut handle = Handle::default();
-            let mut store = self.nodes.reader(&mut handle);
-            let inserted = insert::insert(Self::state(&self.space, &entry, &header), &mut store, id);
-            inserted.map_err(|error| store.name_table(error))?;
-            header.linked += 1;
-            header.pending -= 1;
-            if header.linked.is_power_of_two() {
-                let linked = header.linked;
-                entry.retain(&self.space, |id| is_sampled(id, linked));
-                entry_changed = true;
-            }
-            if is_sampled(id, header.linked) {
-                self.space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
-                entry.push(&self.space, id, &rotated);
-                entry_changed = true;
-            }
-        }
-        header.synced_id = header.next_id;
-        let chain = Chain::of(&header.generation).number(u64::from(header.linked)).number(u64::MAX - 2);
-        self.write_header(header, chain)?;
-        if entry_changed {
-            self.write_entry(entry)?;
         }
         Ok(())
     }
@@ -457,60 +410,6 @@ impl VectorColumn {
         let cache = self.cache_of(&header)?;
         let (numbering, growth) = (self.numbering, self.growth);
         Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
-    }
-
-    /// After the setting `node_cache` changed.
-    pub fn drop_cache(&mut self) {
-        self.cache = None;
-        self.searched = None;
-    }
-
-    /// What the file says of the cache's size: the setting `node_cache`, in MiB.
-    fn cache_bytes(&self) -> Result<usize> {
-        let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.place.sql("config"));
-        let stored = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
-        let megabytes = stored.map_or(Ok(DEFAULT_CACHE_MIB), usize::try_from).ok().filter(|m| CACHE_MIB.contains(m));
-        megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| {
-            let (least, most) = (CACHE_MIB.start(), CACHE_MIB.end());
-            let reason = format!("expected {least} to {most}, got {}", stored.unwrap_or_default());
-            Error::corrupt(format!("{}_config.node_cache", self.place.table), reason)
-        })
-    }
-
-    /// The cache of a committed generation, from the second search of it on: a process that asks one page pays nothing.
-    pub(super) fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
-        if self.own_write {
-            return Ok(None);
-        }
-        if self.searched.map(|(generation, _)| generation) != Some(header.generation) {
-            self.searched = Some((header.generation, 1));
-            self.cache = None;
-            return Ok(None);
-        }
-        if self.searched == Some((header.generation, 1)) {
-            self.searched = Some((header.generation, 2));
-            let key = CacheKey {
-                file: self.db.file_name(&self.place.schema),
-                node_table: self.nodes.name().to_string(),
-                generation: header.generation,
-            };
-            let (row_bytes, limit) = (self.space.layout.row_bytes(), self.cache_bytes()?);
-            let fresh = || NodeCache::new(header.next_id, row_bytes, limit);
-            self.cache = (limit > 0).then(|| NodeCache::shared(key, fresh));
-        }
-        Ok(self.cache.clone())
-    }
-
-    /// Whether searches of this generation came before, and may keep what they read.
-    pub fn is_warm(&mut self) -> Result<bool> {
-        Ok(self.known_cache()?.is_some())
-    }
-
-    /// The cache of `cache_of`, if an earlier search has made it.
-    pub(super) fn known_cache(&mut self) -> Result<Option<Arc<NodeCache>>> {
-        let generation = self.header()?.generation;
-        let is_known = self.searched == Some((generation, 2)) && !self.own_write;
-        Ok(self.cache.clone().filter(|_| is_known))
     }
 
     pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::sqlite::{
     Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{Owner, nodes_suffix};
-use crate::storage::vector_column::{Place, VectorColumn};
+use crate::storage::vector_column::{DEFAULT_CACHE_MIB, Place, VectorColumn};
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
 const KEY: usize = 0;
@@ -163,6 +163,10 @@ impl Reader {
         let mut entries = vec![
             ("format_version".to_string(), Kept::Integer(i64::from(FORMAT_VERSION))),
             ("rows".to_string(), self.count_rows()?),
+            (
+                "node_cache".to_string(),
+                text("node_cache".to_string()).cloned().unwrap_or(integer(DEFAULT_CACHE_MIB as u64)),
+            ),
         ];
         for (ordinal, name) in names.iter().enumerate() {
             // With several vector columns the keys say which.

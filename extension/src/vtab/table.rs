@@ -105,7 +105,7 @@ impl HnswTable {
         let mut vectors = self.vectors.try_borrow_mut().map_err(|_| self.busy())?;
         if self.transaction.has_lapsed() {
             vectors.iter_mut().for_each(VectorColumn::forget);
-            vectors.iter_mut().for_each(VectorColumn::end_transaction);
+            vectors.iter_mut().for_each(|vector| vector.end_transaction(false));
         }
         Ok(vectors)
     }
@@ -358,7 +358,7 @@ impl StoredTable for HnswTable {
     }
 
     fn commit(&self) {
-        self.transaction.end(self);
+        self.transaction.end(self, true);
     }
 
     fn rollback(&self) {
@@ -367,7 +367,7 @@ impl StoredTable for HnswTable {
             let _ = self.set_names(owner);
         }
         self.transaction.forget(self);
-        self.transaction.end(self);
+        self.transaction.end(self, false);
     }
 
     fn savepoint(&self, savepoint: i32) -> Result<()> {

@@ -162,10 +162,10 @@ impl Transaction {
         self.has_lapsed.take()
     }
 
-    pub fn end(&self, table: &HnswTable) {
+    pub fn end(&self, table: &HnswTable, committed: bool) {
         self.begin();
         match table.vectors() {
-            Ok(mut vectors) => vectors.iter_mut().for_each(VectorColumn::end_transaction),
+            Ok(mut vectors) => vectors.iter_mut().for_each(|vector| vector.end_transaction(committed)),
             Err(_) => self.has_lapsed.set(true),
         }
         self.count_write();

@@ -7,6 +7,7 @@ mod interleaved;
 mod knn;
 mod plans;
 mod transactions;
+mod warm;
 mod writes;
 
 use vecrank_tests::{Host, library};

@@ -305,11 +305,11 @@ fn commands() {
         &[
             (
                 "INSERT INTO t(t) VALUES ('vacuum')",
-                "t: unknown command 'vacuum': expected 'optimize', 'rebuild', 'integrity-check' or 'ef_search'",
+                "t: unknown command 'vacuum': expected 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'",
             ),
             (
                 "INSERT INTO t(t) VALUES (3)",
-                "t: expected a command, 'optimize', 'rebuild', 'integrity-check' or 'ef_search', got INTEGER",
+                "t: expected a command, 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache', got INTEGER",
             ),
             ("INSERT INTO t(t, name) VALUES ('optimize', 'x')", "t: the command 'optimize' takes no value beside it"),
             ("INSERT INTO t(t, k) VALUES ('rebuild', 3)", "t: the command 'rebuild' takes no value beside it"),
@@ -402,7 +402,7 @@ fn info_tells_of_any_table() {
         &[
             (
                 "SELECT key, value FROM hnsw_info('t') WHERE key NOT LIKE 'bytes%' AND key NOT LIKE 'f.%'",
-                "format_version|1 rows|3 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
+                "format_version|1 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
               e.nodes|2 e.deleted|0 e.pending|0 e.levels|2 e.entry_sample|2 e.degree|32 e.code_bits|4",
             ),
             (

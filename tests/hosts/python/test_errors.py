@@ -52,7 +52,7 @@ WRITING = {
     "INSERT INTO two VALUES ('[1, 2, 3, 70000]', '[1, 2]')":
         "two.words: component 3: expected -65504 to 65504 for FLOAT16, got 70000",
     "INSERT INTO paints(paints) VALUES ('polish')":
-        "paints: unknown command 'polish': expected 'optimize', 'rebuild', 'integrity-check' or 'ef_search'",
+        "paints: unknown command 'polish': expected 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'",
     "INSERT INTO paints(paints, k) VALUES ('ef_search', 0)":
         "paints: the command 'ef_search' expects 1 to 10000 as k: INSERT INTO paints(paints, k) VALUES ('ef_search', 100)",
     "INSERT INTO paints(name, rgb, distance) VALUES ('a', '[1, 2, 3]', 0.5)":

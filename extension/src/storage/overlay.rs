@@ -1,0 +1,138 @@
+//! Node rows of a transaction that links nodes: each is read once, and written once, in the order of the table.
+
+use std::collections::{HashMap, HashSet};
+
+use super::cache::{Missed, Rows};
+use super::store::{Handle, NodeTable, Reader};
+use crate::error::{Error, Result};
+use crate::format::node::{Node, NodeId, NodeLayout};
+use crate::hnsw::GraphStore;
+use crate::machine::prefetch;
+
+/// Bytes of rows that are held before they are dropped (those read) or flushed (those written).
+const MOST_BYTES: usize = 64 << 20;
+
+/// What the rows lie over: the table, and a cache of rows as the last commit left them.
+pub struct Base<'a> {
+    pub table: &'a mut NodeTable,
+    pub handle: &'a mut Handle,
+    pub cache: Option<&'a Rows>,
+    /// Rows that this transaction wrote before, which are others in the cache.
+    pub dirty: &'a HashSet<NodeId>,
+}
+
+/// A store that holds back what is written until `flush`.
+pub struct Overlay<'a> {
+    reader: Reader<'a>,
+    layout: NodeLayout,
+    cache: Option<&'a Rows>,
+    dirty: &'a HashSet<NodeId>,
+    written: HashMap<NodeId, Vec<u8>>,
+    read: HashMap<NodeId, Vec<u8>>,
+    bytes: usize,
+    /// All rows ever flushed.
+    flushed: Vec<NodeId>,
+}
+
+impl<'a> Overlay<'a> {
+    pub fn new(base: Base<'a>, layout: NodeLayout) -> Overlay<'a> {
+        Overlay {
+            reader: base.table.reader(base.handle),
+            layout,
+            cache: base.cache,
+            dirty: base.dirty,
+            written: HashMap::new(),
+            read: HashMap::new(),
+            bytes: 0,
+            flushed: Vec::new(),
+        }
+    }
+
+    fn cached(&self, id: NodeId) -> Option<&'a [u8]> {
+        let row = self.cache?.get(id)?;
+        (!self.dirty.contains(&id)).then_some(row)
+    }
+
+    pub fn name_table(&self, error: Error) -> Error {
+        self.reader.name_table(error)
+    }
+
+    /// Makes room if too much is held. Between two nodes, not within one.
+    pub fn relieve(&mut self) -> Result<()> {
+        if self.bytes > MOST_BYTES {
+            self.write()?;
+            self.read.clear();
+            self.bytes = 0;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let mut ids: Vec<NodeId> = self.written.keys().copied().collect();
+        ids.sort_unstable();
+        for id in &ids {
+            self.reader.put_node(*id, &self.written[id])?;
+        }
+        self.written.clear();
+        self.flushed.extend(ids);
+        Ok(())
+    }
+
+    /// Writes what was held back. Gives the nodes whose rows were written, and rows that were read and not written.
+    pub fn flush(mut self) -> Result<(Vec<NodeId>, Missed)> {
+        self.write()?;
+        let written: HashSet<NodeId> = self.flushed.iter().copied().collect();
+        let mut missed = Missed::default();
+        for (id, row) in &self.read {
+            if row.len() == self.layout.row_bytes() && !written.contains(id) && !self.dirty.contains(id) {
+                missed.push(*id, row);
+            }
+        }
+        Ok((self.flushed, missed))
+    }
+}
+
+impl GraphStore for Overlay<'_> {
+    fn node<'b>(&'b mut self, id: NodeId, buffer: &'b mut Vec<u8>) -> Result<Node<'b>> {
+        if !self.written.contains_key(&id) {
+            if let Some(row) = self.cached(id) {
+                return self.layout.read(id, row);
+            }
+            if !self.read.contains_key(&id) {
+                let row = self.reader.node(id, buffer)?.row().to_vec();
+                self.bytes += row.len();
+                self.read.insert(id, row);
+            }
+        }
+        let row = self.written.get(&id).or_else(|| self.read.get(&id));
+        self.layout.read(id, row.map_or(&[], Vec::as_slice))
+    }
+
+    fn prefetch(&self, id: NodeId) {
+        if let Some(row) = self.cached(id) {
+            prefetch(row);
+        }
+    }
+
+    fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
+        self.bytes += row.len();
+        self.written.insert(id, row.to_vec());
+        Ok(())
+    }
+
+    fn remove_node(&mut self, id: NodeId) -> Result<()> {
+        self.written.remove(&id);
+        self.read.remove(&id);
+        self.flushed.push(id);
+        self.reader.remove_node(id)
+    }
+
+    fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
+        self.write()?;
+        self.reader.scan(visit)
+    }
+
+    fn check_interrupt(&self) -> Result<()> {
+        self.reader.check_interrupt()
+    }
+}
