@@ -28,7 +28,7 @@ const TABLE: &str =
 
 fn page(connection: &rusqlite::Connection, query: &str) -> Vec<(String, String)> {
     let sql = "SELECT name, printf('%.9f', distance) FROM t WHERE e MATCH ?1 ORDER BY distance LIMIT 25";
-    let mut statement = connection.prepare_cached(sql).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
     statement.query_map([query], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
 }
 
