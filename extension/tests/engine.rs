@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Graph, Random, clustered};
-use vecrank::distance::{Element, Metric, encode};
-use vecrank::hnsw::{Ef, GraphStore, Order, Params, Space, insert, is_sampled};
+use vecrank::distance::{Element, Metric};
+use vecrank::hnsw::{Ef, GraphStore, Order, Params, Space};
 
 /// The first `count` vectors, and 50 queries of the same clusters that are not among them.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
@@ -146,31 +146,8 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
     assert!(one == rows(2) && one == rows(5));
 }
 
-/// Adds vectors one by one, as SQL does for small transactions.
 fn insert_all(graph: &mut Graph, vectors: &[Vec<f32>]) {
-    for vector in vectors {
-        let stored = encode(vector, graph.space.params.element).unwrap();
-        let id = graph.next_id;
-        let mut row = Vec::new();
-        let rowid = graph.stored.len() as i64;
-        graph.space.layout.write_pending(&mut row, rowid, graph.space.inverse_norm(&stored), &stored);
-        graph.store.put_node(id, &row).unwrap();
-        graph.next_id += 1;
-        let state = vecrank::hnsw::search::GraphState {
-            space: &graph.space,
-            entry: &graph.entry,
-            linked: graph.linked,
-            next_id: graph.next_id,
-        };
-        insert::insert(state, &mut graph.store, id).unwrap();
-        graph.linked += 1;
-        if is_sampled(id, graph.linked) {
-            let mut rotated = vec![0.0; graph.space.padded()];
-            graph.space.rotate(&stored, &mut rotated);
-            graph.entry.push(&graph.space, id, &rotated);
-        }
-        graph.stored.push(stored);
-    }
+    vectors.iter().for_each(|vector| graph.insert(vector));
 }
 
 #[test]

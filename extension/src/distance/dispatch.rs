@@ -43,8 +43,9 @@ impl Kernels {
     }
 }
 
-/// Every set that this CPU can run, the portable one first.
-pub(super) fn available() -> Vec<Kernels> {
+/// Every set that this CPU can run, the portable one first. For tests and benches.
+#[doc(hidden)]
+pub fn available() -> Vec<Kernels> {
     #[allow(unused_mut)]
     let mut sets = vec![PORTABLE];
     #[cfg(target_arch = "x86_64")]

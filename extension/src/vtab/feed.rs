@@ -281,7 +281,7 @@ impl Feed {
         let source = match &self.source {
             Source::Nothing => 0,
             Source::Search(search) => search.bytes(),
-            Source::Ranked(hits) => hits.as_slice().len() * size_of::<Hit>(),
+            Source::Ranked(hits) => size_of_val(hits.as_slice()),
         };
         let matches = self.matches.as_ref().map_or(0, |matches| matches.bytes());
         let before = if let Some(GivenBefore::These(rowids)) = &self.given_before { rowids.capacity() * 16 } else { 0 };

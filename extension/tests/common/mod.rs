@@ -1,11 +1,11 @@
-//! Data and graphs for the engine's tests: clustered vectors from a seed, exact answers, graphs in memory.
-#![allow(dead_code)] // every test uses a part of it
+//! Data and graphs for the engine's tests and benches: clustered vectors from a seed, exact answers, graphs in memory.
+#![allow(dead_code)] // everyone uses a part of it
 
 use vecrank::distance::{Element, ExactQuery, Metric, encode};
 use vecrank::hnsw::build::{Options, RowWriter, Vectors, build};
 use vecrank::hnsw::memory::MemoryStore;
 use vecrank::hnsw::search::GraphState;
-use vecrank::hnsw::{Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, Space};
+use vecrank::hnsw::{Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, Space, insert, is_sampled};
 
 /// xorshift64*: the same numbers on every machine.
 pub struct Random(u64);
@@ -89,6 +89,26 @@ impl Graph {
         }
         let (entry, linked) = (writer.entry_sample(), rows.len() as u32);
         Graph { space, store, entry, linked, next_id: linked, stored }
+    }
+
+    /// Adds a vector as SQL does in a small transaction; its rowid is its number.
+    pub fn insert(&mut self, vector: &[f32]) {
+        let stored = encode(vector, self.space.params.element).unwrap();
+        let (id, rowid) = (self.next_id, self.stored.len() as i64);
+        let mut row = Vec::new();
+        self.space.layout.write_pending(&mut row, rowid, self.space.inverse_norm(&stored), &stored);
+        self.store.put_node(id, &row).unwrap();
+        self.next_id += 1;
+        let (linked, next_id) = (self.linked, self.next_id);
+        let state = GraphState { space: &self.space, entry: &self.entry, linked, next_id };
+        insert::insert(state, &mut self.store, id).unwrap();
+        self.linked += 1;
+        if is_sampled(id, self.linked) {
+            let mut rotated = vec![0.0; self.space.padded()];
+            self.space.rotate(&stored, &mut rotated);
+            self.entry.push(&self.space, id, &rotated);
+        }
+        self.stored.push(stored);
     }
 
     pub fn state(&self) -> GraphState<'_> {
