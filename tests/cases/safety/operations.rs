@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use vecrank_tests::data::Numbers;
-use vecrank_tests::{Host, HostError, library, long_or};
+use vecrank_tests::{Cell, Host, HostError, library, long_or};
 
 use crate::generate::{Effect, Step, next_step};
 use crate::model::{Outcome, Table, json};
@@ -139,7 +139,8 @@ impl Run {
             _ => {}
         }
         // Now and then a host stops what it asked for.
-        let stop_at = if self.numbers.below(25) == 0 { 1 + self.numbers.below(60) as u32 } else { 0 };
+        let is_stopped = self.numbers.below(25) == 0 && !self.others_are_open(side);
+        let stop_at = if is_stopped { 1 + self.numbers.below(60) as u32 } else { 0 };
         let host = &self.sides[side].host;
         let result = match stop_at {
             0 => host.execute(&step.sql),
@@ -150,23 +151,46 @@ impl Run {
         let code = result.as_ref().err().map_or(0, |error| error.code & 0xff);
         let is_stale = result.as_ref().is_err_and(|error| error.code == BUSY_SNAPSHOT);
         if code == BUSY && (self.others_are_open(side) || is_stale) {
-            if let Effect::Recreate = step.effect {
-                host.run("ROLLBACK TO again; RELEASE again");
-            } else if self.sides[side].open.is_none() && !host.is_autocommit() {
-                // It began, and could not read.
-                host.run("ROLLBACK");
+            match (&step.effect, &self.sides[side].open) {
+                // It began, and could not go on.
+                (_, None) if !host.is_autocommit() => host.run("ROLLBACK"),
+                (Effect::Recreate, Some(_)) => host.run("ROLLBACK TO again; RELEASE again"),
+                _ => {}
             }
             return;
         }
         if code == INTERRUPT && stop_at > 0 {
-            // A statement that wrote takes its transaction with it; the rest of another one is not worth following.
-            if !host.is_autocommit() {
-                host.run("ROLLBACK");
-            }
-            self.sides[side].open = None;
-            return;
+            return self.settle(side, step.effect);
         }
         self.apply(side, step, result);
+    }
+
+    /// After a statement that was stopped: if it wrote, its transaction has gone with it. But SQLite asks the progress
+    /// handler once more when a statement has ended, and then all of it is there.
+    fn settle(&mut self, side: usize, effect: Effect) {
+        let open = self.sides[side].open.take();
+        let host = &self.sides[side].host;
+        if !host.is_autocommit() {
+            return host.run("ROLLBACK");
+        }
+        let after = match (effect, open) {
+            (Effect::Transaction(Control::Commit | Control::Release(_)), Some(open)) if open.has_written => open.state,
+            (effect, None) => {
+                let mut after = self.committed.clone();
+                effect.apply(&mut after);
+                after
+            }
+            _ => return,
+        };
+        let rows = host.query(&self.rows_of(self.world.schema, &after)).map(in_lines);
+        if rows.is_ok_and(|rows| rows == after.lines()) {
+            self.committed = after;
+        }
+    }
+
+    fn rows_of(&self, schema: &str, table: &Table) -> String {
+        let (name, rowid) = (table.name, self.world.rowid());
+        format!("SELECT {rowid}, key, n, vec_json(e), vec_json(f) FROM {schema}.{name} ORDER BY {rowid}")
     }
 
     fn apply(&mut self, side: usize, step: Step, result: Result<(), HostError>) {
@@ -309,15 +333,11 @@ impl Run {
 
     fn check_host(&self, host: &Host, schema: &str, table: &Table) {
         let (name, rowid) = (format!("{schema}.{}", table.name), self.world.rowid());
-        let read = |sql: &str| match host.query(sql) {
-            Ok(rows) => rows,
+        let lines = |sql: &str| match host.query(sql) {
+            Ok(rows) => in_lines(rows),
             Err(error) => self.fail(format!("{sql}: {error}")),
         };
-        let text = |cell: Option<String>| cell.unwrap_or("NULL".into());
-        let lines = |sql: &str| -> Vec<String> {
-            read(sql).into_iter().map(|row| row.into_iter().map(text).collect::<Vec<_>>().join("|")).collect()
-        };
-        let rows = lines(&format!("SELECT {rowid}, key, n, vec_json(e), vec_json(f) FROM {name} ORDER BY {rowid}"));
+        let rows = lines(&self.rows_of(schema, table));
         let expected = table.lines();
         if rows != expected {
             let only = |a: &[String], b: &[String]| {
@@ -363,6 +383,11 @@ impl Run {
         }
         assert_eq!(host.line(&format!("PRAGMA {schema}.integrity_check")), "ok");
     }
+}
+
+fn in_lines(rows: Vec<Vec<Cell>>) -> Vec<String> {
+    let text = |cell: Cell| cell.unwrap_or("NULL".into());
+    rows.into_iter().map(|row| row.into_iter().map(text).collect::<Vec<_>>().join("|")).collect()
 }
 
 #[derive(Debug, Clone, Copy)]
