@@ -162,7 +162,7 @@ impl Checker<'_> {
             }
             Err(error) => return Err(error),
         };
-        let ids = entry.ids(&self.space);
+        let ids = entry.ids(self.space);
         let mut got = ids.clone();
         got.sort_unstable();
         let mut expected: Vec<NodeId> = self
