@@ -67,6 +67,14 @@ impl Transaction {
         self.writes.get()
     }
 
+    /// A statement could not be undone: unless SQLite has undone everything, the transaction may not be committed.
+    pub fn note_broken(&self, table: &HnswTable) {
+        if !table.db.is_autocommit() {
+            self.broken_at.set(Some(self.savepoint.get()));
+            self.has_changed.set(true);
+        }
+    }
+
     pub fn note_rename(&self, old: Owner) -> Result<()> {
         let mut renamed = self.renamed.try_borrow_mut().map_err(|_| Error::internal("a rename inside a rename"))?;
         renamed.push((self.savepoint.get(), old));
@@ -111,7 +119,7 @@ impl Transaction {
         }
         if self.broken_at.get().is_some() {
             return Err(Error::invalid(format!(
-                "{}: a search failed while it linked new rows: this transaction must be rolled back",
+                "{}: a statement failed half-way: this transaction must be rolled back",
                 table.names()?.table()
             )));
         }

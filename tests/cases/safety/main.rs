@@ -4,5 +4,7 @@
 mod disk;
 mod faults;
 mod generate;
+mod history;
 mod model;
 mod operations;
+mod processes;

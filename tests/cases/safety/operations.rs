@@ -147,7 +147,8 @@ impl Run {
             _ => host.stopped_at_call(10, stop_at, || host.execute(&step.sql)).0,
         };
         let shown = result.as_ref().map_or_else(ToString::to_string, |()| "done".into());
-        self.done.push(format!("-- {shown}"));
+        let stopped = if stop_at > 0 { format!(" (stopped at call {stop_at})") } else { String::new() };
+        self.done.push(format!("-- {shown}{stopped}"));
         let code = result.as_ref().err().map_or(0, |error| error.code & 0xff);
         let is_stale = result.as_ref().is_err_and(|error| error.code == BUSY_SNAPSHOT);
         if code == BUSY && (self.others_are_open(side) || is_stale) {
