@@ -5,6 +5,7 @@ mod disk;
 mod faults;
 mod generate;
 mod history;
+mod memory;
 mod model;
 mod operations;
 mod processes;

@@ -63,6 +63,7 @@ struct Run {
     folder: tempfile::TempDir,
     sides: Vec<Side>,
     committed: Table,
+    seed: u64,
     numbers: Numbers,
     done: Vec<String>,
 }
@@ -71,7 +72,7 @@ impl Run {
     fn new(world: World, seed: u64) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let (numbers, committed) = (Numbers::from_seed(seed), Table::new(world.is_keyed));
-        let mut run = Run { world, folder, sides: Vec::new(), committed, numbers, done: Vec::new() };
+        let mut run = Run { world, folder, sides: Vec::new(), committed, seed, numbers, done: Vec::new() };
         let host = run.connect();
         host.run(&world.create());
         let feed = format!("CREATE TABLE {}.feed(id INTEGER PRIMARY KEY, key TEXT, n INTEGER, e TEXT)", world.schema);
@@ -128,7 +129,7 @@ impl Run {
     #[track_caller]
     fn fail(&self, what: impl std::fmt::Display) -> ! {
         let done = &self.done[self.done.len().saturating_sub(200)..];
-        panic!("{:?}: {what}\nafter\n{}", self.world, done.join("\n"))
+        panic!("seed {}, {:?}: {what}\nafter\n{}", self.seed, self.world, done.join("\n"))
     }
 
     fn step(&mut self, side: usize, step: Step) {
