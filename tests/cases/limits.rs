@@ -143,6 +143,25 @@ fn a_progress_handler_stops_every_kind_of_statement() {
     }
 }
 
+/// With the transaction go the very names that the statement was writing to.
+#[test]
+fn a_stop_is_told_as_one_in_the_transaction_that_renamed_the_table() {
+    for host in Host::both(library()) {
+        host.run(TABLE);
+        host.run(&insert(0, 20));
+        let before = state(&host);
+        for call in 1.. {
+            host.run("BEGIN; ALTER TABLE t RENAME TO u");
+            let sql = insert(1000, 1001).replace("INTO t", "INTO u");
+            let (result, _) = host.stopped_at_call(10, call, || host.execute(&sql));
+            roll_back(&host);
+            let Err(error) = result else { break };
+            assert_eq!((error.code, &error.message[..]), (INTERRUPT, "interrupted"), "call {call}");
+            check_nothing_lost(&host, &before, "stopped");
+        }
+    }
+}
+
 #[test]
 fn a_progress_handler_stops_searches_of_every_kind() {
     for host in Host::both(library()) {

@@ -59,6 +59,7 @@ struct Functions {
     interrupt: unsafe extern "C" fn(*mut ffi::sqlite3),
     progress_handler: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, Option<ProgressHandler>, *mut c_void),
     db_status: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int,
+    get_autocommit: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
 }
 
 type ProgressHandler = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -82,6 +83,7 @@ impl Functions {
             interrupt: ffi::sqlite3_interrupt,
             progress_handler: ffi::sqlite3_progress_handler,
             db_status: ffi::sqlite3_db_status,
+            get_autocommit: ffi::sqlite3_get_autocommit,
         }
     }
 
@@ -105,6 +107,7 @@ impl Functions {
                 interrupt: symbol(library, c"sqlite3_interrupt"),
                 progress_handler: symbol(library, c"sqlite3_progress_handler"),
                 db_status: symbol(library, c"sqlite3_db_status"),
+                get_autocommit: symbol(library, c"sqlite3_get_autocommit"),
             }
         }
     }
@@ -186,6 +189,12 @@ impl Host {
         unsafe { (self.functions.libversion_number)() }
     }
 
+    /// False inside a transaction.
+    pub fn is_autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { (self.functions.get_autocommit)(self.db) != 0 }
+    }
+
     /// Loads an extension, its entry point found by the file's name.
     pub fn load(&self, extension: &Path) -> Result<(), HostError> {
         let path = extension.to_str().and_then(|path| CString::new(path).ok()).expect("a plain path");
@@ -210,6 +219,11 @@ impl Host {
 
     /// The rows of one statement, or of the last of several.
     pub fn query(&self, sql: &str) -> Result<Vec<Vec<Cell>>, HostError> {
+        self.query_watched(sql, &mut |_| ())
+    }
+
+    /// As `query`; `watch` is called with each row when it comes, while the statement is open.
+    pub fn query_watched(&self, sql: &str, watch: &mut dyn FnMut(&[Cell])) -> Result<Vec<Vec<Cell>>, HostError> {
         let sql = CString::new(sql).expect("SQL without NUL");
         let mut rest = sql.as_ptr();
         let mut rows = Vec::new();
@@ -224,7 +238,7 @@ impl Host {
             if !statement.is_null() {
                 // SAFETY: the statement is live, and finalized once.
                 unsafe {
-                    let result = self.run_to_end(statement);
+                    let result = self.run_to_end(statement, watch);
                     (self.functions.finalize)(statement);
                     rows = result?;
                 }
@@ -235,7 +249,11 @@ impl Host {
 
     /// # Safety
     /// The statement is live.
-    unsafe fn run_to_end(&self, statement: *mut ffi::sqlite3_stmt) -> Result<Vec<Vec<Cell>>, HostError> {
+    unsafe fn run_to_end(
+        &self,
+        statement: *mut ffi::sqlite3_stmt,
+        watch: &mut dyn FnMut(&[Cell]),
+    ) -> Result<Vec<Vec<Cell>>, HostError> {
         let mut rows = Vec::new();
         loop {
             // SAFETY: as the caller promises; text is copied before the next step.
@@ -244,7 +262,9 @@ impl Host {
                     ffi::SQLITE_ROW => {
                         let columns = 0..(self.functions.column_count)(statement);
                         let cell = |column| text((self.functions.column_text)(statement, column).cast());
-                        rows.push(columns.map(cell).collect());
+                        let row: Vec<Cell> = columns.map(cell).collect();
+                        watch(&row);
+                        rows.push(row);
                     }
                     ffi::SQLITE_DONE => return Ok(rows),
                     _ => return Err(self.error()),

@@ -6,6 +6,7 @@
 //! - `Host` is a connection of the bundled SQLite or of the machine's own library (3.40.1 on Debian 12), driven alike:
 //!   `Host::both(library())` gives one of each with the library loaded, `host.query(sql)` rows as text; `host.run`,
 //!   `rows`, `line`, `refusal` and `check_sound` are for statements whose outcome a case is sure of.
+//! - `long_or(long, short)` is a count that the variable VECRANK_LONG decides.
 //! - `data` makes vectors from a seed, and ranks them exactly.
 
 mod built;
@@ -17,6 +18,11 @@ use std::path::Path;
 
 pub use built::{library, library_with, target_folder};
 pub use host::{Cell, Host, HostError, row};
+
+/// How often a test does what it does: `long` with VECRANK_LONG=1 in the environment, else `short`.
+pub fn long_or<T>(long: T, short: T) -> T {
+    if std::env::var_os("VECRANK_LONG").is_some_and(|value| value == "1") { long } else { short }
+}
 
 /// A connection to a new in-memory database, with the library loaded.
 pub fn open() -> rusqlite::Connection {

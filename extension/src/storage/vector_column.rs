@@ -63,8 +63,10 @@ pub struct VectorColumn {
     /// Counts how often this connection linked new nodes, which a search that was suspended then does not know.
     pub(super) growth: u64,
     header: Option<Header>,
-    /// The header was written by this transaction: no other connection can have changed it since.
+    /// The header was written by this transaction.
     pub(super) own_write: bool,
+    /// The generation that was read or written last: another one is the work of others.
+    known: Option<Generation>,
     pub(super) entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
@@ -116,6 +118,7 @@ impl VectorColumn {
             growth: 0,
             header: None,
             own_write: false,
+            known: None,
             entry: EntrySample::default(),
             entry_of: None,
             warm: Warm::default(),
@@ -134,12 +137,16 @@ impl VectorColumn {
         self.forget();
     }
 
-    /// Takes up what other connections committed: reads the header row. Call at the start of every statement.
+    /// Takes up what others wrote: reads the header row. Call at the start of every statement. (Others are not only other
+    /// connections: when a transaction changes the schema, SQLite goes on with a new object for the same table.)
     pub fn refresh(&mut self) -> Result<()> {
-        if self.own_write && self.header.is_some() {
-            return Ok(());
+        let header = self.load_header()?;
+        if self.own_write && self.known != Some(header.generation) {
+            // Its rows are not those that this object knows to have changed.
+            self.warm.renumbered();
         }
-        self.header = Some(self.load_header()?);
+        self.known = Some(header.generation);
+        self.header = Some(header);
         Ok(())
     }
 
@@ -202,6 +209,7 @@ impl VectorColumn {
             statement.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&header.encode())])?;
         }
         self.entry_of = entry_is_current.then_some(header.generation);
+        self.known = Some(header.generation);
         self.header = Some(header);
         self.own_write = true;
         Ok(())
@@ -370,6 +378,12 @@ impl VectorColumn {
             self.insert_pending(header)?;
         }
         Ok(())
+    }
+
+    /// Whether nodes wait to be linked.
+    pub fn has_pending(&mut self) -> Result<bool> {
+        self.refresh()?;
+        Ok(self.header()?.pending > 0)
     }
 
     /// The promises of `check` that do not hold; empty for a sound column.

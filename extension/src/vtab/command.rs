@@ -54,7 +54,7 @@ impl HnswTable {
     }
 
     /// Where the config table does not say what the table was made with.
-    fn config_problems(&self) -> Result<Vec<String>> {
+    pub(super) fn config_problems(&self) -> Result<Vec<String>> {
         let owner = &self.names()?.owner;
         let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
         let mut stored = self.statements.reading(sql)?;

@@ -354,7 +354,7 @@ impl StoredTable for HnswTable {
     }
 
     fn sync(&self) -> Result<()> {
-        self.transaction.sync(self)
+        self.transaction.finish(self)
     }
 
     fn commit(&self) {

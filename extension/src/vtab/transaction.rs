@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use super::table::HnswTable;
 use crate::error::{Error, Result};
+use crate::sqlite::{Parameter, quote_identifier};
 use crate::storage::shadow::Owner;
 use crate::storage::vector_column::VectorColumn;
 
@@ -66,6 +67,14 @@ impl Transaction {
         self.writes.get()
     }
 
+    /// A statement could not be undone: unless SQLite has undone everything, the transaction may not be committed.
+    pub fn note_broken(&self, table: &HnswTable) {
+        if !table.db.is_autocommit() {
+            self.broken_at.set(Some(self.savepoint.get()));
+            self.has_changed.set(true);
+        }
+    }
+
     pub fn note_rename(&self, old: Owner) -> Result<()> {
         let mut renamed = self.renamed.try_borrow_mut().map_err(|_| Error::internal("a rename inside a rename"))?;
         renamed.push((self.savepoint.get(), old));
@@ -105,12 +114,12 @@ impl Transaction {
 
     /// Brings the graphs up to date. Before a search in the same transaction it is called too.
     pub fn sync(&self, table: &HnswTable) -> Result<()> {
-        if !self.has_changed.get() {
+        if !self.has_changed.get() && !self.has_inherited(table)? {
             return Ok(());
         }
         if self.broken_at.get().is_some() {
             return Err(Error::invalid(format!(
-                "{}: a search failed while it linked new rows: this transaction must be rolled back",
+                "{}: a statement failed half-way: this transaction must be rolled back",
                 table.names()?.table()
             )));
         }
@@ -125,6 +134,29 @@ impl Transaction {
         self.has_deleted.set(false);
         self.count_write();
         Ok(())
+    }
+
+    /// Whether the transaction wrote nodes through an earlier object for the same table: SQLite makes a new one when the
+    /// schema changes. Committed tables have nothing pending.
+    fn has_inherited(&self, table: &HnswTable) -> Result<bool> {
+        if table.db.is_autocommit() {
+            return Ok(false);
+        }
+        let mut vectors = table.vectors()?;
+        let mut pending = vectors.iter_mut().map(VectorColumn::has_pending);
+        pending.try_fold(false, |any, pending| Ok(any || pending?))
+    }
+
+    /// `sync` for COMMIT. The table may have been dropped by now, and another be there under its name, through another
+    /// object: then nothing is left to do for this one.
+    pub fn finish(&self, table: &HnswTable) -> Result<()> {
+        if !self.has_changed.get() {
+            return Ok(());
+        }
+        match self.sync(table) {
+            Err(_) if !table.is_there()? => Ok(()),
+            result => result,
+        }
     }
 
     fn link(&self, table: &HnswTable) -> Result<()> {
@@ -173,6 +205,15 @@ impl Transaction {
 }
 
 impl HnswTable {
+    /// Whether the schema has this very table.
+    fn is_there(&self) -> Result<bool> {
+        let owner = &self.names()?.owner;
+        let sql = format!("SELECT 1 FROM {}.sqlite_master WHERE name = ?1", quote_identifier(&owner.schema));
+        let name = owner.shadow_name("config");
+        let is_there = self.db.query_one(&sql, &[Parameter::Text(&name)], |_| Ok(()))?.is_some();
+        Ok(is_there && self.config_problems()?.is_empty())
+    }
+
     fn is_empty(&self) -> Result<bool> {
         let names = self.names()?;
         let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", names.rows))?;

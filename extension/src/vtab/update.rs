@@ -71,8 +71,9 @@ impl HnswTable {
             return Ok(rowid);
         }
         let result = self.add_vectors(names, rowid, &vectors);
-        if result.is_err() {
-            self.delete_row_only(names, rowid)?;
+        if result.is_err() && self.delete_row_only(names, rowid).is_err() {
+            // SQLite has rolled back everything, or must: the first error is what the host is told.
+            self.transaction.note_broken(self);
         }
         result.map(|()| rowid)
     }

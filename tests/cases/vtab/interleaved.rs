@@ -70,7 +70,7 @@ fn a_search_goes_on_when_what_it_has_seen_is_rolled_back() {
 /// Wherever a host stops the search that links what its transaction wrote, no half-linked graph is committed.
 #[test]
 fn a_stopped_search_leaves_no_half_linked_graph() {
-    let broken = "t: a search failed while it linked new rows: this transaction must be rolled back";
+    let broken = "t: a statement failed half-way: this transaction must be rolled back";
     let mut refused = 0;
     for host in hosts(TABLE) {
         run(&host, &insert(1500, 0, false));

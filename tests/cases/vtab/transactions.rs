@@ -218,3 +218,39 @@ fn a_defensive_host_guards_the_shadow_tables() {
     }
     connection.execute_batch("DROP TABLE u").unwrap();
 }
+
+/// When the schema changes, SQLite goes on with a new object for the table, and commits through both.
+#[test]
+fn a_transaction_may_change_the_schema_between_its_writes() {
+    for host in hosts(TABLE) {
+        run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]')");
+        let names = [("other", "another"), ("t", "u")];
+        for (number, (from, to)) in (2..).step_by(4).zip(names.iter().cycle().take(2)) {
+            let table = if *from == "t" { "u" } else { "t" };
+            let nearest = format!("SELECT id FROM {table}('[0,0,0,0]') ORDER BY distance");
+            let add = |table: &str, id: i32| format!("INSERT INTO {table} VALUES ({id}, 1, '[0,{id},0,0]')");
+            run(&host, &format!("BEGIN; {}", add("t", number)));
+            run(&host, &format!("ALTER TABLE {from} RENAME TO {to}"));
+            let before: Vec<String> = (1..=number).map(|id| id.to_string()).collect();
+            assert_eq!(rows(&host, &nearest), before, "after {from}");
+            run(&host, &format!("{}; SAVEPOINT a; {}", add(table, number + 1), add(table, number + 3)));
+            assert_eq!(rows(&host, &nearest).len(), before.len() + 2);
+            run(&host, &format!("ROLLBACK TO a; {}; {}", add(table, number + 2), add(table, number + 3)));
+            run(&host, "COMMIT");
+            check_sound(&host, table);
+            assert_eq!(rows(&host, &nearest).len(), before.len() + 3);
+        }
+        // It is dropped after all, and another one takes its name.
+        run(&host, "BEGIN; INSERT INTO u VALUES (20, 1, '[0,0,0,9]'); ALTER TABLE u RENAME TO t; DROP TABLE t; COMMIT");
+        assert_eq!(error(&host, NEAREST), "no such table: t");
+        for e in ["FLOAT[4]", "FLOAT[9]"] {
+            run(&host, TABLE);
+            run(&host, "BEGIN; INSERT INTO t VALUES (20, 1, '[0,0,0,9]'); ALTER TABLE another RENAME TO more");
+            run(&host, &format!("DROP TABLE t; {}; INSERT INTO t(id) VALUES (3)", TABLE.replace("FLOAT[4]", e)));
+            run(&host, "COMMIT");
+            check_sound(&host, "t");
+            assert_eq!(line(&host, "SELECT id FROM t"), "3");
+            run(&host, "DROP TABLE t; ALTER TABLE more RENAME TO another");
+        }
+    }
+}
