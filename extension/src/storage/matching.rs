@@ -34,13 +34,7 @@ impl VectorColumn {
     }
 
     /// A resumable search that gives `matches` (with bits) alone. `query` as for `search`.
-    pub fn search_among(
-        &mut self,
-        query: &[f32],
-        ef: Ef,
-        order: Order,
-        matches: Arc<Matches>,
-    ) -> Result<ColumnSearch> {
+    pub fn search_among(&mut self, query: &[f32], ef: Ef, order: Order, matches: Arc<Matches>) -> Result<ColumnSearch> {
         self.search_by(query, |graph, query| Search::among(graph, query, ef, order, matches))
     }
 

@@ -4,14 +4,7 @@ use super::*;
 fn schema() -> TableSchema {
     parse(
         "t",
-        &[
-            "id INTEGER PRIMARY KEY",
-            "category",
-            "\"odd, \"\"name\" TEXT",
-            "\"rowid\"",
-            "e FLOAT[3]",
-            "\"e 2\" INT8[4]",
-        ],
+        &["id INTEGER PRIMARY KEY", "category", "\"odd, \"\"name\" TEXT", "\"rowid\"", "e FLOAT[3]", "\"e 2\" INT8[4]"],
     )
     .unwrap()
 }
