@@ -3,8 +3,9 @@
 mod common;
 
 use common::{Graph, Random, clustered};
+use std::sync::Arc;
 use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::{Ef, GraphStore, Order, Params, Space};
+use vecrank::hnsw::{Ef, GraphStore, Hit, Matches, Order, Params, Query, Search, Space};
 
 /// The first `count` vectors, and 50 queries of the same clusters that are not among them.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
@@ -185,4 +186,58 @@ fn damaged_links_are_errors() {
     let mut search = graph.search(&queries[0], Ef::Default, Order::Strict);
     let error = search.next(&graph.space, &mut graph.store).unwrap_err().to_string();
     assert!(error.ends_with("is damaged: neighbour 5000 out of range"), "{error}");
+}
+
+/// The first `count` hits of a search steered through the rows that `matches` holds to.
+fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64) -> bool, count: usize) -> Vec<Hit> {
+    let mut rows = Vec::new();
+    graph
+        .store
+        .scan(&mut |node| {
+            rows.extend(matches(node.rowid()).then_some((node.rowid(), node.id)));
+            Ok(())
+        })
+        .unwrap();
+    let mut matches = Matches::new(rows);
+    assert!(matches.set_bits());
+    let query = Query::new(&graph.space, query);
+    let mut search = Search::among(graph.state(), query, Ef::Window(96), order, Arc::new(matches));
+    graph.take(&mut search, count)
+}
+
+#[test]
+fn a_steered_search_finds_what_matches_and_nothing_else() {
+    let (vectors, queries) = data(15, 12_000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
+    for share in [3, 10, 40] {
+        let matches = |rowid: i64| rowid.wrapping_mul(0x9e37_79b9).rem_euclid(997) < 10 * share;
+        let mut found = 0;
+        for query in &queries {
+            let exact = graph.exact(query, matches);
+            let hits = steered(&mut graph, query, Order::Strict, matches, 10);
+            assert_eq!(hits.len(), 10);
+            assert!(hits.iter().all(|hit| matches(hit.rowid)));
+            assert!(hits.windows(2).all(|pair| (pair[0].distance, pair[0].rowid) < (pair[1].distance, pair[1].rowid)));
+            found += hits.iter().filter(|hit| exact[..10].iter().any(|&(rowid, _)| rowid == hit.rowid)).count();
+        }
+        let recall = found as f64 / (10 * queries.len()) as f64;
+        assert!(recall >= 0.95, "share {share} %, seed 15: recall@10 = {recall:.3}");
+    }
+}
+
+#[test]
+fn a_steered_search_read_to_the_end_gives_every_match_once_and_its_pages_tile() {
+    let (vectors, queries) = data(16, 5_000, 64);
+    let mut graph = Graph::build(&vectors, Element::F32, Metric::L2, 2);
+    let matches = |rowid: i64| rowid % 7 == 3;
+    for query in &queries[..5] {
+        let mut rowids: Vec<i64> =
+            steered(&mut graph, query, Order::Relaxed, matches, usize::MAX).iter().map(|hit| hit.rowid).collect();
+        rowids.sort_unstable();
+        assert_eq!(rowids, (0..5_000).filter(|&rowid| matches(rowid)).collect::<Vec<_>>());
+        let whole = steered(&mut graph, query, Order::Strict, matches, usize::MAX);
+        for depth in [1, 10, 60, 200] {
+            assert_eq!(steered(&mut graph, query, Order::Strict, matches, depth), whole[..depth]);
+        }
+    }
 }

@@ -22,8 +22,15 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Where `unsafe` may stand: the borders to SQLite and to the machine, and code for one CPU.
-const UNSAFE: &[&str] =
-    &["lib.rs", "sqlite/", "machine.rs", "distance/x86_64.rs", "distance/aarch64.rs", "distance/block.rs", "quantize/fastscan.rs"];
+const UNSAFE: &[&str] = &[
+    "lib.rs",
+    "sqlite/",
+    "machine.rs",
+    "distance/x86_64.rs",
+    "distance/aarch64.rs",
+    "distance/block.rs",
+    "quantize/fastscan.rs",
+];
 
 /// Layers below storage and filter, which know no SQL, no clock and no randomness that the caller did not seed.
 const PURE: &[&str] = &["hnsw", "quantize", "distance", "format"];

@@ -8,24 +8,25 @@
 
 /// Matching rows up to which all of them are ranked.
 pub const FEW_ROWS: usize = 3_000;
-/// Matching rows that are counted before anything else is tried.
-const FIRST_COUNT: usize = 1_000;
-/// The same where each costs a look-up in the rows table.
-const FIRST_COUNT_BY_LOOKUP: usize = 500;
-/// Counting goes on up to this many times the root of the table's rows: there a walk begins to be the cheaper one.
+/// Rows about the query that are looked at, and how many of them must match for a walk to be the cheapest. Where the
+/// alternative is to read every row, a walk that goes far is still the better one.
+pub const NEAR_ROWS: usize = 48;
+const NEAR_MATCHES: usize = 4;
+const NEAR_MATCHES_WITHOUT_INDEX: usize = 2;
+
+/// Matching rows are counted up to this many times the root of the table's rows, or this many if that is more: where
+/// more match, a walk is cheaper than to name them all. The second is for indexes that have each row looked up.
 const COUNT_PER_ROOT: f64 = 40.0;
 const COUNT_PER_ROOT_BY_LOOKUP: f64 = 10.0;
-
-/// Sampled rows about the query that are tested, and how many of them must match for a walk.
-pub const NEAR_ROWS: usize = 48;
-const NEAR_MATCHES: usize = 3;
 
 /// Rows that a walk may refuse before the filter counts as selective after all, and more for each row that it gives.
 const REFUSALS_FREE: u64 = 300;
 const REFUSALS_PER_ROW: u64 = 20;
+/// One row of the table in so many that a walk refuses: it has come so far down by then that ranking pays.
+const REFUSED_SHARE: u64 = 100;
 
-/// What the window of a filtered search is, in halves of an unfiltered one's: it decides among fewer rows.
-pub const WINDOW_HALVES: usize = 3;
+/// The window of a steered search, in halves of an unfiltered one's: its matches are further apart.
+pub const STEERED_WINDOW: usize = 4;
 
 /// How the rows table finds the rows that match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,23 +80,31 @@ pub struct Observed {
 
 /// The one place where it is decided how to filter.
 pub fn choose(observed: Observed) -> Strategy {
-    let (first, per_root) = match observed.reach {
-        Reach::Scan => (0, f64::INFINITY),
-        Reach::Index => (FIRST_COUNT_BY_LOOKUP, COUNT_PER_ROOT_BY_LOOKUP),
-        Reach::Covering => (FIRST_COUNT, COUNT_PER_ROOT),
+    let (near_matches, per_root) = match observed.reach {
+        Reach::Scan => (NEAR_MATCHES_WITHOUT_INDEX, f64::INFINITY),
+        Reach::Index => (NEAR_MATCHES, COUNT_PER_ROOT_BY_LOOKUP),
+        Reach::Covering => (NEAR_MATCHES, COUNT_PER_ROOT),
     };
-    let most = (per_root * (observed.rows as f64).sqrt()) as usize;
+    let most = ((per_root * (observed.rows as f64).sqrt()) as usize).max(FEW_ROWS);
     let is_selective = observed.refused > REFUSALS_FREE + REFUSALS_PER_ROW * observed.given;
+    let is_deep = observed.refused > REFUSALS_FREE.max(observed.rows / REFUSED_SHARE);
     match (observed.count, observed.near) {
-        (Some(Count::All(count)), _) if count <= FEW_ROWS || observed.is_exact => Strategy::Exact,
+        (Some(Count::All(count)), _) if count <= FEW_ROWS || observed.is_exact || is_deep => Strategy::Exact,
         (Some(Count::All(_)), _) => Strategy::Steer,
-        _ if observed.is_exact || is_selective => Strategy::Count { limit: None },
-        (None, _) if observed.reach != Reach::Scan => Strategy::Count { limit: Some(first) },
+        _ if observed.is_exact || is_selective || is_deep => Strategy::Count { limit: None },
         (_, None) => Strategy::Look,
-        (_, Some(near)) if near >= NEAR_MATCHES => Strategy::Walk,
-        (None, _) => Strategy::Count { limit: None },
-        (Some(Count::MoreThan(count)), _) if count < most => Strategy::Count { limit: Some(most) },
+        (None, Some(near)) if near < near_matches => Strategy::Count { limit: Some(most) },
         _ => Strategy::Walk,
+    }
+}
+
+/// The window of a walk that tests every row, in halves of an unfiltered one's: the more it refuses, the deeper it goes
+/// for a page, and the more it must see not to miss rows.
+pub fn walk_window(observed: Observed) -> usize {
+    match observed.near.unwrap_or_default() {
+        0..6 => 6,
+        6..24 => 4,
+        _ => 3,
     }
 }
 
@@ -120,24 +129,18 @@ mod tests {
     }
 
     #[test]
-    fn an_index_counts_a_little_then_the_neighbourhood_decides() {
-        let count = |reach, count, near| choose(known(reach, count, near));
-        let (covering, lookup) = (Reach::Covering, Reach::Index);
-        assert_eq!(count(covering, None, None), Strategy::Count { limit: Some(1_000) });
-        assert_eq!(count(lookup, None, None), Strategy::Count { limit: Some(500) });
-        let more = Some(Count::MoreThan(1_000));
-        assert_eq!(count(covering, more, None), Strategy::Look);
-        assert_eq!(count(covering, more, Some(3)), Strategy::Walk);
-        assert_eq!(count(covering, more, Some(2)), Strategy::Count { limit: Some(12_649) });
-        assert_eq!(count(covering, Some(Count::MoreThan(12_649)), Some(2)), Strategy::Walk);
-        assert_eq!(count(lookup, Some(Count::MoreThan(500)), Some(0)), Strategy::Count { limit: Some(3_162) });
-    }
-
-    #[test]
-    fn without_an_index_only_a_filter_against_the_query_costs_a_scan() {
-        assert_eq!(choose(known(Reach::Scan, None, None)), Strategy::Look);
-        assert_eq!(choose(known(Reach::Scan, None, Some(3))), Strategy::Walk);
-        assert_eq!(choose(known(Reach::Scan, None, Some(2))), Strategy::Count { limit: None });
+    fn the_neighbourhood_decides_then_a_bounded_count() {
+        for (reach, enough, most) in
+            [(Reach::Covering, 4, 12_649), (Reach::Index, 4, 3_162), (Reach::Scan, 2, usize::MAX)]
+        {
+            assert_eq!(choose(known(reach, None, None)), Strategy::Look);
+            assert_eq!(choose(known(reach, None, Some(enough))), Strategy::Walk);
+            let count = Strategy::Count { limit: Some(most) };
+            assert_eq!(choose(known(reach, None, Some(enough - 1))), count);
+            assert_eq!(choose(known(reach, Some(Count::MoreThan(most)), Some(0))), Strategy::Walk);
+        }
+        let small = Observed { rows: 100, ..known(Reach::Index, None, Some(0)) };
+        assert_eq!(choose(small), Strategy::Count { limit: Some(FEW_ROWS) });
     }
 
     #[test]
@@ -150,5 +153,9 @@ mod tests {
         assert_eq!(walked(0, 301), Strategy::Count { limit: None });
         assert_eq!(walked(10, 500), Strategy::Walk);
         assert_eq!(walked(10, 501), Strategy::Count { limit: None });
+        assert_eq!(walked(900, 1_000), Strategy::Walk);
+        assert_eq!(walked(900, 1_001), Strategy::Count { limit: None });
+        let deep = Observed { refused: 1_001, ..known(Reach::Scan, Some(Count::All(40_000)), Some(20)) };
+        assert_eq!(choose(deep), Strategy::Exact);
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::gather::{self, Gathered};
 use super::pool::Pooled;
 use super::rows_filter::RowsFilter;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
-use crate::filter::strategy::{Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, Strategy, WINDOW_HALVES, choose};
+use crate::filter::strategy::{
+    Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, STEERED_WINDOW, Strategy, choose, walk_window,
+};
 use crate::format::header::Generation;
 use crate::hnsw::{Matches, Params};
 use crate::sqlite::quote_identifier;
@@ -110,7 +113,8 @@ impl Feed {
                 Strategy::Steer => return self.steer(table),
                 Strategy::Walk => {
                     self.is_tested = true;
-                    return self.walk(table, wider(self.request.ef));
+                    let halves = walk_window(self.observed);
+                    return self.walk(table, wider(self.request.ef, halves));
                 }
             }
         }
@@ -140,7 +144,7 @@ impl Feed {
             return self.rank(table);
         };
         let request = &self.request;
-        let ef = wider(request.ef);
+        let ef = wider(request.ef, STEERED_WINDOW);
         let search = table
             .with_vector(request.ordinal, |vector| vector.search_among(&request.query, ef, request.order, matches))?;
         self.source = Source::Search(Box::new(search));
@@ -290,10 +294,10 @@ impl Feed {
     }
 }
 
-/// The window of a filtered search.
-fn wider(ef: Ef) -> Ef {
+/// A window of so many halves of the one asked for.
+fn wider(ef: Ef, halves: usize) -> Ef {
     match ef {
-        Ef::Window(ef) => Ef::Window((ef * WINDOW_HALVES / 2).min(*Params::EF_RANGE.end())),
+        Ef::Window(ef) => Ef::Window((ef * halves / 2).min(*Params::EF_RANGE.end())),
         other => other,
     }
 }
@@ -322,7 +326,7 @@ fn passes(test: &mut Pooled<'_>, rowid: i64) -> Result<bool> {
 }
 
 impl HnswTable {
-    /// Counts the rows that pass the filter, one more than `limit` at most, and gives them if they are no more.
+    /// Counts the rows that pass the filter, and gives them if they are no more than `limit`.
     fn matches(
         &self,
         request: &Request,
@@ -336,10 +340,10 @@ impl HnswTable {
         if let Some(matches) = state.and_then(|state| self.shelf.matches(request, state)) {
             return Ok(judge(matches));
         }
-        let mut matches = Matches::new(self.matching_rows(request, limit.map(|limit| limit + 1))?);
-        if limit.is_some_and(|limit| matches.rows().len() > limit) {
-            return Ok(judge(Arc::new(matches)));
-        }
+        let Some(rows) = self.matching_rows(request, limit)? else {
+            return Ok((Count::MoreThan(limit.unwrap_or(usize::MAX)), None));
+        };
+        let mut matches = Matches::new(rows);
         if matches.rows().len() > FEW_ROWS {
             // Without them it is ranked, however many there are.
             let _ = matches.set_bits();
@@ -351,20 +355,27 @@ impl HnswTable {
         Ok(judge(matches))
     }
 
-    /// The rows that pass the filter, with their nodes, up to `limit`.
-    fn matching_rows(&self, request: &Request, limit: Option<usize>) -> Result<Vec<(i64, u32)>> {
+    /// The rows that pass the filter, with their nodes; None if they are more than `limit`.
+    fn matching_rows(&self, request: &Request, limit: Option<usize>) -> Result<Option<Vec<(i64, u32)>>> {
         let sql = self.matching_sql(request.column, &request.filter.sql)?;
-        let mut rows = self.statements.reading(format!("{sql} LIMIT ?1"))?;
-        request.filter.bind(&mut rows)?;
-        rows.bind_i64(1, limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1))?;
-        let mut nodes = Vec::new();
-        while rows.step()? {
-            nodes.extend(self.node_at(&rows, 1)?.map(|node| (rows.column_i64(0), node)));
-            if nodes.len() % 4096 == 0 {
-                self.db.check_interrupt()?;
-            }
+        let columns = format!("SELECT {}(r, n, ?1) FROM ({sql})", gather::NAME);
+        let mut gather = self.statements.reading(columns)?;
+        request.filter.bind(&mut gather)?;
+        if let Some(limit) = limit.and_then(|limit| i64::try_from(limit).ok()) {
+            gather.bind_i64(1, limit)?;
         }
-        Ok(nodes)
+        match gather::run(&mut gather)? {
+            Gathered::Rows(rows) => return Ok(Some(rows)),
+            Gathered::TooMany => return Ok(None),
+            Gathered::Wrong => drop(gather),
+        }
+        // This finds out what is wrong.
+        let mut rows = self.statements.reading(sql)?;
+        request.filter.bind(&mut rows)?;
+        while rows.step()? {
+            self.node_at(&rows, 1)?;
+        }
+        Err(Error::internal("a row without a rowid"))
     }
 
     /// The statement that gives the rows, with their nodes, that a filter lets through.
@@ -373,6 +384,6 @@ impl HnswTable {
         let (node, key) = (quote_identifier(name), quote_identifier(self.schema.rowid_name()));
         let from = &self.names()?.rows;
         let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
-        Ok(format!("SELECT {key}, {node} FROM {from} WHERE {node} IS NOT NULL{filter}"))
+        Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
     }
 }

@@ -5,6 +5,7 @@ mod command;
 mod conflicts;
 mod cursor;
 mod feed;
+mod gather;
 mod hit_row;
 mod info;
 mod knn;
@@ -28,5 +29,6 @@ use crate::sqlite::{Connection, register_eponymous, register_module};
 /// Registers the module `hnsw` and the table-valued function `hnsw_info`.
 pub fn register(connection: Connection) -> Result<()> {
     register_module::<table::HnswTable>(connection, "hnsw")?;
+    gather::register(connection)?;
     register_eponymous::<info::InfoTable>(connection, "hnsw_info")
 }

@@ -111,7 +111,8 @@ fn fail_everywhere() {
         loop {
             host.run("SAVEPOINT before");
             // What a statement needs is allocated while it is prepared as well.
-            (UNTIL.set(at), HAS_FAILED.set(false));
+            UNTIL.set(at);
+            HAS_FAILED.set(false);
             let result = host.execute(sql.trim_start_matches("BEGIN; ").trim_end_matches("; COMMIT"));
             UNTIL.set(0);
             let what = format!("allocation {at} of {sql:.60}: {result:?}");

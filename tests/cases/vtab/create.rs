@@ -66,7 +66,7 @@ fn shadow_tables_are_as_documented() {
             ),
             (
                 "SELECT sql FROM sqlite_schema WHERE name = 'a_rows_name'",
-                "CREATE INDEX \"a_rows_name\" ON \"a_rows\"(\"name\")",
+                "CREATE INDEX \"a_rows_name\" ON \"a_rows\"(\"name\", \"image\", \"text\")",
             ),
             ("SELECT value FROM a_config WHERE key = 'format_version'", "1"),
             ("SELECT value FROM a_config WHERE key = 'vector.1.element'", "FLOAT16"),

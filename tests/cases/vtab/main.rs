@@ -5,6 +5,7 @@ mod elements;
 mod filters;
 mod interleaved;
 mod knn;
+mod paging;
 mod plans;
 mod transactions;
 mod warm;

@@ -53,21 +53,45 @@ fn searches() {
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND category = ? AND price > ? ORDER BY distance",
-                    "knn embedding cosine, filter category=? price>?",
+                    "knn embedding cosine, filter category=? price>?, by index articles_rows_category: exact, steered or \
+                     walked",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND category = ? ORDER BY distance",
+                    "knn embedding cosine, filter category=?, by covering index articles_rows_category: exact, steered \
+                     or walked",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND price > ? ORDER BY distance",
+                    "knn embedding cosine, filter price>?: walked or scanned",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND distance >= ? AND distance < ? ORDER BY distance",
+                    "knn embedding cosine, distance<?, distance>?",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND (distance, rowid) > (?, ?) ORDER BY distance",
+                    "knn embedding cosine, distance>?",
+                ),
+                (
+                    "SELECT id FROM articles WHERE embedding MATCH ? \
+                     AND (distance > ?2 OR (distance = ?2 AND rowid > ?3)) ORDER BY distance, rowid",
+                    "knn embedding cosine, distance>?",
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND \"odd name\" IS NOT ? AND id IN (1, 2) \
                      AND category = 'x' COLLATE BINARY ORDER BY distance",
-                    "knn embedding cosine, filter id IN (?) category COLLATE \"BINARY\"=? \"odd name\" IS NOT ?",
+                    "knn embedding cosine, filter id IN (?) category COLLATE \"BINARY\"=? \"odd name\" IS NOT ?, by rowid: \
+                     exact, steered or walked",
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND code LIKE 'a%' ORDER BY distance",
-                    "knn embedding cosine, filter code LIKE ?",
+                    "knn embedding cosine, filter code LIKE ?: walked or scanned",
                 ),
                 ("SELECT name FROM pairs WHERE text MATCH ? ORDER BY distance", "knn text l2"),
                 (
                     "SELECT name FROM pairs WHERE image MATCH ? AND text IS NOT NULL ORDER BY distance",
-                    "knn image l2, filter text IS NOT NULL",
+                    "knn image l2, filter text IS NOT NULL: walked or scanned",
                 ),
             ],
         );

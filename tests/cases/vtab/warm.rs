@@ -117,7 +117,9 @@ fn a_cursor_sees_rows_written_under_it() {
 
 #[test]
 fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
-    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name TEXT INDEXED, u TEXT UNIQUE, a FLOAT[2], b FLOAT[2], metric = 'l2')") {
+    for host in hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(name TEXT INDEXED, u TEXT UNIQUE, a FLOAT[2], b FLOAT[2], metric = 'l2')",
+    ) {
         run(
             &host,
             "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 600)
@@ -133,18 +135,26 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
         assert_eq!(line(&host, "SELECT min(rowid), max(rowid), count(*) FROM t"), "1|600|600");
         assert_eq!(line(&host, "SELECT min(rowid) - 540, max(a IS NOT NULL) FROM t WHERE rowid > 540"), "1|0");
         // In the order of the nodes: the column ascends with the rowid.
-        assert_eq!(line(&host, "SELECT count(*) FROM t_rows x JOIN t_rows y ON y.rowid = x.rowid + 1 AND y.a < x.a"), "0");
+        assert_eq!(
+            line(&host, "SELECT count(*) FROM t_rows x JOIN t_rows y ON y.rowid = x.rowid + 1 AND y.a < x.a"),
+            "0"
+        );
         check_sound(&host, "t");
         // A second time there is nothing to move, and the table goes on as ever.
         run(&host, "INSERT INTO t(t) VALUES ('cluster'); INSERT INTO t(name, u, a) VALUES ('last', 'last', '[300,1]')");
-        assert_eq!(line(&host, "SELECT name, rowid FROM t WHERE a MATCH '[300,1]' ORDER BY distance LIMIT 1"), "last|601");
+        assert_eq!(
+            line(&host, "SELECT name, rowid FROM t WHERE a MATCH '[300,1]' ORDER BY distance LIMIT 1"),
+            "last|601"
+        );
         check_sound(&host, "t");
     }
 }
 
 #[test]
 fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
-    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]); INSERT INTO t VALUES (7, '[1,2]')") {
+    for host in hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]); INSERT INTO t VALUES (7, '[1,2]')",
+    ) {
         assert_eq!(
             error(&host, "INSERT INTO t(t) VALUES ('cluster')"),
             "t: the command 'cluster' gives rows new rowids, but id is the rowid and stays"
@@ -153,7 +163,9 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
     }
     let folder = tempfile::tempdir().unwrap();
     let connection = open_file(folder.path().join("t.db"));
-    connection.execute_batch("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1,2]'), ('[2,1]')").unwrap();
+    connection
+        .execute_batch("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1,2]'), ('[2,1]')")
+        .unwrap();
     let mut statement = connection.prepare("SELECT rowid FROM t").unwrap();
     let mut found = statement.query(()).unwrap();
     found.next().unwrap();
