@@ -128,7 +128,7 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
                  CASE WHEN i % 7 THEN '[0,' || (i * 91 % 600) || ']' END FROM n",
         );
         let content = "SELECT name, u, vec_json(a), vec_json(b) FROM t ORDER BY name";
-        let feeds = "SELECT name, distance FROM t WHERE a MATCH '[300,1]' ORDER BY distance LIMIT 40";
+        let feeds = "SELECT name, distance FROM t WHERE a MATCH '[300.3,1]' ORDER BY distance LIMIT 40";
         let (before, near) = (rows(&host, content), rows(&host, feeds));
         run(&host, "INSERT INTO t(t) VALUES ('cluster')");
         assert_eq!((rows(&host, content), rows(&host, feeds)), (before, near));

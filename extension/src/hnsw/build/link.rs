@@ -14,31 +14,48 @@ const BLOCK: usize = 256;
 /// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
 const FILL: (usize, usize) = (3, 4);
 
-/// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`.
-pub fn link_forward(vectors: &Vectors, members: &[u32], pools: &Pools, m: usize, threads: usize, links: &mut Links) {
-    let kept = parallel::map(threads, members.len().div_ceil(BLOCK), |block| {
-        let range = block * BLOCK..((block + 1) * BLOCK).min(members.len());
-        let mut chosen = Vec::new();
-        let mut candidates = Vec::new();
-        range
-            .map(|i| {
-                let own = members[i];
-                candidates.clear();
-                candidates
-                    .extend(pools.get(i).iter().map(|&p| Candidate { distance: distance(p), id: candidate(p, own) }));
-                select_neighbours(&candidates, Limits::forward(m), |a, b| vectors.distance(a, b), &mut chosen);
-                chosen.clone()
-            })
-            .collect::<Vec<_>>()
-    });
-    for (&member, chosen) in members.iter().zip(kept.into_iter().flatten()) {
-        let list = &mut links[member as usize];
-        for candidate in chosen {
-            if !list.iter().any(|c| c.id == candidate.id) {
-                list.push(candidate);
+/// Members linked between two releases of the pools' memory.
+const STRETCH: usize = 64 * BLOCK;
+
+/// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`. The pools shrink
+/// while the links grow: together they are the most memory that a build takes.
+pub fn link_forward(vectors: &Vectors, members: &[u32], mut pools: Pools, work: Forward<'_>) {
+    let Forward { m, threads, links } = work;
+    for first in (0..members.len()).step_by(STRETCH).rev() {
+        let stretch = &members[first..(first + STRETCH).min(members.len())];
+        let kept = parallel::map(threads, stretch.len().div_ceil(BLOCK), |block| {
+            let range = block * BLOCK..((block + 1) * BLOCK).min(stretch.len());
+            let mut chosen = Vec::new();
+            let mut candidates = Vec::new();
+            range
+                .map(|i| {
+                    let own = stretch[i];
+                    candidates.clear();
+                    let pool = pools.get(first + i).iter();
+                    candidates.extend(pool.map(|&p| Candidate { distance: distance(p), id: candidate(p, own) }));
+                    select_neighbours(&candidates, Limits::forward(m), |a, b| vectors.distance(a, b), &mut chosen);
+                    chosen.clone()
+                })
+                .collect::<Vec<_>>()
+        });
+        pools.truncate(first);
+        for (&member, chosen) in stretch.iter().zip(kept.into_iter().flatten()) {
+            let list = &mut links[member as usize];
+            for candidate in chosen {
+                if !list.iter().any(|c| c.id == candidate.id) {
+                    list.push(candidate);
+                }
             }
         }
     }
+}
+
+/// What `link_forward` works on.
+pub struct Forward<'a> {
+    /// Links that a member chooses, at most.
+    pub m: usize,
+    pub threads: usize,
+    pub links: &'a mut Links,
 }
 
 /// Adds the reverse of every link, in an order given by a hash; a list that overflows is pruned by the heuristic.

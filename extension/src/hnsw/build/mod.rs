@@ -19,6 +19,7 @@ mod pool;
 mod rows;
 mod vectors;
 
+use link::Forward;
 pub use link::Links;
 pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
@@ -87,7 +88,7 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, interrupt: C
             break;
         }
         let pools = nearest(&vectors, &members, threads, u64::from(level), interrupt)?;
-        link::link_forward(&vectors, &members, &pools, space.params.m, threads, &mut links);
+        link::link_forward(&vectors, &members, pools, Forward { m: space.params.m, threads, links: &mut links });
         interrupt()?;
     }
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);

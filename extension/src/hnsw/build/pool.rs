@@ -39,6 +39,12 @@ impl Pools {
         &pool[..pool.partition_point(|&packed| packed != EMPTY)]
     }
 
+    /// Gives the memory of the pools from `count` on back.
+    pub fn truncate(&mut self, count: usize) {
+        self.places.truncate(count * self.size);
+        self.places.shrink_to_fit();
+    }
+
     /// The distance that a new candidate must not exceed.
     pub fn limit(&self, index: usize) -> f32 {
         match self.places[(index + 1) * self.size - 1] {
