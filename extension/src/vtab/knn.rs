@@ -155,7 +155,15 @@ impl<'t> Knn<'t> {
         self.hit = None;
         while self.remaining > 0 {
             let Some(feed) = &mut self.feed else { break };
-            let Some(hit) = feed.at(self.position, self.table, &mut self.test)? else { break };
+            let hit = match feed.at(self.position, self.table, &mut self.test) {
+                Ok(Some(hit)) => hit,
+                Ok(None) => break,
+                Err(error) => {
+                    // Stopped half-way it may have lost a hit: nobody goes on with it.
+                    self.feed = None;
+                    return Err(error);
+                }
+            };
             self.position += 1;
             if self.began != self.table.transaction.writes() && !self.is_still_due(&hit)? {
                 continue;
