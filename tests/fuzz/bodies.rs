@@ -8,8 +8,10 @@ use vecrank::format::entry::EntryBlob;
 use vecrank::format::header::Header;
 use vecrank::format::node::NodeLayout;
 
+pub type Body = fn(&[u8]);
+
 /// A target by its name; its corpus is the folder of that name.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub const TARGETS: [(&str, Body); 4] =
     [("vectors", vectors), ("decoders", decoders), ("operations", operations), ("shadow", shadow)];
 
 unsafe extern "C" fn enter(
@@ -286,7 +288,7 @@ fn sound_copy(rows: usize) -> Connection {
         std::ptr::copy_nonoverlapping(image.as_ptr(), memory, image.len());
         let (size, flags) =
             (image.len() as i64, ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_RESIZEABLE);
-        let status = ffi::sqlite3_deserialize(db.handle(), c"main".as_ptr(), memory, size, size, flags as u32);
+        let status = ffi::sqlite3_deserialize(db.handle(), c"main".as_ptr(), memory, size, size, flags);
         assert_eq!(status, ffi::SQLITE_OK);
     }
     db

@@ -306,15 +306,25 @@ fn link_cases() -> Vec<Case> {
     ]
 }
 
+/// The nodes of two rows, each with the vector of the other.
+pub fn swapped_nodes() -> String {
+    format!(
+        "CREATE TEMP TABLE two AS SELECT id, data FROM t_nodes WHERE id IN ({NODE_OF_4}, {NODE_OF_5});
+         UPDATE t_nodes SET data = (SELECT data FROM two WHERE two.id <> t_nodes.id) WHERE id IN (SELECT id FROM two)"
+    )
+}
+
+/// A node that no longer says whose it is.
+pub fn lost_rowid() -> String {
+    nodes(&format!("id = {NODE_OF_4}"), node::ROWID, &[9, 9, 9, 9, 9, 9, 9, 9])
+}
+
 /// Rows and nodes that do not belong together.
 fn row_cases() -> Vec<Case> {
     let node = |value: &str| format!("UPDATE t_rows SET e = {value} WHERE id = 4");
     let other = "t_nodes node * is damaged: it is that of row 5, not of row 4";
     let deleted = "(SELECT id FROM t_nodes WHERE substr(hex(data), 3, 2) = '01')";
-    let swap = format!(
-        "CREATE TEMP TABLE two AS SELECT id, data FROM t_nodes WHERE id IN ({NODE_OF_4}, {NODE_OF_5});
-         UPDATE t_nodes SET data = (SELECT data FROM two WHERE two.id <> t_nodes.id) WHERE id IN (SELECT id FROM two)"
-    );
+    let swap = swapped_nodes();
     vec![
         case(&swap, ROW_4, Corrupt(other)),
         case(&swap, &reads()[0], Found),
