@@ -19,7 +19,7 @@ address() {
   local triple tests=() name
   triple=$(rustc -vV | sed -n 's/^host: //p')
   for name in "${under_address[@]}"; do tests+=(--test "$name"); done
-  RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address' ASAN_OPTIONS=detect_leaks=0 \
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address -Clink-arg=-rdynamic' ASAN_OPTIONS=detect_leaks=0 \
     cargo test --target "$triple" --target-dir "$target/address" -p vecrank-tests "${tests[@]}" --no-fail-fast
 }
 

@@ -8,8 +8,10 @@ use vecrank::format::entry::EntryBlob;
 use vecrank::format::header::Header;
 use vecrank::format::node::NodeLayout;
 
+pub type Body = fn(&[u8]);
+
 /// A target by its name; its corpus is the folder of that name.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub const TARGETS: [(&str, Body); 4] =
     [("vectors", vectors), ("decoders", decoders), ("operations", operations), ("shadow", shadow)];
 
 unsafe extern "C" fn enter(
@@ -131,9 +133,12 @@ pub fn operations(data: &[u8]) {
     let mut bytes = Bytes(data.iter());
     let db = connect();
     let element = ["FLOAT", "FLOAT16"][usize::from(bytes.below(2))];
-    must(&db, &format!(
-        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, key TEXT UNIQUE, e {element}[4], metric = 'l2', m = 2)"
-    ));
+    must(
+        &db,
+        &format!(
+            "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, key TEXT UNIQUE, e {element}[4], metric = 'l2', m = 2)"
+        ),
+    );
     must(&db, "CREATE TABLE other(x)");
     let mut name = "t";
     for _ in 0..60 {
@@ -187,9 +192,8 @@ pub fn operations(data: &[u8]) {
 
 fn check(db: &Connection, name: &str) {
     let found = must(db, &format!("SELECT id FROM {name}('[1,0,-1,0]') ORDER BY distance"));
-    let sorted = format!(
-        "SELECT id FROM {name} WHERE e IS NOT NULL ORDER BY vec_l2(vec_add(e, '[0,0,0,0]'), '[1,0,-1,0]'), id"
-    );
+    let sorted =
+        format!("SELECT id FROM {name} WHERE e IS NOT NULL ORDER BY vec_l2(vec_add(e, '[0,0,0,0]'), '[1,0,-1,0]'), id");
     // FLOAT16 has no function of its own: its small whole numbers come back by themselves.
     if let Ok(sorted) = query(db, &sorted) {
         assert_eq!(found, sorted);
@@ -200,7 +204,7 @@ fn check(db: &Connection, name: &str) {
 /// that says what is damaged.
 pub fn shadow(data: &[u8]) {
     let mut bytes = Bytes(data.iter());
-    let rows = [30, 1_100][usize::from(bytes.below(8) == 0)];
+    let rows = [30, 1_100][usize::from(bytes.below(8) == 7)];
     let db = sound_copy(rows);
     for _ in 0..1 + bytes.below(4) {
         let sql = damage(&mut bytes);
@@ -247,7 +251,8 @@ fn damage(bytes: &mut Bytes<'_>) -> String {
         ("t_config", "value", "key"),
         ("t_nodes", "data", "id"),
     ][usize::from(bytes.below(6))];
-    let nth = |n: u8| format!("(SELECT {key} FROM {table} LIMIT 1 OFFSET {n} % max(1, (SELECT count(*) FROM {table})))");
+    let nth =
+        |n: u8| format!("(SELECT {key} FROM {table} LIMIT 1 OFFSET {n} % max(1, (SELECT count(*) FROM {table})))");
     let (row, other) = (nth(bytes.below(255)), nth(bytes.below(255)));
     let offset = usize::from(bytes.below(255)) * [1, 4][usize::from(bytes.below(2))];
     let new: Vec<String> = (0..1 + bytes.below(8)).map(|_| format!("{:02x}", bytes.below(255))).collect();
@@ -281,8 +286,9 @@ fn sound_copy(rows: usize) -> Connection {
         let memory = ffi::sqlite3_malloc64(image.len() as u64).cast::<u8>();
         assert!(!memory.is_null(), "out of memory");
         std::ptr::copy_nonoverlapping(image.as_ptr(), memory, image.len());
-        let (size, flags) = (image.len() as i64, ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_RESIZEABLE);
-        let status = ffi::sqlite3_deserialize(db.handle(), c"main".as_ptr(), memory, size, size, flags as u32);
+        let (size, flags) =
+            (image.len() as i64, ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_RESIZEABLE);
+        let status = ffi::sqlite3_deserialize(db.handle(), c"main".as_ptr(), memory, size, size, flags);
         assert_eq!(status, ffi::SQLITE_OK);
     }
     db
@@ -290,13 +296,19 @@ fn sound_copy(rows: usize) -> Connection {
 
 fn image(rows: usize) -> Vec<u8> {
     let db = connect();
-    must(&db, "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER INDEXED, e FLOAT[8], metric = 'l2')");
+    must(
+        &db,
+        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER INDEXED, e FLOAT[8], metric = 'l2')",
+    );
     let component = |prime: u32| format!("((i * {prime} % 2003 - 1001) / 500.0)");
     let vector = [7919, 104_729, 13_007, 15_013, 17_011, 19_001, 23_003, 29_009].map(component).join(" || ',' || ");
-    must(&db, &format!(
-        "WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c WHERE i < {rows})
+    must(
+        &db,
+        &format!(
+            "WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c WHERE i < {rows})
          INSERT INTO t SELECT i, i % 10, '[' || {vector} || ']' FROM c"
-    ));
+        ),
+    );
     must(&db, "DELETE FROM t WHERE id % 10 = 7");
     // SAFETY: the connection is open; the bytes are copied, and freed as SQLite wants it.
     unsafe {

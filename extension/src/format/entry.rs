@@ -101,6 +101,9 @@ impl EntryBlob {
                 ),
             ));
         }
+        if let Some(reserved) = blob[1..4].iter().find(|&&byte| byte != 0) {
+            return Err(Error::corrupt(place, format!("entry with the reserved byte {reserved}: expected 0")));
+        }
         let mean = (MEAN_OFFSET..groups_offset).step_by(4).map(|offset| f32_at(blob, offset)).collect();
         let entry = EntryBlob { count, mean, groups: blob[groups_offset..].to_vec() };
         let ids = entry.groups.chunks_exact(stride).flat_map(|group| (0..LANES).map(|lane| u32_at(group, 4 * lane)));

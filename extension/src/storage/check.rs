@@ -7,8 +7,11 @@
 //! - 5: 1/norm, codes and factors are those of the stored vectors.
 //! - 6: the entry sample is what its hash rule demands, with the codes of its nodes.
 //! - 7: every row with a vector has a live node that names it, and every live node such a row.
+//! - 8: all linked nodes but a few (one in UNREACHED) can be reached from the entry sample.
+//!
+//! Memory: a few bytes a node, and at most ROTATED_BYTES of vectors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::store::Handle;
 use super::vector_column::VectorColumn;
@@ -23,10 +26,18 @@ use crate::sqlite::quote_identifier;
 /// Problems reported, at most; a damaged file has no end of them.
 const MAX_PROBLEMS: usize = 100;
 
+/// Bytes of rotated vectors that are kept for the neighbours that come next. Near nodes have near numbers.
+const ROTATED_BYTES: usize = 64 << 20;
+
+/// One linked node in so many may be out of reach: insertion shortens lists, and now and then the last link to a node
+/// goes with what it cuts off.
+const UNREACHED: usize = 100;
+
+/// Rows between two looks at the host's interrupt flag.
+const INTERRUPT_STRIDE: usize = 64;
+
 /// A node as the first pass found it.
 struct Seen {
-    /// Its vector's place in the rotated ones.
-    place: usize,
     rowid: i64,
     linked: bool,
     live: bool,
@@ -35,9 +46,33 @@ struct Seen {
 struct Checker<'a> {
     space: &'a Space,
     nodes: HashMap<NodeId, Seen>,
-    /// p components a node, one after another.
-    rotated: Vec<f32>,
     problems: Vec<String>,
+}
+
+/// Rotated vectors by node, p components each: what was asked for last in each place.
+struct Rotated {
+    places: Vec<Option<NodeId>>,
+    vectors: Vec<f32>,
+    buffer: Vec<u8>,
+}
+
+impl Rotated {
+    /// `nodes`: how many there are; there is no use for more places.
+    fn new(space: &Space, nodes: usize) -> Rotated {
+        let places = (ROTATED_BYTES / (4 * space.padded())).clamp(1, nodes.max(1));
+        Rotated { places: vec![None; places], vectors: vec![0.0; places * space.padded()], buffer: Vec::new() }
+    }
+
+    fn get(&mut self, space: &Space, store: &mut impl GraphStore, id: NodeId) -> Result<&[f32]> {
+        let place = id as usize % self.places.len();
+        let vector = &mut self.vectors[place * space.padded()..(place + 1) * space.padded()];
+        if self.places[place] != Some(id) {
+            self.places[place] = None;
+            space.rotate(store.node(id, &mut self.buffer)?.vector(), vector);
+            self.places[place] = Some(id);
+        }
+        Ok(vector)
+    }
 }
 
 /// The promises that do not hold, or nothing.
@@ -45,16 +80,18 @@ pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
     column.refresh()?;
     let header = column.header()?;
     let space = column.space.clone();
-    let mut checker = Checker { space: &space, nodes: HashMap::new(), rotated: Vec::new(), problems: Vec::new() };
+    let mut checker = Checker { space: &space, nodes: HashMap::new(), problems: Vec::new() };
     checker.first_pass(column)?;
     checker.counts(&header);
-    if checker.problems.is_empty() {
-        column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
-            checker.links(&node);
-            Ok(())
-        })?;
+    let is_readable = checker.problems.is_empty();
+    let mut rotated = Rotated::new(&space, checker.nodes.len());
+    if is_readable {
+        checker.all_links(column, &mut rotated)?;
     }
-    checker.entry_sample(column, &header)?;
+    let entry = checker.entry_sample(column, &header, &mut rotated)?;
+    if is_readable && checker.problems.is_empty() {
+        checker.reach(column, entry)?;
+    }
     checker.rows(column)?;
     Ok(checker.problems)
 }
@@ -68,18 +105,14 @@ impl Checker<'_> {
 
     fn first_pass(&mut self, column: &mut VectorColumn) -> Result<()> {
         let space = self.space;
-        let padded = space.padded();
-        let (nodes, rotated) = (&mut self.nodes, &mut self.rotated);
+        let nodes = &mut self.nodes;
         let mut found = Vec::new();
         let scanned = column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
-            let place = nodes.len();
-            rotated.resize((place + 1) * padded, 0.0);
-            space.rotate(node.vector(), &mut rotated[place * padded..]);
             if node.inverse_norm().to_bits() != space.inverse_norm(node.vector()).to_bits() {
                 found.push(format!("node {}: 1/norm {} is not that of its vector", node.id, node.inverse_norm()));
             }
             let (linked, live) = (!node.is_pending(), !node.is_tombstone());
-            nodes.insert(node.id, Seen { place, rowid: node.rowid(), linked, live });
+            nodes.insert(node.id, Seen { rowid: node.rowid(), linked, live });
             Ok(())
         });
         if let Err(error) = scanned {
@@ -104,25 +137,39 @@ impl Checker<'_> {
         }
     }
 
-    /// Promises 3, 4 and 5 of one row.
-    fn links(&mut self, node: &Node<'_>) {
-        if node.is_pending() {
-            return;
+    /// Promises 3, 4 and 5 of all rows.
+    fn all_links(&mut self, column: &mut VectorColumn, rotated: &mut Rotated) -> Result<()> {
+        let mut handle = Handle::default();
+        let mut ids: Vec<NodeId> = self.nodes.iter().filter(|(_, node)| node.linked).map(|(&id, _)| id).collect();
+        ids.sort_unstable();
+        let mut store = column.nodes.reader(&mut handle);
+        let mut buffer = Vec::new();
+        for (number, id) in ids.into_iter().enumerate() {
+            if number.is_multiple_of(INTERRUPT_STRIDE) {
+                store.check_interrupt()?;
+            }
+            store.node(id, &mut buffer)?;
+            let node = self.space.layout.read(id, &buffer)?;
+            self.links(&node, &mut store, rotated)?;
         }
-        let (space, padded) = (self.space, self.space.padded());
-        let Some(own) = self.nodes.get(&node.id) else { return };
-        let own_vector = own.place * padded..(own.place + 1) * padded;
+        Ok(())
+    }
+
+    /// Promises 3, 4 and 5 of one row.
+    fn links(&mut self, node: &Node<'_>, store: &mut impl GraphStore, rotated: &mut Rotated) -> Result<()> {
+        let space = self.space;
+        let own_vector = rotated.get(space, store, node.id)?.to_vec();
         let mut problems = Vec::new();
         let mut expected = node.row().to_vec();
         let mut encoded = Encoded::default();
         let mut ids: Vec<NodeId> = node.neighbours().collect();
         for (lane, &id) in ids.iter().enumerate() {
-            let Some(other) = self.nodes.get(&id).filter(|other| other.linked) else {
+            if !self.nodes.get(&id).is_some_and(|other| other.linked) {
                 problems.push((3, format!("node {} links to node {id}, which is not linked", node.id)));
                 continue;
-            };
-            let other = &self.rotated[other.place * padded..(other.place + 1) * padded];
-            space.coder.encode(&self.rotated[own_vector.clone()], other, &mut encoded);
+            }
+            let other = rotated.get(space, store, id)?;
+            space.coder.encode(&own_vector, other, &mut encoded);
             let half_norm = 0.5 * crate::distance::fast_dot(other, other);
             put_lane(space, &mut expected, lane, id, &encoded, half_norm);
         }
@@ -135,6 +182,28 @@ impl Checker<'_> {
             problems.push((4, format!("node {} links to itself or twice to another", node.id)));
         }
         problems.into_iter().for_each(|(promise, what)| self.report(promise, what));
+        Ok(())
+    }
+
+    /// Promise 8: follows the links from the nodes of the entry sample.
+    fn reach(&mut self, column: &mut VectorColumn, entry: Vec<NodeId>) -> Result<()> {
+        let linked = self.nodes.values().filter(|node| node.linked).count();
+        let mut reached: HashSet<NodeId> = entry.iter().copied().collect();
+        let (mut waiting, mut buffer, mut handle) = (entry, Vec::new(), Handle::default());
+        let mut store = column.nodes.reader(&mut handle);
+        let mut followed = 0usize;
+        while let Some(id) = waiting.pop() {
+            followed += 1;
+            if followed.is_multiple_of(INTERRUPT_STRIDE) {
+                store.check_interrupt()?;
+            }
+            waiting.extend(store.node(id, &mut buffer)?.neighbours().filter(|&id| reached.insert(id)));
+        }
+        let out_of_reach = linked - reached.len().min(linked);
+        if out_of_reach > linked / UNREACHED {
+            self.report(8, format!("{out_of_reach} of {linked} linked nodes are out of reach"));
+        }
+        Ok(())
     }
 
     /// The first lane in use whose code or steering factors differ. The stored norms are compared by nobody: they are
@@ -153,12 +222,18 @@ impl Checker<'_> {
         })
     }
 
-    fn entry_sample(&mut self, column: &mut VectorColumn, header: &Header) -> Result<()> {
+    /// Gives the nodes of the entry sample, where it is sound.
+    fn entry_sample(
+        &mut self,
+        column: &mut VectorColumn,
+        header: &Header,
+        rotated: &mut Rotated,
+    ) -> Result<Vec<NodeId>> {
         let entry = match column.entry_from_file() {
             Ok(entry) => entry,
             Err(error @ crate::error::Error::Corrupt { .. }) => {
                 self.report(6, error.to_string());
-                return Ok(());
+                return Ok(Vec::new());
             }
             Err(error) => return Err(error),
         };
@@ -174,18 +249,23 @@ impl Checker<'_> {
         expected.sort_unstable();
         if got != expected {
             self.report(6, format!("the entry sample has {} nodes where the rule gives {}", got.len(), expected.len()));
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let padded = self.space.padded();
-        let wrong = ids.iter().enumerate().find_map(|(i, &id)| {
-            let place = self.nodes.get(&id)?.place;
-            let vector = self.rotated.get(place * padded..(place + 1) * padded)?;
-            (!entry.holds(self.space, i, vector)).then_some(id)
-        });
-        if let Some(id) = wrong {
-            self.report(6, format!("the entry sample's code of node {id} is not its own"));
+        let mut handle = Handle::default();
+        let mut store = column.nodes.reader(&mut handle);
+        for (i, &id) in ids.iter().enumerate() {
+            let vector = match rotated.get(self.space, &mut store, id) {
+                Ok(vector) => vector,
+                // The first pass has told of it.
+                Err(crate::error::Error::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if !entry.holds(self.space, i, vector) {
+                self.report(6, format!("the entry sample's code of node {id} is not its own"));
+                break;
+            }
         }
-        Ok(())
+        Ok(ids)
     }
 
     fn rows(&mut self, column: &mut VectorColumn) -> Result<()> {

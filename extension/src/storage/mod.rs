@@ -8,6 +8,7 @@ mod matching;
 mod overlay;
 mod place;
 mod rebuild;
+mod repair;
 pub mod shadow;
 pub mod store;
 pub mod vector_column;

@@ -4,7 +4,7 @@ use super::cache::NodeCache;
 use super::generation::Chain;
 use super::store::{Handle, NodeTable};
 use super::warm::Warm;
-use super::{check, rebuild};
+use super::{check, rebuild, repair};
 use std::sync::Arc;
 
 use crate::distance::{Metric, decode};
@@ -286,7 +286,7 @@ impl VectorColumn {
         ))
     }
 
-    fn check_components(&self, components: &[f32]) -> Result<()> {
+    pub(super) fn check_components(&self, components: &[f32]) -> Result<()> {
         if let Some((i, x)) = components.iter().enumerate().find(|(_, x)| !x.is_finite()) {
             return Err(Error::invalid(format!(
                 "{}: component {i} is {x}: expected a finite number",
@@ -404,6 +404,21 @@ impl VectorColumn {
     /// As `rebuild`, after another column clustered the rows.
     pub fn rebuild_moved(&mut self, moves: &Moves) -> Result<()> {
         rebuild::rebuild_moved(self, moves)
+    }
+
+    /// Makes rows and nodes agree again, from what of either can be read; a rebuild must follow.
+    pub fn repair(&mut self) -> Result<()> {
+        self.numbering += 1;
+        self.warm.renumbered();
+        repair::repair(self)
+    }
+
+    /// A graph row as of an empty column, in the place of one that cannot be read.
+    pub(super) fn create_again(&mut self) -> Result<()> {
+        let sql = format!("DELETE FROM {} WHERE column = ?1", self.place.sql("graph"));
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64)])?;
+        VectorColumn::create(self.db, &self.place, &self.space.params)?;
+        self.refresh()
     }
 
     /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.

@@ -34,7 +34,8 @@ impl HnswTable {
         }
         match name.as_str() {
             // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
-            "optimize" | "rebuild" => self.rebuild(),
+            "optimize" => self.rebuild(),
+            "rebuild" => self.repair().and_then(|()| self.rebuild()),
             "integrity-check" => self.integrity_check(),
             "cluster" => self.cluster(),
             "ef_search" => self.set_ef_search(k),
@@ -76,6 +77,13 @@ impl HnswTable {
             }
         }
         Ok(problems)
+    }
+
+    fn repair(&self) -> Result<()> {
+        let mut vectors = self.vectors()?;
+        let repaired = vectors.iter_mut().try_for_each(VectorColumn::repair);
+        self.transaction.note_change();
+        repaired
     }
 
     fn rebuild(&self) -> Result<()> {

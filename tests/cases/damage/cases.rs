@@ -201,6 +201,7 @@ fn graph_cases() -> Vec<Case> {
                 "t_graph row 0 is damaged: entry version 1 with 4294967295 samples: expected version 1, 154618823432 bytes, got *",
             ),
         ),
+        case(entry(2, &[7]), near, Corrupt("t_graph row 0 is damaged: entry with the reserved byte 7: expected 0")),
         case(
             entry(8 + 4 * DIMS, &5_000_000u32.to_le_bytes()),
             near,
@@ -270,7 +271,7 @@ fn node_cases() -> Vec<Case> {
         ),
         // Links that lead nowhere, and vectors that are none: an answer all the same.
         case(one_way, near, Corrupt("t_nodes node * is damaged: neighbour 2021161080 out of range")),
-        case(all(node::DEGREE, &[0, 0]), near, Sound),
+        case(all(node::DEGREE, &[0, 0]), near, Found),
         case(all(node::FACTORS, &[0xff; 128]), near, Found),
         case(all(node::VECTOR, &f32::NAN.to_le_bytes()), near, Found),
         case(all(node::VECTOR, &[0; 4 * DIMS]), near, Found),
@@ -305,15 +306,25 @@ fn link_cases() -> Vec<Case> {
     ]
 }
 
+/// The nodes of two rows, each with the vector of the other.
+pub fn swapped_nodes() -> String {
+    format!(
+        "CREATE TEMP TABLE two AS SELECT id, data FROM t_nodes WHERE id IN ({NODE_OF_4}, {NODE_OF_5});
+         UPDATE t_nodes SET data = (SELECT data FROM two WHERE two.id <> t_nodes.id) WHERE id IN (SELECT id FROM two)"
+    )
+}
+
+/// A node that no longer says whose it is.
+pub fn lost_rowid() -> String {
+    nodes(&format!("id = {NODE_OF_4}"), node::ROWID, &[9, 9, 9, 9, 9, 9, 9, 9])
+}
+
 /// Rows and nodes that do not belong together.
 fn row_cases() -> Vec<Case> {
     let node = |value: &str| format!("UPDATE t_rows SET e = {value} WHERE id = 4");
     let other = "t_nodes node * is damaged: it is that of row 5, not of row 4";
     let deleted = "(SELECT id FROM t_nodes WHERE substr(hex(data), 3, 2) = '01')";
-    let swap = format!(
-        "CREATE TEMP TABLE two AS SELECT id, data FROM t_nodes WHERE id IN ({NODE_OF_4}, {NODE_OF_5});
-         UPDATE t_nodes SET data = (SELECT data FROM two WHERE two.id <> t_nodes.id) WHERE id IN (SELECT id FROM two)"
-    );
+    let swap = swapped_nodes();
     vec![
         case(&swap, ROW_4, Corrupt(other)),
         case(&swap, &reads()[0], Found),

@@ -277,7 +277,7 @@ fn maintenance(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
             Step::new(sql, Effect::Recreate)
         }
         7 => {
-            let sql = format!("CREATE TABLE {schema}.other(x); DROP TABLE {schema}.other");
+            let sql = format!("CREATE TABLE IF NOT EXISTS {schema}.other(x); DROP TABLE {schema}.other");
             Step::new(sql, Effect::Nothing)
         }
         _ => {

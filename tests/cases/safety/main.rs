@@ -1,9 +1,11 @@
 //! Every write is safe: whatever is done, and wherever it is cut short, rows and graphs agree and nothing committed is
 //! lost. With VECRANK_LONG=1 each test does many times as much.
 
+mod corpus;
 mod disk;
 mod faults;
 mod generate;
+mod healing;
 mod history;
 mod memory;
 mod model;

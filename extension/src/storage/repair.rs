@@ -1,0 +1,172 @@
+//! What `rebuild` does before it builds: makes rows and nodes agree again, from what of either can still be read.
+//!
+//! A vector is good if its node row has the right length and the vector passes the checks of an INSERT. It belongs to
+//! the row that names its node and that the node names, or else to the one that the node names, or else to the one that
+//! names the node. A row that no vector is left for keeps its other columns, and has NULL.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::generation::Chain;
+use super::vector_column::VectorColumn;
+use crate::distance::decode;
+use crate::error::{Error, Result};
+use crate::format::node::{FREE, NodeId};
+use crate::sqlite::{Parameter, quote_identifier};
+
+/// Bytes of a node row before its vector, and where the rowid stands among them.
+const HEAD_BYTES: usize = 16;
+const ROWID_OFFSET: usize = 8;
+
+/// A node row whose vector is good.
+struct Found {
+    /// Not always one that a node may have.
+    id: i64,
+    /// The row that it names.
+    rowid: i64,
+    /// Everything before its links is as it must be.
+    is_sound: bool,
+}
+
+/// Makes rows and nodes of a column agree. What is left to do is a rebuild.
+pub fn repair(column: &mut VectorColumn) -> Result<()> {
+    let is_new = match column.refresh() {
+        Err(Error::Corrupt { .. }) => {
+            column.create_again()?;
+            true
+        }
+        result => result.map(|()| false)?,
+    };
+    let claims = claims(column)?;
+    let mut chain = Chain::of(&column.header()?.generation);
+    let found = good_nodes(column, &mut chain)?;
+    let owners = owners(&found, &claims);
+    settle_nodes(column, &found, &owners)?;
+    settle_rows(column, &claims, &owners)?;
+    if is_new {
+        // A generation must not come twice: this one follows from the vectors.
+        let header = column.header()?;
+        column.write_header(header, chain.number(u64::MAX - 4))?;
+    }
+    Ok(())
+}
+
+/// The node that each row names.
+fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
+    let (rows, node, rowid) = rows_table(column);
+    let mut claims = BTreeMap::new();
+    let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
+    column.db.prepare_shadow(&sql)?.query(&[], |row| {
+        claims.insert(row.column_i64(0), row.column_i64(1));
+        Ok(())
+    })?;
+    Ok(claims)
+}
+
+fn rows_table(column: &VectorColumn) -> (String, String, String) {
+    let place = &column.place;
+    (place.sql("rows"), quote_identifier(&place.column), quote_identifier(&place.rowid))
+}
+
+fn good_nodes(column: &mut VectorColumn, chain: &mut Chain) -> Result<Vec<Found>> {
+    let sql = format!("SELECT id, data FROM {} ORDER BY id", column.nodes.sql_name());
+    let (db, layout) = (column.db, column.space.layout);
+    let mut found = Vec::new();
+    db.prepare_shadow(&sql)?.query(&[], |row| {
+        db.check_interrupt()?;
+        let (id, bytes) = (row.column_i64(0), row.column_bytes(1));
+        let Some((rowid, vector)) = salvage(column, bytes) else { return Ok(()) };
+        let node = NodeId::try_from(id).ok().and_then(|id| layout.read(id, bytes).ok());
+        let inverse_norm = column.space.inverse_norm(vector).to_bits();
+        let is_sound = node.is_some_and(|n| !n.is_tombstone() && n.inverse_norm().to_bits() == inverse_norm);
+        *chain = chain.number(id.cast_unsigned()).number(rowid.cast_unsigned()).bytes(vector);
+        found.push(Found { id, rowid, is_sound });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Rowid and vector of a node row, if the vector is good.
+fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])> {
+    let layout = &column.space.layout;
+    if ![layout.row_bytes(), layout.pending_bytes()].contains(&bytes.len()) {
+        return None;
+    }
+    let rowid = bytes.get(ROWID_OFFSET..)?.first_chunk::<8>()?;
+    let vector = bytes.get(HEAD_BYTES..HEAD_BYTES + layout.vector_bytes)?;
+    column.check_components(&decode(vector, column.space.params.element)).ok()?;
+    Some((i64::from_le_bytes(*rowid), vector))
+}
+
+/// The row that each good node belongs to.
+fn owners(found: &[Found], claims: &BTreeMap<i64, i64>) -> HashMap<i64, i64> {
+    let mut claimants: HashMap<i64, Vec<i64>> = HashMap::new();
+    claims.iter().for_each(|(&rowid, &id)| claimants.entry(id).or_default().push(rowid));
+    let (mut owners, mut served) = (HashMap::new(), HashSet::new());
+    let by_both = |node: &Found| (claims.get(&node.rowid) == Some(&node.id)).then_some(node.rowid);
+    let by_node = |node: &Found| claims.contains_key(&node.rowid).then_some(node.rowid);
+    for owner in [&by_both as &dyn Fn(&Found) -> Option<i64>, &by_node] {
+        for node in found.iter().filter(|node| node.id >= 0 || claimants.contains_key(&node.id)) {
+            if let Some(rowid) = owner(node).filter(|rowid| !served.contains(rowid) && !owners.contains_key(&node.id)) {
+                served.insert(rowid);
+                owners.insert(node.id, rowid);
+            }
+        }
+    }
+    for node in found {
+        let rowid = claimants.get(&node.id).and_then(|rows| rows.iter().find(|rowid| !served.contains(*rowid)));
+        if let Some(&rowid) = rowid.filter(|_| !owners.contains_key(&node.id)) {
+            served.insert(rowid);
+            owners.insert(node.id, rowid);
+        }
+    }
+    owners
+}
+
+/// Removes the nodes that belong to no row, and writes anew those that are not as they must be.
+fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, i64>) -> Result<()> {
+    let (db, nodes) = (column.db, column.nodes.sql_name());
+    let mut all = Vec::new();
+    db.prepare_shadow(&format!("SELECT id FROM {nodes}"))?.query(&[], |row| {
+        all.push(row.column_i64(0));
+        Ok(())
+    })?;
+    let mut remove = db.prepare_shadow(&format!("DELETE FROM {nodes} WHERE id = ?1"))?;
+    let is_id = |id: i64| NodeId::try_from(id).is_ok_and(|id| id != FREE);
+    for id in all.into_iter().filter(|id| !owners.contains_key(id) || !is_id(*id)) {
+        remove.run(&[Parameter::Integer(id)])?;
+    }
+    let mut read = db.prepare_shadow(&format!("SELECT data FROM {nodes} WHERE id = ?1"))?;
+    let mut write = db.prepare_shadow(&format!("UPDATE {nodes} SET data = ?2 WHERE id = ?1"))?;
+    for node in found.iter().filter(|node| is_id(node.id)) {
+        let Some(&rowid) = owners.get(&node.id) else { continue };
+        if node.is_sound && rowid == node.rowid {
+            continue;
+        }
+        let row = read.query_one(&[Parameter::Integer(node.id)], |row| {
+            let vector = salvage(column, row.column_bytes(0)).map(|(_, vector)| vector).unwrap_or_default();
+            let mut row = Vec::with_capacity(column.space.layout.pending_bytes());
+            column.space.layout.write_pending(&mut row, rowid, column.space.inverse_norm(vector), vector);
+            Ok(row)
+        })?;
+        write.run(&[Parameter::Integer(node.id), Parameter::Blob(&row.unwrap_or_default())])?;
+    }
+    Ok(())
+}
+
+/// Gives each row the node that is its own, or NULL.
+fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
+    let (rows, node, rowid) = rows_table(column);
+    let nodes: HashMap<i64, i64> = owners
+        .iter()
+        .filter(|(id, _)| NodeId::try_from(**id).is_ok_and(|id| id != FREE))
+        .map(|(id, row)| (*row, *id))
+        .collect();
+    let mut update = column.db.prepare_shadow(&format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1"))?;
+    for (row, id) in claims {
+        if nodes.get(row) != Some(id) {
+            let id = nodes.get(row).map_or(Parameter::Null, |id| Parameter::Integer(*id));
+            update.run(&[Parameter::Integer(*row), id])?;
+        }
+    }
+    Ok(())
+}
