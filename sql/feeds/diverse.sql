@@ -5,15 +5,18 @@ WITH RECURSIVE
   pool AS MATERIALIZED (
     SELECT rowid AS id, article_id, main_name, embedding, distance AS d FROM articles(:taste) ORDER BY distance LIMIT 40
   ),
+  apart AS MATERIALIZED (
+    SELECT a.id AS a, b.id AS b, vec_cosine(a.embedding, b.embedding) AS d FROM pool AS a JOIN pool AS b
+  ),
+  -- For every step what each candidate scores, the best of them, and the ids taken so far.
   page(n, ids) AS (
-    SELECT 1, (SELECT json_array(id) FROM pool ORDER BY d LIMIT 1)
+    SELECT 1, (SELECT ',' || id || ',' FROM pool ORDER BY d LIMIT 1)
     UNION ALL
-    SELECT n + 1, json_insert(ids, '$[#]', (
-      SELECT id FROM pool AS c WHERE id NOT IN (SELECT value FROM json_each(ids))
-      ORDER BY 0.7 * d - 0.3 * (
-        SELECT min(vec_cosine(c.embedding, p.embedding)) FROM pool AS p WHERE p.id IN (SELECT value FROM json_each(ids))
-      ) LIMIT 1
-    )) FROM page WHERE n < 6
+    SELECT n + 1, ids || (
+      SELECT a || ',' FROM apart JOIN pool ON pool.id = a
+      WHERE instr(ids, ',' || a || ',') = 0 AND instr(ids, ',' || b || ',') > 0
+      GROUP BY a ORDER BY 0.7 * pool.d - 0.3 * min(apart.d) LIMIT 1
+    ) FROM page WHERE n < 6
   )
-SELECT article_id, main_name FROM page, json_each(page.ids) AS taken JOIN pool ON pool.id = taken.value
-WHERE page.n = 6 ORDER BY taken.key;
+SELECT article_id, main_name FROM page JOIN pool ON instr(ids, ',' || id || ',') > 0
+WHERE n = 6 ORDER BY instr(ids, ',' || id || ',');
