@@ -102,8 +102,8 @@ pub fn choose(observed: Observed) -> Strategy {
 /// for a page, and the more it must see not to miss rows.
 pub fn walk_window(observed: Observed) -> usize {
     match observed.near.unwrap_or_default() {
-        0..6 => 6,
-        6..24 => 4,
+        0..8 => 6,
+        8..24 => 4,
         _ => 3,
     }
 }

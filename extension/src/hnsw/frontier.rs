@@ -1,7 +1,7 @@
-//! The candidates of a search: a heap of the near ones and an unsorted heap-in-waiting of the far ones.
+//! The candidates of a search: a heap of the near ones, and piles of the far ones.
 //!
-//! Nothing is dropped, since a resumable search may come to need any candidate. Most never come up again, so beyond a
-//! threshold they are only put on a pile, and the pile is sorted out when the heap has run dry.
+//! Nothing is dropped, since a resumable search may come to need any candidate. Most never come up again, so what is far
+//! is only put on the pile where it belongs, and the nearest pile is sorted out, by halves, when the heap has run dry.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,39 +24,53 @@ fn unpack(packed: Packed) -> (f32, NodeId) {
     (f32::from_bits(bits), !(packed as u32))
 }
 
-/// Above so many candidates in the heap, its far half goes to the pile.
+/// Above so many candidates in the heap, its far half goes to a pile.
 const NEAR_LIMIT: usize = 128;
-/// How many come back from the pile at a time, at least.
-const REFILL: usize = 64;
+
+/// Candidates at or above a floor, and below that of the pile before it.
+#[derive(Debug)]
+struct Pile {
+    floor: Packed,
+    candidates: Vec<Packed>,
+}
 
 #[derive(Debug, Default)]
 pub struct Frontier {
     near: BinaryHeap<Reverse<Packed>>,
-    far: Vec<Packed>,
-    /// Every candidate of the pile is at or above it, every one of the heap below.
-    threshold: Packed,
+    /// The nearest at the end. Every candidate of the heap is below its floor, or equal to it.
+    piles: Vec<Pile>,
 }
 
 impl Frontier {
     pub fn new() -> Frontier {
-        Frontier { near: BinaryHeap::new(), far: Vec::new(), threshold: Packed::MAX }
+        Frontier::default()
     }
 
     /// Bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        (self.near.capacity() + self.far.capacity()) * size_of::<Packed>()
+        let piled: usize = self.piles.iter().map(|pile| pile.candidates.capacity()).sum();
+        (self.near.capacity() + piled) * size_of::<Packed>()
     }
 
     #[inline]
     pub fn push(&mut self, key: f32, node: NodeId) {
         let packed = pack(key, node);
-        if packed >= self.threshold {
-            self.far.push(packed);
-            return;
+        if self.piles.last().is_some_and(|pile| packed >= pile.floor) {
+            return self.pile_up(packed);
         }
         self.near.push(Reverse(packed));
         if self.near.len() > NEAR_LIMIT {
             self.shed();
+        }
+    }
+
+    #[inline]
+    fn pile_up(&mut self, packed: Packed) {
+        // Most are far: the first pile is theirs.
+        let is_farthest = self.piles.first().is_some_and(|pile| packed >= pile.floor);
+        let place = if is_farthest { 0 } else { self.piles.partition_point(|pile| pile.floor > packed) };
+        if let Some(pile) = self.piles.get_mut(place) {
+            pile.candidates.push(packed);
         }
     }
 
@@ -68,41 +82,39 @@ impl Frontier {
         self.near.peek().map(|&Reverse(packed)| unpack(packed))
     }
 
-    /// The candidate that is probably the nearest, without work.
-    pub fn hint(&self) -> Option<NodeId> {
-        self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
-    }
-
     /// Takes the nearest candidate off.
     pub fn pop(&mut self) -> Option<(f32, NodeId)> {
         self.peek()?;
         self.near.pop().map(|Reverse(packed)| unpack(packed))
     }
 
+    /// The candidate that is probably the nearest, without work.
+    pub fn hint(&self) -> Option<NodeId> {
+        self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
+    }
+
     fn shed(&mut self) {
-        let mut all: Vec<Packed> = std::mem::take(&mut self.near).into_iter().map(|Reverse(packed)| packed).collect();
-        let middle = all.len() / 2;
-        let (_, &mut pivot, _) = all.select_nth_unstable(middle);
-        self.threshold = pivot;
-        self.far.extend(all.drain(middle..));
-        self.near = all.into_iter().map(Reverse).collect();
+        let all = std::mem::take(&mut self.near).into_iter().map(|Reverse(packed)| packed).collect();
+        let nearer = self.part(all);
+        self.near = nearer.into_iter().map(Reverse).collect();
+    }
+
+    /// Puts the far half on a pile, and gives the other.
+    fn part(&mut self, mut candidates: Vec<Packed>) -> Vec<Packed> {
+        let middle = candidates.len() / 2;
+        let (_, &mut floor, _) = candidates.select_nth_unstable(middle);
+        let farther = candidates.drain(middle..).collect();
+        self.piles.push(Pile { floor, candidates: farther });
+        candidates
     }
 
     fn refill(&mut self) {
-        if self.far.is_empty() {
-            self.threshold = Packed::MAX;
-            return;
+        let Some(pile) = self.piles.pop() else { return };
+        let mut candidates = pile.candidates;
+        while candidates.len() > NEAR_LIMIT {
+            candidates = self.part(candidates);
         }
-        let count = (self.far.len() / 8).max(REFILL);
-        if count >= self.far.len() {
-            self.threshold = Packed::MAX;
-            self.near = self.far.drain(..).map(Reverse).collect();
-            return;
-        }
-        let (_, &mut pivot, _) = self.far.select_nth_unstable(count);
-        self.threshold = pivot;
-        let rest = self.far.split_off(count);
-        self.near = std::mem::replace(&mut self.far, rest).into_iter().map(Reverse).collect();
+        self.near = candidates.into_iter().map(Reverse).collect();
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::feed::{Feed, Request};
 use super::hit_row::HitRow;
-use super::plan::KnnPlan;
+use super::plan::{FoundBy, KnnPlan};
 use super::pool::Pooled;
 use super::rows_filter::{Kept, RowsFilter};
 use super::scan::Selection;
@@ -97,7 +97,11 @@ impl<'t> Knn<'t> {
             && remaining > 0
             && !filter.is_never
         {
-            let (column, order, reach) = (plan.column, plan.order, plan.reach());
+            let (column, order) = (plan.column, plan.order);
+            let reach = match plan.found_by {
+                FoundBy::Partial => table.explain(column, &filter.sql, |sql| filter.bind(sql))?.reach(),
+                _ => plan.found_by.reach(),
+            };
             knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, reach })?;
             knn.next()?;
         }

@@ -65,6 +65,8 @@ pub struct KnnPlan {
 pub enum FoundBy {
     #[default]
     Scan,
+    /// As Scan, unless the values let an index on a part of the rows serve: known when the search begins.
+    Partial,
     Rowid,
     Index(String),
     /// An index that also holds the nodes.
@@ -180,15 +182,17 @@ impl ScanPlan {
     }
 }
 
-impl KnnPlan {
+impl FoundBy {
     pub fn reach(&self) -> Reach {
-        match self.found_by {
-            FoundBy::Scan => Reach::Scan,
+        match self {
+            FoundBy::Scan | FoundBy::Partial => Reach::Scan,
             FoundBy::Rowid | FoundBy::Index(_) => Reach::Index,
             FoundBy::Covering(_) => Reach::Covering,
         }
     }
+}
 
+impl KnnPlan {
     fn text(&self, schema: &TableSchema) -> String {
         let metric = schema.vector(self.column).map_or("", |vector| vector.params.metric.name());
         let mut text = format!("knn {} {metric}", column_name(Some(self.column), schema));
@@ -218,6 +222,7 @@ impl KnnPlan {
 }
 
 const BY_SCAN: &str = ": walked or scanned";
+const BY_PARTIAL_INDEX: &str = ", by a partial index or none: exact, steered, walked or scanned";
 const BY_ROWID: &str = ", by rowid";
 const BY_INDEX: &str = ", by index ";
 const BY_COVERING_INDEX: &str = ", by covering index ";
@@ -227,6 +232,7 @@ impl FoundBy {
     fn text(&self) -> String {
         match self {
             FoundBy::Scan => BY_SCAN.to_string(),
+            FoundBy::Partial => BY_PARTIAL_INDEX.to_string(),
             FoundBy::Rowid => format!("{BY_ROWID}{BY_ANY_INDEX}"),
             FoundBy::Index(name) => format!("{BY_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
             FoundBy::Covering(name) => format!("{BY_COVERING_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
@@ -320,6 +326,9 @@ impl Reader<'_> {
     fn found_by(&mut self) -> Option<FoundBy> {
         if self.take(BY_SCAN) {
             return Some(FoundBy::Scan);
+        }
+        if self.take(BY_PARTIAL_INDEX) {
+            return Some(FoundBy::Partial);
         }
         let found_by = if self.take(BY_ROWID) {
             FoundBy::Rowid

@@ -16,8 +16,8 @@ use super::transaction::Transaction;
 use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, StoredTable,
-    TableOption, Thoroughness, VirtualTable, quote_identifier,
+    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, Statement,
+    StoredTable, TableOption, Thoroughness, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -162,14 +162,41 @@ impl HnswTable {
     }
 
     /// How SQLite would find the rows that the filters of a search let through.
-    fn found_by(&self, knn: &KnnPlan) -> Result<FoundBy> {
-        let sql = self.matching_sql(knn.column, &RowsFilter::outline(&self.schema, &knn.filters))?;
-        let plan = self.statements.reading(format!("EXPLAIN QUERY PLAN {sql}"));
-        let detail = plan.and_then(|mut plan| {
-            plan.query_one(&[], |row| Ok(FoundBy::from_detail(&String::from_utf8_lossy(row.column_bytes(3)))))
-        });
+    fn found_by(&self, knn: &KnnPlan) -> FoundBy {
+        let outline = RowsFilter::outline(&self.schema, &knn.filters);
         // What is wrong with the shadow tables the search itself will say.
-        Ok(detail.ok().flatten().unwrap_or_default())
+        let found_by = self.explain(knn.column, &outline, |_| Ok(())).unwrap_or_default();
+        if found_by == FoundBy::Scan && self.has_partial_index().unwrap_or_default() {
+            return FoundBy::Partial;
+        }
+        found_by
+    }
+
+    /// The same for the values that `bind` binds.
+    pub(super) fn explain(
+        &self,
+        column: usize,
+        filter: &str,
+        bind: impl FnOnce(&mut Statement) -> Result<()>,
+    ) -> Result<FoundBy> {
+        let sql = format!("EXPLAIN QUERY PLAN {}", self.matching_sql(column, filter)?);
+        let mut plan = self.statements.reading(sql)?;
+        bind(&mut plan)?;
+        let found = plan.step()?;
+        let detail = String::from_utf8_lossy(plan.column_bytes(3));
+        Ok(if found { FoundBy::from_detail(&detail) } else { FoundBy::Scan })
+    }
+
+    fn has_partial_index(&self) -> Result<bool> {
+        let owner = &self.names()?.owner;
+        let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
+        let mut indexes = self.statements.reading(format!("PRAGMA {schema}.index_list({rows})"))?;
+        while indexes.step()? {
+            if indexes.column_i64(4) != 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How messages name the vector column `number` of the virtual table.
@@ -253,7 +280,7 @@ impl VirtualTable for HnswTable {
         if let Plan::Knn(knn) = &mut choice.plan
             && !knn.filters.is_empty()
         {
-            knn.found_by = self.found_by(knn)?;
+            knn.found_by = self.found_by(knn);
         }
         for (position, taken) in choice.taken.iter().enumerate() {
             info.take(taken.index, position, taken.recheck)?;

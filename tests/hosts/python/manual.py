@@ -1,4 +1,4 @@
-"""sql/manual and sql/inspect: SQL files, what they expect, and how they are run.
+"""sql/manual, sql/inspect and sql/feeds: SQL files, what they expect, and how they are run.
 
 A file is a list of statements. Comments at its top say what it needs:
     -- on an empty database      else it runs on a copy of the imported sample catalogue
@@ -26,7 +26,7 @@ SHOWN = re.compile(
     r"^```sql\n(?P<sql>(?:(?!```).*\n)*)```\n(?P<between>\n(?:prints\n\n)?)```text\n(?:(?!```).*\n)*```$", re.MULTILINE
 )
 BYTES = re.compile(r"^(articles\|bytes_\w+\||articles_\w+\|)(?:[\d|]+|NULL)$")
-FOLDERS = (ROOT / "sql" / "manual", ROOT / "sql" / "inspect")
+FOLDERS = tuple(ROOT / "sql" / name for name in ("manual", "inspect", "feeds"))
 CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
 
 

@@ -14,8 +14,9 @@ fn filter(column: Option<usize>, comparison: Comparison, collation: Option<&str>
 }
 
 fn found_by(number: usize) -> FoundBy {
-    match number % 4 {
+    match number % 5 {
         0 => FoundBy::Scan,
+        4 => FoundBy::Partial,
         1 => FoundBy::Rowid,
         2 => FoundBy::Index("a \"b\": c".to_string()),
         _ => FoundBy::Covering("t_rows_x".to_string()),

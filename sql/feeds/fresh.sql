@@ -1,0 +1,7 @@
+-- Fresh and near: of the 200 nearest in stock, the distance and a tenth for each year of age decide.
+-- :taste = (SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A00982', 'A01153'))
+-- :today = '2025-10-01'
+SELECT article_id, main_name, listed_on, round(d + 0.1 * age, 3) AS score FROM (
+  SELECT article_id, main_name, listed_on, distance AS d, (julianday(:today) - julianday(listed_on)) / 365.25 AS age
+  FROM articles WHERE embedding MATCH :taste AND in_stock > 0 ORDER BY distance LIMIT 200
+) ORDER BY d + 0.1 * age LIMIT 5;

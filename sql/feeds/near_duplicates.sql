@@ -1,0 +1,5 @@
+-- Near-duplicates: pairs of articles whose vectors nearly agree, looked for among the four nearest of each.
+SELECT a.article_id, b.article_id, round(b.distance, 4) AS apart
+FROM articles AS a, articles(a.embedding, 5) AS b
+WHERE a.category = 'Tents' AND b.article_id > a.article_id AND b.distance < 0.05
+ORDER BY b.distance, a.article_id LIMIT 5;
