@@ -139,12 +139,21 @@ impl Connection {
 
     /// Opens the BLOB (or TEXT) of one row for reading.
     pub fn open_blob(&self, place: &BlobPlace<'_>, rowid: i64) -> Result<Blob> {
+        self.open_blob_as(place, rowid, false)
+    }
+
+    /// As `open_blob`, for `Blob::write` too: part of the row changes and none of the rest is written again.
+    pub fn open_blob_to_write(&self, place: &BlobPlace<'_>, rowid: i64) -> Result<Blob> {
+        self.open_blob_as(place, rowid, true)
+    }
+
+    fn open_blob_as(&self, place: &BlobPlace<'_>, rowid: i64, is_writable: bool) -> Result<Blob> {
         let (schema, table, column) = (c_string(place.schema)?, c_string(place.table)?, c_string(place.column)?);
         let mut blob = std::ptr::null_mut();
         // SAFETY: the connection is open and the names end with NUL.
         self.check(unsafe {
             let (schema, table, column) = (schema.as_ptr(), table.as_ptr(), column.as_ptr());
-            call!(self.api, blob_open(self.raw, schema, table, column, rowid, 0, &mut blob))
+            call!(self.api, blob_open(self.raw, schema, table, column, rowid, c_int::from(is_writable), &mut blob))
         })?;
         // SAFETY: the connection opened it just now.
         unsafe { Blob::new(*self, blob) }

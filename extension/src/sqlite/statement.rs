@@ -359,6 +359,18 @@ impl Blob {
     }
 }
 
+impl Blob {
+    /// Writes `bytes` over those from `offset` on; reaching past the end is an error. The handle was opened to write.
+    pub fn write(&mut self, bytes: &[u8], offset: usize) -> Result<()> {
+        let (length, start) = (number(bytes.len()), number(offset));
+        // SAFETY: the bytes are readable for their length; SQLite checks both against the BLOB's size.
+        let status = unsafe {
+            call!(self.connection.api(), blob_write(self.raw.as_ptr(), bytes.as_ptr().cast(), length, start))
+        };
+        self.connection.check(status)
+    }
+}
+
 impl Drop for Blob {
     fn drop(&mut self) {
         // SAFETY: the handle is open and closed once.

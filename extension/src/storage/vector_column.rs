@@ -16,7 +16,7 @@ use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
 use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space};
 use crate::quantize::bits_for;
-use crate::sqlite::{Connection, Parameter, Statement};
+use crate::sqlite::{BlobPlace, Connection, Parameter, Statement};
 
 pub use super::place::Place;
 pub use super::rebuild::Moves;
@@ -73,7 +73,6 @@ pub struct VectorColumn {
     /// The rows that are kept in memory.
     pub(super) warm: Warm,
     read_header: Option<Statement>,
-    write_header: Option<Statement>,
 }
 
 impl VectorColumn {
@@ -123,7 +122,6 @@ impl VectorColumn {
             entry_of: None,
             warm: Warm::default(),
             read_header: None,
-            write_header: None,
         }
     }
 
@@ -132,7 +130,6 @@ impl VectorColumn {
         self.place.table = table.to_string();
         self.nodes = NodeTable::new(self.db, &self.place.schema, self.place.node_table(), self.space.layout);
         self.read_header = None;
-        self.write_header = None;
         self.warm.cool();
         self.forget();
     }
@@ -201,18 +198,25 @@ impl VectorColumn {
         let entry_is_current = self.entry_of == Some(header.generation);
         self.warm.begin_write(header.generation);
         header.generation = chain.finish();
-        if self.write_header.is_none() {
-            let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
-            self.write_header = Some(self.db.prepare_shadow(&sql)?);
-        }
-        if let Some(statement) = &mut self.write_header {
-            statement.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&header.encode())])?;
-        }
+        self.put_header(&header.encode())?;
         self.entry_of = entry_is_current.then_some(header.generation);
         self.known = Some(header.generation);
         self.header = Some(header);
         self.own_write = true;
         Ok(())
+    }
+
+    /// In place where it can be: the entry sample in the same row is many pages.
+    fn put_header(&mut self, header: &[u8]) -> Result<()> {
+        let (table, ordinal) = (format!("{}_graph", self.place.table), self.place.ordinal as i64);
+        let place = BlobPlace { schema: &self.place.schema, table: &table, column: "header" };
+        if let Ok(mut blob) = self.db.open_blob_to_write(&place, ordinal)
+            && blob.len() == header.len()
+        {
+            return blob.write(header, 0);
+        }
+        let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(ordinal), Parameter::Blob(header)])
     }
 
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
