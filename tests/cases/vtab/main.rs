@@ -3,6 +3,7 @@
 mod create;
 mod elements;
 mod filters;
+mod fixture;
 mod interleaved;
 mod knn;
 mod paging;
