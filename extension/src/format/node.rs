@@ -30,7 +30,7 @@ pub const LANES: usize = 32;
 const FLAGS_OFFSET: usize = 1;
 const DEGREE_OFFSET: usize = 2;
 const INVERSE_NORM_OFFSET: usize = 4;
-const ROWID_OFFSET: usize = 8;
+pub const ROWID_OFFSET: usize = 8;
 /// Where the own vector starts.
 pub const VECTOR_OFFSET: usize = 16;
 

@@ -271,7 +271,7 @@ pub struct Search {
 
 /// A key with a total order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Key(pub(super) f64);
+struct Key(f64);
 
 impl Eq for Key {}
 

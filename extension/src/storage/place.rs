@@ -30,6 +30,11 @@ impl Place {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
     }
 
+    /// The rows table, the column's node in it, and its rowid, as SQL.
+    pub(super) fn rows_table(&self) -> (String, String, String) {
+        (self.sql("rows"), quote_identifier(&self.column), quote_identifier(&self.rowid))
+    }
+
     /// The column's row of the graph table, as messages name it.
     pub(super) fn graph_row(&self) -> String {
         format!("{}_graph row {}", self.table, self.ordinal)

@@ -86,7 +86,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
 /// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
 fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let db = column.db;
-    let (rows, node, rowid) = rows_table(column);
+    let (rows, node, rowid) = column.place.rows_table();
     let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
     let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
     db.prepare_shadow(&without)?.query(&[], |row| {
@@ -124,12 +124,6 @@ fn follow(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
         old.rowid = moves[place].1;
     }
     Ok(())
-}
-
-/// The rows table, the column's node in it, and its rowid, as SQL.
-fn rows_table(column: &VectorColumn) -> (String, String, String) {
-    let place = &column.place;
-    (place.sql("rows"), quote_identifier(&place.column), quote_identifier(&place.rowid))
 }
 
 /// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
@@ -218,7 +212,7 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    let (rows, node, rowid) = rows_table(column);
+    let (rows, node, rowid) = column.place.rows_table();
     let sql = format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1");
     let mut update = column.db.prepare_shadow(&sql)?;
     for (rowid, id) in new_ids {

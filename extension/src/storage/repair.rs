@@ -10,12 +10,8 @@ use super::generation::Chain;
 use super::vector_column::VectorColumn;
 use crate::distance::decode;
 use crate::error::{Error, Result};
-use crate::format::node::{FREE, NodeId};
-use crate::sqlite::{Parameter, quote_identifier};
-
-/// Bytes of a node row before its vector, and where the rowid stands among them.
-const HEAD_BYTES: usize = 16;
-const ROWID_OFFSET: usize = 8;
+use crate::format::node::{FREE, NodeId, ROWID_OFFSET, VECTOR_OFFSET};
+use crate::sqlite::Parameter;
 
 /// A node row whose vector is good.
 struct Found {
@@ -52,7 +48,7 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
 
 /// The node that each row names.
 fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
-    let (rows, node, rowid) = rows_table(column);
+    let (rows, node, rowid) = column.place.rows_table();
     let mut claims = BTreeMap::new();
     let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
     column.db.prepare_shadow(&sql)?.query(&[], |row| {
@@ -60,11 +56,6 @@ fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
         Ok(())
     })?;
     Ok(claims)
-}
-
-fn rows_table(column: &VectorColumn) -> (String, String, String) {
-    let place = &column.place;
-    (place.sql("rows"), quote_identifier(&place.column), quote_identifier(&place.rowid))
 }
 
 fn good_nodes(column: &mut VectorColumn, chain: &mut Chain) -> Result<Vec<Found>> {
@@ -92,7 +83,7 @@ fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])
         return None;
     }
     let rowid = bytes.get(ROWID_OFFSET..)?.first_chunk::<8>()?;
-    let vector = bytes.get(HEAD_BYTES..HEAD_BYTES + layout.vector_bytes)?;
+    let vector = bytes.get(VECTOR_OFFSET..VECTOR_OFFSET + layout.vector_bytes)?;
     column.check_components(&decode(vector, column.space.params.element)).ok()?;
     Some((i64::from_le_bytes(*rowid), vector))
 }
@@ -155,7 +146,7 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
 
 /// Gives each row the node that is its own, or NULL.
 fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
-    let (rows, node, rowid) = rows_table(column);
+    let (rows, node, rowid) = column.place.rows_table();
     let nodes: HashMap<i64, i64> = owners
         .iter()
         .filter(|(id, _)| NodeId::try_from(**id).is_ok_and(|id| id != FREE))
