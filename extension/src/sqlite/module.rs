@@ -102,8 +102,14 @@ struct Table<T> {
     base: UnsafeCell<sqlite3_vtab>,
     connection: Connection,
     /// pApp of the functions that `find_function` gave, which statements use as long as the table lives.
-    overloads: RefCell<Vec<Rc<Scalar>>>,
+    overloads: RefCell<Vec<KnownOverload>>,
     inner: T,
+}
+
+struct KnownOverload {
+    name: String,
+    argument_count: usize,
+    function: Rc<Scalar>,
 }
 
 impl<T: VirtualTable> Table<T> {

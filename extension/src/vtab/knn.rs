@@ -1,6 +1,7 @@
 //! A search: rows nearest first, for as long as SQLite asks.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use super::feed::{Feed, Request};
 use super::hit_row::HitRow;
@@ -17,7 +18,7 @@ use crate::storage::vector_column::{Ef, Hit, Order};
 /// The arguments as they came, for SQLite to test again.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    pub query: Option<Kept>,
+    pub query: Option<Rc<Kept>>,
     pub k: Option<Kept>,
     pub ef_search: Option<Kept>,
 }
@@ -77,7 +78,7 @@ impl<'t> Knn<'t> {
         let filter = RowsFilter::new(&table.schema, &plan.filters, arguments.skip(position))?;
         let mut knn = Knn {
             table,
-            arguments: Arguments { query: kept(query), k: kept(k), ef_search: kept(ef_search) },
+            arguments: Arguments { query: kept(query).map(Rc::new), k: kept(k), ef_search: kept(ef_search) },
             column: plan.column,
             ordinal,
             order: plan.order,
@@ -223,6 +224,11 @@ impl<'t> Knn<'t> {
 
     pub fn distance(&self) -> Result<f64> {
         Ok(self.current()?.distance)
+    }
+
+    /// The vector that rows are found by, if `column` is the one that is searched.
+    pub fn query_of(&self, column: usize) -> Option<&Rc<Kept>> {
+        self.arguments.query.as_ref().filter(|_| column == self.column)
     }
 
     pub fn arguments(&self) -> &Arguments {

@@ -9,6 +9,7 @@ mod gather;
 mod hit_row;
 mod info;
 mod knn;
+mod match_test;
 mod options;
 mod plan;
 mod planner;

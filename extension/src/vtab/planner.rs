@@ -1,5 +1,6 @@
 //! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
 
+use super::match_test;
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::schema::{Column, ColumnRef, Key, TableSchema};
 use crate::error::{Error, Result};
@@ -60,8 +61,6 @@ const LOOKUP_COST: f64 = 200.0;
 /// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
 const SEARCH_ROWS: f64 = 100.0;
 const K_ROWS: f64 = 10.0;
-/// A term with a higher number SQLite tests again, whatever the plan says. It cannot test MATCH, which it puts last.
-const LAST_OMITTED: usize = 15;
 
 /// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
 ///
@@ -85,35 +84,16 @@ fn source_of<'q>(table: &str, schema: &TableSchema, question: &'q Question) -> R
         let what = term.column.and_then(|number| schema.column(number));
         let (column, form) = match (term.operator, what) {
             (Operator::Match, Some(ColumnRef::Vector(..))) => (term.column.unwrap_or_default(), Form::Match),
-            (Operator::Match, _) => {
-                let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
-                let name = match what {
-                    Some(ColumnRef::Ordinary(column, _)) => column.name.as_str(),
-                    Some(ColumnRef::Command) => table,
-                    Some(hidden) => hidden.hidden_name(),
-                    None => "rowid",
-                };
-                return Err(Error::invalid(format!(
-                    "{table}.{name}: MATCH is for vector columns: write \"WHERE {vector} MATCH ?\""
-                )));
-            }
+            (Operator::Match, _) => return Err(match_test::no_vector(table, schema, what)),
             (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
             _ => continue,
         };
-        if form == Form::Match && term.index > LAST_OMITTED {
-            let vector = schema.columns.get(column).map_or("", |column| &column.name);
-            return Err(Error::invalid(format!(
-                "{table}.{vector}: SQLite serves MATCH beside at most {LAST_OMITTED} other terms, here are {}: write \
-                 \"FROM {table}(?)\", or put terms into \"rowid IN (SELECT ...)\"",
-                term.index
-            )));
-        }
         // In an OR SQLite repeats the arguments of a table-valued form: it tests the second one itself.
         if source.as_ref().is_some_and(|first| first.form == Form::Call && form == Form::Call) {
             continue;
         }
         if source.is_some() {
-            return Err(Error::invalid(format!("{table}: expected one query vector, got two")));
+            return Err(match_test::two_vectors(table));
         }
         source = Some(Source { term, column, form });
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::arguments;
 use super::cursor::HnswCursor;
 use super::hit_row::KeptRows;
+use super::match_test::MatchTest;
 use super::plan::{FoundBy, KnnPlan, Plan};
 use super::planner::{self, Question, Term};
 use super::pool::StatementPool;
@@ -16,8 +17,8 @@ use super::transaction::Transaction;
 use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, Statement,
-    StoredTable, TableOption, Thoroughness, VirtualTable, quote_identifier,
+    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Overload, Parameter,
+    Statement, StoredTable, TableOption, Thoroughness, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -27,11 +28,12 @@ const PLANS_KEPT: usize = 16;
 
 pub struct HnswTable {
     pub(super) db: Connection,
-    pub(super) schema: TableSchema,
+    pub(super) schema: Rc<TableSchema>,
     pub(super) statements: StatementPool,
     pub(super) kept_rows: KeptRows,
     pub(super) transaction: Transaction,
     pub(super) shelf: Shelf,
+    pub(super) match_test: Rc<MatchTest>,
     names: RefCell<Rc<Names>>,
     vectors: RefCell<Vec<VectorColumn>>,
     plans: RefCell<Vec<KnownPlan>>,
@@ -81,14 +83,16 @@ impl HnswTable {
         let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
         let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
         let declaration = schema.declaration(&owner.table);
+        let (schema, names) = (Rc::new(schema), Names::new(owner));
         let table = HnswTable {
             db,
+            match_test: MatchTest::new(Rc::clone(&schema), Rc::clone(&names)),
             schema,
             statements: StatementPool::new(db),
             kept_rows: KeptRows::default(),
             transaction: Transaction::default(),
             shelf: Shelf::default(),
-            names: RefCell::new(Names::new(owner)),
+            names: RefCell::new(names),
             vectors: RefCell::new(vectors),
             plans: RefCell::default(),
             is_known_version: Cell::new(false),
@@ -222,7 +226,9 @@ impl HnswTable {
         self.statements.clear();
         self.shelf.clear();
         self.kept_rows.clear();
-        *self.names.try_borrow_mut().map_err(|_| self.busy())? = Names::new(owner);
+        let names = Names::new(owner);
+        self.match_test.rename(Rc::clone(&names));
+        *self.names.try_borrow_mut().map_err(|_| self.busy())? = names;
         Ok(())
     }
 
@@ -302,6 +308,10 @@ impl VirtualTable for HnswTable {
 
     fn open(&self) -> Result<HnswCursor<'_>> {
         Ok(HnswCursor::new(self))
+    }
+
+    fn find_function(&self, name: &str, argument_count: usize) -> Option<Overload> {
+        (name.eq_ignore_ascii_case("match") && argument_count == 2).then(|| self.match_test.overload())
     }
 
     fn panicked(&self) {

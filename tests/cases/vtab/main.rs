@@ -6,6 +6,7 @@ mod filters;
 mod fixture;
 mod interleaved;
 mod knn;
+mod match_terms;
 mod paging;
 mod plans;
 mod transactions;

@@ -1,10 +1,9 @@
 //! The callbacks that plan a query and walk over rows.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::ptr;
 use std::rc::Rc;
 
-use super::{OpenCursor, OpenCursorOf, Table, on_cursor, on_table};
+use super::{KnownOverload, OpenCursor, OpenCursorOf, Table, on_cursor, on_table};
 use crate::error::{Error, code};
 use crate::sqlite::bindings::*;
 use crate::sqlite::connection::utf8;
@@ -146,18 +145,23 @@ pub(super) unsafe extern "C" fn x_find_function<T: VirtualTable>(
     unsafe {
         on_table::<T>(vtab, |table| {
             let Ok(name) = utf8(name, "the name of a function") else { return Ok(()) };
-            let Some(overload) = table.inner.find_function(name, usize::try_from(count).unwrap_or(0)) else {
-                return Ok(());
-            };
+            let argument_count = usize::try_from(count).unwrap_or(0);
+            let Some(overload) = table.inner.find_function(name, argument_count) else { return Ok(()) };
             let api = table.connection.api();
             let mut overloads = table.overloads.borrow_mut();
-            let known = overloads.iter().position(|known| ptr::fn_addr_eq(known.function, overload.function));
-            let position = known.unwrap_or_else(|| {
-                overloads.push(Rc::new(Scalar::new(api, overload.function)));
-                overloads.len() - 1
-            });
+            let known = overloads.iter().find(|known| known.name == name && known.argument_count == argument_count);
+            let scalar = match known {
+                Some(known) => Rc::clone(&known.function),
+                None => {
+                    let scalar = Rc::new(Scalar::new(api, overload.function));
+                    let kept = Rc::clone(&scalar);
+                    overloads.push(KnownOverload { name: name.to_owned(), argument_count, function: kept });
+                    scalar
+                }
+            };
             *function = Some(scalar_callback(api)?);
-            *data = Rc::as_ptr(&overloads[position]).cast_mut().cast();
+            // The table's own reference keeps it alive.
+            *data = Rc::as_ptr(&scalar).cast_mut().cast();
             answer = overload.operator.map_or(1, c_int::from);
             Ok(())
         });
