@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod conflicts;
 mod cursor;
+mod distance_terms;
 mod feed;
 mod gather;
 mod hit_row;

@@ -1,5 +1,6 @@
 //! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
 
+use super::distance_terms::DistanceTerms;
 use super::match_test;
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::schema::{Column, ColumnRef, Key, TableSchema};
@@ -20,6 +21,8 @@ pub struct Term {
     /// `column IN (...)`, offered as a whole; its operator is Eq.
     pub is_list: bool,
     pub collation: String,
+    /// The right side of `>=` and `<`, if it is a text that is known already.
+    pub text: Option<Vec<u8>>,
 }
 
 /// A query to be planned.
@@ -29,6 +32,8 @@ pub struct Question {
     pub order: Vec<OrderTerm>,
     pub distinct: Distinct,
     pub columns_used: u64,
+    /// What LIKE means on this connection.
+    pub is_like_case_sensitive: bool,
 }
 
 /// A term that the plan takes; the position among them is that of its argument.
@@ -131,9 +136,7 @@ impl Taking {
 fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<Choice> {
     let mut taking = Taking::default();
     let mut take_argument = |wanted: ColumnRef<'_>| {
-        let is_wanted = |term: &&Term| {
-            term.operator == Operator::Eq && term.column.and_then(|number| schema.column(number)) == Some(wanted)
-        };
+        let is_wanted = |term: &&Term| term.operator == Operator::Eq && is_hidden(schema, term, wanted);
         let Some(term) = question.terms.iter().find(is_wanted) else { return Some(false) };
         term.is_usable.then(|| taking.take(term, Recheck::No)).map(|()| true)
     };
@@ -142,15 +145,7 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     let query = Taken { index: source.term.index, recheck: Recheck::No, is_list: false };
     taking.taken.insert(0, query);
 
-    // `(distance, rowid) > (?, ?)` comes as `distance >= ?`, which SQLite tests in full.
-    let mut take_range = |operators: [Operator; 2]| {
-        let is_distance =
-            |term: &&Term| term.column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
-        let terms = usable(question).filter(is_distance).filter(|term| operators.contains(&term.operator));
-        terms.map(|term| taking.take(term, Recheck::Yes)).count()
-    };
-    let bounds = take_range([Operator::Lt, Operator::Le]);
-    let floors = take_range([Operator::Gt, Operator::Ge]);
+    let distances = take_distances(schema, question, &mut taking);
     let filters = take_filters(schema, question, &mut taking);
     let is_order_consumed = is_by_distance(schema, question);
     let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
@@ -162,6 +157,7 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     };
     let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
     let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    let after_k = if has_k { left_over(schema, question, &taking) } else { Vec::new() };
     let (column, form) = (source.column, source.form);
     let columns = ColumnSet::from_mask(question.columns_used);
     let plan = KnnPlan {
@@ -169,13 +165,13 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         form,
         has_k,
         has_ef_search,
-        bounds,
-        floors,
+        distances,
         filters,
         found_by: FoundBy::Scan,
         order,
         has_limit,
         has_offset,
+        after_k,
         columns,
     };
     Some(Choice {
@@ -186,6 +182,30 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         cost: SEARCH_COST,
         rows: if has_k { K_ROWS } else { SEARCH_ROWS },
     })
+}
+
+/// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
+fn take_distances(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Comparison> {
+    let mut distances = Vec::new();
+    for term in usable(question).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
+        if let Some(comparison) = comparison_of(term).filter(|comparison| DistanceTerms::takes(*comparison)) {
+            taking.take(term, Recheck::Yes);
+            distances.push(comparison);
+        }
+    }
+    distances
+}
+
+/// The terms that nothing was done about, such as those of a join whose other table is read later.
+fn left_over(schema: &TableSchema, question: &Question, taking: &Taking) -> Vec<Filter> {
+    let is_taken = |term: &Term| taking.taken.iter().any(|taken| taken.index == term.index);
+    let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
+    let left = question.terms.iter().filter(|term| !is_taken(term) && is_declared(term));
+    left.filter(|term| !is_from_like(question, term)).filter_map(|term| filter_of(schema, term)).collect()
+}
+
+fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
+    term.column.and_then(|number| schema.column(number)) == Some(wanted)
 }
 
 /// ORDER BY distance, and ORDER BY distance, rowid. Not a GROUP BY or DISTINCT of the same look: those want every row.
@@ -243,28 +263,64 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
         if is_from_like(question, term) {
             continue;
         }
-        let Some(comparison) = comparison_of(term) else { continue };
-        let Some(affinity) = affinity_of(schema, term.column, comparison) else { continue };
-        let recheck = if is_exact(affinity, comparison) { Recheck::No } else { Recheck::Yes };
+        let Some(filter) = filter_of(schema, term) else { continue };
+        let Some(affinity) = affinity_of(schema, term.column, filter.comparison) else { continue };
+        let recheck = if is_exact(affinity, filter.comparison) { Recheck::No } else { Recheck::Yes };
         taking.taken.push(Taken { index: term.index, recheck, is_list: term.is_list });
-        let own = match term.column.and_then(|number| schema.column(number)) {
-            Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
-            _ => "BINARY",
-        };
-        let is_foreign = !term.collation.eq_ignore_ascii_case(own) && compares(comparison);
-        filters.push(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) });
+        filters.push(filter);
     }
     filters
 }
 
+fn filter_of(schema: &TableSchema, term: &Term) -> Option<Filter> {
+    let comparison = comparison_of(term)?;
+    let own = match term.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
+        _ => "BINARY",
+    };
+    let is_foreign = !term.collation.eq_ignore_ascii_case(own) && compares(comparison);
+    Some(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) })
+}
+
 /// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
-/// It tests these terms nowhere, and tests those that the user wrote if they are left to it.
+/// It tests these terms nowhere, and tests those that the user wrote if they are left to it. A LIKE with ESCAPE it does
+/// not show: there the two of them look like one.
 fn is_from_like(question: &Question, term: &Term) -> bool {
-    matches!(term.operator, Operator::Ge | Operator::Lt)
-        && question
-            .terms
-            .iter()
-            .any(|other| other.column == term.column && matches!(other.operator, Operator::Like | Operator::Glob))
+    let mut others = question.terms.iter().filter(|other| other.column == term.column);
+    match term.operator {
+        Operator::Ge => others.any(|other| is_pattern(other) || are_from_like(question, term, other)),
+        Operator::Lt => others.any(|other| is_pattern(other) || are_from_like(question, other, term)),
+        _ => false,
+    }
+}
+
+fn is_pattern(term: &Term) -> bool {
+    matches!(term.operator, Operator::Like | Operator::Glob)
+}
+
+/// `least` and `most` are the first text that begins as a pattern does, in capitals, and the one past the last, in small
+/// letters.
+fn are_from_like(question: &Question, least: &Term, most: &Term) -> bool {
+    let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
+    let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
+    let (collation, capitals, small) = match question.is_like_case_sensitive {
+        true => ("BINARY", least_text.clone(), least_text.clone()),
+        false => ("NOCASE", least_text.to_ascii_uppercase(), least_text.to_ascii_lowercase()),
+    };
+    least.collation.eq_ignore_ascii_case(collation) && *least_text == capitals && *most_text == past(small)
+}
+
+/// The UTF-8 text with its last character raised by one, as SQLite does it.
+fn past(mut text: Vec<u8>) -> Vec<u8> {
+    const LAST_CONTINUATION: u8 = 0xbf;
+    for byte in text.iter_mut().rev() {
+        if *byte != LAST_CONTINUATION {
+            *byte = byte.wrapping_add(1);
+            break;
+        }
+        *byte = 0x80;
+    }
+    text
 }
 
 fn comparison_of(term: &Term) -> Option<Comparison> {

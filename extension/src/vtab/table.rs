@@ -17,8 +17,8 @@ use super::transaction::Transaction;
 use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Overload, Parameter,
-    Statement, StoredTable, TableOption, Thoroughness, VirtualTable, quote_identifier,
+    BestIndex, Change, Conflict, Connected, Connection, Content, IndexInfo, ModuleArguments, Operator, Overload,
+    Parameter, Statement, StoredTable, TableOption, Thoroughness, Value, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -191,6 +191,12 @@ impl HnswTable {
         Ok(if found { FoundBy::from_detail(&detail) } else { FoundBy::Scan })
     }
 
+    /// What LIKE means on this connection, which a pragma decides.
+    pub(super) fn like_ignores_case(&self) -> Result<bool> {
+        let mut probe = self.statements.reading("SELECT 'a' LIKE 'A'".to_string())?;
+        Ok(probe.query_one(&[], |row| Ok(row.column_i64(0) == 1))?.unwrap_or(false))
+    }
+
     fn has_partial_index(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
@@ -279,7 +285,11 @@ impl VirtualTable for HnswTable {
 
     fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
         let names = self.names()?;
-        let question = question(info)?;
+        let mut question = question(info)?;
+        // Only ranges of texts look like the work of LIKE.
+        if question.terms.iter().any(|term| term.text.is_some()) {
+            question.is_like_case_sensitive = !self.like_ignores_case()?;
+        }
         let Some(mut choice) = planner::choose(names.table(), &self.schema, &question)? else {
             return Ok(BestIndex::Impossible);
         };
@@ -326,6 +336,7 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
     let mut terms = Vec::with_capacity(info.constraint_count());
     for constraint in info.constraints() {
         let index = constraint.index;
+        let is_bound = constraint.is_usable && matches!(constraint.operator, Operator::Ge | Operator::Lt);
         let is_hint = matches!(constraint.operator, Operator::Limit | Operator::Offset);
         terms.push(Term {
             index,
@@ -334,10 +345,18 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
             is_usable: constraint.is_usable,
             is_list: constraint.operator == Operator::Eq && info.is_in_list(index)?,
             collation: if is_hint { String::new() } else { info.collation(index)?.to_string() },
+            text: if is_bound { info.right_side(index)?.and_then(text_of) } else { None },
         });
     }
     let (order, distinct) = (info.order_by().collect(), info.distinct());
-    Ok(Question { terms, order, distinct, columns_used: info.columns_used() })
+    Ok(Question { terms, order, distinct, columns_used: info.columns_used(), is_like_case_sensitive: false })
+}
+
+fn text_of(value: Value<'_>) -> Option<Vec<u8>> {
+    match value.content() {
+        Content::Text(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    }
 }
 
 impl StoredTable for HnswTable {

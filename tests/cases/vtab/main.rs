@@ -5,6 +5,7 @@ mod elements;
 mod filters;
 mod fixture;
 mod interleaved;
+mod k;
 mod knn;
 mod match_terms;
 mod paging;

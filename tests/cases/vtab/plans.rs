@@ -67,16 +67,16 @@ fn searches() {
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND distance >= ? AND distance < ? ORDER BY distance",
-                    "knn embedding cosine, distance<?, distance>?",
+                    "knn embedding cosine, distance>=?, distance<?",
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND (distance, rowid) > (?, ?) ORDER BY distance",
-                    "knn embedding cosine, distance>?",
+                    "knn embedding cosine, distance>=?",
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? \
                      AND (distance > ?2 OR (distance = ?2 AND rowid > ?3)) ORDER BY distance, rowid",
-                    "knn embedding cosine, distance>?",
+                    "knn embedding cosine, distance>=?",
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND \"odd name\" IS NOT ? AND id IN (1, 2) \
