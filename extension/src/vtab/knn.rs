@@ -93,6 +93,9 @@ impl<'t> Knn<'t> {
             writes: 0,
             began: 0,
         };
+        if let Some(query) = &knn.arguments.query {
+            table.match_test.note_search(query);
+        }
         if let Some(query) = components
             && remaining > 0
             && !filter.is_never

@@ -21,7 +21,9 @@ pub struct Term {
     /// `column IN (...)`, offered as a whole; its operator is Eq.
     pub is_list: bool,
     pub collation: String,
-    /// The right side of `>=` and `<`, if it is a text that is known already.
+    /// The right side is a constant that is known already.
+    pub is_constant: bool,
+    /// That constant, if it is a text and the operator `>=` or `<`.
     pub text: Option<Vec<u8>>,
 }
 
@@ -66,6 +68,11 @@ const LOOKUP_COST: f64 = 200.0;
 /// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
 const SEARCH_ROWS: f64 = 100.0;
 const K_ROWS: f64 = 10.0;
+
+/// What a search with a k costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside
+/// thirty other terms): it would search once for each member, and count to k each time. Without such a term it may ask
+/// again.
+const REPEATED_COST: f64 = 1.2;
 
 /// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
 ///
@@ -148,15 +155,19 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     let distances = take_distances(schema, question, &mut taking);
     let filters = take_filters(schema, question, &mut taking);
     let is_order_consumed = is_by_distance(schema, question);
+    // Of rows that SQLite sorts it takes all.
+    let is_page = is_order_consumed || question.order.is_empty();
     let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
-        Some(term) => {
+        Some(term) if is_page => {
             taking.take(term, Recheck::Yes);
             true
         }
-        None => false,
+        _ => false,
     };
     let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
     let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    let is_taken = |term: &&Term| taking.taken.iter().any(|taken| taken.index == term.index);
+    let may_repeat = question.terms.iter().filter(is_taken).any(|term| is_open(term) && !is_argument(schema, term));
     let after_k = if has_k { left_over(schema, question, &taking) } else { Vec::new() };
     let (column, form) = (source.column, source.form);
     let columns = ColumnSet::from_mask(question.columns_used);
@@ -179,9 +190,15 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         taken: taking.taken,
         is_order_consumed,
         is_unique: false,
-        cost: SEARCH_COST,
+        cost: if has_k && may_repeat { SEARCH_COST * REPEATED_COST } else { SEARCH_COST },
         rows: if has_k { K_ROWS } else { SEARCH_ROWS },
     })
+}
+
+/// An argument of the table-valued form.
+fn is_argument(schema: &TableSchema, term: &Term) -> bool {
+    let column = term.column.and_then(|number| schema.column(number));
+    term.operator == Operator::Eq && matches!(column, Some(ColumnRef::Query | ColumnRef::K | ColumnRef::EfSearch))
 }
 
 /// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
@@ -226,11 +243,7 @@ fn is_by_distance(schema: &TableSchema, question: &Question) -> bool {
 
 /// None if a k, ef_search or query is there without being usable, which is not for a scan to ignore.
 fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
-    let is_argument = |term: &Term| {
-        let column = term.column.and_then(|number| schema.column(number));
-        term.operator == Operator::Eq && matches!(column, Some(ColumnRef::K | ColumnRef::EfSearch))
-    };
-    if question.terms.iter().any(is_argument) {
+    if question.terms.iter().any(|term| is_argument(schema, term)) {
         return None;
     }
     let mut taking = Taking::default();
@@ -265,7 +278,8 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
         }
         let Some(filter) = filter_of(schema, term) else { continue };
         let Some(affinity) = affinity_of(schema, term.column, filter.comparison) else { continue };
-        let recheck = if is_exact(affinity, filter.comparison) { Recheck::No } else { Recheck::Yes };
+        let is_exact = is_exact(affinity, filter.comparison) && !is_part_of_in(schema, term);
+        let recheck = if is_exact { Recheck::No } else { Recheck::Yes };
         taking.taken.push(Taken { index: term.index, recheck, is_list: term.is_list });
         filters.push(filter);
     }
@@ -274,12 +288,28 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
 
 fn filter_of(schema: &TableSchema, term: &Term) -> Option<Filter> {
     let comparison = comparison_of(term)?;
+    let is_foreign = is_foreign(schema, term) && compares(comparison) && !is_part_of_in(schema, term);
+    Some(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) })
+}
+
+/// Whether the collation is not the column's own.
+fn is_foreign(schema: &TableSchema, term: &Term) -> bool {
     let own = match term.column.and_then(|number| schema.column(number)) {
         Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
         _ => "BINARY",
     };
-    let is_foreign = !term.collation.eq_ignore_ascii_case(own) && compares(comparison);
-    Some(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) })
+    !term.collation.eq_ignore_ascii_case(own)
+}
+
+/// An equality whose right side is unknown: that of a join, or a part of an IN.
+fn is_open(term: &Term) -> bool {
+    term.operator == Operator::Eq && !term.is_list && !term.is_constant
+}
+
+/// Of `(a, b) IN (SELECT ...)` SQLite shows `a = ?` and `b = ?`, and says BINARY whatever the collation is. Rows that are
+/// equal so are equal by the column's own as well: that lets enough rows through, and SQLite tests them.
+fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
+    is_open(term) && term.collation.eq_ignore_ascii_case("BINARY") && is_foreign(schema, term)
 }
 
 /// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.

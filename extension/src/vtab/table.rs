@@ -337,6 +337,8 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
     for constraint in info.constraints() {
         let index = constraint.index;
         let is_bound = constraint.is_usable && matches!(constraint.operator, Operator::Ge | Operator::Lt);
+        let is_asked = is_bound || constraint.is_usable && constraint.operator == Operator::Eq;
+        let right = if is_asked { info.right_side(index)? } else { None };
         let is_hint = matches!(constraint.operator, Operator::Limit | Operator::Offset);
         terms.push(Term {
             index,
@@ -345,7 +347,8 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
             is_usable: constraint.is_usable,
             is_list: constraint.operator == Operator::Eq && info.is_in_list(index)?,
             collation: if is_hint { String::new() } else { info.collation(index)?.to_string() },
-            text: if is_bound { info.right_side(index)?.and_then(text_of) } else { None },
+            is_constant: right.is_some(),
+            text: right.filter(|_| is_bound).and_then(text_of),
         });
     }
     let (order, distinct) = (info.order_by().collect(), info.distinct());

@@ -121,6 +121,8 @@ fn limit_and_offset_are_hints() {
         let hint = if host.version() >= 3_041_000 { ", limit offset" } else { "" };
         let sql = "SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance LIMIT 2 OFFSET 3";
         assert_eq!(plan(&host, sql), format!("knn embedding cosine{hint}"));
+        let sql = "SELECT id FROM articles WHERE embedding MATCH ? ORDER BY price LIMIT 2 OFFSET 3";
+        assert_eq!(plan(&host, sql), "knn embedding cosine, complete / USE TEMP B-TREE FOR ORDER BY");
         let sql = "SELECT id FROM articles WHERE embedding MATCH ? AND lower(code) = 'x' ORDER BY distance LIMIT 2";
         assert_eq!(plan(&host, sql), "knn embedding cosine");
     }

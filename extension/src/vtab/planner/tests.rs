@@ -15,6 +15,7 @@ fn term(index: usize, column: usize, operator: Operator) -> Term {
         is_usable: true,
         is_list: false,
         collation: "BINARY".into(),
+        is_constant: false,
         text: None,
     }
 }
