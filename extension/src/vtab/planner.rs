@@ -69,9 +69,9 @@ const LOOKUP_COST: f64 = 200.0;
 const SEARCH_ROWS: f64 = 100.0;
 const K_ROWS: f64 = 10.0;
 
-/// What a search with a k costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside
-/// thirty other terms): it would search once for each member, and count to k each time. Without such a term it may ask
-/// again.
+/// What a search costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside thirty
+/// other terms): it would search once for each member, count to k each time, and put equal distances in any order. When
+/// it asks again without the term, that is the cheaper plan.
 const REPEATED_COST: f64 = 1.2;
 
 /// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
@@ -190,7 +190,7 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         taken: taking.taken,
         is_order_consumed,
         is_unique: false,
-        cost: if has_k && may_repeat { SEARCH_COST * REPEATED_COST } else { SEARCH_COST },
+        cost: if may_repeat { SEARCH_COST * REPEATED_COST } else { SEARCH_COST },
         rows: if has_k { K_ROWS } else { SEARCH_ROWS },
     })
 }

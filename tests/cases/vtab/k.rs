@@ -94,6 +94,8 @@ fn terms_that_sqlite_keeps_for_itself_come_after_k() {
             ("distance + 0 > 0", 2),
             ("vec_dims(e) = 1 AND vec_l2(e, '[0]') > 0", 2),
             ("e <> x'00000000'", 2),
+            ("(id, n) IN (SELECT i, n FROM s)", 2),
+            ("(id, n) IN (VALUES (2, 1), (4, 3), (6, 5))", 2),
             // A number beside a TEXT column: SQLite keeps its affinity to itself.
             ("name > 5 AND +name <> 'name 0'", 3),
         ] {

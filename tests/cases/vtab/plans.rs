@@ -81,7 +81,7 @@ fn searches() {
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND \"odd name\" IS NOT ? AND id IN (1, 2) \
                      AND category = 'x' COLLATE BINARY ORDER BY distance",
-                    "knn embedding cosine, filter id IN (?) category COLLATE \"BINARY\"=? \"odd name\" IS NOT ?, by rowid: \
+                    "knn embedding cosine, filter id IN (?) category=? \"odd name\" IS NOT ?, by rowid: \
                      exact, steered or walked",
                 ),
                 (
