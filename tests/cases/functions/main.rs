@@ -83,6 +83,13 @@ fn results_and_their_types() {
             ("vec_parse(X'0000803F000000C0')", "X'0000803F000000C0'"),
             ("vec_json(X'0000803F000000C0')", "'[1,-2]'"),
             ("vec_json('[0.10, 3e-4, 1e-7, 16777217, -0]')", "'[0.1,0.0003,1e-7,16777216,-0]'"),
+            ("vec_f16('[1, -2]')", "X'003C00C0'"),
+            ("vec_f16(X'003C00C0')", "X'003C00C0'"),
+            ("vec_json(vec_f16(X'003C00C0'))", "'[1,-2]'"),
+            ("vec_json(vec_f16(vec_f16('[0.1]')))", "'[0.099975586]'"),
+            ("vec_int8('[1, -2]')", "X'01FE'"),
+            ("vec_json(vec_int8(X'01FE'))", "'[1,-2]'"),
+            ("vec_dims(vec_int8(X'01FE0000'))", "4"),
             ("vec_dims('[1,2,3]')", "3"),
             ("vec_dims(zeroblob(65540))", "16385"),
             ("vec_norm('[3,4]')", "5.0"),
@@ -119,7 +126,7 @@ fn the_version_says_commit_and_cpu() {
 #[test]
 fn a_null_argument_gives_null() {
     let calls = "vec_cosine(NULL, '[1]'); vec_cosine('[1]', NULL); vec_l2(NULL, '[1]'); vec_l1('[1]', NULL);
-        vec_dot(NULL, NULL); vec_parse(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
+        vec_dot(NULL, NULL); vec_parse(NULL); vec_f16(NULL); vec_int8(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
         vec_unit(NULL); vec_scale(NULL, 2); vec_scale('[1]', NULL); vec_add(NULL, '[1]');
         vec_sub('[1]', NULL); vec_head(NULL, 1); vec_head('[1]', NULL); vec_avg(NULL); vec_sum(NULL);
         vec_avg('[1]', NULL); vec_sum(NULL, 1)";
@@ -145,6 +152,14 @@ fn malformed_vectors_are_named() {
             ("vec_norm(1.5)", "expected a vector (a BLOB, or JSON text), got REAL"),
             ("vec_cosine('[1]', 7)", "argument 2: expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm(X'')", "expected a vector, got an empty BLOB"),
+            ("vec_f16(X'')", "expected a vector, got an empty BLOB"),
+            ("vec_f16(X'010203')", "expected a BLOB of FLOAT16, 2 bytes a component, got 3 bytes"),
+            ("vec_f16(X'007C')", "component 0: expected a finite number, got inf"),
+            ("vec_f16('[1e6]')", "component 0: expected -65504 to 65504 for FLOAT16, got 1000000"),
+            ("vec_f16(vec_int8('[1]'))", "expected a vector of FLOAT16, got one of INT8"),
+            ("vec_int8('[0.5]')", "component 0: expected a whole number from -128 to 127 for INT8, got 0.5"),
+            ("vec_int8(vec_add('[1]', '[1]'))", "expected a vector of INT8, got one of FLOAT"),
+            ("vec_int8(1)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm('[]')", "expected a vector, got an empty JSON array"),
             ("vec_dims(X'0102030405')", "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes"),
             ("vec_json(X'000000000000C07F')", "component 1: expected a finite number, got NaN"),
