@@ -314,30 +314,30 @@ fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
 
 /// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
 /// It tests these terms nowhere, and tests those that the user wrote if they are left to it. A LIKE with ESCAPE it does
-/// not show: there the two of them look like one.
+/// not show.
 fn is_from_like(question: &Question, term: &Term) -> bool {
     let mut others = question.terms.iter().filter(|other| other.column == term.column);
     match term.operator {
-        Operator::Ge => others.any(|other| is_pattern(other) || are_from_like(question, term, other)),
-        Operator::Lt => others.any(|other| is_pattern(other) || are_from_like(question, other, term)),
+        Operator::Ge => others.any(|other| are_from_like(question, term, other)),
+        Operator::Lt => others.any(|other| are_from_like(question, other, term)),
         _ => false,
     }
 }
 
-fn is_pattern(term: &Term) -> bool {
-    matches!(term.operator, Operator::Like | Operator::Glob)
-}
-
-/// `least` and `most` are the first text that begins as a pattern does, in capitals, and the one past the last, in small
-/// letters.
+/// `least` and `most` are the first text that begins as a pattern does, and the one past the last; of a LIKE that
+/// ignores case in capitals and in small letters.
 fn are_from_like(question: &Question, least: &Term, most: &Term) -> bool {
     let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
     let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
-    let (collation, capitals, small) = match question.is_like_case_sensitive {
-        true => ("BINARY", least_text.clone(), least_text.clone()),
-        false => ("NOCASE", least_text.to_ascii_uppercase(), least_text.to_ascii_lowercase()),
-    };
-    least.collation.eq_ignore_ascii_case(collation) && *least_text == capitals && *most_text == past(small)
+    let is_in = |collation: &str| least.collation.eq_ignore_ascii_case(collation);
+    let is_glob = |term: &Term| term.operator == Operator::Glob && term.column == least.column;
+    if is_in("NOCASE") && !question.is_like_case_sensitive {
+        *least_text == least_text.to_ascii_uppercase() && *most_text == past(least_text.to_ascii_lowercase())
+    } else if is_in("BINARY") && (question.is_like_case_sensitive || question.terms.iter().any(is_glob)) {
+        *most_text == past(least_text.clone())
+    } else {
+        false
+    }
 }
 
 /// The UTF-8 text with its last character raised by one, as SQLite does it.

@@ -116,20 +116,26 @@ fn the_best_access_is_named() {
     assert_eq!(access(vec![term(0, 1, Operator::Like)]), (Access::All, false));
 }
 
+/// `name >= least AND name < most`.
+fn range(least: &str, most: &str, collation: &str) -> Vec<Term> {
+    let with = |term: Term, text: &str| Term { text: Some(text.into()), collation: collation.into(), ..term };
+    vec![with(term(0, 1, Operator::Ge), least), with(term(1, 1, Operator::Lt), most)]
+}
+
 #[test]
-fn ranges_that_sqlite_made_of_like_are_left_alone() {
-    let terms =
-        vec![term(0, 1, Operator::Ge), term(1, 1, Operator::Lt), term(2, 1, Operator::Like), term(3, 2, Operator::Lt)];
-    let choice = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
-    assert_eq!(choice.taken.iter().map(|taken| taken.index).collect::<Vec<_>>(), [2, 3]);
+fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
+    let taken = |range: Vec<Term>, pattern| {
+        let terms = [range, vec![term(2, 1, pattern), term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)]].concat();
+        let choice = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
+        choice.taken.iter().map(|taken| taken.index).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(range("A", "b", "NOCASE"), Operator::Like), [2, 3, 4]);
+    assert_eq!(taken(range("aB", "aC", "BINARY"), Operator::Glob), [2, 3, 4]);
+    assert_eq!(taken(range("aB", "aC", "BINARY"), Operator::Like), [0, 1, 2, 3, 4]);
 }
 
 #[test]
 fn so_are_those_of_a_like_that_is_not_shown() {
-    let range = |least: &str, most: &str, collation: &str| {
-        let with = |term: Term, text: &str| Term { text: Some(text.into()), collation: collation.into(), ..term };
-        vec![with(term(0, 1, Operator::Ge), least), with(term(1, 1, Operator::Lt), most)]
-    };
     let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
         let question =
             Question { terms, order: Vec::new(), distinct: Distinct::Ordered, columns_used: 0, is_like_case_sensitive };
