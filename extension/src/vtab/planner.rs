@@ -79,8 +79,24 @@ const REPEATED_COST: f64 = 1.2;
 /// # Errors
 /// `Error::Invalid` for MATCH where it has no meaning.
 pub fn choose(table: &str, schema: &TableSchema, question: &Question) -> Result<Option<Choice>> {
+    check_arguments(table, schema, question)?;
     let Some(source) = source_of(table, schema, question)? else { return Ok(scan(schema, question)) };
     Ok(knn(schema, question, source))
+}
+
+/// `k < 10` would compare a column that is NULL, and find nothing.
+fn check_arguments(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
+    for term in &question.terms {
+        let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
+        else {
+            continue;
+        };
+        if comparison_of(term).is_some_and(|comparison| compares(comparison) && term.operator != Operator::Eq) {
+            let name = column.hidden_name();
+            return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
+        }
+    }
+    Ok(())
 }
 
 /// Where the query vector comes from.

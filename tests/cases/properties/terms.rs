@@ -31,10 +31,7 @@ fn distance() -> impl Strategy<Value = String> {
     (0..=40u32).prop_map(|step| format!("{}", f64::from(step) / 20.0))
 }
 
-fn one_of<T: 'static>(of: &'static [T]) -> impl Strategy<Value = T> + use<T>
-where
-    T: Clone + std::fmt::Debug,
-{
+fn one_of<T: Clone + std::fmt::Debug + 'static>(of: &'static [T]) -> impl Strategy<Value = T> + use<T> {
     select(of)
 }
 

@@ -194,6 +194,14 @@ fn what_cannot_be_searched_is_an_error() {
             ),
             ("SELECT id FROM articles WHERE k = 3", "no query solution"),
             (
+                "SELECT id FROM articles WHERE embedding MATCH ? AND k <= 3",
+                "articles.k: an argument of the search: write \"k = ?\"",
+            ),
+            (
+                "SELECT id FROM articles(?) WHERE ef_search IS 'exact'",
+                "articles.ef_search: an argument of the search: write \"ef_search = ?\"",
+            ),
+            (
                 "SELECT a.id FROM articles a, articles b WHERE a.embedding MATCH b.embedding AND b.embedding MATCH a.embedding",
                 "no query solution",
             ),
