@@ -35,6 +35,8 @@ fn terms_that_sqlite_shows_come_before_k() {
             "kind = 'b'",
             "kind = 'B' COLLATE BINARY",
             "name LIKE 'name 5%'",
+            "name LIKE 'name%' AND name >= 'name 30' AND name < 'name 4'",
+            "kind LIKE 'a%' AND kind < 'b'",
             "name GLOB '*7'",
             "name > 'name 30'",
             "(kind, x) = ('a', 1)",
@@ -64,6 +66,20 @@ fn terms_that_sqlite_shows_come_before_k() {
             ("SELECT s.i, t.id FROM s, t('[' || s.n || ']', 2) t WHERE s.i < 6 AND t.kind = 'a'", "2|4 2|7 4|13 4|16"),
         ],
     );
+}
+
+/// A search for each pair would put equal distances in the order of the pairs.
+#[test]
+fn ties_keep_their_order_beside_an_in_of_two_columns() {
+    for host in hosts(TABLE) {
+        for pairs in ["VALUES (2, 'b'), (1, 'a'), (4, 'a'), (3, 'c')", "SELECT i, char(97 + (i + 2) % 3) FROM s"] {
+            let sql =
+                format!("SELECT id FROM t WHERE e MATCH '[0]' AND (id, kind) IN ({pairs}) ORDER BY distance LIMIT 3");
+            let plain = format!("SELECT id FROM t WHERE (id, kind) IN ({pairs}) ORDER BY vec_l2(e, '[0]'), id LIMIT 3");
+            assert_eq!(rows(&host, &sql), rows(&host, &plain), "SQLite {}: {pairs}", host.version());
+            assert!(rows(&host, &sql).len() == 3);
+        }
+    }
 }
 
 /// SQLite gives a table no way to see these. LIMIT counts what they leave.

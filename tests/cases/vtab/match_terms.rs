@@ -41,6 +41,9 @@ fn a_search_stands_beside_any_number_of_terms() {
             ("SELECT id FROM t WHERE e MATCH '[1,0]'{16} ORDER BY distance DESC, id", "5 2 3 1"),
             ("SELECT id FROM t WHERE (e MATCH '[1,0]'{16}) OR id = 4 ORDER BY id", "1 2 3 4 5"),
             ("SELECT id FROM t WHERE e MATCH NULL{16}", ""),
+            // SQLite takes the constant for the column's value, and reads no column.
+            ("SELECT id FROM t WHERE e MATCH '[1,0]'{16} AND e = vec_parse('[1,1]')", "3"),
+            ("SELECT kind FROM t WHERE e MATCH '[1,0]'{40} AND e = x'0000803f0000803f' ORDER BY distance", "a"),
             (
                 "SELECT id FROM t WHERE e MATCH (SELECT taste FROM u WHERE name = 'y'){16} ORDER BY distance LIMIT 1",
                 "2",
