@@ -1,5 +1,6 @@
 -- A personal feed: the taste is the mean of what a user liked, by strength, less some of what they disliked. Weights of
 -- either sign do; those of each user must not add up to zero.
+-- The first page is one user's, the second the best two for every user.
 CREATE TABLE marks(user TEXT, article_id TEXT, weight REAL);
 INSERT INTO marks VALUES
   ('Ada', 'A00018', 3), ('Ada', 'A01153', 1), ('Ada', 'A00982', -0.5),
@@ -13,8 +14,11 @@ FROM tastes AS t, articles(t.taste) AS a
 WHERE t.user = 'Ada' AND a.article_id NOT IN (SELECT article_id FROM marks WHERE user = t.user)
 ORDER BY a.distance LIMIT 5;
 
-SELECT user, article_id, main_name FROM (
-  SELECT t.user, a.article_id, a.main_name, row_number() OVER (PARTITION BY t.user ORDER BY a.distance) AS place
-  FROM tastes AS t, articles(t.taste, 10) AS a
-  WHERE NOT EXISTS (SELECT 1 FROM marks WHERE marks.user = t.user AND marks.article_id = a.article_id)
-) WHERE place <= 2 ORDER BY user, place;
+-- `articles(t.taste, 2)` would count before it leaves out what is marked; a LIMIT counts what is left.
+SELECT t.user, a.article_id, a.main_name
+FROM tastes AS t JOIN articles AS a ON a.rowid IN (
+  SELECT rowid FROM articles(t.taste) AS f
+  WHERE f.article_id NOT IN (SELECT article_id FROM marks WHERE user = t.user)
+  ORDER BY f.distance LIMIT 2
+)
+ORDER BY t.user, vec_cosine(t.taste, a.embedding);

@@ -129,11 +129,11 @@ impl Comparison {
 }
 
 /// True if the SQL of such a term says all that the term says, so that SQLite need not test again. (Not for IN, whose
-/// list may be too long to be written out.)
+/// list may be too long to be written out, and not for <> and IS NOT, whose collation SQLite does not tell.)
 pub fn is_exact(affinity: Affinity, comparison: Comparison) -> bool {
     match comparison {
         Comparison::IsNull | Comparison::IsNotNull | Comparison::Like | Comparison::Glob => true,
-        Comparison::In => false,
+        Comparison::In | Comparison::Ne | Comparison::IsNot => false,
         _ => affinity == Affinity::Numeric,
     }
 }
@@ -265,6 +265,9 @@ mod tests {
                 !is_exact(Affinity::Text, comparison) || !comparison.can_search() || comparison == Comparison::IsNull
             );
         }
-        assert!(is_exact(Affinity::Numeric, Comparison::Lt) && !is_exact(Affinity::Numeric, Comparison::In));
+        assert!(is_exact(Affinity::Numeric, Comparison::Lt) && is_exact(Affinity::Numeric, Comparison::Is));
+        for comparison in [Comparison::In, Comparison::Ne, Comparison::IsNot] {
+            assert!(!is_exact(Affinity::Numeric, comparison), "{comparison:?}");
+        }
     }
 }

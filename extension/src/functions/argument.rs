@@ -38,11 +38,26 @@ pub fn vector_from_value(value: Value<'_>) -> Result<Option<Vec<f32>>> {
 }
 
 fn element_of(value: Value<'_>) -> Result<Element> {
+    Ok(marked_element(value)?.unwrap_or(Element::F32))
+}
+
+/// What the mark of a value says; None if it has none.
+pub(super) fn marked_element(value: Value<'_>) -> Result<Option<Element>> {
     match value.subtype() {
         SUBTYPE_BIT => Err(Error::invalid("expected a vector of numbers, got a vector of bits")),
-        SUBTYPE_INT8 => Ok(Element::I8),
-        SUBTYPE_FLOAT16 => Ok(Element::F16),
-        _ => Ok(Element::F32),
+        SUBTYPE_INT8 => Ok(Some(Element::I8)),
+        SUBTYPE_FLOAT16 => Ok(Some(Element::F16)),
+        SUBTYPE_FLOAT => Ok(Some(Element::F32)),
+        _ => Ok(None),
+    }
+}
+
+/// The mark of a vector.
+pub(super) fn subtype_of(element: Element) -> u32 {
+    match element {
+        Element::F32 => SUBTYPE_FLOAT,
+        Element::F16 => SUBTYPE_FLOAT16,
+        Element::I8 => SUBTYPE_INT8,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::argument::{self, SUBTYPE_FLOAT, SUBTYPE_INT8, in_argument, vector};
 use super::{arithmetic, parse, version};
-use crate::distance;
+use crate::distance::{self, Element};
 use crate::error::{Error, Result};
 use crate::sqlite::{Content, Context, Kind, ScalarFunction, Value, Values};
 
@@ -24,6 +24,8 @@ pub(super) const SCALARS: &[Scalar] = &[
     scalar!("vec_l1", 2, |context, arguments| measure(context, arguments, distance::l1)),
     scalar!("vec_dot", 2, |context, arguments| measure(context, arguments, distance::dot)),
     scalar!("vec_parse", 1, |context, arguments| give(context, &vector(context, arguments, 0)?)),
+    scalar!("vec_f16", 1, |context, arguments| mark(context, arguments, Element::F16)),
+    scalar!("vec_int8", 1, |context, arguments| mark(context, arguments, Element::I8)),
     scalar!("vec_json", 1, json),
     scalar!("vec_dims", 1, dims),
     scalar!("vec_norm", 1, norm),
@@ -45,7 +47,25 @@ fn run(name: &str, context: &Context<'_>, arguments: Values<'_>, body: ScalarFun
 
 /// Makes a vector the result.
 pub(super) fn give(context: &Context<'_>, vector: &[f32]) -> Result<()> {
-    context.blob(&distance::encode(vector, distance::Element::F32)?);
+    context.blob(&distance::encode(vector, Element::F32)?);
+    Ok(())
+}
+
+/// A vector of another element than f32, marked as such: of JSON the components, of a BLOB the very bytes.
+fn mark(context: &Context<'_>, arguments: Values<'_>, element: Element) -> Result<()> {
+    let value = arguments.at(0)?;
+    match value.content() {
+        Content::Blob(bytes) => {
+            if let Some(other) = argument::marked_element(value)?.filter(|other| *other != element) {
+                let (expected, got) = (element.name(), other.name());
+                return Err(Error::invalid(format!("expected a vector of {expected}, got one of {got}")));
+            }
+            parse::decode_blob(bytes, element)?;
+            context.blob(bytes);
+        }
+        _ => context.blob(&distance::encode(&vector(context, arguments, 0)?, element)?),
+    }
+    context.subtype(argument::subtype_of(element));
     Ok(())
 }
 

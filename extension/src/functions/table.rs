@@ -32,6 +32,8 @@ pub const TABLE: &[FunctionEntry] = &[
     entry(Kind::Scalar, "vec_l1", "a, b", "Manhattan distance"),
     entry(Kind::Scalar, "vec_dot", "a, b", "inner product: larger is nearer"),
     entry(Kind::Scalar, "vec_parse", "json", "the BLOB of a JSON vector"),
+    entry(Kind::Scalar, "vec_f16", "v", "the vector as FLOAT16: of JSON, or of a BLOB that is one"),
+    entry(Kind::Scalar, "vec_int8", "v", "the vector as INT8: of JSON, or of a BLOB that is one"),
     entry(Kind::Scalar, "vec_json", "v", "the JSON text of a vector, each component in its shortest exact form"),
     entry(Kind::Scalar, "vec_dims", "v", "the number of dimensions"),
     entry(Kind::Scalar, "vec_norm", "v", "Euclidean length"),

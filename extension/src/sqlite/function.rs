@@ -14,6 +14,9 @@ use crate::error::{Error, Result, code};
 /// What SQL calls; the result goes to the context.
 pub type ScalarFunction = fn(&Context<'_>, Values<'_>) -> Result<()>;
 
+/// The same, with what it knows besides its arguments.
+pub type ScalarClosure = Box<dyn Fn(&Context<'_>, Values<'_>) -> Result<()>>;
+
 /// What SQLite may assume of a function. Combine with `and`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionFlags(c_int);
@@ -59,11 +62,11 @@ pub trait Aggregate: Default + 'static {
 /// What pApp points to.
 pub(super) struct Scalar {
     api: Api,
-    pub(super) function: ScalarFunction,
+    function: ScalarClosure,
 }
 
 impl Scalar {
-    pub(super) fn new(api: Api, function: ScalarFunction) -> Scalar {
+    pub(super) fn new(api: Api, function: ScalarClosure) -> Scalar {
         Scalar { api, function }
     }
 }
@@ -87,7 +90,7 @@ pub fn register_scalar(connection: Connection, signature: &Signature<'_>, functi
     let api = connection.api();
     let callback = scalar_callback(api)?;
     register(connection, signature, &Callbacks { scalar: Some(callback), ..Callbacks::default() }, || {
-        (Box::into_raw(Box::new(Scalar::new(api, function))).cast(), drop_box::<Scalar>)
+        (Box::into_raw(Box::new(Scalar::new(api, Box::new(function)))).cast(), drop_box::<Scalar>)
     })
 }
 

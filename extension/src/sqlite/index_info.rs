@@ -2,10 +2,12 @@
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
+use std::ptr;
 
 use super::api::{Api, call};
 use super::bindings::*;
 use super::connection::utf8;
+use super::value::Value;
 use crate::error::{Error, Result, code};
 
 /// Whether a table can serve the constraints that SQLite marked usable.
@@ -183,6 +185,17 @@ impl<'a> IndexInfo<'a> {
         let index = self.index(constraint)?;
         // SAFETY: the index is in range; the name lives as long as the plan is made.
         unsafe { utf8(call!(self.api, vtab_collation(self.raw, index)), "the name of a collation") }
+    }
+
+    /// The right side of a constraint, if it is a constant of the statement or a bound parameter.
+    pub fn right_side(&self, constraint: usize) -> Result<Option<Value<'a>>> {
+        let index = self.index(constraint)?;
+        let mut value = ptr::null_mut();
+        // SAFETY: the index is in range; SQLite keeps the value while the plan is made.
+        let status = unsafe { call!(self.api, vtab_rhs_value(self.raw, index, &mut value)) };
+        let is_known = status == SQLITE_OK && !value.is_null();
+        // SAFETY: as above.
+        Ok(is_known.then(|| unsafe { Value::new(self.api, value) }))
     }
 
     /// True if the constraint is `column IN (...)` and can be taken as a whole list.

@@ -3,6 +3,9 @@
 //!
 //! The module is of version 4, whose xIntegrity SQLite reads from 3.44 on; older hosts do not look at it.
 
+mod reading;
+mod writing;
+
 use std::cell::{RefCell, UnsafeCell};
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
@@ -13,12 +16,12 @@ use std::slice;
 use super::api::{Api, c_string, call};
 use super::bindings::*;
 use super::connection::{Connection, utf8};
-use super::function::{Scalar, XCall, scalar_callback};
+use super::function::Scalar;
 use super::guard;
-use super::index_info::{BestIndex, IndexInfo};
-use super::table::{Change, Connected, Cursor, ModuleArguments, StoredTable, Thoroughness, VirtualTable};
-use super::value::{Context, Values};
+use super::table::{Connected, ModuleArguments, StoredTable, VirtualTable};
 use crate::error::{Error, Result, code};
+use reading::*;
+use writing::*;
 
 /// Registers a module for CREATE VIRTUAL TABLE ... USING `name`. A module of that name is replaced; tables that are
 /// connected already keep the old one.
@@ -99,8 +102,14 @@ struct Table<T> {
     base: UnsafeCell<sqlite3_vtab>,
     connection: Connection,
     /// pApp of the functions that `find_function` gave, which statements use as long as the table lives.
-    overloads: RefCell<Vec<Rc<Scalar>>>,
+    overloads: RefCell<Vec<KnownOverload>>,
     inner: T,
+}
+
+struct KnownOverload {
+    name: String,
+    argument_count: usize,
+    function: Rc<Scalar>,
 }
 
 impl<T: VirtualTable> Table<T> {
@@ -260,248 +269,5 @@ unsafe extern "C" fn x_destroy<T: StoredTable>(vtab: *mut sqlite3_vtab) -> c_int
             drop_table::<T>(vtab);
         }
         status
-    }
-}
-
-unsafe extern "C" fn x_best_index<T: VirtualTable>(vtab: *mut sqlite3_vtab, info: *mut sqlite3_index_info) -> c_int {
-    let mut answer = BestIndex::Planned;
-    // SAFETY: SQLite's own call.
-    let status = unsafe {
-        on_table::<T>(vtab, |table| {
-            answer = table.inner.best_index(&mut IndexInfo::new(table.connection.api(), info))?;
-            Ok(())
-        })
-    };
-    match (status, answer) {
-        (code::OK, BestIndex::Planned) => code::OK,
-        (code::OK, BestIndex::Impossible) => code::CONSTRAINT,
-        // From here this code means Impossible, and would swallow the error.
-        (code::CONSTRAINT, _) => code::ERROR,
-        (status, _) => status,
-    }
-}
-
-unsafe extern "C" fn x_open<T: VirtualTable>(vtab: *mut sqlite3_vtab, cursor: *mut *mut sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: SQLite's own call. It fills in `base.pVtab` when this has returned.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            let base = sqlite3_vtab_cursor { pVtab: vtab };
-            let (api, inner) = (table.connection.api(), table.inner.open()?);
-            *cursor = Box::into_raw(Box::new(OpenCursor { base, api, is_at_end: true, inner })).cast();
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_close<T: VirtualTable>(cursor: *mut sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: SQLite's own call, the last one for this cursor.
-    unsafe {
-        let vtab = (*cursor).pVtab;
-        on_table::<T>(vtab, |_| {
-            drop(Box::from_raw(cursor.cast::<OpenCursorOf<T>>()));
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_filter<T: VirtualTable>(
-    cursor: *mut sqlite3_vtab_cursor,
-    number: c_int,
-    text: *const c_char,
-    count: c_int,
-    arguments: *mut *mut sqlite3_value,
-) -> c_int {
-    // SAFETY: SQLite's own call; the text is what `IndexInfo::set_plan` gave, or null.
-    unsafe {
-        on_cursor::<T>(cursor, |cursor| {
-            cursor.is_at_end = true;
-            let (text, arguments) = (utf8(text, "a plan")?, Values::new(cursor.api, count, arguments));
-            cursor.inner.filter(number, text, arguments)?;
-            cursor.is_at_end = cursor.inner.is_at_end();
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_next<T: VirtualTable>(cursor: *mut sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe {
-        on_cursor::<T>(cursor, |cursor| {
-            cursor.inner.next()?;
-            cursor.is_at_end = cursor.inner.is_at_end();
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_eof<T: VirtualTable>(cursor: *mut sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { (*cursor.cast::<OpenCursorOf<T>>()).is_at_end as c_int }
-}
-
-unsafe extern "C" fn x_column<T: VirtualTable>(
-    cursor: *mut sqlite3_vtab_cursor,
-    context: *mut sqlite3_context,
-    column: c_int,
-) -> c_int {
-    // SAFETY: SQLite's own call. An error goes to the context alone: there SQLite looks for its message.
-    unsafe {
-        let vtab = (*cursor).pVtab;
-        let table = Table::<T>::from_raw(vtab);
-        let cursor = &mut *cursor.cast::<OpenCursorOf<T>>();
-        let api = cursor.api;
-        let body = || {
-            let column = usize::try_from(column).map_err(|_| Error::internal("a negative column number"))?;
-            cursor.inner.column(&Context::new(api, context), column)
-        };
-        match guard::caught_or_panicked(body, || table.inner.panicked()) {
-            Ok(()) => code::OK,
-            Err(error) => {
-                guard::report_to_context(api, context, &error);
-                error.sqlite_code()
-            }
-        }
-    }
-}
-
-unsafe extern "C" fn x_rowid<T: VirtualTable>(cursor: *mut sqlite3_vtab_cursor, rowid: *mut sqlite3_int64) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe {
-        on_cursor::<T>(cursor, |cursor| {
-            *rowid = cursor.inner.rowid()?;
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_update<T: StoredTable>(
-    vtab: *mut sqlite3_vtab,
-    count: c_int,
-    values: *mut *mut sqlite3_value,
-    rowid: *mut sqlite3_int64,
-) -> c_int {
-    // SAFETY: SQLite's own call: one value is a DELETE, else old rowid, new rowid and the columns.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            let all = Values::new(table.connection.api(), count, values);
-            let old = all.at(0)?;
-            let change = match all.get(1) {
-                None => Change::Delete { rowid: old.as_i64() },
-                Some(new) if old.is_null() => {
-                    Change::Insert { rowid: Some(new).filter(|new| !new.is_null()), values: all.skip(2) }
-                }
-                Some(new_rowid) => Change::Update { rowid: old.as_i64(), new_rowid, values: all.skip(2) },
-            };
-            if let Some(new) = table.inner.update(change, table.connection.conflict())? {
-                *rowid = new;
-            }
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_begin<T: StoredTable>(vtab: *mut sqlite3_vtab) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { on_table::<T>(vtab, |table| table.inner.begin()) }
-}
-
-unsafe extern "C" fn x_sync<T: StoredTable>(vtab: *mut sqlite3_vtab) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { on_table::<T>(vtab, |table| table.inner.sync()) }
-}
-
-unsafe extern "C" fn x_commit<T: StoredTable>(vtab: *mut sqlite3_vtab) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            table.inner.commit();
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_rollback<T: StoredTable>(vtab: *mut sqlite3_vtab) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            table.inner.rollback();
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn x_savepoint<T: StoredTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { on_table::<T>(vtab, |table| table.inner.savepoint(savepoint)) }
-}
-
-unsafe extern "C" fn x_release<T: StoredTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { on_table::<T>(vtab, |table| table.inner.release(savepoint)) }
-}
-
-unsafe extern "C" fn x_rollback_to<T: StoredTable>(vtab: *mut sqlite3_vtab, savepoint: c_int) -> c_int {
-    // SAFETY: SQLite's own call.
-    unsafe { on_table::<T>(vtab, |table| table.inner.rollback_to(savepoint)) }
-}
-
-unsafe extern "C" fn x_rename<T: StoredTable>(vtab: *mut sqlite3_vtab, new_name: *const c_char) -> c_int {
-    // SAFETY: SQLite's own call, with a NUL-terminated name.
-    unsafe { on_table::<T>(vtab, |table| table.inner.rename(utf8(new_name, "the new name of the table")?)) }
-}
-
-unsafe extern "C" fn x_find_function<T: VirtualTable>(
-    vtab: *mut sqlite3_vtab,
-    count: c_int,
-    name: *const c_char,
-    function: *mut Option<XCall>,
-    data: *mut *mut c_void,
-) -> c_int {
-    let mut answer = 0;
-    // SAFETY: SQLite's own call, with a NUL-terminated name. pApp must stay as long as the table.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            let Ok(name) = utf8(name, "the name of a function") else { return Ok(()) };
-            let Some(overload) = table.inner.find_function(name, usize::try_from(count).unwrap_or(0)) else {
-                return Ok(());
-            };
-            let api = table.connection.api();
-            let mut overloads = table.overloads.borrow_mut();
-            let known = overloads.iter().position(|known| ptr::fn_addr_eq(known.function, overload.function));
-            let position = known.unwrap_or_else(|| {
-                overloads.push(Rc::new(Scalar::new(api, overload.function)));
-                overloads.len() - 1
-            });
-            *function = Some(scalar_callback(api)?);
-            *data = Rc::as_ptr(&overloads[position]).cast_mut().cast();
-            answer = overload.operator.map_or(1, c_int::from);
-            Ok(())
-        });
-    }
-    answer
-}
-
-unsafe extern "C" fn x_shadow_name<T: StoredTable>(suffix: *const c_char) -> c_int {
-    // SAFETY: SQLite's own call, with a NUL-terminated name.
-    let is_shadow = guard::caught(|| Ok(T::is_shadow_name(unsafe { utf8(suffix, "a table name") }?)));
-    is_shadow.unwrap_or(false) as c_int
-}
-
-unsafe extern "C" fn x_integrity<T: StoredTable>(
-    vtab: *mut sqlite3_vtab,
-    _schema: *const c_char,
-    _table: *const c_char,
-    flags: c_int,
-    report: *mut *mut c_char,
-) -> c_int {
-    // SAFETY: SQLite's own call; it frees the report.
-    unsafe {
-        on_table::<T>(vtab, |table| {
-            let thoroughness = if flags == 0 { Thoroughness::Full } else { Thoroughness::Quick };
-            if let Some(problems) = table.inner.integrity(thoroughness)? {
-                *report = table.connection.api().allocate_text(&problems);
-            }
-            Ok(())
-        })
     }
 }

@@ -5,7 +5,7 @@
 //! make a borrow that fails an error.
 
 use super::connection::{Conflict, Connection};
-use super::function::ScalarFunction;
+use super::function::ScalarClosure;
 use super::index_info::{BestIndex, IndexInfo};
 use super::value::{Context, Value, Values};
 use crate::error::Result;
@@ -28,10 +28,10 @@ pub struct Connected<T> {
     pub table: T,
 }
 
-/// A function that means something else when its first argument is a column of this table.
-#[derive(Debug, Clone, Copy)]
+/// A function that means something else when its first argument is a column of this table; of `column MATCH x`, which
+/// calls `match(x, column)`, it is the second.
 pub struct Overload {
-    pub function: ScalarFunction,
+    pub function: ScalarClosure,
     /// If set (150..=255), `WHERE function(column, x)` comes to `best_index` as `Operator::Function` of that number.
     pub operator: Option<u8>,
 }
@@ -50,6 +50,8 @@ pub trait VirtualTable: Sized + 'static {
 
     fn open(&self) -> Result<Self::Cursor<'_>>;
 
+    /// The overload of a function, by its name in small letters. The first one that is given for a name and a number of
+    /// arguments stays.
     fn find_function(&self, _name: &str, _argument_count: usize) -> Option<Overload> {
         None
     }

@@ -147,11 +147,11 @@ impl VirtualTable for Failing {
 
     fn find_function(&self, name: &str, _argument_count: usize) -> Option<Overload> {
         self.failure.panic_at("find_function");
-        let function: fn(&Context<'_>, Values<'_>) -> Result<()> = |context, arguments| {
+        let function = |context: &Context<'_>, arguments: Values<'_>| {
             context.i64(arguments.at(0)?.as_i64() + arguments.at(1)?.as_i64());
             Ok(())
         };
-        (name == "match").then_some(Overload { function, operator: None })
+        (name == "match").then(|| Overload { function: Box::new(function), operator: None })
     }
 
     fn panicked(&self) {

@@ -9,6 +9,7 @@ mod overlay;
 mod place;
 mod rebuild;
 mod repair;
+mod searching;
 pub mod shadow;
 pub mod store;
 pub mod vector_column;

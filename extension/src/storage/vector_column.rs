@@ -1,11 +1,9 @@
 //! One vector column of one table: its node table and its graph row.
 
-use super::cache::NodeCache;
 use super::generation::Chain;
 use super::store::{Handle, NodeTable};
 use super::warm::Warm;
 use super::{check, rebuild, repair};
-use std::sync::Arc;
 
 use crate::distance::{Metric, decode};
 use crate::error::{Error, Result};
@@ -14,12 +12,13 @@ use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
-use crate::hnsw::{EntrySample, GraphStore, Params, Query, Search, Space};
+use crate::hnsw::{EntrySample, GraphStore, Params, Space};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobPlace, Connection, Parameter, Statement};
 
 pub use super::place::Place;
 pub use super::rebuild::Moves;
+pub use super::searching::ColumnSearch;
 pub use super::warm::{CACHE_MIB, DEFAULT_CACHE_MIB};
 pub use crate::hnsw::{Ef, Hit, Order};
 
@@ -41,15 +40,6 @@ pub struct ColumnStats {
     /// Bits a dimension in the codes.
     pub bits: u32,
     pub degree: u32,
-}
-
-/// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
-pub struct ColumnSearch {
-    pub(super) search: Search,
-    pub(super) handle: Handle,
-    pub(super) numbering: u64,
-    pub(super) growth: u64,
-    pub(super) cache: Option<Arc<NodeCache>>,
 }
 
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
@@ -279,7 +269,7 @@ impl VectorColumn {
         Ok(id)
     }
 
-    fn wrong_dims(&self, got: usize) -> Error {
+    pub(super) fn wrong_dims(&self, got: usize) -> Error {
         let params = &self.space.params;
         Error::invalid(format!(
             "{}: expected {} dimensions ({} bytes of {}), got {got}",
@@ -423,66 +413,6 @@ impl VectorColumn {
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64)])?;
         VectorColumn::create(self.db, &self.place, &self.space.params)?;
         self.refresh()
-    }
-
-    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
-    pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
-        self.search_by(query, |graph, query| Search::new(graph, query, ef, order))
-    }
-
-    /// As `search`; `make` makes the search.
-    pub(super) fn search_by(
-        &mut self,
-        query: &[f32],
-        make: impl FnOnce(GraphState<'_>, Query) -> Search,
-    ) -> Result<ColumnSearch> {
-        self.check_query(query)?;
-        self.load_entry()?;
-        let header = self.header()?;
-        let search = make(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query));
-        let cache = self.cache_of(&header)?;
-        let (numbering, growth) = (self.numbering, self.growth);
-        Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
-    }
-
-    pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
-        if query.len() != self.space.params.dims {
-            return Err(self.wrong_dims(query.len()));
-        }
-        self.check_components(query)
-    }
-
-    /// The next nearest hit that `accept` (by rowid) lets through, or None at the end.
-    pub fn next(
-        &mut self,
-        search: &mut ColumnSearch,
-        accept: &mut dyn FnMut(i64) -> Result<bool>,
-    ) -> Result<Option<Hit>> {
-        if search.numbering != self.numbering {
-            search.search.continue_exactly();
-            search.numbering = self.numbering;
-        }
-        if search.growth != self.growth {
-            search.search.outgrow();
-        }
-        if self.own_write {
-            search.cache = None; // rows have changed since
-        }
-        let ColumnSearch { search, handle, cache, .. } = search;
-        let rows = cache.as_ref().and_then(|cache| cache.read());
-        let mut store = self.nodes.cached_reader(handle, rows.as_deref());
-        let hit = loop {
-            let hit = search.next(&self.space, &mut store);
-            match hit.map_err(|error| store.name_table(error))? {
-                Some(hit) if !accept(hit.rowid)? => {}
-                hit => break hit,
-            }
-        };
-        drop(rows);
-        if let Some(cache) = cache.as_ref().filter(|_| !handle.missed.is_empty()) {
-            cache.add(&mut handle.missed);
-        }
-        Ok(hit)
     }
 
     /// For `hnsw_info`.

@@ -72,6 +72,8 @@ impl Cursor for HnswCursor<'_> {
         if context.is_no_change() {
             return Ok(());
         }
+        let query = if let Walk::Knn(knn) = &self.walk { knn.query_of(column) } else { None };
+        self.table.match_test.note(column, query);
         let argument = |kept: Option<&Kept>| {
             if let Some(kept) = kept {
                 context.content(kept.content());
@@ -100,7 +102,7 @@ impl Cursor for HnswCursor<'_> {
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
             // SQLite may test the arguments of the table-valued form like any other term.
-            (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_ref()),
+            (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
             (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
             (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
             _ => {}

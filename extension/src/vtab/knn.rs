@@ -1,7 +1,9 @@
 //! A search: rows nearest first, for as long as SQLite asks.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
+use super::distance_terms::DistanceTerms;
 use super::feed::{Feed, Request};
 use super::hit_row::HitRow;
 use super::plan::{FoundBy, KnnPlan};
@@ -17,7 +19,7 @@ use crate::storage::vector_column::{Ef, Hit, Order};
 /// The arguments as they came, for SQLite to test again.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    pub query: Option<Kept>,
+    pub query: Option<Rc<Kept>>,
     pub k: Option<Kept>,
     pub ef_search: Option<Kept>,
 }
@@ -29,8 +31,7 @@ pub struct Knn<'t> {
     column: usize,
     ordinal: usize,
     order: Order,
-    /// `distance <`, `>` and the like: rows nearer than the first or beyond the second are not wanted.
-    range: (f64, f64),
+    distances: DistanceTerms,
     /// Rows that may still come: k, less those given.
     remaining: u64,
     /// None if no row can come.
@@ -64,12 +65,11 @@ impl<'t> Knn<'t> {
         };
         let (query, k, ef_search) = (next(true)?, next(plan.has_k)?, next(plan.has_ef_search)?);
         let kept = |value: Option<Value<'_>>| value.map(|value| Kept::of(value.content()));
-        let mut range = (f64::NEG_INFINITY, f64::INFINITY);
-        for _ in 0..plan.bounds {
-            range.1 = next(true)?.and_then(number).map_or(range.1, |bound| range.1.min(bound));
-        }
-        for _ in 0..plan.floors {
-            range.0 = next(true)?.and_then(number).map_or(range.0, |bound| range.0.max(bound));
+        let mut distances = DistanceTerms::default();
+        for comparison in &plan.distances {
+            if let Some(value) = next(true)? {
+                distances.push(*comparison, value);
+            }
         }
         let remaining = k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
         let ef = ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
@@ -77,11 +77,11 @@ impl<'t> Knn<'t> {
         let filter = RowsFilter::new(&table.schema, &plan.filters, arguments.skip(position))?;
         let mut knn = Knn {
             table,
-            arguments: Arguments { query: kept(query), k: kept(k), ef_search: kept(ef_search) },
+            arguments: Arguments { query: kept(query).map(Rc::new), k: kept(k), ef_search: kept(ef_search) },
             column: plan.column,
             ordinal,
             order: plan.order,
-            range,
+            distances,
             remaining,
             feed: None,
             position: 0,
@@ -93,9 +93,13 @@ impl<'t> Knn<'t> {
             writes: 0,
             began: 0,
         };
+        if let Some(query) = &knn.arguments.query {
+            table.match_test.note_search(query);
+        }
         if let Some(query) = components
             && remaining > 0
             && !filter.is_never
+            && !knn.distances.is_never()
         {
             let (column, order) = (plan.column, plan.order);
             let reach = match plan.found_by {
@@ -172,11 +176,11 @@ impl<'t> Knn<'t> {
             if self.began != self.table.transaction.writes() && !self.is_still_due(&hit)? {
                 continue;
             }
-            if hit.distance > self.range.1 && self.order == Order::Strict {
+            if self.order == Order::Strict && self.distances.end_before(hit.distance) {
                 // Under ORDER BY distance nothing nearer can follow.
                 break;
             }
-            if hit.distance < self.range.0 || hit.distance > self.range.1 {
+            if !self.distances.admits(hit.distance) {
                 continue;
             }
             self.remaining -= 1;
@@ -223,6 +227,11 @@ impl<'t> Knn<'t> {
 
     pub fn distance(&self) -> Result<f64> {
         Ok(self.current()?.distance)
+    }
+
+    /// The vector that rows are found by, if `column` is the one that is searched.
+    pub fn query_of(&self, column: usize) -> Option<&Rc<Kept>> {
+        self.arguments.query.as_ref().filter(|_| column == self.column)
     }
 
     pub fn arguments(&self) -> &Arguments {
@@ -276,17 +285,6 @@ impl<'t> Knn<'t> {
 impl Drop for Knn<'_> {
     fn drop(&mut self) {
         self.rest();
-    }
-}
-
-/// What a term on the distance compares with; None for what is no number. SQLite tests the term again, so that more may
-/// be let through.
-fn number(value: Value<'_>) -> Option<f64> {
-    match value.content() {
-        // Larger ones are rounded.
-        Content::Integer(bound) => (bound.unsigned_abs() < 1 << 53).then_some(bound as f64),
-        Content::Real(bound) => Some(bound),
-        _ => None,
     }
 }
 

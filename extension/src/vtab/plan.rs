@@ -46,10 +46,8 @@ pub struct KnnPlan {
     pub form: Form,
     pub has_k: bool,
     pub has_ef_search: bool,
-    /// `distance <` and `distance <=` terms.
-    pub bounds: usize,
-    /// `distance >` and `distance >=` terms.
-    pub floors: usize,
+    /// Terms on the distance.
+    pub distances: Vec<Comparison>,
     pub filters: Vec<Filter>,
     /// How the rows table finds the rows that the filters let through.
     pub found_by: FoundBy,
@@ -57,6 +55,8 @@ pub struct KnnPlan {
     pub order: Order,
     pub has_limit: bool,
     pub has_offset: bool,
+    /// With a k: terms that SQLite tests only when k has counted the row.
+    pub after_k: Vec<Filter>,
     pub columns: ColumnSet,
 }
 
@@ -172,7 +172,7 @@ impl Access {
 impl ScanPlan {
     fn text(&self, schema: &TableSchema) -> String {
         let mut text = self.access.text().to_string();
-        push_filters(&mut text, &self.filters, schema);
+        push_filters(&mut text, FILTER, &self.filters, schema);
         if let Some((column, is_descending)) = self.order {
             text.push_str(", order ");
             text.push_str(&column_name(column, schema));
@@ -201,13 +201,11 @@ impl KnnPlan {
         {
             text.push_str(if is_there { word } else { "" });
         }
-        for _ in 0..self.bounds {
-            text.push_str(", distance<?");
+        for comparison in &self.distances {
+            text.push_str(DISTANCE);
+            text.push_str(comparison.text());
         }
-        for _ in 0..self.floors {
-            text.push_str(", distance>?");
-        }
-        push_filters(&mut text, &self.filters, schema);
+        push_filters(&mut text, FILTER, &self.filters, schema);
         if !self.filters.is_empty() {
             text.push_str(&self.found_by.text());
         }
@@ -217,10 +215,14 @@ impl KnnPlan {
             (false, true) => ", offset",
             (true, true) => ", limit offset",
         });
+        push_filters(&mut text, AFTER_K, &self.after_k, schema);
         text
     }
 }
 
+const DISTANCE: &str = ", distance";
+const FILTER: &str = ", filter ";
+const AFTER_K: &str = ", k before ";
 const BY_SCAN: &str = ": walked or scanned";
 const BY_PARTIAL_INDEX: &str = ", by a partial index or none: exact, steered, walked or scanned";
 const BY_ROWID: &str = ", by rowid";
@@ -240,9 +242,9 @@ impl FoundBy {
     }
 }
 
-fn push_filters(text: &mut String, filters: &[Filter], schema: &TableSchema) {
+fn push_filters(text: &mut String, before: &str, filters: &[Filter], schema: &TableSchema) {
     for (position, filter) in filters.iter().enumerate() {
-        text.push_str(if position == 0 { ", filter " } else { " " });
+        text.push_str(if position == 0 { before } else { " " });
         text.push_str(&column_name(filter.column, schema));
         if let Some(collation) = &filter.collation {
             text.push_str(&format!(" COLLATE {}", quote_identifier(collation)));
@@ -281,7 +283,7 @@ impl Reader<'_> {
 
     fn scan(&mut self, access: Access, columns: ColumnSet) -> Option<Plan> {
         self.take(access.text()).then_some(())?;
-        let filters = self.filters()?;
+        let filters = self.filters(FILTER)?;
         let order = if self.take(", order ") { Some((self.column()?, self.take(" desc"))) } else { None };
         Some(Plan::Scan(ScanPlan { access, filters, order, columns }))
     }
@@ -293,32 +295,29 @@ impl Reader<'_> {
         (self.take(" ") && self.take(metric)).then_some(())?;
         let (has_k, has_ef_search) = (self.take(" k"), self.take(" ef_search"));
         let order = if self.take(", complete") { Order::Relaxed } else { Order::Strict };
-        let mut bounds = 0;
-        while self.take(", distance<?") {
-            bounds += 1;
+        let mut distances = Vec::new();
+        while self.take(DISTANCE) {
+            distances.push(self.comparison()?);
         }
-        let mut floors = 0;
-        while self.take(", distance>?") {
-            floors += 1;
-        }
-        let filters = self.filters()?;
+        let filters = self.filters(FILTER)?;
         let found_by = if filters.is_empty() { FoundBy::Scan } else { self.found_by()? };
         let (has_limit, has_offset) = match (self.take(", limit offset"), self.take(", limit"), self.take(", offset")) {
             (true, _, _) => (true, true),
             (_, has_limit, has_offset) => (has_limit, has_offset),
         };
+        let after_k = self.filters(AFTER_K)?;
         Some(Plan::Knn(KnnPlan {
             column,
             form,
             has_k,
             has_ef_search,
-            bounds,
-            floors,
+            distances,
             filters,
             found_by,
             order,
             has_limit,
             has_offset,
+            after_k,
             columns,
         }))
     }
@@ -342,25 +341,29 @@ impl Reader<'_> {
         self.take(BY_ANY_INDEX).then_some(found_by)
     }
 
-    fn filters(&mut self) -> Option<Vec<Filter>> {
+    fn filters(&mut self, before: &str) -> Option<Vec<Filter>> {
         let mut filters = Vec::new();
-        if !self.take(", filter ") {
+        if !self.take(before) {
             return Some(filters);
         }
         loop {
             let column = self.column()?;
             let collation = if self.take(" COLLATE ") { Some(self.quoted()?) } else { None };
-            // The longest text first: "<" begins "<=" and " IS ?" does not begin " IS NOT ?".
-            let comparison = Comparison::ALL
-                .into_iter()
-                .filter(|comparison| self.rest.starts_with(comparison.text()))
-                .max_by_key(|comparison| comparison.text().len())?;
-            self.take(comparison.text());
+            let comparison = self.comparison()?;
             filters.push(Filter { column, comparison, collation });
             if !self.take(" ") {
                 return Some(filters);
             }
         }
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        // The longest text first: "<" begins "<=" and " IS ?" does not begin " IS NOT ?".
+        let comparison = Comparison::ALL
+            .into_iter()
+            .filter(|comparison| self.rest.starts_with(comparison.text()))
+            .max_by_key(|comparison| comparison.text().len())?;
+        self.take(comparison.text()).then_some(comparison)
     }
 
     /// `Some(None)` is the rowid.

@@ -1,5 +1,7 @@
 //! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
 
+use super::distance_terms::DistanceTerms;
+use super::match_test;
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::schema::{Column, ColumnRef, Key, TableSchema};
 use crate::error::{Error, Result};
@@ -19,6 +21,10 @@ pub struct Term {
     /// `column IN (...)`, offered as a whole; its operator is Eq.
     pub is_list: bool,
     pub collation: String,
+    /// The right side is a constant that is known already.
+    pub is_constant: bool,
+    /// That constant, if it is a text and the operator `>=` or `<`.
+    pub text: Option<Vec<u8>>,
 }
 
 /// A query to be planned.
@@ -28,6 +34,8 @@ pub struct Question {
     pub order: Vec<OrderTerm>,
     pub distinct: Distinct,
     pub columns_used: u64,
+    /// What LIKE means on this connection.
+    pub is_like_case_sensitive: bool,
 }
 
 /// A term that the plan takes; the position among them is that of its argument.
@@ -60,16 +68,35 @@ const LOOKUP_COST: f64 = 200.0;
 /// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
 const SEARCH_ROWS: f64 = 100.0;
 const K_ROWS: f64 = 10.0;
-/// A term with a higher number SQLite tests again, whatever the plan says. It cannot test MATCH, which it puts last.
-const LAST_OMITTED: usize = 15;
+
+/// What a search costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside thirty
+/// other terms): it would search once for each member, count to k each time, and put equal distances in any order. When
+/// it asks again without the term, that is the cheaper plan.
+const REPEATED_COST: f64 = 1.2;
 
 /// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
 ///
 /// # Errors
 /// `Error::Invalid` for MATCH where it has no meaning.
 pub fn choose(table: &str, schema: &TableSchema, question: &Question) -> Result<Option<Choice>> {
+    check_arguments(table, schema, question)?;
     let Some(source) = source_of(table, schema, question)? else { return Ok(scan(schema, question)) };
     Ok(knn(schema, question, source))
+}
+
+/// `k < 10` would compare a column that is NULL, and find nothing.
+fn check_arguments(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
+    for term in &question.terms {
+        let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
+        else {
+            continue;
+        };
+        if comparison_of(term).is_some_and(|comparison| compares(comparison) && term.operator != Operator::Eq) {
+            let name = column.hidden_name();
+            return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
+        }
+    }
+    Ok(())
 }
 
 /// Where the query vector comes from.
@@ -85,35 +112,16 @@ fn source_of<'q>(table: &str, schema: &TableSchema, question: &'q Question) -> R
         let what = term.column.and_then(|number| schema.column(number));
         let (column, form) = match (term.operator, what) {
             (Operator::Match, Some(ColumnRef::Vector(..))) => (term.column.unwrap_or_default(), Form::Match),
-            (Operator::Match, _) => {
-                let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
-                let name = match what {
-                    Some(ColumnRef::Ordinary(column, _)) => column.name.as_str(),
-                    Some(ColumnRef::Command) => table,
-                    Some(hidden) => hidden.hidden_name(),
-                    None => "rowid",
-                };
-                return Err(Error::invalid(format!(
-                    "{table}.{name}: MATCH is for vector columns: write \"WHERE {vector} MATCH ?\""
-                )));
-            }
+            (Operator::Match, _) => return Err(match_test::no_vector(table, schema, what)),
             (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
             _ => continue,
         };
-        if form == Form::Match && term.index > LAST_OMITTED {
-            let vector = schema.columns.get(column).map_or("", |column| &column.name);
-            return Err(Error::invalid(format!(
-                "{table}.{vector}: SQLite serves MATCH beside at most {LAST_OMITTED} other terms, here are {}: write \
-                 \"FROM {table}(?)\", or put terms into \"rowid IN (SELECT ...)\"",
-                term.index
-            )));
-        }
         // In an OR SQLite repeats the arguments of a table-valued form: it tests the second one itself.
         if source.as_ref().is_some_and(|first| first.form == Form::Call && form == Form::Call) {
             continue;
         }
         if source.is_some() {
-            return Err(Error::invalid(format!("{table}: expected one query vector, got two")));
+            return Err(match_test::two_vectors(table));
         }
         source = Some(Source { term, column, form });
     }
@@ -151,9 +159,7 @@ impl Taking {
 fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<Choice> {
     let mut taking = Taking::default();
     let mut take_argument = |wanted: ColumnRef<'_>| {
-        let is_wanted = |term: &&Term| {
-            term.operator == Operator::Eq && term.column.and_then(|number| schema.column(number)) == Some(wanted)
-        };
+        let is_wanted = |term: &&Term| term.operator == Operator::Eq && is_hidden(schema, term, wanted);
         let Some(term) = question.terms.iter().find(is_wanted) else { return Some(false) };
         term.is_usable.then(|| taking.take(term, Recheck::No)).map(|()| true)
     };
@@ -162,26 +168,23 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     let query = Taken { index: source.term.index, recheck: Recheck::No, is_list: false };
     taking.taken.insert(0, query);
 
-    // `(distance, rowid) > (?, ?)` comes as `distance >= ?`, which SQLite tests in full.
-    let mut take_range = |operators: [Operator; 2]| {
-        let is_distance =
-            |term: &&Term| term.column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
-        let terms = usable(question).filter(is_distance).filter(|term| operators.contains(&term.operator));
-        terms.map(|term| taking.take(term, Recheck::Yes)).count()
-    };
-    let bounds = take_range([Operator::Lt, Operator::Le]);
-    let floors = take_range([Operator::Gt, Operator::Ge]);
+    let distances = take_distances(schema, question, &mut taking);
     let filters = take_filters(schema, question, &mut taking);
     let is_order_consumed = is_by_distance(schema, question);
+    // Of rows that SQLite sorts it takes all.
+    let is_page = is_order_consumed || question.order.is_empty();
     let mut take_hint = |operator: Operator| match usable(question).find(|term| term.operator == operator) {
-        Some(term) => {
+        Some(term) if is_page => {
             taking.take(term, Recheck::Yes);
             true
         }
-        None => false,
+        _ => false,
     };
     let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
     let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    let is_taken = |term: &&Term| taking.taken.iter().any(|taken| taken.index == term.index);
+    let may_repeat = question.terms.iter().filter(is_taken).any(|term| is_open(term) && !is_argument(schema, term));
+    let after_k = if has_k { left_over(schema, question, &taking) } else { Vec::new() };
     let (column, form) = (source.column, source.form);
     let columns = ColumnSet::from_mask(question.columns_used);
     let plan = KnnPlan {
@@ -189,13 +192,13 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         form,
         has_k,
         has_ef_search,
-        bounds,
-        floors,
+        distances,
         filters,
         found_by: FoundBy::Scan,
         order,
         has_limit,
         has_offset,
+        after_k,
         columns,
     };
     Some(Choice {
@@ -203,9 +206,39 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         taken: taking.taken,
         is_order_consumed,
         is_unique: false,
-        cost: SEARCH_COST,
+        cost: if may_repeat { SEARCH_COST * REPEATED_COST } else { SEARCH_COST },
         rows: if has_k { K_ROWS } else { SEARCH_ROWS },
     })
+}
+
+/// An argument of the table-valued form.
+fn is_argument(schema: &TableSchema, term: &Term) -> bool {
+    let column = term.column.and_then(|number| schema.column(number));
+    term.operator == Operator::Eq && matches!(column, Some(ColumnRef::Query | ColumnRef::K | ColumnRef::EfSearch))
+}
+
+/// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
+fn take_distances(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Comparison> {
+    let mut distances = Vec::new();
+    for term in usable(question).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
+        if let Some(comparison) = comparison_of(term).filter(|comparison| DistanceTerms::takes(*comparison)) {
+            taking.take(term, Recheck::Yes);
+            distances.push(comparison);
+        }
+    }
+    distances
+}
+
+/// The terms that nothing was done about, such as those of a join whose other table is read later.
+fn left_over(schema: &TableSchema, question: &Question, taking: &Taking) -> Vec<Filter> {
+    let is_taken = |term: &Term| taking.taken.iter().any(|taken| taken.index == term.index);
+    let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
+    let left = question.terms.iter().filter(|term| !is_taken(term) && is_declared(term));
+    left.filter(|term| !is_from_like(question, term)).filter_map(|term| filter_of(schema, term)).collect()
+}
+
+fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
+    term.column.and_then(|number| schema.column(number)) == Some(wanted)
 }
 
 /// ORDER BY distance, and ORDER BY distance, rowid. Not a GROUP BY or DISTINCT of the same look: those want every row.
@@ -226,11 +259,7 @@ fn is_by_distance(schema: &TableSchema, question: &Question) -> bool {
 
 /// None if a k, ef_search or query is there without being usable, which is not for a scan to ignore.
 fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
-    let is_argument = |term: &Term| {
-        let column = term.column.and_then(|number| schema.column(number));
-        term.operator == Operator::Eq && matches!(column, Some(ColumnRef::K | ColumnRef::EfSearch))
-    };
-    if question.terms.iter().any(is_argument) {
+    if question.terms.iter().any(|term| is_argument(schema, term)) {
         return None;
     }
     let mut taking = Taking::default();
@@ -263,28 +292,81 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
         if is_from_like(question, term) {
             continue;
         }
-        let Some(comparison) = comparison_of(term) else { continue };
-        let Some(affinity) = affinity_of(schema, term.column, comparison) else { continue };
-        let recheck = if is_exact(affinity, comparison) { Recheck::No } else { Recheck::Yes };
+        let Some(filter) = filter_of(schema, term) else { continue };
+        let Some(affinity) = affinity_of(schema, term.column, filter.comparison) else { continue };
+        let is_exact = is_exact(affinity, filter.comparison) && !is_part_of_in(schema, term);
+        let recheck = if is_exact { Recheck::No } else { Recheck::Yes };
         taking.taken.push(Taken { index: term.index, recheck, is_list: term.is_list });
-        let own = match term.column.and_then(|number| schema.column(number)) {
-            Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
-            _ => "BINARY",
-        };
-        let is_foreign = !term.collation.eq_ignore_ascii_case(own) && compares(comparison);
-        filters.push(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) });
+        filters.push(filter);
     }
     filters
 }
 
+fn filter_of(schema: &TableSchema, term: &Term) -> Option<Filter> {
+    let comparison = comparison_of(term)?;
+    let is_foreign = is_foreign(schema, term) && compares(comparison) && !is_part_of_in(schema, term);
+    Some(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) })
+}
+
+/// Whether the collation is not the column's own.
+fn is_foreign(schema: &TableSchema, term: &Term) -> bool {
+    let own = match term.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
+        _ => "BINARY",
+    };
+    !term.collation.eq_ignore_ascii_case(own)
+}
+
+/// An equality whose right side is unknown: that of a join, or a part of an IN.
+fn is_open(term: &Term) -> bool {
+    term.operator == Operator::Eq && !term.is_list && !term.is_constant
+}
+
+/// Of `(a, b) IN (SELECT ...)` SQLite shows `a = ?` and `b = ?`, and says BINARY whatever the collation is. Rows that are
+/// equal so are equal by the column's own as well: that lets enough rows through, and SQLite tests them.
+fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
+    is_open(term) && term.collation.eq_ignore_ascii_case("BINARY") && is_foreign(schema, term)
+}
+
 /// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
-/// It tests these terms nowhere, and tests those that the user wrote if they are left to it.
+/// It tests these terms nowhere, and tests those that the user wrote if they are left to it. A LIKE with ESCAPE it does
+/// not show.
 fn is_from_like(question: &Question, term: &Term) -> bool {
-    matches!(term.operator, Operator::Ge | Operator::Lt)
-        && question
-            .terms
-            .iter()
-            .any(|other| other.column == term.column && matches!(other.operator, Operator::Like | Operator::Glob))
+    let mut others = question.terms.iter().filter(|other| other.column == term.column);
+    match term.operator {
+        Operator::Ge => others.any(|other| are_from_like(question, term, other)),
+        Operator::Lt => others.any(|other| are_from_like(question, other, term)),
+        _ => false,
+    }
+}
+
+/// `least` and `most` are the first text that begins as a pattern does, and the one past the last; of a LIKE that
+/// ignores case in capitals and in small letters.
+fn are_from_like(question: &Question, least: &Term, most: &Term) -> bool {
+    let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
+    let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
+    let is_in = |collation: &str| least.collation.eq_ignore_ascii_case(collation);
+    let is_glob = |term: &Term| term.operator == Operator::Glob && term.column == least.column;
+    if is_in("NOCASE") && !question.is_like_case_sensitive {
+        *least_text == least_text.to_ascii_uppercase() && *most_text == past(least_text.to_ascii_lowercase())
+    } else if is_in("BINARY") && (question.is_like_case_sensitive || question.terms.iter().any(is_glob)) {
+        *most_text == past(least_text.clone())
+    } else {
+        false
+    }
+}
+
+/// The UTF-8 text with its last character raised by one, as SQLite does it.
+fn past(mut text: Vec<u8>) -> Vec<u8> {
+    const LAST_CONTINUATION: u8 = 0xbf;
+    for byte in text.iter_mut().rev() {
+        if *byte != LAST_CONTINUATION {
+            *byte = byte.wrapping_add(1);
+            break;
+        }
+        *byte = 0x80;
+    }
+    text
 }
 
 fn comparison_of(term: &Term) -> Option<Comparison> {

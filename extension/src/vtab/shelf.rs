@@ -95,10 +95,7 @@ impl HnswTable {
         let names = self.names()?;
         let Some(commits) = self.db.committed_version(&names.owner.schema) else { return Ok(None) };
         let (generation, _) = self.with_vector(request.ordinal, |vector| vector.graph())?;
-        let ignores_case = request.filter.has_patterns && {
-            let mut probe = self.statements.reading("SELECT 'a' LIKE 'A'".to_string())?;
-            probe.query_one(&[], |row| Ok(row.column_i64(0) == 1))?.unwrap_or(false)
-        };
+        let ignores_case = request.filter.has_patterns && self.like_ignores_case()?;
         Ok(Some(State { commits, generation, ignores_case }))
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::arguments;
 use super::cursor::HnswCursor;
 use super::hit_row::KeptRows;
+use super::match_test::MatchTest;
 use super::plan::{FoundBy, KnnPlan, Plan};
 use super::planner::{self, Question, Term};
 use super::pool::StatementPool;
@@ -16,8 +17,8 @@ use super::transaction::Transaction;
 use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Operator, Parameter, Statement,
-    StoredTable, TableOption, Thoroughness, VirtualTable, quote_identifier,
+    BestIndex, Change, Conflict, Connected, Connection, Content, IndexInfo, ModuleArguments, Operator, Overload,
+    Parameter, Statement, StoredTable, TableOption, Thoroughness, Value, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
 use crate::storage::vector_column::{Place, VectorColumn};
@@ -27,11 +28,12 @@ const PLANS_KEPT: usize = 16;
 
 pub struct HnswTable {
     pub(super) db: Connection,
-    pub(super) schema: TableSchema,
+    pub(super) schema: Rc<TableSchema>,
     pub(super) statements: StatementPool,
     pub(super) kept_rows: KeptRows,
     pub(super) transaction: Transaction,
     pub(super) shelf: Shelf,
+    pub(super) match_test: Rc<MatchTest>,
     names: RefCell<Rc<Names>>,
     vectors: RefCell<Vec<VectorColumn>>,
     plans: RefCell<Vec<KnownPlan>>,
@@ -81,14 +83,16 @@ impl HnswTable {
         let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
         let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
         let declaration = schema.declaration(&owner.table);
+        let (schema, names) = (Rc::new(schema), Names::new(owner));
         let table = HnswTable {
             db,
+            match_test: MatchTest::new(Rc::clone(&schema), Rc::clone(&names)),
             schema,
             statements: StatementPool::new(db),
             kept_rows: KeptRows::default(),
             transaction: Transaction::default(),
             shelf: Shelf::default(),
-            names: RefCell::new(Names::new(owner)),
+            names: RefCell::new(names),
             vectors: RefCell::new(vectors),
             plans: RefCell::default(),
             is_known_version: Cell::new(false),
@@ -187,6 +191,12 @@ impl HnswTable {
         Ok(if found { FoundBy::from_detail(&detail) } else { FoundBy::Scan })
     }
 
+    /// What LIKE means on this connection, which a pragma decides.
+    pub(super) fn like_ignores_case(&self) -> Result<bool> {
+        let mut probe = self.statements.reading("SELECT 'a' LIKE 'A'".to_string())?;
+        Ok(probe.query_one(&[], |row| Ok(row.column_i64(0) == 1))?.unwrap_or(false))
+    }
+
     fn has_partial_index(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
@@ -222,7 +232,9 @@ impl HnswTable {
         self.statements.clear();
         self.shelf.clear();
         self.kept_rows.clear();
-        *self.names.try_borrow_mut().map_err(|_| self.busy())? = Names::new(owner);
+        let names = Names::new(owner);
+        self.match_test.rename(Rc::clone(&names));
+        *self.names.try_borrow_mut().map_err(|_| self.busy())? = names;
         Ok(())
     }
 
@@ -273,7 +285,11 @@ impl VirtualTable for HnswTable {
 
     fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
         let names = self.names()?;
-        let question = question(info)?;
+        let mut question = question(info)?;
+        // Only ranges of texts look like the work of LIKE.
+        if question.terms.iter().any(|term| term.text.is_some()) {
+            question.is_like_case_sensitive = !self.like_ignores_case()?;
+        }
         let Some(mut choice) = planner::choose(names.table(), &self.schema, &question)? else {
             return Ok(BestIndex::Impossible);
         };
@@ -304,6 +320,10 @@ impl VirtualTable for HnswTable {
         Ok(HnswCursor::new(self))
     }
 
+    fn find_function(&self, name: &str, argument_count: usize) -> Option<Overload> {
+        (name.eq_ignore_ascii_case("match") && argument_count == 2).then(|| self.match_test.overload())
+    }
+
     fn panicked(&self) {
         self.transaction.forget(self);
         self.statements.clear();
@@ -316,6 +336,9 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
     let mut terms = Vec::with_capacity(info.constraint_count());
     for constraint in info.constraints() {
         let index = constraint.index;
+        let is_bound = constraint.is_usable && matches!(constraint.operator, Operator::Ge | Operator::Lt);
+        let is_asked = is_bound || constraint.is_usable && constraint.operator == Operator::Eq;
+        let right = if is_asked { info.right_side(index)? } else { None };
         let is_hint = matches!(constraint.operator, Operator::Limit | Operator::Offset);
         terms.push(Term {
             index,
@@ -324,10 +347,19 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
             is_usable: constraint.is_usable,
             is_list: constraint.operator == Operator::Eq && info.is_in_list(index)?,
             collation: if is_hint { String::new() } else { info.collation(index)?.to_string() },
+            is_constant: right.is_some(),
+            text: right.filter(|_| is_bound).and_then(text_of),
         });
     }
     let (order, distinct) = (info.order_by().collect(), info.distinct());
-    Ok(Question { terms, order, distinct, columns_used: info.columns_used() })
+    Ok(Question { terms, order, distinct, columns_used: info.columns_used(), is_like_case_sensitive: false })
+}
+
+fn text_of(value: Value<'_>) -> Option<Vec<u8>> {
+    match value.content() {
+        Content::Text(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    }
 }
 
 impl StoredTable for HnswTable {

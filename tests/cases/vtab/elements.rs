@@ -36,9 +36,29 @@ fn functions_read_a_column_for_what_it_is() {
     );
 }
 
-/// What README advises where GROUP BY would sort, and lose the mark.
+/// Where SQLite sorts or materialises rows it drops the mark, and a function puts it on again.
 #[test]
-fn a_sub_select_for_each_group_keeps_the_mark() {
+fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
+    check_lines(
+        &hosts(TABLE),
+        &[
+            (
+                "SELECT kind, vec_json(vec_avg(vec_f16(half))), vec_json(vec_sum(vec_int8(byte))) FROM t GROUP BY kind",
+                "a|[1.5,0.25,-1,0.625]|[6,8,4,-4] b|[0,1,0,1]|NULL",
+            ),
+            (
+                "SELECT id, vec_json(vec_sum(vec_f16(half)) OVER (ORDER BY id)) FROM t WHERE id < 3",
+                "1|[1,0.5,-2,0.25] 2|[3,0.5,-2,1.25]",
+            ),
+            (
+                "SELECT vec_json(vec_f16(half)) FROM (SELECT DISTINCT half FROM t ORDER BY id DESC LIMIT 2)",
+                "[0,1,0,1] [2,0,0,1]",
+            ),
+            ("SELECT vec_dims(vec_f16(half)), vec_dims(vec_int8(byte)) FROM t WHERE id = 1", "4|4"),
+            // Without it eight bytes are two numbers of four bytes.
+            ("SELECT kind, vec_dims(max(half)) FROM t GROUP BY kind", "a|2 b|2"),
+        ],
+    );
     let sql =
         "SELECT kind, (SELECT vec_json(vec_avg(half)) FROM t WHERE kind = g.kind) FROM (SELECT DISTINCT kind FROM t) g";
     check_lines(&hosts(TABLE), &[(sql, "a|[1.5,0.25,-1,0.625] b|[0,1,0,1]")]);

@@ -44,7 +44,15 @@ fn term(numbers: &mut Numbers) -> String {
         9 => format!("{field} IN (SELECT {} FROM other)", numbers.pick(&["v", "i", "u"])),
         10 => format!(
             "{field} {}",
-            numbers.pick(&["IS NULL", "IS NOT NULL", "LIKE 'a%'", "GLOB 'A*'", "LIKE '%5%'", "NOT LIKE '5'"])
+            numbers.pick(&[
+                "IS NULL",
+                "IS NOT NULL",
+                "LIKE 'a%'",
+                "GLOB 'A*'",
+                "LIKE '%5%'",
+                "NOT LIKE '5'",
+                "LIKE 'a%' ESCAPE '!'"
+            ])
         ),
         11 => format!(
             "{field} {} {value} COLLATE {}",

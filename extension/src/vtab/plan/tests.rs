@@ -60,8 +60,13 @@ fn all_plans() -> Vec<Plan> {
                 form: if bit(1) { Form::Match } else { Form::Call },
                 has_k: bit(2),
                 has_ef_search: bit(3),
-                bounds: usize::from(bit(6)) * 2,
-                floors: usize::from(bit(5)),
+                distances: match bits >> 5 {
+                    0 => Vec::new(),
+                    1 => vec![Comparison::Ge],
+                    2 => vec![Comparison::Lt, Comparison::IsNot],
+                    _ => Comparison::ALL.to_vec(),
+                },
+                after_k: if bit(2) && bit(6) { vec![filter(None, Comparison::Eq, None)] } else { Vec::new() },
                 found_by: found_by(if filters.is_empty() { 0 } else { bits }),
                 filters: filters.clone(),
                 order: if bit(4) { Order::Strict } else { Order::Relaxed },
@@ -91,8 +96,8 @@ fn the_text_says_what_will_happen() {
         form: Form::Match,
         has_k: false,
         has_ef_search: false,
-        bounds: 0,
-        floors: 1,
+        distances: vec![Comparison::Gt, Comparison::Le],
+        after_k: Vec::new(),
         found_by: FoundBy::Covering("t_rows_category".to_string()),
         filters: vec![filter(Some(1), Comparison::Eq, None), filter(Some(2), Comparison::Gt, Some("NOCASE"))],
         order: Order::Strict,
@@ -100,8 +105,12 @@ fn the_text_says_what_will_happen() {
         has_offset: true,
         columns: ColumnSet::default(),
     };
-    let text = "knn e cosine, distance>?, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, \
+    let text = "knn e cosine, distance>?, distance<=?, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, \
                 by covering index t_rows_category: exact, steered or walked, limit offset";
+    assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
+    let after_k = vec![filter(Some(1), Comparison::Eq, None), filter(None, Comparison::Lt, None)];
+    let knn = KnnPlan { has_k: true, distances: Vec::new(), filters: Vec::new(), after_k, ..knn };
+    let text = "knn e cosine k, limit offset, k before category=? rowid<?";
     assert_eq!(Plan::Knn(knn).encode(&schema), (5, text.to_string()));
 }
 

@@ -8,12 +8,25 @@ const K: usize = 5;
 const DISTANCE: usize = 7;
 
 fn term(index: usize, column: usize, operator: Operator) -> Term {
-    Term { index, column: Some(column), operator, is_usable: true, is_list: false, collation: "BINARY".into() }
+    Term {
+        index,
+        column: Some(column),
+        operator,
+        is_usable: true,
+        is_list: false,
+        collation: "BINARY".into(),
+        is_constant: false,
+        text: None,
+    }
 }
 
 fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], distinct: Distinct) -> Result<Option<Choice>> {
     let order = order.iter().map(|&(column, is_descending)| OrderTerm { column, is_descending }).collect();
-    choose("t", &parse("t", &TABLE).unwrap(), &Question { terms, order, distinct, columns_used: 0 })
+    choose(
+        "t",
+        &parse("t", &TABLE).unwrap(),
+        &Question { terms, order, distinct, columns_used: 0, is_like_case_sensitive: false },
+    )
 }
 
 fn knn_of(choice: &Choice) -> &KnnPlan {
@@ -48,7 +61,9 @@ fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
     ];
     assert_eq!(taken, expected);
     let knn = knn_of(&choice);
-    assert!(knn.has_k && knn.has_limit && !knn.has_offset && knn.bounds == 1 && knn.filters.len() == 3);
+    assert!(
+        knn.has_k && knn.has_limit && !knn.has_offset && knn.distances == [Comparison::Lt] && knn.filters.len() == 3
+    );
     assert!(choice.is_order_consumed && knn.order == Order::Strict);
 }
 
@@ -101,10 +116,42 @@ fn the_best_access_is_named() {
     assert_eq!(access(vec![term(0, 1, Operator::Like)]), (Access::All, false));
 }
 
+/// `name >= least AND name < most`.
+fn range(least: &str, most: &str, collation: &str) -> Vec<Term> {
+    let with = |term: Term, text: &str| Term { text: Some(text.into()), collation: collation.into(), ..term };
+    vec![with(term(0, 1, Operator::Ge), least), with(term(1, 1, Operator::Lt), most)]
+}
+
 #[test]
-fn ranges_that_sqlite_made_of_like_are_left_alone() {
-    let terms =
-        vec![term(0, 1, Operator::Ge), term(1, 1, Operator::Lt), term(2, 1, Operator::Like), term(3, 2, Operator::Lt)];
-    let choice = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
-    assert_eq!(choice.taken.iter().map(|taken| taken.index).collect::<Vec<_>>(), [2, 3]);
+fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
+    let taken = |range: Vec<Term>, pattern| {
+        let terms = [range, vec![term(2, 1, pattern), term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)]].concat();
+        let choice = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
+        choice.taken.iter().map(|taken| taken.index).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(range("A", "b", "NOCASE"), Operator::Like), [2, 3, 4]);
+    assert_eq!(taken(range("aB", "aC", "BINARY"), Operator::Glob), [2, 3, 4]);
+    assert_eq!(taken(range("aB", "aC", "BINARY"), Operator::Like), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn so_are_those_of_a_like_that_is_not_shown() {
+    let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
+        let question =
+            Question { terms, order: Vec::new(), distinct: Distinct::Ordered, columns_used: 0, is_like_case_sensitive };
+        !choose("t", &parse("t", &TABLE).unwrap(), &question).unwrap().unwrap().taken.is_empty()
+    };
+    for (least, most, collation, is_sensitive, taken) in [
+        ("AB-", "ab.", "NOCASE", false, false),
+        ("AB", "ac", "nocase", false, false),
+        ("ab", "ac", "NOCASE", false, true),
+        ("AB", "AC", "BINARY", false, true),
+        ("AB", "AC", "BINARY", true, false),
+        ("aB", "ab", "BINARY", true, true),
+        ("A\u{3f}", "a\u{40}", "NOCASE", false, false),
+        ("\u{ff}", "\u{100}", "NOCASE", false, false),
+        ("", "", "NOCASE", false, false),
+    ] {
+        assert_eq!(is_taken(range(least, most, collation), is_sensitive), taken, "{least} {most} {collation}");
+    }
 }

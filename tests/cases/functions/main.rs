@@ -1,5 +1,8 @@
 //! The SQL functions, through the built library: results and their types, NULL rules, error texts, window frames.
 
+mod aggregates;
+mod each;
+
 use vecrank_tests::{Host, library, open};
 
 /// Each SQLite library with the functions loaded.
@@ -80,6 +83,13 @@ fn results_and_their_types() {
             ("vec_parse(X'0000803F000000C0')", "X'0000803F000000C0'"),
             ("vec_json(X'0000803F000000C0')", "'[1,-2]'"),
             ("vec_json('[0.10, 3e-4, 1e-7, 16777217, -0]')", "'[0.1,0.0003,1e-7,16777216,-0]'"),
+            ("vec_f16('[1, -2]')", "X'003C00C0'"),
+            ("vec_f16(X'003C00C0')", "X'003C00C0'"),
+            ("vec_json(vec_f16(X'003C00C0'))", "'[1,-2]'"),
+            ("vec_json(vec_f16(vec_f16('[0.1]')))", "'[0.099975586]'"),
+            ("vec_int8('[1, -2]')", "X'01FE'"),
+            ("vec_json(vec_int8(X'01FE'))", "'[1,-2]'"),
+            ("vec_dims(vec_int8(X'01FE0000'))", "4"),
             ("vec_dims('[1,2,3]')", "3"),
             ("vec_dims(zeroblob(65540))", "16385"),
             ("vec_norm('[3,4]')", "5.0"),
@@ -116,7 +126,7 @@ fn the_version_says_commit_and_cpu() {
 #[test]
 fn a_null_argument_gives_null() {
     let calls = "vec_cosine(NULL, '[1]'); vec_cosine('[1]', NULL); vec_l2(NULL, '[1]'); vec_l1('[1]', NULL);
-        vec_dot(NULL, NULL); vec_parse(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
+        vec_dot(NULL, NULL); vec_parse(NULL); vec_f16(NULL); vec_int8(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
         vec_unit(NULL); vec_scale(NULL, 2); vec_scale('[1]', NULL); vec_add(NULL, '[1]');
         vec_sub('[1]', NULL); vec_head(NULL, 1); vec_head('[1]', NULL); vec_avg(NULL); vec_sum(NULL);
         vec_avg('[1]', NULL); vec_sum(NULL, 1)";
@@ -142,6 +152,14 @@ fn malformed_vectors_are_named() {
             ("vec_norm(1.5)", "expected a vector (a BLOB, or JSON text), got REAL"),
             ("vec_cosine('[1]', 7)", "argument 2: expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm(X'')", "expected a vector, got an empty BLOB"),
+            ("vec_f16(X'')", "expected a vector, got an empty BLOB"),
+            ("vec_f16(X'010203')", "expected a BLOB of FLOAT16, 2 bytes a component, got 3 bytes"),
+            ("vec_f16(X'007C')", "component 0: expected a finite number, got inf"),
+            ("vec_f16('[1e6]')", "component 0: expected -65504 to 65504 for FLOAT16, got 1000000"),
+            ("vec_f16(vec_int8('[1]'))", "expected a vector of FLOAT16, got one of INT8"),
+            ("vec_int8('[0.5]')", "component 0: expected a whole number from -128 to 127 for INT8, got 0.5"),
+            ("vec_int8(vec_add('[1]', '[1]'))", "expected a vector of INT8, got one of FLOAT"),
+            ("vec_int8(1)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm('[]')", "expected a vector, got an empty JSON array"),
             ("vec_dims(X'0102030405')", "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes"),
             ("vec_json(X'000000000000C07F')", "component 1: expected a finite number, got NaN"),
@@ -260,207 +278,6 @@ fn a_column_of_json_is_no_constant() {
     for host in hosts_with_vectors() {
         assert_eq!(column(&host, "SELECT count(DISTINCT vec_norm(j)) > 30 FROM t"), ["1"]);
         assert_eq!(column(&host, "SELECT sum(vec_l2(a.j, b.j) = 0) FROM t a, t b"), ["40"]);
-    }
-}
-
-#[test]
-fn sums_and_means() {
-    for host in hosts() {
-        execute(
-            &host,
-            "CREATE TABLE likes(who, v, weight);
-         INSERT INTO likes VALUES
-           ('a', '[1,0]', 3), ('a', vec_parse('[0,4]'), 1), ('a', NULL, 5), ('a', '[9,9]', NULL),
-           ('b', '[1,2]', 0.1), ('b', '[1,2]', 0.2), ('b', '[3,4]', -0.3),
-           ('c', NULL, 1), ('d', '[2,2]', -2), ('d', '[1,0]', 1), ('e', '[3e38]', 1), ('e', '[3e38]', 1);",
-        );
-        let of =
-            |call: &str, who: &str| column(&host, &format!("SELECT vec_json({call}) FROM likes WHERE who = '{who}'"));
-        assert_eq!(of("vec_sum(v, weight)", "a"), ["'[3,4]'"]);
-        assert_eq!(of("vec_avg(v, weight)", "a"), ["'[0.75,1]'"]);
-        assert_eq!(of("vec_sum(v)", "a"), ["'[10,13]'"]);
-        assert_eq!(of("vec_avg(v)", "a"), ["'[3.3333333,4.3333335]'"]);
-        // Weights that cancel: the sum stands, the mean is not defined.
-        assert_eq!(of("vec_avg(v, weight)", "b"), ["NULL"]);
-        assert_eq!(of("vec_sum(v, weight)", "b"), ["'[-0.6,-0.6]'"]);
-        // NULLs alone, and no rows at all.
-        assert_eq!(of("vec_avg(v, weight)", "c"), ["NULL"]);
-        assert_eq!(of("vec_sum(v)", "c"), ["NULL"]);
-        assert_eq!(of("vec_avg(v)", "nobody"), ["NULL"]);
-        assert_eq!(of("vec_sum(v)", "nobody"), ["NULL"]);
-        // Dislikes: the mean is divided by the total weight, -1; the sum points where the weights say.
-        assert_eq!(of("vec_avg(v, weight)", "d"), ["'[3,4]'"]);
-        assert_eq!(of("vec_sum(v, weight)", "d"), ["'[-3,-4]'"]);
-        // The mean of what f32 cannot sum.
-        assert_eq!(of("vec_avg(v)", "e"), ["'[3e38]'"]);
-        assert_eq!(
-            error_of(&host, "SELECT vec_sum(v) FROM likes WHERE who = 'e'"),
-            "vec_sum: component 0 of the result is beyond the range of f32: 6.000e38"
-        );
-        // Grouped, filtered, distinct.
-        assert_eq!(
-            column(&host, "SELECT vec_json(vec_sum(v)) FROM likes WHERE who < 'c' GROUP BY who"),
-            ["'[10,13]'", "'[5,8]'"]
-        );
-        assert_eq!(
-            column(&host, "SELECT vec_json(vec_avg(v) FILTER (WHERE weight > 0)) FROM likes WHERE who = 'd'"),
-            ["'[1,0]'"]
-        );
-        assert_eq!(column(&host, "SELECT vec_json(vec_sum(DISTINCT v)) FROM likes WHERE who = 'b'"), ["'[4,6]'"]);
-    }
-}
-
-#[test]
-fn aggregates_refuse_what_does_not_add_up() {
-    check_errors(
-        &hosts(),
-        &[
-            (
-                "vec_avg(column1) FROM (VALUES ('[1,2]'), (NULL), ('[1]'))",
-                "expected 2 dimensions, as in the rows before, got 1",
-            ),
-            (
-                "vec_sum(column1) FROM (VALUES ('[1]'), ('[1,2]'))",
-                "expected 1 dimensions, as in the rows before, got 2",
-            ),
-            ("vec_avg('[1]', 'much')", "argument 2: expected a number, got TEXT"),
-            ("vec_avg('[1]', 9e999)", "argument 2: expected a number within the range of f32, got inf"),
-            ("vec_sum('[1')", "malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text"),
-            (
-                "vec_sum('[1', 1)",
-                "argument 1: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text",
-            ),
-            ("vec_avg(7)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
-            (
-                "vec_avg(column1) OVER (ROWS 1 PRECEDING) FROM (VALUES ('[1,2]'), ('[1]'))",
-                "expected 2 dimensions, as in the rows before, got 1",
-            ),
-        ],
-    );
-}
-
-/// Each frame against the plain aggregate over the rows that are in it.
-#[test]
-fn window_frames() {
-    for host in hosts_with_vectors() {
-        execute(
-            &host,
-            "UPDATE t SET v = NULL WHERE id % 7 = 0; ALTER TABLE t ADD weight; UPDATE t SET weight = id % 5 - 1.5",
-        );
-        let frames = [
-            ("ORDER BY id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "b.id BETWEEN a.id - 3 AND a.id"),
-            ("ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", "b.id BETWEEN a.id + 1 AND a.id + 2"),
-            ("ORDER BY id ROWS BETWEEN 5 PRECEDING AND 2 PRECEDING", "b.id BETWEEN a.id - 5 AND a.id - 2"),
-            ("ORDER BY id", "b.id <= a.id"),
-            ("ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", "1"),
-            ("ORDER BY id RANGE BETWEEN 4 PRECEDING AND 1 FOLLOWING", "b.id BETWEEN a.id - 4 AND a.id + 1"),
-            (
-                "ORDER BY id / 3 GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
-                "b.id / 3 BETWEEN a.id / 3 - 1 AND a.id / 3",
-            ),
-            (
-                "ORDER BY id ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
-                "b.id BETWEEN a.id - 2 AND a.id + 2 AND b.id <> a.id",
-            ),
-            (
-                "PARTITION BY id % 2 ORDER BY id ROWS 2 PRECEDING",
-                "b.id BETWEEN a.id - 4 AND a.id AND b.id % 2 = a.id % 2",
-            ),
-        ];
-        for call in ["vec_avg(v)", "vec_sum(v)", "vec_sum(v, weight)", "vec_avg(v, weight)"] {
-            for (frame, same) in frames {
-                let windowed = column(
-                    &host,
-                    &format!("SELECT y FROM (SELECT id, vec_json({call} OVER ({frame})) AS y FROM t ORDER BY id)"),
-                );
-                let call_b = call.replace("v,", "b.v,").replace("(v)", "(b.v)").replace("weight", "b.weight");
-                let plain = column(
-                    &host,
-                    &format!(
-                        "SELECT y FROM (SELECT id, (SELECT vec_json({call_b}) FROM t b WHERE {same}) AS y FROM t a ORDER BY id)"
-                    ),
-                );
-                assert_eq!(windowed.len(), 40);
-                assert_eq!(windowed, plain, "{call} OVER ({frame})");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_frame_takes_back_all_that_a_row_brought() {
-    for host in hosts() {
-        let sums = column(
-            &host,
-            "SELECT vec_json(vec_sum(column2) OVER (ORDER BY column1 ROWS 1 PRECEDING))
-         FROM (VALUES (1, '[1e30]'), (2, '[1e-3]'), (3, '[1e-3]'), (4, NULL), (5, NULL), (6, '[1,2]'))",
-        );
-        assert_eq!(sums, ["'[1e30]'", "'[1e30]'", "'[0.002]'", "'[0.001]'", "NULL", "'[1,2]'"]);
-    }
-}
-
-#[test]
-fn each_gives_a_row_a_component() {
-    for host in hosts_with_vectors() {
-        let rows = |sql: &str| {
-            column(&host, &format!("SELECT group_concat(quote(i) || ':' || quote(value), ' ') FROM ({sql})"))
-        };
-        assert_eq!(rows("SELECT * FROM vec_each('[3, -1, 0.5]')"), ["'0:3.0 1:-1.0 2:0.5'"]);
-        assert_eq!(rows("SELECT * FROM vec_each(vec_parse('[3, -1, 0.5]'))"), ["'0:3.0 1:-1.0 2:0.5'"]);
-        assert_eq!(rows("SELECT rowid AS i, value FROM vec_each('[3, -1]') WHERE value < 0"), ["'1:-1.0'"]);
-        assert_eq!(rows("SELECT * FROM vec_each('[3, -1, 0.5]') ORDER BY i DESC"), ["'2:0.5 1:-1.0 0:3.0'"]);
-        assert_eq!(rows("SELECT * FROM vec_each WHERE vector = '[3]'"), ["'0:3.0'"]);
-        assert_eq!(
-            rows("SELECT * FROM vec_each WHERE vector IN ('[1,2]', '[3]') ORDER BY i, value"),
-            ["'0:1.0 0:3.0 1:2.0'"]
-        );
-        assert_eq!(column(&host, "SELECT vector FROM vec_each('[3,4]') LIMIT 1"), ["'[3,4]'"]);
-        assert_eq!(column(&host, "SELECT count(*) FROM t, vec_each(t.v)"), ["280"]);
-        assert_eq!(column(&host, "SELECT count(*) FROM vec_each(t.v), t"), ["280"]);
-        assert_eq!(
-            column(&host, "SELECT count(*) FROM t LEFT JOIN vec_each(nullif(t.v, (SELECT v FROM t WHERE id = 1)))"),
-            ["274"]
-        );
-        assert_eq!(
-            column(
-                &host,
-                "SELECT sum((SELECT max(value) FROM vec_each(t.v)) = (SELECT value FROM vec_each(t.j) ORDER BY value DESC)) FROM t"
-            ),
-            ["40"]
-        );
-        assert_eq!(
-            column(
-                &host,
-                "SELECT sum(v = (SELECT vec_parse('[' || group_concat(value) || ']') FROM vec_each(t.v))) FROM t"
-            ),
-            ["40"]
-        );
-        assert_eq!(
-            column(
-                &host,
-                "SELECT count(*) FROM t WHERE abs(vec_norm(v) * vec_norm(v) - (SELECT sum(value * value) FROM vec_each(v))) < 1e-9"
-            ),
-            ["40"]
-        );
-    }
-}
-
-#[test]
-fn each_refuses_what_is_no_vector() {
-    for host in hosts_with_vectors() {
-        let malformed = "vec_each: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text";
-        let cases = [
-            ("SELECT * FROM vec_each", "vec_each: expected a vector as its argument: vec_each(v)"),
-            ("SELECT * FROM vec_each(7)", "vec_each: expected a vector (a BLOB, or JSON text), got INTEGER"),
-            ("SELECT * FROM vec_each('[1')", malformed),
-            ("SELECT * FROM vec_each(X'00')", "vec_each: expected a BLOB of FLOAT, 4 bytes a component, got 1 bytes"),
-            ("SELECT * FROM vec_each('[1]', 2)", "too many arguments on vec_each() - max 1"),
-            ("DELETE FROM vec_each", "table vec_each may not be modified"),
-            ("CREATE VIRTUAL TABLE x USING vec_each", "no such module: vec_each"),
-        ];
-        for (sql, expected) in cases {
-            assert_eq!(error_of(&host, sql), expected, "{sql}");
-        }
     }
 }
 

@@ -1,0 +1,81 @@
+//! Searches of a vector column: begun, gone on with, and told of what changed meanwhile.
+
+use std::sync::Arc;
+
+use super::cache::NodeCache;
+use super::store::Handle;
+use super::vector_column::VectorColumn;
+use crate::error::Result;
+use crate::hnsw::search::GraphState;
+use crate::hnsw::{Ef, Hit, Order, Query, Search};
+
+/// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
+pub struct ColumnSearch {
+    pub(super) search: Search,
+    pub(super) handle: Handle,
+    pub(super) numbering: u64,
+    pub(super) growth: u64,
+    pub(super) cache: Option<Arc<NodeCache>>,
+}
+
+impl VectorColumn {
+    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
+    pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
+        self.search_by(query, |graph, query| Search::new(graph, query, ef, order))
+    }
+
+    /// As `search`; `make` makes the search.
+    pub(super) fn search_by(
+        &mut self,
+        query: &[f32],
+        make: impl FnOnce(GraphState<'_>, Query) -> Search,
+    ) -> Result<ColumnSearch> {
+        self.check_query(query)?;
+        self.load_entry()?;
+        let header = self.header()?;
+        let search = make(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query));
+        let cache = self.cache_of(&header)?;
+        let (numbering, growth) = (self.numbering, self.growth);
+        Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
+    }
+
+    pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
+        if query.len() != self.space.params.dims {
+            return Err(self.wrong_dims(query.len()));
+        }
+        self.check_components(query)
+    }
+
+    /// The next nearest hit that `accept` (by rowid) lets through, or None at the end.
+    pub fn next(
+        &mut self,
+        search: &mut ColumnSearch,
+        accept: &mut dyn FnMut(i64) -> Result<bool>,
+    ) -> Result<Option<Hit>> {
+        if search.numbering != self.numbering {
+            search.search.continue_exactly();
+            search.numbering = self.numbering;
+        }
+        if search.growth != self.growth {
+            search.search.outgrow();
+        }
+        if self.own_write {
+            search.cache = None; // rows have changed since
+        }
+        let ColumnSearch { search, handle, cache, .. } = search;
+        let rows = cache.as_ref().and_then(|cache| cache.read());
+        let mut store = self.nodes.cached_reader(handle, rows.as_deref());
+        let hit = loop {
+            let hit = search.next(&self.space, &mut store);
+            match hit.map_err(|error| store.name_table(error))? {
+                Some(hit) if !accept(hit.rowid)? => {}
+                hit => break hit,
+            }
+        };
+        drop(rows);
+        if let Some(cache) = cache.as_ref().filter(|_| !handle.missed.is_empty()) {
+            cache.add(&mut handle.missed);
+        }
+        Ok(hit)
+    }
+}

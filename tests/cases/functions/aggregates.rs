@@ -1,0 +1,139 @@
+//! vec_sum and vec_avg: what they add up, what they refuse, and as window functions.
+
+use crate::{check_errors, column, error_of, execute, hosts, hosts_with_vectors};
+
+#[test]
+fn sums_and_means() {
+    for host in hosts() {
+        execute(
+            &host,
+            "CREATE TABLE likes(who, v, weight);
+         INSERT INTO likes VALUES
+           ('a', '[1,0]', 3), ('a', vec_parse('[0,4]'), 1), ('a', NULL, 5), ('a', '[9,9]', NULL),
+           ('b', '[1,2]', 0.1), ('b', '[1,2]', 0.2), ('b', '[3,4]', -0.3),
+           ('c', NULL, 1), ('d', '[2,2]', -2), ('d', '[1,0]', 1), ('e', '[3e38]', 1), ('e', '[3e38]', 1);",
+        );
+        let of =
+            |call: &str, who: &str| column(&host, &format!("SELECT vec_json({call}) FROM likes WHERE who = '{who}'"));
+        assert_eq!(of("vec_sum(v, weight)", "a"), ["'[3,4]'"]);
+        assert_eq!(of("vec_avg(v, weight)", "a"), ["'[0.75,1]'"]);
+        assert_eq!(of("vec_sum(v)", "a"), ["'[10,13]'"]);
+        assert_eq!(of("vec_avg(v)", "a"), ["'[3.3333333,4.3333335]'"]);
+        // Weights that cancel: the sum stands, the mean is not defined.
+        assert_eq!(of("vec_avg(v, weight)", "b"), ["NULL"]);
+        assert_eq!(of("vec_sum(v, weight)", "b"), ["'[-0.6,-0.6]'"]);
+        // NULLs alone, and no rows at all.
+        assert_eq!(of("vec_avg(v, weight)", "c"), ["NULL"]);
+        assert_eq!(of("vec_sum(v)", "c"), ["NULL"]);
+        assert_eq!(of("vec_avg(v)", "nobody"), ["NULL"]);
+        assert_eq!(of("vec_sum(v)", "nobody"), ["NULL"]);
+        // Dislikes: the mean is divided by the total weight, -1; the sum points where the weights say.
+        assert_eq!(of("vec_avg(v, weight)", "d"), ["'[3,4]'"]);
+        assert_eq!(of("vec_sum(v, weight)", "d"), ["'[-3,-4]'"]);
+        // The mean of what f32 cannot sum.
+        assert_eq!(of("vec_avg(v)", "e"), ["'[3e38]'"]);
+        assert_eq!(
+            error_of(&host, "SELECT vec_sum(v) FROM likes WHERE who = 'e'"),
+            "vec_sum: component 0 of the result is beyond the range of f32: 6.000e38"
+        );
+        // Grouped, filtered, distinct.
+        assert_eq!(
+            column(&host, "SELECT vec_json(vec_sum(v)) FROM likes WHERE who < 'c' GROUP BY who"),
+            ["'[10,13]'", "'[5,8]'"]
+        );
+        assert_eq!(
+            column(&host, "SELECT vec_json(vec_avg(v) FILTER (WHERE weight > 0)) FROM likes WHERE who = 'd'"),
+            ["'[1,0]'"]
+        );
+        assert_eq!(column(&host, "SELECT vec_json(vec_sum(DISTINCT v)) FROM likes WHERE who = 'b'"), ["'[4,6]'"]);
+    }
+}
+
+#[test]
+fn aggregates_refuse_what_does_not_add_up() {
+    check_errors(
+        &hosts(),
+        &[
+            (
+                "vec_avg(column1) FROM (VALUES ('[1,2]'), (NULL), ('[1]'))",
+                "expected 2 dimensions, as in the rows before, got 1",
+            ),
+            (
+                "vec_sum(column1) FROM (VALUES ('[1]'), ('[1,2]'))",
+                "expected 1 dimensions, as in the rows before, got 2",
+            ),
+            ("vec_avg('[1]', 'much')", "argument 2: expected a number, got TEXT"),
+            ("vec_avg('[1]', 9e999)", "argument 2: expected a number within the range of f32, got inf"),
+            ("vec_sum('[1')", "malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text"),
+            (
+                "vec_sum('[1', 1)",
+                "argument 1: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text",
+            ),
+            ("vec_avg(7)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
+            (
+                "vec_avg(column1) OVER (ROWS 1 PRECEDING) FROM (VALUES ('[1,2]'), ('[1]'))",
+                "expected 2 dimensions, as in the rows before, got 1",
+            ),
+        ],
+    );
+}
+
+/// Each frame against the plain aggregate over the rows that are in it.
+#[test]
+fn window_frames() {
+    for host in hosts_with_vectors() {
+        execute(
+            &host,
+            "UPDATE t SET v = NULL WHERE id % 7 = 0; ALTER TABLE t ADD weight; UPDATE t SET weight = id % 5 - 1.5",
+        );
+        let frames = [
+            ("ORDER BY id ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "b.id BETWEEN a.id - 3 AND a.id"),
+            ("ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", "b.id BETWEEN a.id + 1 AND a.id + 2"),
+            ("ORDER BY id ROWS BETWEEN 5 PRECEDING AND 2 PRECEDING", "b.id BETWEEN a.id - 5 AND a.id - 2"),
+            ("ORDER BY id", "b.id <= a.id"),
+            ("ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", "1"),
+            ("ORDER BY id RANGE BETWEEN 4 PRECEDING AND 1 FOLLOWING", "b.id BETWEEN a.id - 4 AND a.id + 1"),
+            (
+                "ORDER BY id / 3 GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+                "b.id / 3 BETWEEN a.id / 3 - 1 AND a.id / 3",
+            ),
+            (
+                "ORDER BY id ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
+                "b.id BETWEEN a.id - 2 AND a.id + 2 AND b.id <> a.id",
+            ),
+            (
+                "PARTITION BY id % 2 ORDER BY id ROWS 2 PRECEDING",
+                "b.id BETWEEN a.id - 4 AND a.id AND b.id % 2 = a.id % 2",
+            ),
+        ];
+        for call in ["vec_avg(v)", "vec_sum(v)", "vec_sum(v, weight)", "vec_avg(v, weight)"] {
+            for (frame, same) in frames {
+                let windowed = column(
+                    &host,
+                    &format!("SELECT y FROM (SELECT id, vec_json({call} OVER ({frame})) AS y FROM t ORDER BY id)"),
+                );
+                let call_b = call.replace("v,", "b.v,").replace("(v)", "(b.v)").replace("weight", "b.weight");
+                let plain = column(
+                    &host,
+                    &format!(
+                        "SELECT y FROM (SELECT id, (SELECT vec_json({call_b}) FROM t b WHERE {same}) AS y FROM t a ORDER BY id)"
+                    ),
+                );
+                assert_eq!(windowed.len(), 40);
+                assert_eq!(windowed, plain, "{call} OVER ({frame})");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_takes_back_all_that_a_row_brought() {
+    for host in hosts() {
+        let sums = column(
+            &host,
+            "SELECT vec_json(vec_sum(column2) OVER (ORDER BY column1 ROWS 1 PRECEDING))
+         FROM (VALUES (1, '[1e30]'), (2, '[1e-3]'), (3, '[1e-3]'), (4, NULL), (5, NULL), (6, '[1,2]'))",
+        );
+        assert_eq!(sums, ["'[1e30]'", "'[1e30]'", "'[0.002]'", "'[0.001]'", "NULL", "'[1,2]'"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Random statements on a table with vectors and on ordinary ones with the same rows: WHERE trees, joins, sub-selects, views,
+//! windows, ORDER BY, LIMIT and OFFSET. With ef_search 'exact' both give the same rows; through the graph the rows are
+//! right, in the right order, and pages are full.
+//!
+//! VECRANK_LONG=1 runs ten times as many; VECRANK_SEED=7 runs others.
+
+mod statements;
+mod terms;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use statements::{QUERIES, ordinary, page, statement};
+use std::cell::Cell;
+use terms::{LITERALS, filler, filler_sql, tree};
+use vecrank_tests::{Host, library, long_or};
+
+const STATEMENTS: u32 = 12_000;
+/// On the machine's own SQLite, which plans otherwise.
+const SYSTEM_STATEMENTS: u32 = 3_000;
+const GRAPH_STATEMENTS: u32 = 600;
+/// Rows of the tables: few, many, and more than a search ranks exactly of its own accord.
+const SIZES: [usize; 12] = [0, 1, 3, 20, 40, 60, 80, 100, 120, 150, 200, 1_300];
+
+const COLUMNS: &str = "id INTEGER PRIMARY KEY, t TEXT COLLATE NOCASE INDEXED, s TEXT, n INTEGER INDEXED, r REAL, x";
+
+/// A deterministic sequence of numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+/// Fills an empty database with the tables `v` (vectors), `o` (the same rows, ordinary), `other` and `users`, and views of
+/// feeds.
+fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
+    let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let columns = COLUMNS.replace(" INDEXED", "");
+    let mut sql = format!(
+        "CREATE VIRTUAL TABLE v USING hnsw({COLUMNS}, e FLOAT[3]); CREATE TABLE o({columns}, e BLOB);
+         CREATE TABLE other(v TEXT, i INTEGER, u); CREATE TABLE users(id INTEGER PRIMARY KEY, taste BLOB);
+         INSERT INTO other VALUES ('5', 5, 5), ('a', -3, 'a'), (NULL, NULL, NULL), ('abc', 1, x'61'), ('b', 2, 7);
+         CREATE INDEX own ON v_rows(s, n); CREATE INDEX half ON v_rows(r) WHERE n > 1; BEGIN;"
+    );
+    for (number, query) in QUERIES.into_iter().enumerate() {
+        sql.push_str(&format!(
+            "INSERT INTO users(taste) VALUES (vec_parse('{query}'));
+             CREATE VIEW feed_{number} AS SELECT id, id AS rowid, t, s, n, r, x, e, distance FROM v
+               WHERE e MATCH '{query}' AND ef_search = 'exact';
+             CREATE VIEW plain_{number} AS SELECT * FROM {};",
+            ordinary(&format!("vec_parse('{query}')"))
+        ));
+    }
+    sql.push_str("INSERT INTO users(taste) VALUES (NULL);");
+    for id in 1..=count {
+        let values: Vec<&str> = (0..5).map(|_| LITERALS[numbers.below(LITERALS.len())]).collect();
+        let mut component = || numbers.below(steps + 1) as f64 / steps as f64 * 2.0 - 1.0;
+        let (a, b, c) = (component(), component(), component());
+        let is_null = (a, b, c) == (0.0, 0.0, 0.0) || id % 17 == 0;
+        let vector = if is_null { "NULL".to_string() } else { format!("vec_parse('[{a},{b},{c}]')") };
+        sql.push_str(&format!("INSERT INTO o VALUES ({id}, {}, {vector});", values.join(", ")));
+    }
+    sql.push_str("INSERT INTO v(id, t, s, n, r, x, e) SELECT * FROM o; COMMIT;");
+    sql.push_str("DELETE FROM v WHERE id % 13 = 5; DELETE FROM o WHERE id % 13 = 5;");
+    host.run(&sql);
+}
+
+type Row = Vec<Option<String>>;
+
+fn rows(host: &Host, sql: &str) -> Result<Vec<Row>, TestCaseError> {
+    host.query(sql).map_err(|error| TestCaseError::fail(format!("SQLite {}: {sql}: {error}", host.version())))
+}
+
+fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let cases = long_or(cases * 10, cases);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    let seed = std::env::var("VECRANK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1u8);
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+    if let Err(error) = runner.run(&strategy, test) {
+        panic!("{error}");
+    }
+}
+
+/// `host` makes an empty database.
+fn exact_statements_agree(cases: u32, host: impl Fn() -> Host) {
+    let tables: Vec<Host> = SIZES.iter().map(|_| host()).collect();
+    for (seed, (host, size)) in (1..).zip(tables.iter().zip(SIZES)) {
+        host.load(library()).expect("the library loads");
+        fill(host, seed, size, 4);
+    }
+    let (met, all) = (Cell::new(0), Cell::new(0));
+    run(cases, statement(tables.len()), |statement| {
+        let host = &tables[statement.table];
+        let expected = rows(host, &statement.sql(false))?;
+        all.set(all.get() + 1);
+        met.set(met.get() + u32::from(!expected.is_empty()));
+        let sql = statement.sql(true);
+        prop_assert_eq!(rows(host, &sql)?, expected, "SQLite {}: {}\n{}", host.version(), sql, statement.sql(false));
+        Ok(())
+    });
+    assert!(met.get() > all.get() / 3, "only {} statements of {} gave a row", met.get(), all.get());
+}
+
+#[test]
+fn exact_statements_give_what_an_ordinary_table_gives() {
+    exact_statements_agree(STATEMENTS, || Host::bundled(":memory:"));
+}
+
+#[test]
+fn so_they_do_on_the_machines_sqlite() {
+    if Host::system(":memory:").is_some() {
+        exact_statements_agree(SYSTEM_STATEMENTS, || Host::system(":memory:").expect("it was there a moment ago"));
+    }
+}
+
+fn number(cell: &Option<String>) -> f64 {
+    cell.as_deref().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+}
+
+#[test]
+fn statements_through_the_graph_give_right_rows_in_right_order_and_full_pages() {
+    let host = &Host::bundled(":memory:");
+    host.load(library()).expect("the library loads");
+    fill(host, 99, 4_000, 400);
+    let joins =
+        ["", "JOIN other w ON w.i = a.n", "LEFT JOIN other w ON w.u = a.x", "JOIN o ON o.id = a.id AND o.n > 0"];
+    let statement = (0..QUERIES.len(), tree(), filler(), 0..joins.len(), any::<bool>(), page());
+    run(GRAPH_STATEMENTS, statement, |(query, filter, filler, join, is_call, page)| {
+        let (join, filter) = (joins[join], filter.replace("FROM feed", &format!("FROM plain_{query}")));
+        let query = QUERIES[query];
+        let ordinary = ordinary(&format!("vec_parse('{query}')"));
+        let all = rows(
+            host,
+            &format!("SELECT a.id, a.distance FROM {ordinary} a {join} WHERE {filter} ORDER BY a.distance, a.id"),
+        )?;
+        let (from, test) = match is_call {
+            true => (format!("v('{query}') a"), "true".to_string()),
+            false => ("v a".to_string(), format!("a.e MATCH '{query}'")),
+        };
+        let found = format!("FROM {from} {join} WHERE {test} AND {filter}{}", filler_sql(filler));
+        let sql = format!("SELECT a.id, a.distance {found} ORDER BY a.distance {}", page.sql());
+        let got = rows(host, &sql)?;
+        let mut rest = all.iter();
+        for row in &got {
+            // In order, each once: what comes is a part of the exact sequence.
+            prop_assert!(rest.any(|other| other == row), "{}: {:?} is wrong, or in the wrong place", sql, row);
+        }
+        let wanted = page.limit.unwrap_or(usize::MAX).min((all.len() * 9 / 10).saturating_sub(page.offset));
+        prop_assert!(got.len() >= wanted, "{}: {} rows of {}", sql, got.len(), wanted);
+        prop_assert!(got.windows(2).all(|pair| number(&pair[0][1]) <= number(&pair[1][1])));
+        // Without ORDER BY a read to the end misses nothing.
+        let counted = format!("SELECT count(*) {found}");
+        prop_assert_eq!(rows(host, &counted)?, [[Some(all.len().to_string())]], "{}", counted);
+        Ok(())
+    });
+}

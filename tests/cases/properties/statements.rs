@@ -1,0 +1,282 @@
+//! Random statements, each over the table with vectors and, the same, over ordinary ones.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::terms::{field, filler, filler_sql, operator, shown_term, tree};
+
+pub const QUERIES: [&str; 5] = ["[1,0.5,-0.25]", "[-1,0,0]", "[0.5,0.5,0.5]", "[0,-1,1]", "[0.3,0.7,-0.1]"];
+
+const ORDERS: [&str; 9] = [
+    "a.distance",
+    "a.distance",
+    "a.distance, a.id",
+    "a.distance, a.rowid, a.t",
+    "a.n, a.id",
+    "a.distance DESC, a.id",
+    "a.distance, a.id DESC",
+    "a.id DESC",
+    "a.r, a.distance, a.id",
+];
+
+/// What a statement looks like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    Page,
+    Scan,
+    K,
+    Join,
+    LeftJoin,
+    TwoFeeds,
+    Groups,
+    Distinct,
+    Window,
+    Union,
+    With,
+    View,
+    FilteredPage,
+    InPage,
+    Users,
+    UsersLeft,
+    UsersExist,
+    UsersList,
+}
+
+const SHAPES: [Shape; 21] = [
+    Shape::Page,
+    Shape::Page,
+    Shape::Page,
+    Shape::Page,
+    Shape::Scan,
+    Shape::K,
+    Shape::Join,
+    Shape::LeftJoin,
+    Shape::TwoFeeds,
+    Shape::Groups,
+    Shape::Distinct,
+    Shape::Window,
+    Shape::Union,
+    Shape::With,
+    Shape::View,
+    Shape::FilteredPage,
+    Shape::InPage,
+    Shape::Users,
+    Shape::UsersLeft,
+    Shape::UsersExist,
+    Shape::UsersList,
+];
+
+/// Beside more than thirty terms SQLite does not show a list as one, and k counts before it.
+const FEW: u32 = 17;
+
+/// LIMIT and OFFSET.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    pub limit: Option<usize>,
+    pub offset: usize,
+    /// How it is written.
+    form: usize,
+}
+
+pub fn page() -> impl Strategy<Value = Page> {
+    (prop::option::weighted(0.8, 0..30usize), prop_oneof![Just(0usize), 0..20usize, 0..120usize], 0..6usize)
+        .prop_map(|(limit, offset, form)| Page { limit, offset, form })
+}
+
+impl Page {
+    pub fn sql(self) -> String {
+        let Page { limit, offset, form } = self;
+        match (limit, form) {
+            (Some(limit), 0) => format!("LIMIT {offset}, {limit}"),
+            (Some(limit), 1) => format!("LIMIT {limit} + 2 - 2 OFFSET (SELECT {offset})"),
+            (Some(limit), 2) if offset == 0 => format!("LIMIT {limit}"),
+            (Some(limit), 3) if offset == 0 => format!("LIMIT '{limit}' OFFSET -7"),
+            (Some(limit), _) => format!("LIMIT {limit} OFFSET {offset}"),
+            (None, 0..3) if offset == 0 => String::new(),
+            (None, _) => format!("LIMIT -{} OFFSET {offset}", form + 1),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub table: usize,
+    shape: Shape,
+    queries: [usize; 2],
+    filter: String,
+    filler: u32,
+    shown: String,
+    on: String,
+    order: &'static str,
+    page: Page,
+    k: usize,
+}
+
+pub fn statement(tables: usize) -> impl Strategy<Value = Statement> {
+    let on = (field(), operator(), select(&["w.v", "w.i", "w.u"][..]))
+        .prop_map(|(field, operator, right)| format!("{field} {operator} {right}"));
+    let shown = prop::collection::vec(shown_term(), 1..4).prop_map(|terms| terms.join(" AND "));
+    let queries = [0..QUERIES.len(), 0..QUERIES.len()];
+    let what = (0..tables, select(&SHAPES[..]), queries, select(&ORDERS[..]), page(), 0..12usize);
+    (what, tree(), filler(), shown, on).prop_map(
+        |((table, shape, queries, order, page, k), filter, filler, shown, on)| Statement {
+            table,
+            shape,
+            queries,
+            filter,
+            filler,
+            shown,
+            on,
+            order,
+            page,
+            k,
+        },
+    )
+}
+
+/// The ordinary rows that a search for the vector (SQL) gives.
+pub fn ordinary(vector: &str) -> String {
+    format!("(SELECT *, id AS rowid, CAST(vec_cosine({vector}, e) AS REAL) AS distance FROM o WHERE e IS NOT NULL)")
+}
+
+/// The rows of a search, or the same ones from the ordinary table.
+struct Source {
+    from: String,
+    test: String,
+}
+
+impl Statement {
+    fn source(&self, is_search: bool, alias: &str, query: usize) -> Source {
+        let vector = QUERIES[query];
+        match is_search {
+            true => Source {
+                from: format!("v {alias}"),
+                test: format!("{alias}.e MATCH '{vector}' AND {alias}.ef_search = 'exact'"),
+            },
+            false => Source {
+                from: format!("{} {alias}", ordinary(&format!("vec_parse('{vector}')"))),
+                test: "true".to_string(),
+            },
+        }
+    }
+
+    /// The statement over the table with vectors, or over the ordinary one.
+    pub fn sql(&self, is_search: bool) -> String {
+        let sql = self.shaped(is_search);
+        // Terms may look into the feed itself.
+        sql.replace("FROM feed", &format!("FROM {}{}", if is_search { "feed_" } else { "plain_" }, self.queries[0]))
+    }
+
+    fn shaped(&self, is_search: bool) -> String {
+        let Statement { filter, shown, on, k, .. } = self;
+        let filler = filler_sql(self.filler);
+        let Source { from, test } = self.source(is_search, "a", self.queries[0]);
+        // Of equal distances the table gives the least rowid first.
+        let order = if self.order == "a.distance" && !is_search { "a.distance, a.id" } else { self.order };
+        let page = self.page.sql();
+        let searched = format!("FROM {from} WHERE {test}{filler}");
+        let found = format!("{searched} AND {filter}");
+        let by_distance = format!("ORDER BY a.distance, a.id {page}");
+        match self.shape {
+            Shape::Page => format!("SELECT a.id, quote(a.t), a.r, a.distance {found} ORDER BY {order} {page}"),
+            Shape::Scan => {
+                let from = if is_search { "v a" } else { "(SELECT *, id AS rowid, CAST(NULL AS REAL) AS distance FROM o) a" };
+                let order = if self.order.starts_with("a.distance") { "a.id" } else { order };
+                format!("SELECT a.id, quote(a.s), hex(a.e) FROM {from} WHERE {filter}{filler} ORDER BY {order} {page}")
+            }
+            Shape::K => match is_search {
+                true => {
+                    let few = filler_sql(self.filler.min(FEW));
+                    format!("SELECT a.id, a.distance FROM {from} WHERE {test}{few} AND {shown} AND a.k = {k} {by_distance}")
+                }
+                false => format!(
+                    "SELECT id, distance FROM (SELECT * {searched} AND {shown} ORDER BY a.distance, a.id LIMIT {k}) a {by_distance}"
+                ),
+            },
+            Shape::Join => format!(
+                "SELECT a.id, w.rowid, a.distance FROM {from} JOIN other w ON {on} WHERE {test} AND {filter}{filler}
+                 ORDER BY a.distance, a.id, w.rowid {page}"
+            ),
+            Shape::LeftJoin => format!(
+                "SELECT a.id, w.rowid FROM {from} LEFT JOIN other w ON {on} AND w.i > 0 WHERE {test} AND {filter}{filler}
+                 ORDER BY a.distance, a.id, w.rowid {page}"
+            ),
+            Shape::TwoFeeds => {
+                let other = self.source(is_search, "b", self.queries[1]);
+                format!(
+                    "SELECT a.id, b.id, b.distance FROM {from} JOIN {} ON {} WHERE {test} AND {} AND {filter}
+                     ORDER BY a.distance, a.id, b.distance, b.id {page}",
+                    other.from,
+                    on.replace("w.v", "b.t").replace("w.i", "b.n").replace("w.u", "b.id"),
+                    other.test
+                )
+            }
+            Shape::Groups => format!("SELECT a.n, count(*), min(a.distance) {found} GROUP BY a.n ORDER BY 2 DESC, 1 {page}"),
+            Shape::Distinct => format!("SELECT DISTINCT a.n, a.r {found} ORDER BY 1, 2 {page}"),
+            Shape::Window => format!(
+                "SELECT a.id, rank() OVER (PARTITION BY a.n ORDER BY a.distance), row_number() OVER (ORDER BY a.distance, a.id)
+                 {found} {by_distance}"
+            ),
+            Shape::Union => {
+                let other = self.source(is_search, "a", self.queries[1]);
+                let half = |Source { from, test }: &Source| {
+                    format!("SELECT * FROM (SELECT a.id, a.distance AS d FROM {from} WHERE {test} AND {filter} ORDER BY {order} {page})")
+                };
+                format!("{} UNION ALL {}", half(&Source { from, test }), half(&other))
+            }
+            Shape::With => format!(
+                "WITH a AS (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance {searched})
+                 SELECT a.id, a.distance FROM a WHERE {filter} {by_distance}"
+            ),
+            Shape::View => format!("SELECT a.id, a.distance FROM feed a WHERE {filter}{filler} ORDER BY {order} {page}"),
+            Shape::FilteredPage => format!(
+                "SELECT a.id FROM (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance {searched} ORDER BY {order} {page}) a
+                 WHERE {filter} ORDER BY a.distance, a.id"
+            ),
+            Shape::InPage => format!(
+                "SELECT o.id, quote(o.t) FROM o WHERE o.id IN (SELECT a.id {found} ORDER BY {order} {page}) ORDER BY o.id"
+            ),
+            Shape::Users | Shape::UsersLeft | Shape::UsersExist | Shape::UsersList => self.of_users(is_search),
+        }
+    }
+
+    /// A search for every user.
+    fn of_users(&self, is_search: bool) -> String {
+        let Statement { filter, shown, k, .. } = self;
+        let (filler, few) = (filler_sql(self.filler), filler_sql(self.filler.min(FEW)));
+        let of_user = ordinary("u.taste");
+        let ranked = format!(
+            "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY u ORDER BY distance, id) AS place
+             FROM (SELECT u.id AS u, a.*, CAST(vec_cosine(u.taste, a.e) AS REAL) AS distance FROM users u, (SELECT *, id AS rowid FROM o) a WHERE a.e IS NOT NULL) a
+             WHERE a.distance IS NOT NULL AND {shown}) WHERE place <= {k})"
+        );
+        match (self.shape, is_search) {
+            (Shape::Users, true) => format!(
+                "SELECT u.id, a.id, a.distance FROM users u, v(u.taste, {k}, 'exact') a WHERE {shown}{few} ORDER BY 1, 3, 2"
+            ),
+            (Shape::Users, false) => format!("SELECT u, id, distance FROM {ranked} ORDER BY 1, 3, 2"),
+            (Shape::UsersLeft, true) => format!(
+                "SELECT u.id, a.id, a.distance FROM users u LEFT JOIN v a ON a.e MATCH u.taste AND a.ef_search = 'exact'
+                 AND a.k = {k} AND {shown}{few} ORDER BY 1, 3, 2"
+            ),
+            (Shape::UsersLeft, false) => {
+                format!("SELECT u.id, a.id, a.distance FROM users u LEFT JOIN {ranked} a ON a.u = u.id ORDER BY 1, 3, 2")
+            }
+            (Shape::UsersExist, true) => format!(
+                "SELECT u.id FROM users u WHERE EXISTS (SELECT 1 FROM v a WHERE a.e MATCH u.taste AND a.ef_search = 'exact'
+                 AND {filter}{filler}) ORDER BY 1"
+            ),
+            (Shape::UsersExist, false) => format!(
+                "SELECT u.id FROM users u WHERE u.taste IS NOT NULL AND EXISTS (SELECT 1 FROM {of_user} a WHERE {filter}) ORDER BY 1"
+            ),
+            (_, true) => format!(
+                "SELECT u.id, (SELECT group_concat(id) FROM (SELECT a.id FROM v(u.taste) a WHERE a.ef_search = 'exact' AND {filter}
+                 ORDER BY a.distance LIMIT {k})) FROM users u"
+            ),
+            (_, false) => format!(
+                "SELECT u.id, (SELECT group_concat(id) FROM (SELECT a.id FROM {of_user} a WHERE u.taste IS NOT NULL AND {filter}
+                 ORDER BY a.distance, a.id LIMIT {k})) FROM users u"
+            ),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What k counts: the rows that are left by the terms that SQLite shows. What it keeps for itself it tests afterwards.
+
+use crate::{check_lines, hosts, rows};
+
+/// Sixty rows at the distances 0, 0.5, 1 ... of '[0]', by twos.
+const TABLE: &str = "
+    CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT, kind TEXT COLLATE NOCASE INDEXED, n INTEGER, r REAL,
+      x, e FLOAT[1], metric = 'l2');
+    WITH RECURSIVE i(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM i WHERE i < 59) INSERT INTO t
+      SELECT i + 1, 'name ' || i, char(65 + i % 3), i % 7, i / 2 * 0.5, nullif(i % 5, 0), '[' || (i / 2 * 0.5) || ']' FROM i;
+    CREATE TABLE s(i INTEGER PRIMARY KEY, t TEXT, n INTEGER);
+    INSERT INTO s SELECT id, name, n FROM t WHERE id % 2 = 0;";
+
+/// Rows of a search with k = 4 and the filter.
+fn count(host: &vecrank_tests::Host, filter: &str) -> usize {
+    rows(host, &format!("SELECT id FROM t WHERE e MATCH '[0]' AND k = 4 AND ({filter}) ORDER BY distance")).len()
+}
+
+#[test]
+fn terms_that_sqlite_shows_come_before_k() {
+    for host in hosts(TABLE) {
+        for filter in [
+            "n = 3",
+            "3 = n",
+            "n <> 0",
+            "n > 4",
+            "n BETWEEN 2 AND 3",
+            "n IN (1, 2, 5)",
+            "n = 1 OR n = 5",
+            "n IN (SELECT n FROM s WHERE n > 3)",
+            "n = (SELECT max(n) FROM s)",
+            "x IS NULL",
+            "x IS NOT NULL",
+            "x IS NOT 3",
+            "kind = 'b'",
+            "kind = 'B' COLLATE BINARY",
+            "name LIKE 'name 5%'",
+            "name LIKE 'name%' AND name >= 'name 30' AND name < 'name 4'",
+            "kind LIKE 'a%' AND kind < 'b'",
+            "name GLOB '*7'",
+            "name > 'name 30'",
+            "(kind, x) = ('a', 1)",
+            "id > 20",
+            "rowid IN (SELECT i FROM s)",
+            "likely(n = 3)",
+            "distance > 0",
+            "distance >= 0.5 AND distance <= 1",
+            "distance <> 0",
+            "distance IS NOT 0.5",
+            "distance IS NOT NULL",
+            "distance BETWEEN 10 AND 11 AND id <> 41",
+        ] {
+            assert_eq!(count(&host, filter), 4, "SQLite {}: {filter}", host.version());
+        }
+    }
+    check_lines(
+        &hosts(TABLE),
+        &[
+            ("SELECT id FROM t('[0]', 3) WHERE distance > 0.5", "5 6 7"),
+            ("SELECT id FROM t('[0]', 3) WHERE distance >= 0.5 AND distance < 1.0 ORDER BY distance", "3 4"),
+            ("SELECT id FROM t('[0]', 3) WHERE distance = 1 ORDER BY distance", "5 6"),
+            ("SELECT id FROM t('[0]', 3) WHERE distance = NULL", ""),
+            ("SELECT id FROM t('[0]', 3) WHERE distance IS NULL", ""),
+            ("SELECT id FROM t('[0]', 0) WHERE n = 1", ""),
+            ("SELECT id FROM t('[0]', 100) WHERE n = 1 AND kind = 'a'", "16 37 58"),
+            ("SELECT s.i, t.id FROM s, t('[' || s.n || ']', 2) t WHERE s.i < 6 AND t.kind = 'a'", "2|4 2|7 4|13 4|16"),
+        ],
+    );
+}
+
+/// A search for each pair would put equal distances in the order of the pairs.
+#[test]
+fn ties_keep_their_order_beside_an_in_of_two_columns() {
+    for host in hosts(TABLE) {
+        for pairs in ["VALUES (2, 'b'), (1, 'a'), (4, 'a'), (3, 'c')", "SELECT i, char(97 + (i + 2) % 3) FROM s"] {
+            let sql =
+                format!("SELECT id FROM t WHERE e MATCH '[0]' AND (id, kind) IN ({pairs}) ORDER BY distance LIMIT 3");
+            let plain = format!("SELECT id FROM t WHERE (id, kind) IN ({pairs}) ORDER BY vec_l2(e, '[0]'), id LIMIT 3");
+            assert_eq!(rows(&host, &sql), rows(&host, &plain), "SQLite {}: {pairs}", host.version());
+            assert!(rows(&host, &sql).len() == 3);
+        }
+    }
+}
+
+/// SQLite gives a table no way to see these. LIMIT counts what they leave.
+#[test]
+fn terms_that_sqlite_keeps_for_itself_come_after_k() {
+    for host in hosts(TABLE) {
+        for (filter, left) in [
+            ("n % 2 = 1", 2),
+            ("abs(n) = 3", 1),
+            ("n + 0 = 3", 1),
+            ("CAST(n AS TEXT) = '3'", 1),
+            ("lower(kind) = 'a'", 2),
+            ("n NOT IN (0, 1, 2)", 1),
+            ("n NOT IN (SELECT 3)", 3),
+            ("n NOT BETWEEN 0 AND 2", 1),
+            ("name NOT LIKE '% 1'", 3),
+            ("NOT (n = 3)", 3),
+            ("n = 3 OR name = 'name 0'", 2),
+            ("r = x", 0),
+            ("r = n * 0.5", 1),
+            ("EXISTS (SELECT 1 FROM s WHERE s.i = t.id)", 2),
+            ("n = (SELECT s.n FROM s WHERE s.i = t.id)", 2),
+            ("(n, name) > (2, 'name 2')", 3),
+            ("CASE WHEN n = 3 THEN 1 END", 1),
+            ("n IS TRUE", 3),
+            // Two rows at the distance, one of them later.
+            ("(distance, id) > (0.0, 1)", 3),
+            ("distance + 0 > 0", 2),
+            ("vec_dims(e) = 1 AND vec_l2(e, '[0]') > 0", 2),
+            ("e <> x'00000000'", 2),
+            ("(id, n) IN (SELECT i, n FROM s)", 2),
+            ("(id, n) IN (VALUES (2, 1), (4, 3), (6, 5))", 2),
+            // A number beside a TEXT column: SQLite keeps its affinity to itself.
+            ("name > 5 AND +name <> 'name 0'", 3),
+        ] {
+            assert_eq!(count(&host, filter), left, "SQLite {}: {filter}", host.version());
+            let limit = format!("SELECT id FROM t WHERE e MATCH '[0]' AND ({filter}) ORDER BY distance LIMIT 4");
+            let all = rows(&host, &format!("SELECT id FROM t WHERE e MATCH '[0]' AND ({filter})")).len();
+            assert_eq!(rows(&host, &limit).len(), all.min(4), "SQLite {}: {filter}", host.version());
+        }
+    }
+}
+
+/// A join whose other table is read later is such a term, and the plan says so.
+#[test]
+fn a_plan_names_the_terms_of_a_join_that_come_after_k() {
+    for host in hosts(TABLE) {
+        let sql =
+            "SELECT t.id FROM t('[0]', 4) t JOIN s ON s.i = t.id AND s.n = t.n WHERE t.kind = 'a' ORDER BY distance";
+        let plan = rows(&host, &format!("EXPLAIN QUERY PLAN {sql}")).join(" ");
+        let is_named = |terms: &str| plan.contains(&format!("steered or walked, k before {terms}"));
+        assert!(is_named("id=? n=?") || is_named("n=? id=?"), "{plan}");
+        assert_eq!(rows(&host, sql), ["4", "10"]);
+        let sql = "SELECT t.id FROM s CROSS JOIN t('[0]', 4) t ON s.i = t.id AND s.n = t.n WHERE t.kind = 'a'";
+        let plan = rows(&host, &format!("EXPLAIN QUERY PLAN {sql}")).join(" ");
+        assert!(!plan.contains("k before") && plan.contains("id=?"), "{plan}");
+        assert_eq!(rows(&host, sql).len(), 10);
+    }
+}
