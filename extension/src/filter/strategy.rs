@@ -12,6 +12,7 @@ pub const FEW_ROWS: usize = 3_000;
 /// alternative is to read every row, a walk that goes far is still the better one.
 pub const NEAR_ROWS: usize = 48;
 const NEAR_MATCHES: usize = 4;
+const NEAR_MATCHES_IN_INDEX: usize = 9;
 const NEAR_MATCHES_WITHOUT_INDEX: usize = 2;
 
 /// Matching rows are counted up to this many times the root of the table's rows, or this many if that is more: where
@@ -25,8 +26,8 @@ const REFUSALS_PER_ROW: u64 = 20;
 /// One row of the table in so many that a walk refuses: it has come so far down by then that ranking pays.
 const REFUSED_SHARE: u64 = 100;
 
-/// The window of a steered search, in halves of an unfiltered one's: its matches are further apart.
-pub const STEERED_WINDOW: usize = 4;
+/// The window of a steered search, in quarters of an unfiltered one's. It holds matches alone, which reach far.
+pub const STEERED_WINDOW: usize = 3;
 
 /// How the rows table finds the rows that match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,7 +84,7 @@ pub fn choose(observed: Observed) -> Strategy {
     let (near_matches, per_root) = match observed.reach {
         Reach::Scan => (NEAR_MATCHES_WITHOUT_INDEX, f64::INFINITY),
         Reach::Index => (NEAR_MATCHES, COUNT_PER_ROOT_BY_LOOKUP),
-        Reach::Covering => (NEAR_MATCHES, COUNT_PER_ROOT),
+        Reach::Covering => (NEAR_MATCHES_IN_INDEX, COUNT_PER_ROOT),
     };
     let most = ((per_root * (observed.rows as f64).sqrt()) as usize).max(FEW_ROWS);
     let is_selective = observed.refused > REFUSALS_FREE + REFUSALS_PER_ROW * observed.given;
@@ -98,13 +99,14 @@ pub fn choose(observed: Observed) -> Strategy {
     }
 }
 
-/// The window of a walk that tests every row, in halves of an unfiltered one's: the more it refuses, the deeper it goes
+/// The window of a walk that tests every row, in quarters of an unfiltered one's: the more it refuses, the deeper it goes
 /// for a page, and the more it must see not to miss rows.
 pub fn walk_window(observed: Observed) -> usize {
     match observed.near.unwrap_or_default() {
-        0..8 => 6,
-        8..24 => 4,
-        _ => 3,
+        0..4 => 16,
+        4..9 => 8,
+        9..15 => 6,
+        _ => 5,
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
     #[test]
     fn the_neighbourhood_decides_then_a_bounded_count() {
         for (reach, enough, most) in
-            [(Reach::Covering, 4, 12_649), (Reach::Index, 4, 3_162), (Reach::Scan, 2, usize::MAX)]
+            [(Reach::Covering, 9, 12_649), (Reach::Index, 4, 3_162), (Reach::Scan, 2, usize::MAX)]
         {
             assert_eq!(choose(known(reach, None, None)), Strategy::Look);
             assert_eq!(choose(known(reach, None, Some(enough))), Strategy::Walk);

@@ -197,37 +197,21 @@ impl Traversal {
         let key = self.query.key(&node);
         let degree = node.degree();
         let mut keys = [0f32; LANES];
-        if let Some(matches) = &self.matches {
-            // From a node that matches to any other, from one that does not only to those that do: so the search crosses
-            // gaps in the matching part of the graph, and does not get lost beside it.
-            let leads_anywhere = matches.contains(id);
-            if leads_anywhere {
-                seen(&node, key);
-            }
-            for group in 0..degree.div_ceil(LANES) {
-                self.query.estimate(space, &node, key, group, &mut keys);
-                for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
-                    let neighbour = node.neighbour(lane);
-                    match self.visited.contains(neighbour) {
-                        Some(false) if leads_anywhere || matches.contains(neighbour) => {
-                            self.frontier.push(estimate, neighbour);
-                        }
-                        Some(_) => {}
-                        None if self.outgrown => {}
-                        None => return Err(out_of_range(id, neighbour)),
-                    }
-                }
-            }
-            return Ok(());
+        // From a node that matches to any other, from one that does not to those that do, and to one in four of the rest: so
+        // the search crosses gaps in the matching part of the graph, and does not get lost beside it.
+        let matches = self.matches.as_deref();
+        let leads_anywhere = matches.is_none_or(|matches| matches.contains(id));
+        if leads_anywhere {
+            seen(&node, key);
         }
-        seen(&node, key);
         for group in 0..degree.div_ceil(LANES) {
             self.query.estimate(space, &node, key, group, &mut keys);
             for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
                 let neighbour = node.neighbour(lane);
+                let is_due = || is_bridge(neighbour) || matches.is_some_and(|matches| matches.contains(neighbour));
                 match self.visited.contains(neighbour) {
-                    Some(false) => self.frontier.push(estimate, neighbour),
-                    Some(true) => {}
+                    Some(false) if leads_anywhere || is_due() => self.frontier.push(estimate, neighbour),
+                    Some(_) => {}
                     None if self.outgrown => {}
                     None => return Err(out_of_range(id, neighbour)),
                 }
@@ -238,6 +222,12 @@ impl Traversal {
         }
         Ok(())
     }
+}
+
+/// Whether a search among matches goes on to a node from anywhere: one in four, scattered over the ids.
+#[inline]
+fn is_bridge(node: NodeId) -> bool {
+    node.wrapping_mul(0x9e37_79b1) >> 30 == 0
 }
 
 #[cold]

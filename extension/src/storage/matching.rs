@@ -10,6 +10,10 @@ use crate::format::header::Generation;
 use crate::format::node::NodeId;
 use crate::hnsw::{GraphStore, Matches, Query, Search};
 
+/// Hits that are sorted at first: a few pages.
+const SORTED_FIRST: usize = 64;
+/// Rows asked for before they are ranked: as many as the memory can be told to bring at once.
+const RANKS_AHEAD: usize = 2;
 /// Rows ranked between two looks at the host's interrupt flag.
 const RANKS_A_LOOK: usize = 256;
 
@@ -71,8 +75,8 @@ impl VectorColumn {
         Ok(rows)
     }
 
-    /// Exact distances of the given rows, by their nodes, nearest first, ties by rowid.
-    pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Vec<Hit>> {
+    /// Exact distances of the given rows, by their nodes.
+    pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Ranked> {
         self.check_query(query)?;
         let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
         let mut buffer = Vec::new();
@@ -82,7 +86,10 @@ impl VectorColumn {
         let cached = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(&mut handle, cached.as_deref());
         let mut hits = Vec::with_capacity(rows.len());
-        for &(rowid, id) in rows {
+        for (position, &(rowid, id)) in rows.iter().enumerate() {
+            if let Some(&(_, ahead)) = rows.get(position + RANKS_AHEAD) {
+                store.prefetch_vector(ahead);
+            }
             let node = store.node(id, &mut buffer)?;
             self.place.check_owner(&node, rowid)?;
             let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
@@ -95,7 +102,64 @@ impl VectorColumn {
         if let Some(cache) = cache {
             cache.add(&mut handle.missed);
         }
-        hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
-        Ok(hits)
+        Ok(Ranked { hits, given: 0, sorted: 0 })
+    }
+}
+
+/// Hits nearest first, ties by rowid. They are sorted as far as they are asked for.
+pub struct Ranked {
+    hits: Vec<Hit>,
+    given: usize,
+    sorted: usize,
+}
+
+impl Ranked {
+    /// Bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.hits.capacity() * size_of::<Hit>()
+    }
+
+    /// Sorts as many again as are sorted.
+    fn sort_more(&mut self) {
+        let nearer = |a: &Hit, b: &Hit| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid));
+        let Some(rest) = self.hits.get_mut(self.sorted..) else { return };
+        let count = self.sorted.max(SORTED_FIRST).min(rest.len());
+        if count < rest.len() {
+            rest.select_nth_unstable_by(count, nearer);
+        }
+        if let Some(next) = rest.get_mut(..count) {
+            next.sort_unstable_by(nearer);
+        }
+        self.sorted += count;
+    }
+}
+
+impl Iterator for Ranked {
+    type Item = Hit;
+
+    fn next(&mut self) -> Option<Hit> {
+        if self.given == self.sorted {
+            self.sort_more();
+        }
+        let hit = self.hits.get(self.given).copied()?;
+        self.given += 1;
+        Some(hit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_hits_come_in_order() {
+        for count in [0usize, 1, 63, 64, 65, 128, 129, 1000] {
+            let hit = |n: usize| Hit { rowid: (n % 7) as i64, node: n as NodeId, distance: (n * 31 % 97) as f64 };
+            let hits: Vec<Hit> = (0..count).map(hit).collect();
+            let mut sorted: Vec<(f64, i64)> = hits.iter().map(|hit| (hit.distance, hit.rowid)).collect();
+            sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let ranked = Ranked { hits, given: 0, sorted: 0 };
+            assert_eq!(ranked.map(|hit| (hit.distance, hit.rowid)).collect::<Vec<_>>(), sorted);
+        }
     }
 }

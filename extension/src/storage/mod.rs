@@ -4,7 +4,7 @@ pub mod cache;
 mod check;
 pub mod generation;
 mod linking;
-mod matching;
+pub mod matching;
 mod overlay;
 mod place;
 mod rebuild;

@@ -6,6 +6,7 @@ use super::cache::NodeCache;
 use super::store::Handle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
+use crate::format::node::NodeId;
 use crate::hnsw::search::GraphState;
 use crate::hnsw::{Ef, Hit, Order, Query, Search};
 
@@ -46,11 +47,11 @@ impl VectorColumn {
         self.check_components(query)
     }
 
-    /// The next nearest hit that `accept` (by rowid) lets through, or None at the end.
+    /// The next nearest hit that `accept` (by rowid and node) lets through, or None at the end.
     pub fn next(
         &mut self,
         search: &mut ColumnSearch,
-        accept: &mut dyn FnMut(i64) -> Result<bool>,
+        accept: &mut dyn FnMut(i64, NodeId) -> Result<bool>,
     ) -> Result<Option<Hit>> {
         if search.numbering != self.numbering {
             search.search.continue_exactly();
@@ -68,7 +69,7 @@ impl VectorColumn {
         let hit = loop {
             let hit = search.next(&self.space, &mut store);
             match hit.map_err(|error| store.name_table(error))? {
-                Some(hit) if !accept(hit.rowid)? => {}
+                Some(hit) if !accept(hit.rowid, hit.node)? => {}
                 hit => break hit,
             }
         };

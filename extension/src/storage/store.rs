@@ -175,6 +175,17 @@ fn fill(blob: &Blob, buffer: &mut Vec<u8>) -> Result<()> {
     blob.read(buffer, 0)
 }
 
+impl Reader<'_> {
+    /// Told that the vector of `id` will soon be read, and nothing else of its row.
+    #[inline]
+    pub fn prefetch_vector(&self, id: NodeId) {
+        let row = self.cache.and_then(|cache| cache.get(id));
+        if let Some(vector) = row.and_then(|row| row.get(..self.table.layout.ids_offset())) {
+            prefetch(vector);
+        }
+    }
+}
+
 impl GraphStore for Reader<'_> {
     #[inline]
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {

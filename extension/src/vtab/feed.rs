@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::gather::{self, Gathered};
+use super::index_order::{Ranges, TEST_COST};
 use super::pool::Pooled;
 use super::rows_filter::RowsFilter;
 use super::table::HnswTable;
@@ -13,8 +14,10 @@ use crate::filter::strategy::{
     Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, STEERED_WINDOW, Strategy, choose, walk_window,
 };
 use crate::format::header::Generation;
+use crate::format::node::NodeId;
 use crate::hnsw::{Matches, Params};
 use crate::sqlite::quote_identifier;
+use crate::storage::matching::Ranked;
 use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
 
 /// Rows up to which a feed remembers what it gave, so that a later page need not search again.
@@ -45,7 +48,7 @@ pub struct State {
 enum Source {
     Nothing,
     Search(Box<ColumnSearch>),
-    Ranked(std::vec::IntoIter<Hit>),
+    Ranked(Ranked),
 }
 
 pub struct Feed {
@@ -54,6 +57,8 @@ pub struct Feed {
     pub state: Option<State>,
     source: Source,
     matches: Option<Arc<Matches>>,
+    /// What the filter admits, where that is known without a look at the rows.
+    ranges: Option<Ranges>,
     observed: Observed,
     /// Each hit of the search must be tested.
     is_tested: bool,
@@ -81,6 +86,7 @@ impl Feed {
             state,
             source: Source::Nothing,
             matches: None,
+            ranges: None,
             observed,
             is_tested: false,
             given_before: None,
@@ -97,6 +103,9 @@ impl Feed {
             let ef = self.request.ef;
             return self.walk(table, ef);
         }
+        if let Some(state) = self.state {
+            self.ranges = table.ranges(&self.request, state, self.observed.rows)?;
+        }
         self.decide(table, test)
     }
 
@@ -104,7 +113,7 @@ impl Feed {
         loop {
             match choose(self.observed) {
                 Strategy::Count { limit } => {
-                    let (count, matches) = table.matches(&self.request, self.state, limit)?;
+                    let (count, matches) = table.matches(&self.request, self.state, self.ranges.as_ref(), limit)?;
                     self.observed.count = Some(count);
                     self.matches = matches;
                 }
@@ -113,8 +122,7 @@ impl Feed {
                 Strategy::Steer => return self.steer(table),
                 Strategy::Walk => {
                     self.is_tested = true;
-                    let halves = walk_window(self.observed);
-                    return self.walk(table, wider(self.request.ef, halves));
+                    return self.walk(table, wider(self.request.ef, walk_window(self.observed)));
                 }
             }
         }
@@ -124,10 +132,16 @@ impl Feed {
     fn look<'t>(&mut self, table: &'t HnswTable, test: &mut Option<Pooled<'t>>) -> Result<usize> {
         let request = &self.request;
         let near = table.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, NEAR_ROWS))?;
+        if let Some(ranges) = &self.ranges {
+            return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
+        }
         let test = tester(table, request, test)?;
         let mut count = 0;
-        for (rowid, _) in near {
+        for &(rowid, _) in &near {
             count += usize::from(passes(test, rowid)?);
+        }
+        if let Some(state) = self.state {
+            table.shelf.orders.spend(request, state, near.len() as u64 * TEST_COST);
         }
         Ok(count)
     }
@@ -156,7 +170,7 @@ impl Feed {
         let matches = self.matches.take().unwrap_or_default();
         let query = &self.request.query;
         let hits = table.with_vector(self.request.ordinal, |vector| vector.rank(query, matches.rows()))?;
-        self.source = Source::Ranked(hits.into_iter());
+        self.source = Source::Ranked(hits);
         self.is_tested = false;
         Ok(())
     }
@@ -198,7 +212,7 @@ impl Feed {
                 Source::Nothing => return Ok(None),
                 Source::Ranked(hits) => hits.next(),
                 Source::Search(search) if !self.is_tested => {
-                    table.with_vector(self.request.ordinal, |vector| vector.next(search, &mut |_| Ok(true)))?
+                    table.with_vector(self.request.ordinal, |vector| vector.next(search, &mut |_, _| Ok(true)))?
                 }
                 Source::Search(_) => {
                     let hit = self.pull_tested(table, test)?;
@@ -220,15 +234,28 @@ impl Feed {
 
     fn pull_tested<'t>(&mut self, table: &'t HnswTable, test: &mut Option<Pooled<'t>>) -> Result<Option<Hit>> {
         let Source::Search(search) = &mut self.source else { return Ok(None) };
-        let test = tester(table, &self.request, test)?;
-        let observed = &mut self.observed;
+        // A write of this connection while the search is under way counts at once, as it does in the rows table.
+        let commits = table.db.committed_version(&table.names()?.owner.schema);
+        let ranges = self.ranges.as_ref().filter(|_| self.state.map(|state| state.commits) == commits);
+        let (request, observed) = (&self.request, &mut self.observed);
         observed.given = self.given.len() as u64;
-        let mut accept = |rowid: i64| {
-            let passes = passes(test, rowid)?;
+        let mut tests = 0;
+        let mut accept = |rowid: i64, node: NodeId| {
+            let passes = match ranges {
+                Some(ranges) => ranges.contains(node),
+                None => {
+                    tests += 1;
+                    passes(tester(table, request, test)?, rowid)?
+                }
+            };
             observed.refused += u64::from(!passes);
             Ok(passes || choose(*observed) != Strategy::Walk)
         };
-        table.with_vector(self.request.ordinal, |vector| vector.next(search, &mut accept))
+        let hit = table.with_vector(request.ordinal, |vector| vector.next(search, &mut accept))?;
+        if let Some(state) = self.state {
+            table.shelf.orders.spend(request, state, tests * TEST_COST);
+        }
+        Ok(hit)
     }
 
     /// Whether nodes have other numbers than when they were found to match.
@@ -249,7 +276,7 @@ impl Feed {
             (Order::Relaxed, _) => Some(GivenBefore::These(self.given.iter().copied().collect())),
         };
         if self.is_renumbered(table)? {
-            let (_, matches) = table.matches(&self.request, None, None)?;
+            let (_, matches) = table.matches(&self.request, None, None, None)?;
             self.matches = matches;
             self.rank(table)?;
         }
@@ -285,7 +312,7 @@ impl Feed {
         let source = match &self.source {
             Source::Nothing => 0,
             Source::Search(search) => search.bytes(),
-            Source::Ranked(hits) => size_of_val(hits.as_slice()),
+            Source::Ranked(hits) => hits.bytes(),
         };
         let matches = self.matches.as_ref().map_or(0, |matches| matches.bytes());
         let before = if let Some(GivenBefore::These(rowids)) = &self.given_before { rowids.capacity() * 16 } else { 0 };
@@ -294,10 +321,10 @@ impl Feed {
     }
 }
 
-/// A window of so many halves of the one asked for.
-fn wider(ef: Ef, halves: usize) -> Ef {
+/// A window of so many quarters of the one asked for.
+fn wider(ef: Ef, quarters: usize) -> Ef {
     match ef {
-        Ef::Window(ef) => Ef::Window((ef * halves / 2).min(*Params::EF_RANGE.end())),
+        Ef::Window(ef) => Ef::Window((ef * quarters / 4).min(*Params::EF_RANGE.end())),
         other => other,
     }
 }
@@ -331,6 +358,7 @@ impl HnswTable {
         &self,
         request: &Request,
         state: Option<State>,
+        ranges: Option<&Ranges>,
         limit: Option<usize>,
     ) -> Result<(Count, Option<Arc<Matches>>)> {
         let judge = |matches: Arc<Matches>| match limit {
@@ -340,16 +368,22 @@ impl HnswTable {
         if let Some(matches) = state.and_then(|state| self.shelf.matches(request, state)) {
             return Ok(judge(matches));
         }
-        let Some(rows) = self.matching_rows(request, limit)? else {
-            return Ok((Count::MoreThan(limit.unwrap_or(usize::MAX)), None));
+        let rows = match ranges {
+            Some(ranges) => ranges.rows(limit),
+            None => self.matching_rows(request, limit)?,
         };
+        if let (Some(state), None) = (state, ranges) {
+            let read = rows.as_ref().map_or(limit.unwrap_or_default(), Vec::len);
+            self.shelf.orders.spend(request, state, read as u64);
+        }
+        let Some(rows) = rows else { return Ok((Count::MoreThan(limit.unwrap_or(usize::MAX)), None)) };
         let mut matches = Matches::new(rows);
         if matches.rows().len() > FEW_ROWS {
             // Without them it is ranked, however many there are.
             let _ = matches.set_bits();
         }
         let matches = Arc::new(matches);
-        if let Some(state) = state {
+        if let (Some(state), None) = (state, ranges) {
             self.shelf.keep_matches(request, state, &matches);
         }
         Ok(judge(matches))

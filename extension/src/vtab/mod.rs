@@ -8,6 +8,7 @@ mod distance_terms;
 mod feed;
 mod gather;
 mod hit_row;
+mod index_order;
 mod info;
 mod knn;
 mod match_test;

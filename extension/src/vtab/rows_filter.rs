@@ -1,5 +1,7 @@
 //! A plan's filters, with the values of one query, as a WHERE clause on the rows table.
 
+use std::ops::Range;
+
 use super::plan::Filter;
 use super::schema::{ColumnRef, TableSchema};
 use crate::error::Result;
@@ -8,6 +10,9 @@ use crate::sqlite::{Content, Statement, Value, Values, quote_identifier};
 
 /// Members that an IN list may have to be written out; a longer one is left to SQLite.
 const LONGEST_LIST: usize = 10_000;
+
+/// Members of an IN list that are looked for one by one in an index order.
+const LONGEST_UNION: usize = 32;
 
 /// Parameter 1 belongs to whoever uses the clause.
 const FIRST_PARAMETER: usize = 2;
@@ -60,12 +65,31 @@ impl Kept {
     }
 }
 
+/// A clause that the index of its column alone answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeTerm {
+    /// The column's number in the table.
+    pub column: usize,
+    pub ranges: Vec<IndexRange>,
+}
+
+/// Rows that follow each other in the index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexRange {
+    pub sql: String,
+    /// Its values, by their positions among the filter's.
+    pub values: Range<usize>,
+}
+
 /// `a = ?2 AND b IN (?3,?4)` and the values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowsFilter {
     /// Empty if every row may pass.
     pub sql: String,
     values: Vec<Kept>,
+    range_terms: Vec<RangeTerm>,
+    /// There are clauses beside the range terms.
+    has_others: bool,
     /// No row can pass.
     pub is_never: bool,
     /// There is a LIKE or GLOB, which means what a pragma of the connection says.
@@ -117,6 +141,10 @@ impl RowsFilter {
         };
         match clause {
             Clause::Sql(sql) => {
+                match range_term(schema, filter, &sql, &values, self.values.len()) {
+                    Some(term) => self.add_range_term(term),
+                    None => self.has_others = true,
+                }
                 self.values.extend(values);
                 self.sql.push_str(if self.sql.is_empty() { "" } else { " AND " });
                 self.sql.push_str(&sql);
@@ -127,8 +155,33 @@ impl RowsFilter {
         Ok(())
     }
 
+    /// The terms, if the indexes of their columns answer them all.
+    pub fn range_terms(&self) -> Option<&[RangeTerm]> {
+        (!self.has_others && !self.range_terms.is_empty()).then_some(&self.range_terms)
+    }
+
+    /// `a >= ?2` and `a <= ?3` make one range.
+    fn add_range_term(&mut self, term: RangeTerm) {
+        if let [range] = &*term.ranges {
+            let before = self.range_terms.last_mut().filter(|before| before.column == term.column);
+            if let Some([before]) = before.map(|before| &mut *before.ranges)
+                && before.values.end == range.values.start
+            {
+                before.sql = format!("{} AND {}", before.sql, range.sql);
+                before.values.end = range.values.end;
+                return;
+            }
+        }
+        self.range_terms.push(term);
+    }
+
     pub fn bind(&self, statement: &mut Statement) -> Result<()> {
-        for (position, value) in self.values.iter().enumerate() {
+        self.bind_some(statement, 0..self.values.len())
+    }
+
+    /// Binds the values at some positions.
+    pub fn bind_some(&self, statement: &mut Statement, positions: Range<usize>) -> Result<()> {
+        for (position, value) in self.values.iter().enumerate().take(positions.end).skip(positions.start) {
             statement.bind_content(FIRST_PARAMETER + position, value.content())?;
         }
         Ok(())
@@ -147,6 +200,40 @@ impl RowsFilter {
     pub fn and_sql(&self) -> String {
         if self.sql.is_empty() { String::new() } else { format!(" AND {}", self.sql) }
     }
+}
+
+/// A clause, whose values begin at position `first`, as ranges of its column's index; None if it is no such clause, or
+/// the column has no index that CREATE made.
+fn range_term(schema: &TableSchema, filter: &Filter, sql: &str, values: &[Kept], first: usize) -> Option<RangeTerm> {
+    use Comparison::{Eq, Ge, Glob, Gt, In, Is, IsNot, IsNotNull, IsNull, Le, Like, Lt, Ne};
+    let column = filter.column?;
+    let Some(ColumnRef::Ordinary(named, ordinary)) = schema.column(column) else { return None };
+    if !ordinary.is_indexed || filter.collation.is_some() {
+        return None;
+    }
+    let is_plain =
+        ordinary.affinity() == Affinity::Numeric || values.iter().all(|value| value.class() != Class::Number);
+    let ranges = match filter.comparison {
+        IsNull | IsNotNull => vec![IndexRange { sql: sql.to_string(), values: first..first }],
+        Eq | Is | Lt | Le | Gt | Ge if is_plain => {
+            vec![IndexRange { sql: sql.to_string(), values: first..first + values.len() }]
+        }
+        In if is_plain => {
+            let mut members: Vec<usize> = (0..values.len()).collect();
+            members.dedup_by_key(|position| values.get(*position));
+            if members.len() > LONGEST_UNION {
+                return None;
+            }
+            let quoted = quote_identifier(&named.name);
+            let of_member = |position: usize| IndexRange {
+                sql: format!("{quoted} = ?{}", FIRST_PARAMETER + position),
+                values: position..position + 1,
+            };
+            members.into_iter().map(|member| of_member(first + member)).collect()
+        }
+        Eq | Is | Lt | Le | Gt | Ge | In | Ne | IsNot | Like | Glob => return None,
+    };
+    Some(RangeTerm { column, ranges })
 }
 
 /// Calls `work` with the term on the rows table.

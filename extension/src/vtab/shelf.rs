@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::feed::{Feed, Request, State};
+use super::index_order::IndexOrders;
 use super::rows_filter::RowsFilter;
 use super::table::HnswTable;
 use crate::hnsw::Matches;
@@ -19,6 +20,7 @@ pub struct Shelf {
     /// The last one used at the end.
     feeds: RefCell<Vec<Feed>>,
     matches: RefCell<Vec<KnownMatches>>,
+    pub orders: IndexOrders,
 }
 
 struct KnownMatches {
@@ -85,6 +87,7 @@ impl Shelf {
     pub fn clear(&self) {
         self.feeds.take();
         self.matches.take();
+        self.orders.clear();
     }
 }
 

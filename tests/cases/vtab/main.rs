@@ -4,6 +4,7 @@ mod create;
 mod elements;
 mod filters;
 mod fixture;
+mod index_orders;
 mod interleaved;
 mod k;
 mod knn;
