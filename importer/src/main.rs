@@ -11,6 +11,7 @@ mod interrupt;
 mod load;
 mod manual;
 mod mapping;
+mod nested;
 mod output;
 mod page;
 mod parquet;

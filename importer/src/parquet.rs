@@ -2,13 +2,16 @@
 
 use crate::failure::{Failure, Result};
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Type;
+use parquet::errors::ParquetError;
 use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
 const BATCH_ROWS: usize = 1024;
@@ -84,8 +87,13 @@ impl Input {
             }
             Source::StandardInput => ("standard input".to_owned(), spooled(spool)?),
         };
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error))))?;
+        let unreadable =
+            |error: ParquetError| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error)));
+        let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
+        if let Some(schema) = better_schema(&metadata) {
+            let options = ArrowReaderOptions::new().with_schema(schema);
+            metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(unreadable)?;
+        }
         Ok(Input { name, file, metadata })
     }
 
@@ -137,8 +145,42 @@ fn spooled(spool: &Path) -> Result<File> {
     Ok(file)
 }
 
-fn reason(error: &parquet::errors::ParquetError) -> String {
-    strip(&error.to_string()).to_owned()
+/// The schema that the rows are read by, if it is not the one that the library makes of the file:
+///
+/// - INT96, the timestamps of older writers, as microseconds. Nanoseconds, the default, make other years of those before
+///   1677 and after 2262.
+/// - Dictionaries of text and binary only; the library reads no others.
+fn better_schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
+    let mut is_int96 = metadata.parquet_schema().columns().iter().map(|leaf| leaf.physical_type() == Type::INT96);
+    let fields: Fields = metadata.schema().fields().iter().map(|field| better(field, &mut is_int96)).collect();
+    (&fields != metadata.schema().fields()).then(|| Arc::new(Schema::new(fields)))
+}
+
+/// `is_int96`: of the leaves from this field's first on.
+fn better(field: &FieldRef, is_int96: &mut dyn Iterator<Item = bool>) -> FieldRef {
+    let mut inside = |field: &FieldRef| better(field, is_int96);
+    let new = match field.data_type() {
+        DataType::List(inner) => DataType::List(inside(inner)),
+        DataType::LargeList(inner) => DataType::LargeList(inside(inner)),
+        DataType::ListView(inner) => DataType::ListView(inside(inner)),
+        DataType::LargeListView(inner) => DataType::LargeListView(inside(inner)),
+        DataType::FixedSizeList(inner, size) => DataType::FixedSizeList(inside(inner), *size),
+        DataType::Map(entries, sorted) => DataType::Map(inside(entries), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inside).collect()),
+        leaf => match (is_int96.next(), leaf) {
+            (Some(true), DataType::Timestamp(TimeUnit::Nanosecond, zone)) => {
+                DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+            }
+            (_, DataType::Dictionary(_, value)) if !value.is_string() && !value.is_binary() => value.as_ref().clone(),
+            _ => leaf.clone(),
+        },
+    };
+    Arc::new(field.as_ref().clone().with_data_type(new))
+}
+
+fn reason(error: &ParquetError) -> String {
+    let message = error.to_string();
+    if message.contains("encrypted") { "it is encrypted".to_owned() } else { strip(&message).to_owned() }
 }
 
 /// The libraries say several times whose error it is.
