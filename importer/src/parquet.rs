@@ -1,12 +1,14 @@
 //! The input side: which files are meant, what is in them, and their rows batch by batch.
 
 use crate::failure::{Failure, Result};
+use crate::guard;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::io;
@@ -89,7 +91,11 @@ impl Input {
         };
         let unreadable =
             |error: ParquetError| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error)));
-        let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
+        let damaged = || ParquetError::General("its footer is damaged".to_owned());
+        let load = || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+        let mut metadata = guard::reading(load).unwrap_or_else(|| Err(damaged())).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(|error| unreadable(error.into()))?.len();
+        check_places(metadata.metadata(), bytes).map_err(unreadable)?;
         if let Some(schema) = better_schema(&metadata) {
             let options = ArrowReaderOptions::new().with_schema(schema);
             metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(unreadable)?;
@@ -111,15 +117,15 @@ impl Input {
         let in_file = |message: String| Failure::new(format!("{}: {message}", self.name));
         let file = self.file.try_clone().map_err(|error| in_file(format!("cannot be read: {error}")))?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(|error| in_file(reason(&error)))?;
-        Ok(reader.map(move |batch| {
-            batch.map_err(|error| {
-                in_file(format!("cannot be decoded, it is damaged or encrypted: {}", strip(&error.to_string())))
-            })
+        let undecodable = move |why: &str| in_file(format!("cannot be decoded, it is damaged or encrypted{why}"));
+        Ok(std::iter::from_fn(move || match guard::reading(|| reader.next()) {
+            Some(batch) => Some(batch?.map_err(|error| undecodable(&format!(": {}", strip(&error.to_string()))))),
+            None => Some(Err(undecodable(""))),
         }))
     }
 
@@ -143,6 +149,21 @@ fn spooled(spool: &Path) -> Result<File> {
     let mut file = tempfile::tempfile_in(spool).map_err(failed)?;
     io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
     Ok(file)
+}
+
+/// The library takes the footer's word for where things are.
+fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Result<(), ParquetError> {
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let is_inside = group.columns().iter().all(|chunk| {
+            let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+            let end = start.checked_add(chunk.compressed_size());
+            start >= 0 && chunk.compressed_size() >= 0 && end.is_some_and(|end| end.cast_unsigned() <= file_bytes)
+        });
+        if group.num_rows() < 0 || !is_inside {
+            return Err(ParquetError::General(format!("row group {} is not inside the file", number + 1)));
+        }
+    }
+    Ok(())
 }
 
 /// The schema that the rows are read by, if it is not the one that the library makes of the file:

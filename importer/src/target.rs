@@ -132,11 +132,21 @@ impl Target {
         }
         file.sync_all().map_err(failed)?;
         drop(file);
-        if let Old::Replaced { connection, .. } | Old::Changed { connection, .. } = old {
-            // Windows renames over closed files only; an uncommitted transaction that wrote nothing just ends.
-            connection.close().map_err(|(_, error)| error)?;
+        let connection = match old {
+            Old::Missing => None,
+            Old::Replaced { connection, .. } | Old::Changed { connection, .. } => Some(connection),
+        };
+        // The transaction wrote nothing: with the connection its lock just ends. It ends after the new file is in place, so
+        // that a program that waits to write is told that its file was moved, instead of writing to one that nobody will
+        // see. Windows renames over closed files only.
+        let close = |connection: Connection| connection.close().map_err(|(_, error)| error);
+        if cfg!(windows) {
+            connection.map(close).transpose()?;
+            fs::rename(&finished, &self.path).map_err(failed)?;
+        } else {
+            fs::rename(&finished, &self.path).map_err(failed)?;
+            connection.map(close).transpose()?;
         }
-        fs::rename(&finished, &self.path).map_err(failed)?;
         sync_folder(&self.path);
         Ok(self.path)
     }

@@ -23,6 +23,22 @@ fn the_same_input_gives_the_same_bytes() {
     assert!(std::fs::read(place.path("feed.db")).unwrap() == first, "over an old file");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_bytes_do_not_hang_on_the_number_of_threads() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 5000);
+    let import = |database: &str, processors: &str| {
+        let mut command = std::process::Command::new("taskset");
+        command.args(["-c", processors, env!("CARGO_BIN_EXE_vecrank"), "import", "a.parquet", database]);
+        let output = command.current_dir(place.folder()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(place.path(database)).unwrap()
+    };
+    let (one, all) = (import("one.db", "0"), import("all.db", "0-1023"));
+    assert!(one == all);
+}
+
 #[test]
 fn the_file_is_ready_to_be_served() {
     let place = Place::new();

@@ -11,8 +11,8 @@ import pyarrow.parquet.encryption as encryption
 from animal import Animal, with_vectors
 from by_pyarrow import of_table
 
-# Files with some bytes changed.
-DAMAGES = 60
+# Files with some bytes changed; some make the library panic: those of 382 at opening, of 3359 at decoding.
+DAMAGES = [*range(60), 382, 3359]
 
 NOT_READABLE = "{file}: not a readable Parquet file: [^\n]+"
 GOOD = with_vectors({"n": pa.array(range(300)), "word": pa.array(["a", None, "b"] * 100)})
@@ -92,7 +92,7 @@ def animals():
     for share in (1, 10, 25, 50, 75, 90, 99):
         yield of_bytes(f"truncated-to-{share}%", good[:len(good) * share // 100])
     yield of_bytes("truncated-by-1", good[:-1])
-    yield of_bytes("without-its-start", good[1000:], "{file}: [^\n]+")
+    yield of_bytes("without-its-start", good[len(good) // 2:], r"{file}: not a readable Parquet file: row group \d is not inside the file")
     yield Animal("encrypted-footer", encrypted(False), None, says="{file}: not a readable Parquet file: it is encrypted")
     yield Animal("encrypted-columns", encrypted(True), None, says="{file}: [^\n]*encrypted[^\n]*")
     yield of_table("no-vectors", pa.table({"id": [1], "n": [2]}), says=

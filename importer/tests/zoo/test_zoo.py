@@ -94,7 +94,7 @@ def test_is_refused_in_one_clear_line(animal, tmp_path, old_database):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["animal.parquet", "zoo.db"]
 
 
-@pytest.mark.parametrize("seed", range(refused.DAMAGES))
+@pytest.mark.parametrize("seed", refused.DAMAGES)
 def test_damage_anywhere_is_survived(seed, tmp_path, old_database):
     """Some bytes of a good file changed: it is imported, for damage to a number is none to the file, or refused."""
     (tmp_path / "zoo.db").write_bytes(old_database)
