@@ -6,7 +6,7 @@ use crate::interrupt;
 use crate::mapping::{self, Cells, Mapping};
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
-use crate::report::Progress;
+use crate::report::{Progress, Unit};
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
@@ -27,7 +27,7 @@ pub struct Outcome {
 
 /// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction.
 pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
-    progress.count("Reading rows", inputs.iter().map(Input::rows).sum());
+    progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
     let statement = connection.prepare(&plan.insert_sql())?;
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
     let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned: false };

@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::guard;
+use crate::interrupt;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
@@ -14,6 +15,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
 const BATCH_ROWS: usize = 1024;
@@ -144,11 +147,25 @@ impl Input {
     }
 }
 
+/// Another thread copies, so that Ctrl-C is heard while the input is waited for.
 fn spooled(spool: &Path) -> Result<File> {
+    const LOOK: Duration = Duration::from_millis(50);
     let failed = |error: io::Error| Failure::new(format!("standard input: cannot be copied to a file: {error}"));
-    let mut file = tempfile::tempfile_in(spool).map_err(failed)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
-    Ok(file)
+    let file = tempfile::tempfile_in(spool).map_err(failed)?;
+    let mut copy = file.try_clone().map_err(failed)?;
+    let (done, finished) = channel();
+    let work = move || {
+        let _ = done.send(io::copy(&mut io::stdin().lock(), &mut copy));
+    };
+    std::thread::Builder::new().spawn(work).map_err(failed)?;
+    loop {
+        interrupt::check()?;
+        match finished.recv_timeout(LOOK) {
+            Ok(copied) => return copied.map(|_| file).map_err(failed),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(failed(io::ErrorKind::Other.into())),
+        }
+    }
 }
 
 /// The library takes the footer's word for where things are.

@@ -229,6 +229,28 @@ fn ctrl_c_leaves_the_old_file_and_no_litter() {
 
 #[cfg(unix)]
 #[test]
+fn ctrl_c_is_heard_while_standard_input_is_waited_for() {
+    use std::process::Stdio;
+    let place = Place::new();
+    let mut command = place.command(&["import", "-", "feed.db", "--table", "t"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the import did not start");
+        sleep(Duration::from_millis(1));
+    }
+    let signal = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    // Its standard input stays open all the while.
+    let input = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(130), &b"vecrank: interrupted\n"[..]));
+    assert_eq!(place.names(), [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
 fn the_next_import_removes_what_a_killed_one_left() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 3);

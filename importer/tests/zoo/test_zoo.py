@@ -6,11 +6,10 @@ with `vecrank` built for release and requirements.txt installed; `tests/run.sh p
 """
 import json
 import math
-import os
 import re
 import sqlite3
-import subprocess
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import by_duckdb
 import by_polars
@@ -20,21 +19,17 @@ import pytest
 import refused
 from animal import Animal
 from expected import stored
+from vecrank_command import vecrank
 
-VECRANK = Path(os.environ.get("VECRANK_TARGET", "target")).resolve() / "release" / "vecrank"
 ANIMALS = [*by_pyarrow.animals(), *by_polars.animals(), *by_duckdb.animals()]
 REFUSED = list(refused.animals())
-
-
-def vecrank(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([VECRANK, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 def named(animal: Animal) -> str:
     return animal.name
 
 
-def import_animal(animal: Animal, folder: Path) -> subprocess.CompletedProcess:
+def import_animal(animal: Animal, folder: Path) -> CompletedProcess:
     animal.write(folder / "animal.parquet")
     return vecrank("import", "animal.parquet", "zoo.db", "--table", "zoo", "--key", "id", *animal.options, folder=folder)
 
