@@ -218,6 +218,51 @@ fn an_import_killed_at_any_moment_leaves_the_other_tables_too() {
     assert_eq!(lines(&place.open("feed.db"), "SELECT name FROM users"), ["Ada"]);
 }
 
+/// Ctrl-C at random moments, into every phase of an import.
+#[cfg(unix)]
+fn interrupt_at_random(place: &Place, times: u64, mut seed: u64) {
+    let names = place.names();
+    let began = Instant::now();
+    import(place, 2).done();
+    let whole = began.elapsed();
+    let mut stopped = 0;
+    for round in 0..times {
+        import(place, 1).done();
+        let before = std::fs::read(place.path("feed.db")).unwrap();
+        let child = place
+            .command(&arguments(2).each_ref().map(String::as_str))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Before it has taken the signal over it dies of it, as any program does.
+        std::thread::sleep(Duration::from_millis(50) + whole.mul_f64((chance(&mut seed) % 900) as f64 / 1000.0));
+        let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => assert_eq!(pages(&reader(place)), [2; 5], "round {round}"),
+            Some(130) => {
+                stopped += 1;
+                assert_eq!(said, "vecrank: interrupted\n");
+                assert!(std::fs::read(place.path("feed.db")).unwrap() == before, "round {round}");
+            }
+            code => panic!("round {round}: {code:?} {said}"),
+        }
+        assert_eq!(place.names(), names, "round {round}: litter");
+    }
+    assert!(stopped > 0, "every import was done before it was stopped");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_at_any_moment_leaves_the_old_file_and_no_litter() {
+    interrupt_at_random(&place(1..3), 12, 9);
+    let place = place(1..3);
+    place.open("feed.db").execute_batch("CREATE TABLE users(name)").unwrap();
+    interrupt_at_random(&place, 12, 10);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_writer_that_waits_for_the_import_is_told_that_the_file_was_moved() {

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,12 @@ def test_recall_is_what_numpy_says(place):
     assert measured[8] < 0.999, "the ladder's foot finds less than all, or the comparison says nothing"
 
 
-def on_a_terminal(*arguments: str, folder: Path) -> tuple[int, str]:
-    """The exit code, and what a terminal of 80 columns was sent on standard error."""
+def on_a_terminal(*arguments: str, folder: Path, **variables: str) -> tuple[int, str]:
+    """The exit code, and what a terminal of 80 columns was sent."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    environment = os.environ | {"TERM": "xterm"}
-    process = subprocess.Popen([VECRANK, *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+    environment = os.environ | {"TERM": "xterm"} | variables
+    process = subprocess.Popen([VECRANK, *arguments], cwd=folder, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     sent = []
 
@@ -91,9 +92,35 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(place):
     assert code == 0
     for phase, amount in (("Reading rows", r"[\d,]+ of 20,000 rows  [\d,]+/s"), ("Building the index", r"[\d,]+ of 20,000 rows  [\d,]+/s")):
         assert re.search(rf"{phase} +\S+ +\d+%  {amount}  \S+ left", sent), (phase, sent[-2000:])
-    # It fits its line, and is gone at the end.
-    lines = [re.sub("\x1b\\[[0-9]*[A-Z]", "", line) for line in re.split("[\r\n]", sent)]
-    assert max(map(len, lines)) <= 80 and lines[-1].strip() == "", lines[-5:]
+    # It fits its line, and is gone before the summary.
+    lines = [re.sub("\x1b\\[[0-9]*[A-Z]", "", line) for line in re.split("[\r\n]+", sent)]
+    assert max(len(line) for line in lines if " left" in line) <= 80, lines
+    summary = next(number for number, line in enumerate(lines) if line.startswith("again.db: table t, 20000 rows, "))
+    assert not any(" left" in line for line in lines[summary:])
+
+
+def test_colours_can_be_turned_off(place):
+    assert "\x1b[" in on_a_terminal("query", "--help", folder=place)[1]
+    assert "\x1b[" not in on_a_terminal("query", "--help", folder=place, NO_COLOR="1")[1]
+
+
+def test_memory_is_bounded_by_the_vectors_and_not_by_the_file(tmp_path):
+    """200 MB of text in one row group: at most 1.5 times the vectors and 200 MB, by the contract; it is far less."""
+    rows = 20_000
+    random = np.random.default_rng(1)
+    texts = [random.bytes(5_000).hex() for _ in range(rows // 20)]
+    table = pa.table({"text": [f"{i}{texts[i % len(texts)]}" for i in range(rows)], "embedding": list(catalogue(rows)[:, :8].copy())})
+    pq.write_table(table, tmp_path / "products.parquet", row_group_size=rows, use_dictionary=False, compression="zstd")
+    del table
+    process = subprocess.Popen([VECRANK, "import", "products.parquet", "feed.db"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        # What the kernel says afterwards counts the memory of this very process in.
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = max([peak, *map(int, re.findall(r"VmHWM:\s+(\d+) kB", status))])
+        time.sleep(0.01)
+    assert process.returncode == 0
+    assert 0 < peak * 1024 < 150_000_000
 
 
 def test_no_bar_where_there_is_no_terminal(place):
