@@ -63,6 +63,12 @@ def test_recall_is_what_numpy_says(place):
     assert measured[8] < 0.999, "the ladder's foot finds less than all, or the comparison says nothing"
 
 
+def test_a_target_that_nothing_reaches_is_a_failure(place):
+    done = vecrank("recall", "feed.db", "--sample", "50", "--k", "500", "--target", "1", folder=place)
+    assert (done.returncode, done.stderr) == (2, "vecrank: no ef_search tried reaches a recall of 1\n"), done.stdout
+    assert len(done.stdout.splitlines()) == 9, "the ladder is printed all the same"
+
+
 def on_a_terminal(*arguments: str, folder: Path, **variables: str) -> tuple[int, str]:
     """The exit code, and what a terminal of 80 columns was sent."""
     ours, theirs = pty.openpty()
