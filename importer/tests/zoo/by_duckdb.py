@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 from animal import Animal
 
 EMBEDDING = "[(i % 89 - 44) / 8 + 0.0625, i % 7, 1, -i % 5]"
-# DuckDB's own list of a value of each type: smallest, largest, NULL. Left out: what it stores as something else than it
-# reads, and infinite moments, which test_zoo's refused files have.
+# Of DuckDB's own list of a value of each type (smallest, largest, NULL). What it stores as another type than it reads, what
+# has no counterpart in SQL, and infinite moments: refused.py has those, `moments` and `uuid` the finite and storable ones.
 LEFT_OUT = {"interval", "bignum", "hugeint", "uhugeint", "bit", "time_tz", "geometry", "union", "empty_struct",
             "date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp_tz", "timestamp_tz_ns",
             "date_array", "timestamp_array", "timestamptz_array", "tuple", "ubigint", "uuid"}
@@ -65,5 +65,4 @@ def animals():
             yield of_sql(f"{codec}-{version}", numbered(columns, 5000), how)
     # Stored as binary, which DuckDB reads as text.
     yield dataclasses.replace(of_sql("uuid", numbered("uuid() AS uuid", 3)), read=pq.read_table)
-    # A list without rows has no dimensions, unlike pyarrow's and polars' fixed-size ones; an option of ours says which.
     yield of_sql("bloom", numbered("i % 10 AS n", 3000), ", DICTIONARY_SIZE_LIMIT 100, BLOOM_FILTER_FALSE_POSITIVE_RATIO 0.01")
