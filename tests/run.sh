@@ -3,7 +3,7 @@
 # Python packages into a virtual environment under the Cargo target directory.
 #
 #   tests/run.sh                 everything
-#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts quickstart
+#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts zoo quickstart
 #
 # A step that fails doesn't stop the others; the run fails at the end and names it. Outside CI a host that can't be
 # installed is left out, and said so; under CI (CI=true) that is a failure.
@@ -37,17 +37,20 @@ debian_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
-# A virtual environment with the hosts and pytest, and beside it an apsw with an older SQLite.
+python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt)
+
+# A virtual environment with the hosts, the zoo's writers and pytest, and beside it an apsw with an older SQLite.
 python_packages() {
-  local requirements=tests/hosts/python/requirements.txt stamp
-  stamp=$(cat "$requirements" examples/catalogue/requirements.txt <(echo "$old_apsw") <(python3 --version) | cksum)
+  local stamp list requirements=()
+  for list in "${python_requirements[@]}"; do requirements+=(-r "$list"); done
+  stamp=$(cat "${python_requirements[@]}" <(echo "$old_apsw") <(python3 --version) | cksum)
   [ "$(cat "$python_home/stamp" 2>/dev/null)" = "$stamp" ] && return 0
   rm -rf "$python_home"
   mkdir -p "$python_home"
   # A python3 in front of Debian's may come without venv; Debian's has it by now.
   python3 -m venv "$python_home/venv" || /usr/bin/python3 -m venv --clear "$python_home/venv" || return 1
   "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    -r "$requirements" -r examples/catalogue/requirements.txt || return 1
+    "${requirements[@]}" || return 1
   "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
     --target "$python_home/apsw-$old_apsw" "apsw==$old_apsw" || missing "apsw $old_apsw" || return 1
   echo "$stamp" >"$python_home/stamp"
@@ -82,13 +85,18 @@ hosts() {
   VECRANK_TARGET=$target "$python_home/venv/bin/python" -m pytest tests/hosts/python -q -ra -p no:cacheprovider
 }
 
+# Parquet files of other writers, through the importer.
+zoo() {
+  VECRANK_TARGET=$target "$python_home/venv/bin/python" -m pytest importer/tests/zoo -q -ra -p no:cacheprovider
+}
+
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(prepare fmt clippy build rust hosts quickstart)
+[ ${#steps[@]} -gt 0 ] || steps=(prepare fmt clippy build rust hosts zoo quickstart)
 for step in "${steps[@]}"; do
   case $step in
-    prepare | fmt | clippy | build | rust | hosts | quickstart) ;;
+    prepare | fmt | clippy | build | rust | hosts | zoo | quickstart) ;;
     *) echo "unknown step: $step" >&2; exit 2 ;;
   esac
 done

@@ -3,8 +3,10 @@
 mod common;
 
 use common::{Graph, Random, clustered};
+use std::cell::RefCell;
 use std::sync::Arc;
-use vecrank::distance::{Element, Metric};
+use vecrank::distance::{Element, Metric, encode};
+use vecrank::hnsw::build::{Options, Vectors, build};
 use vecrank::hnsw::{Ef, GraphStore, Hit, Matches, Order, Params, Query, Search, Space};
 
 /// The first `count` vectors, and 50 queries of the same clusters that are not among them.
@@ -145,6 +147,30 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
     };
     let one = rows(1);
     assert!(one == rows(2) && one == rows(5));
+}
+
+#[test]
+fn a_build_tells_how_far_it_is_and_stops_when_told() {
+    let (vectors, _) = data(15, 3000, 16);
+    let space = Space::with_seed(Params::new(16, Element::F32, Metric::L2), 1);
+    let attempt = |watch: &dyn Fn(f64) -> vecrank::Result<()>| {
+        let mut input = Vectors::with_capacity(&space, vectors.len());
+        vectors.iter().for_each(|vector| input.push(&space, &encode(vector, Element::F32).unwrap()));
+        build(&space, input, Options { threads: 2, rows_per_page: 7 }, &watch).map(drop)
+    };
+    let told = RefCell::new(Vec::new());
+    attempt(&|share| {
+        told.borrow_mut().push(share);
+        Ok(())
+    })
+    .unwrap();
+    let told = told.into_inner();
+    assert!(told.is_sorted() && told.len() > 10, "{told:?}");
+    assert!(told[0] > 0.0 && (0.9..=1.0).contains(&told[told.len() - 1]), "{told:?}");
+    for stop in told {
+        let watch = |share| if share >= stop { Err(vecrank::Error::Interrupted) } else { Ok(()) };
+        assert!(matches!(attempt(&watch), Err(vecrank::Error::Interrupted)), "at {stop}");
+    }
 }
 
 fn insert_all(graph: &mut Graph, vectors: &[Vec<f32>]) {

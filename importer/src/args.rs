@@ -3,7 +3,11 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Loads Parquet files with embeddings into an SQLite file, and ranks its rows by vector distance.
+/// Loads Parquet files with embeddings into an SQLite file, and ranks its rows by vector distance
+///
+/// An embedding is a vector: a list of numbers that stands for a text, an image or an article, so that like things have
+/// near vectors. A vector column holds one a row, with an index over all of them that finds the nearest rows without
+/// looking at every one.
 #[derive(Debug, Parser)]
 #[command(
     name = "vecrank",
@@ -16,7 +20,7 @@ Examples:
   vecrank info feed.db
 
 Results go to standard output, progress and warnings to standard error.
-Exit code: 0 done, 1 done with rows skipped, 2 failed."
+Exit code: 0 done, 1 done with rows skipped, 2 failed, 130 stopped by Ctrl-C."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -42,20 +46,29 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   vecrank import products.parquet feed.db
-  vecrank import 'part-*.parquet' feed.db --table articles --key article_id --index category,retail_price
-  vecrank import products.parquet feed.db --embedding text_vector --embedding image_vector --element f16
+  vecrank import 'part-*.parquet' feed.db --table articles \\
+      --key article_id --index category,retail_price
+  vecrank import products.parquet feed.db --element f16 \\
+      --embedding text_vector --embedding image_vector
   zcat products.parquet.gz | vecrank import - feed.db --table articles
 
 How Parquet becomes SQL:
-  integers, booleans           INTEGER (unsigned ones beyond 9223372036854775807: TEXT, with a warning)
-  floating-point numbers       REAL (NaN becomes NULL)
-  text, dictionaries of text   TEXT
-  decimals                     TEXT, exactly (--decimal real: REAL)
-  dates, times, timestamps     TEXT such as 2025-03-01 and 2025-03-01T07:30:00Z, in UTC where the column has a zone
-                               (--timestamps unix: seconds since 1970)
-  binary                       BLOB
-  lists, structs, maps         TEXT with JSON
-  list of floating-point numbers, or fixed-size binary of little-endian float32: a vector column, if chosen")]
+  integers, booleans          INTEGER (unsigned beyond 2^63 - 1: TEXT, with a
+                              warning)
+  floating-point numbers      REAL (NaN: NULL)
+  text, dictionaries of text  TEXT
+  decimals                    TEXT, exactly (--decimal real: REAL)
+  dates, times, timestamps    TEXT such as 2025-03-01 and 2025-03-01T07:30:00Z,
+                              in UTC (Z) where the column has a zone
+                              (--timestamps unix: seconds since 1970, but for
+                              times of day)
+  durations                   TEXT such as PT90.5S
+  binary                      BLOB
+  lists, structs, maps        TEXT with JSON: dates and so on as above, binary
+                              in hexadecimal, decimals as numbers
+  lists of floating-point numbers, fixed-size binary of little-endian float32
+                              a vector column, if chosen
+  intervals, unions           none: leave them out with --exclude")]
 pub struct ImportArgs {
     /// Parquet files with the same columns: paths, patterns such as 'part-*.parquet', or - for standard input
     #[arg(required = true, value_name = "PARQUET")]
@@ -75,16 +88,17 @@ pub struct ImportArgs {
     /// Column that identifies a row: becomes the PRIMARY KEY, so no value may come twice
     #[arg(long, value_name = "COLUMN")]
     pub key: Option<String>,
-    /// Columns that WHERE terms will use: each gets an ordinary index
+    /// Columns that queries will filter by (WHERE): each gets an ordinary index
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub index: Vec<String>,
     /// How vectors are stored: 4, 2 or 1 bytes a component [default: f32]
     #[arg(long, value_name = "TYPE", value_enum)]
     pub element: Option<ElementArg>,
-    /// Links that a row has to its neighbours in the index: more means a larger file and better results [default: 16]
+    /// Links that a row has to its neighbours in the vector index: more means a larger file, in which searches find more
+    /// of the true nearest rows [default: 16]
     #[arg(long, value_name = "2..64")]
     pub m: Option<usize>,
-    /// Neighbours looked at when a row is linked: more takes longer and gives better results [default: 200]
+    /// Neighbours looked at when a row is linked: more makes a later INSERT slower and its links better [default: 200]
     #[arg(long, value_name = "N")]
     pub ef_construction: Option<usize>,
     /// What to do with a row whose vector is missing or unusable, or whose key is missing or came before
@@ -105,7 +119,7 @@ pub struct ImportArgs {
     /// Add the rows to the table if it exists, instead of making it anew
     #[arg(long)]
     pub append: bool,
-    /// As --append, but a row whose key is in the table takes the place of the row there
+    /// As --append, but a row whose --key is in the table takes the place of the row there
     #[arg(long, conflicts_with = "append", requires = "key")]
     pub upsert: bool,
     /// What to do if the table exists already
@@ -127,8 +141,9 @@ pub struct ImportArgs {
 #[command(after_help = "\
 Examples:
   vecrank query feed.db --like article_id=A0000042 --limit 20
-  vecrank query feed.db --like article_id=A0000042 --like article_id=A0000007 --where \"retail_price < 50\" --offset 20
-  vecrank query feed.db --vector @taste.json --columns article_id,main_name --csv")]
+  vecrank query feed.db --like article_id=A0000042 --like article_id=A0000007 \\
+      --where \"retail_price < 50\" --offset 20
+  vecrank query feed.db --vector @taste.json --columns article_id,price --csv")]
 pub struct QueryArgs {
     /// The SQLite file
     #[arg(value_name = "DATABASE")]
@@ -157,7 +172,8 @@ pub struct QueryArgs {
     /// Columns to print [default: all but the vectors]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// Rows looked at by the search: a number, or `exact` to compare every row [default: the table's own]
+    /// How far the search looks ahead, in rows: more is slower and misses fewer of the true nearest; `exact` compares every
+    /// row and misses none [default: the table's own, see `vecrank info`]
     #[arg(long, value_name = "N|exact")]
     pub ef_search: Option<String>,
     /// Print a JSON array of objects
@@ -172,6 +188,9 @@ pub struct QueryArgs {
 }
 
 /// Describe the vector tables of a file
+///
+/// Prints columns, number of rows, settings of the index and the bytes that each part takes. `vecrank recall` measures what
+/// the settings are worth.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -239,11 +258,14 @@ pub struct RecallArgs {
 }
 
 /// Print a script that completes the command's options in a shell
+///
+/// The shell reads it when it starts; afterwards the Tab key completes subcommands and options.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
   vecrank completions bash > ~/.local/share/bash-completion/completions/vecrank")]
 pub struct CompletionsArgs {
+    /// The shell that will read the script
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }

@@ -31,11 +31,28 @@ fn register_extension() {
     });
 }
 
-/// Opens an existing file that will not be written to.
+/// Opens an existing file that will not be written to; but what a program that died while writing left half done is
+/// rolled back first, as SQLite would for a program that may write.
 pub fn open_readable(path: &Path) -> Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let connection = match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        Err(error) if extended_code(&error) == Some(ffi::SQLITE_READONLY_ROLLBACK) => {
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|_| {
+                Failure::new(format!(
+                    "{}: a program died while writing to it, and it cannot be rolled back without the right to write to it",
+                    path.display()
+                ))
+            })?;
+            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        }
+        opened => opened,
+    };
+    let connection = connection.map_err(|error| unopened(path, error))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<c_int> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// Opens an existing file.
@@ -49,20 +66,23 @@ pub fn create(path: &Path) -> Result<Connection> {
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    connect(path, flags).map_err(|error| unopened(path, error))
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     register_extension();
-    let in_file = |error: rusqlite::Error| Failure::from(error).at(path.display());
-    if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
-        return Err(Failure::new(format!("{}: no such file", path.display())));
-    }
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_file)?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // Opening reads nothing: this finds out whether it is a database at all.
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(|error| {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Failure::new(format!("{}: not an SQLite database", path.display())),
-            _ => in_file(error),
-        }
-    })?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
+}
+
+fn unopened(path: &Path, error: rusqlite::Error) -> Failure {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) if !path.exists() => Failure::new(format!("{}: no such file", path.display())),
+        Some(ErrorCode::NotADatabase) => Failure::new(format!("{}: not an SQLite database", path.display())),
+        _ => Failure::from(error).at(path.display()),
+    }
 }
 
 /// A vecrank table, as its declaration has it.

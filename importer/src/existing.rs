@@ -53,16 +53,18 @@ fn settings(connection: &Connection, table: &str) -> Result<HashMap<String, Told
     let mut statement = connection.prepare("SELECT key, value FROM hnsw_info(?1)")?;
     let mut rows = statement.query([table])?;
     let mut settings = HashMap::new();
-    let mut current: Option<String> = None;
+    // With several vector columns the keys start with the column's name and a dot: the first key of each shows it.
+    let mut current: Option<(String, String)> = None;
     while let Some(row) = rows.next()? {
         let (key, value): (String, Value) = (row.get(0)?, row.get(1)?);
-        if let ("column", Value::Text(name)) = (key.as_str(), &value) {
+        if let (Some(prefix), Value::Text(name)) = (key.strip_suffix("column"), &value) {
             settings.insert(name.clone(), Told::default());
-            current = Some(name.clone());
+            current = Some((prefix.to_owned(), name.clone()));
             continue;
         }
-        let Some(told) = current.as_ref().and_then(|name| settings.get_mut(name)) else { continue };
-        match (key.as_str(), value) {
+        let Some((prefix, name)) = &current else { continue };
+        let (Some(key), Some(told)) = (key.strip_prefix(prefix), settings.get_mut(name)) else { continue };
+        match (key, value) {
             ("metric", Value::Text(name)) => told.metric = Some(Metric::parse(&name)?),
             ("element", Value::Text(name)) => told.element = Element::parse(&name),
             ("m", Value::Integer(m)) => told.m = usize::try_from(m).ok(),

@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::load::{Outcome, load};
 use crate::parquet::{Input, Source, expand};
 use crate::plan::{Kind, Mode, Options, Plan, describe};
-use crate::report::{Progress, human_bytes, plural};
+use crate::report::{Progress, Unit, human_bytes, plural};
 use crate::sql::{quote, quote_if_needed};
 use crate::target::{Old, Target, dropped_with};
 use rusqlite::Connection;
@@ -54,9 +54,8 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
         }
         old => {
             let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
-            progress.wait("Writing the file");
             let _watch = interrupt::watch(&draft);
-            (plan, outcome, target.publish(draft, old)?)
+            (plan, outcome, target.publish(draft, old, &mut progress)?)
         }
     };
     progress.finish();
@@ -137,7 +136,10 @@ fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut P
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     let table = &plan.options.table;
     let outcome = load(connection, plan, inputs, progress)?;
-    progress.wait("Building the index");
+    // Each vector column's index is built in turn, over all rows.
+    let rows = outcome.rows;
+    let built = move || vecrank::storage::progress::share().map(|share| (share * rows as f64) as u64);
+    progress.follow("Building the index", Unit::Rows, rows, built);
     // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
     connection.execute_batch(&format!("ANALYZE {}", quote(&format!("{table}_rows"))))?;
     interrupt::check()?;

@@ -64,8 +64,17 @@ impl Facts {
     fn text(&self) -> String {
         let mut lines =
             vec![("table".to_owned(), self.table.name.clone()), ("columns".to_owned(), self.table.columns.join(", "))];
+        let mut nodes = 0;
         for (key, value) in &self.entries {
-            lines.push((key.clone(), shown(key, value)));
+            let mut text = shown(key, value);
+            match value {
+                Value::Integer(number) if key.ends_with("nodes") && !key.starts_with("bytes") => nodes = *number,
+                Value::Integer(deleted) if key.ends_with("deleted") => {
+                    text += &format!(" ({:.1} % of the nodes)", 100.0 * *deleted as f64 / nodes.max(1) as f64);
+                }
+                _ => {}
+            }
+            lines.push((key.clone(), text));
         }
         let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
         lines.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()

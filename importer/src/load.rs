@@ -3,10 +3,10 @@
 use crate::args::OnBadRow;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
-use crate::mapping::{Cells, Mapping};
+use crate::mapping::{self, Cells, Mapping};
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
-use crate::report::Progress;
+use crate::report::{Progress, Unit};
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
@@ -27,7 +27,7 @@ pub struct Outcome {
 
 /// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction.
 pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
-    progress.count("Reading rows", inputs.iter().map(Input::rows).sum());
+    progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
     let statement = connection.prepare(&plan.insert_sql())?;
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
     let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned: false };
@@ -37,7 +37,7 @@ pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &m
         for batch in input.batches(&reader.projection)? {
             interrupt::check()?;
             let batch = batch?;
-            let columns = reader.convert(&batch)?;
+            let columns = reader.convert(&batch, first_row)?;
             loader.insert(&columns, &Batch { file: &input.name, first_row, rows: batch.num_rows() })?;
             loader.progress.advance(batch.num_rows() as u64);
             first_row += batch.num_rows() as u64;
@@ -77,19 +77,25 @@ impl<'a> FileReader<'a> {
         })
     }
 
-    fn convert(&self, batch: &RecordBatch) -> Result<Vec<Converted>> {
+    /// `first_row`: the number of the batch's first row in the file, from 1.
+    fn convert(&self, batch: &RecordBatch, first_row: u64) -> Result<Vec<Converted>> {
         let columns = self.plan.columns.iter().zip(&self.mappings).map(|(column, mapping)| {
-            let in_column = |failure: Failure| failure.at(format_args!("{}: column \"{}\"", self.name, column.name));
+            let refused = |fault: mapping::Fault| {
+                let row = fault.row.map_or_else(String::new, |row| format!("row {}, ", first_row + row as u64));
+                Failure::new(format!("{}: {row}column \"{}\": {}", self.name, column.name, fault.text))
+            };
+            let in_column = |failure: Failure| refused(failure.into());
             // A projection keeps the order of the file, which need not be the plan's.
             let array = batch.column_by_name(&column.name).ok_or_else(|| in_column(Failure::new("is missing")))?;
             match (&column.kind, mapping) {
-                (Kind::Ordinary { .. }, Some(mapping)) => mapping.convert(array).map(Converted::Ordinary),
-                (Kind::Vector(vector_type), _) => {
-                    Vectors::new(array).map(|vectors| Converted::Vectors(vectors, *vector_type))
+                (Kind::Ordinary { .. }, Some(mapping)) => {
+                    mapping.convert(array).map(Converted::Ordinary).map_err(refused)
                 }
-                (Kind::Ordinary { .. }, None) => Err(Failure::new("has no mapping")),
+                (Kind::Vector(vector_type), _) => {
+                    Vectors::new(array).map(|vectors| Converted::Vectors(vectors, *vector_type)).map_err(in_column)
+                }
+                (Kind::Ordinary { .. }, None) => Err(in_column(Failure::new("has no mapping"))),
             }
-            .map_err(in_column)
         });
         columns.collect()
     }

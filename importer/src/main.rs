@@ -5,12 +5,14 @@ mod check;
 mod database;
 mod existing;
 mod failure;
+mod guard;
 mod import;
 mod info;
 mod interrupt;
 mod load;
 mod manual;
 mod mapping;
+mod nested;
 mod output;
 mod page;
 mod parquet;
@@ -37,8 +39,8 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     interrupt::install();
-    // A fault of the program or a library is one line too, and temporary files are removed on the way out.
-    std::panic::set_hook(Box::new(|fault| eprintln!("vecrank: {}", Failure::new(format!("internal error: {fault}")))));
+    guard::install();
+    // Caught here, a panic has removed the temporary files on its way.
     let result = std::panic::catch_unwind(|| run(&cli.command));
     let code = match result.unwrap_or(Err(Failure::Reported)) {
         Ok(true) => DONE,

@@ -3,15 +3,15 @@
 //! Conversion goes a batch at a time through arrow's own casts and formatters; what is left for each row is one bind.
 
 use crate::args::{DecimalArg, TimestampArg};
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
+use crate::nested;
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray, UInt64Array};
 use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_json::writer::{EncoderOptions, make_encoder};
-use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 use rusqlite::Statement;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -31,6 +31,38 @@ pub struct Mapping {
     /// The Arrow type that the column is cast to first.
     target: DataType,
     rule: Rule,
+    choices: Choices,
+}
+
+/// Why a column, or a row of a batch of it, cannot be converted.
+#[derive(Debug)]
+pub struct Fault {
+    /// Counted from the start of the batch; None for the whole column.
+    pub row: Option<usize>,
+    pub text: String,
+}
+
+impl Fault {
+    pub fn of_row(row: usize, text: impl Into<String>) -> Fault {
+        Fault { row: Some(row), text: text.into() }
+    }
+
+    /// The fault of a list's value as that of the row that has the list.
+    pub fn in_row(self, row_of: impl FnOnce(usize) -> usize) -> Fault {
+        Fault { row: self.row.map(row_of), ..self }
+    }
+}
+
+impl From<ArrowError> for Fault {
+    fn from(error: ArrowError) -> Fault {
+        Fault { row: None, text: error.to_string() }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Fault {
+        Fault { row: None, text: failure.to_string() }
+    }
 }
 
 /// What is done with the cast column.
@@ -42,8 +74,10 @@ enum Rule {
     Real,
     /// Whole numbers of some unit to REAL seconds.
     Seconds {
-        units_a_second: f64,
+        units_a_second: i64,
     },
+    /// REAL by way of the digits: the nearest there is.
+    Decimal,
     Text,
     Blob,
     /// Text by arrow's formatter, with this pattern for timestamps and times.
@@ -70,10 +104,15 @@ const UTC: &str = "+00:00";
 
 impl Mapping {
     /// Chooses by type. Fails for the few Arrow types that have no meaning in SQL.
-    pub fn of(data_type: &DataType, choices: Choices) -> Result<Mapping> {
+    pub fn of(data_type: &DataType, choices: Choices) -> Result<Mapping, Failure> {
         let target = plain(data_type);
-        let new = |sql_type, target, rule| Ok(Mapping { sql_type, target, rule });
+        let new = |sql_type, target, rule| Ok(Mapping { sql_type, target, rule, choices });
         let unix = choices.timestamps == TimestampArg::Unix;
+        if let Some(other) = without_meaning(&target) {
+            return Err(Failure::new(format!(
+                "the type {other} has no counterpart in SQL; leave it out with --exclude"
+            )));
+        }
         match &target {
             DataType::Null => new(None, target, Rule::Null),
             DataType::UInt64 => new(None, target, Rule::Unsigned),
@@ -88,7 +127,7 @@ impl Mapping {
             }
             other if is_decimal(other) => match choices.decimal {
                 DecimalArg::Text => new(Some("TEXT"), target, Rule::Formatted { pattern: None }),
-                DecimalArg::Real => new(Some("REAL"), DataType::Float64, Rule::Real),
+                DecimalArg::Real => new(Some("REAL"), target, Rule::Decimal),
             },
             DataType::Date32 if unix => {
                 new(Some("INTEGER"), DataType::Timestamp(TimeUnit::Second, None), Rule::Integer)
@@ -106,15 +145,8 @@ impl Mapping {
                 let pattern = Some(time_pattern(*unit));
                 new(Some("TEXT"), target, Rule::Formatted { pattern })
             }
-            DataType::Date32 | DataType::Duration(_) | DataType::Interval(_) => {
-                new(Some("TEXT"), target, Rule::Formatted { pattern: None })
-            }
-            other if other.is_nested() && !matches!(other, DataType::Union(..)) => {
-                new(Some("TEXT"), target, Rule::Json)
-            }
-            other => {
-                Err(Failure::new(format!("the type {other} has no counterpart in SQL; leave it out with --exclude")))
-            }
+            other if other.is_nested() => new(Some("TEXT"), target, Rule::Json),
+            _ => new(Some("TEXT"), target, Rule::Formatted { pattern: None }),
         }
     }
 
@@ -125,11 +157,11 @@ impl Mapping {
 
     /// The column is known to fit INTEGER.
     pub fn into_integer(self) -> Mapping {
-        Mapping { sql_type: Some("INTEGER"), target: DataType::Int64, rule: Rule::Integer }
+        Mapping { sql_type: Some("INTEGER"), target: DataType::Int64, rule: Rule::Integer, ..self }
     }
 
     /// One batch of the column. Fails on values that have no text, such as a timestamp in the year 300,000.
-    pub fn convert(&self, column: &ArrayRef) -> Result<Cells> {
+    pub fn convert(&self, column: &ArrayRef) -> Result<Cells, Fault> {
         if self.rule == Rule::Null {
             return Ok(Cells::Null);
         }
@@ -144,12 +176,13 @@ impl Mapping {
             Rule::Real => Cells::Real(column.as_primitive::<Float64Type>().clone()),
             Rule::Seconds { units_a_second } => {
                 let ticks = column.as_primitive::<Int64Type>();
-                Cells::Real(ticks.unary(|ticks| ticks as f64 / units_a_second))
+                Cells::Real(ticks.unary(|ticks| seconds(ticks, units_a_second)))
             }
+            Rule::Decimal => Cells::Real(format(&column, None)?.iter().map(|text| text?.parse().ok()).collect()),
             Rule::Text => Cells::Text(column.as_string::<i64>().clone()),
             Rule::Blob => Cells::Blob(column.as_binary::<i64>().clone()),
             Rule::Formatted { pattern } => Cells::Text(format(&column, pattern)?),
-            Rule::Json => Cells::Text(json(&column)?),
+            Rule::Json => Cells::Text(nested::json(&column, self.choices)?),
         })
     }
 }
@@ -224,19 +257,25 @@ fn plain(data_type: &DataType) -> DataType {
         DataType::LargeListView(inner) => DataType::LargeList(field(inner)),
         DataType::FixedSizeList(inner, size) => DataType::FixedSizeList(field(inner), *size),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
-        DataType::Map(entries, sorted) => match entries.data_type() {
-            DataType::Struct(pair) if pair.len() == 2 => DataType::Map(map_entries(entries, pair), *sorted),
-            _ => data_type.clone(),
-        },
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
         other => other.clone(),
     }
 }
 
-/// Entries of a map whose keys are text: JSON has no other.
-fn map_entries(entries: &FieldRef, pair: &Fields) -> FieldRef {
-    let key = Field::new(pair[0].name(), DataType::Utf8, false);
-    let value = Field::new(pair[1].name(), plain(pair[1].data_type()), pair[1].is_nullable());
-    Arc::new(Field::new(entries.name(), DataType::Struct(vec![key, value].into()), entries.is_nullable()))
+/// The type, or one within it, that is no value of SQL or of JSON. Parquet's intervals are one: their months, days and
+/// milliseconds have no common measure, and the library that reads them drops the months.
+fn without_meaning(data_type: &DataType) -> Option<&DataType> {
+    let inside = |fields: &Fields| fields.iter().any(|field| without_meaning(field.data_type()).is_some());
+    let has = match data_type {
+        DataType::Union(..) | DataType::Interval(_) => true,
+        DataType::List(inner)
+        | DataType::LargeList(inner)
+        | DataType::FixedSizeList(inner, _)
+        | DataType::Map(inner, _) => without_meaning(inner.data_type()).is_some(),
+        DataType::Struct(fields) => inside(fields),
+        _ => false,
+    };
+    has.then_some(data_type)
 }
 
 fn is_decimal(data_type: &DataType) -> bool {
@@ -246,13 +285,22 @@ fn is_decimal(data_type: &DataType) -> bool {
     )
 }
 
-fn units_a_second(unit: TimeUnit) -> f64 {
+fn units_a_second(unit: TimeUnit) -> i64 {
     match unit {
-        TimeUnit::Second => 1.0,
-        TimeUnit::Millisecond => 1e3,
-        TimeUnit::Microsecond => 1e6,
-        TimeUnit::Nanosecond => 1e9,
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
     }
+}
+
+/// The nearest f64: beyond the whole numbers that f64 holds, the whole seconds and the rest apart.
+fn seconds(ticks: i64, units_a_second: i64) -> f64 {
+    let part = |ticks: i64| ticks as f64 / units_a_second as f64;
+    if ticks.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS {
+        return part(ticks);
+    }
+    (ticks / units_a_second) as f64 + part(ticks % units_a_second)
 }
 
 /// All values of a column have the same number of digits, so that their order as text is their order in time.
@@ -278,7 +326,7 @@ fn time_pattern(unit: TimeUnit) -> &'static str {
     }
 }
 
-fn format(column: &ArrayRef, pattern: Option<&str>) -> Result<LargeStringArray> {
+fn format(column: &ArrayRef, pattern: Option<&str>) -> Result<LargeStringArray, Fault> {
     let options = FormatOptions::new()
         .with_display_error(false)
         .with_timestamp_format(pattern)
@@ -291,31 +339,43 @@ fn format(column: &ArrayRef, pattern: Option<&str>) -> Result<LargeStringArray> 
             text.append_null();
             continue;
         }
-        write!(text, "{}", formatter.value(row))
-            .map_err(|_| Failure::new(format!("a value of type {} is out of range", column.data_type())))?;
+        if write!(text, "{}", formatter.value(row)).is_err() {
+            text.write_str(end_of_day(column, row).ok_or_else(|| out_of_range(column, row))?).unwrap_or_default();
+        }
         text.append_value("");
     }
     Ok(text.finish())
 }
 
-fn json(column: &ArrayRef) -> Result<LargeStringArray> {
-    let field: FieldRef = Arc::new(Field::new("", column.data_type().clone(), true));
-    let options = EncoderOptions::default()
-        .with_explicit_nulls(true)
-        .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.fZ".to_owned());
-    let mut encoder = make_encoder(&field, column.as_ref(), &options)?;
-    let mut text = LargeStringBuilder::with_capacity(column.len(), column.len() * 64);
-    let mut value = Vec::new();
-    for row in 0..column.len() {
-        if column.is_null(row) {
-            text.append_null();
-            continue;
-        }
-        value.clear();
-        encoder.encode(row, &mut value);
-        text.append_value(str::from_utf8(&value).map_err(|_| Failure::new("a nested value is not valid UTF-8"))?);
-    }
-    Ok(text.finish())
+/// The time of day 24:00, which some writers have and the formatter has not.
+fn end_of_day(column: &ArrayRef, row: usize) -> Option<&'static str> {
+    let (unit, text) = match column.data_type() {
+        DataType::Time32(TimeUnit::Second) => (TimeUnit::Second, "24:00:00"),
+        DataType::Time32(unit) => (*unit, "24:00:00.000"),
+        DataType::Time64(TimeUnit::Microsecond) => (TimeUnit::Microsecond, "24:00:00.000000"),
+        DataType::Time64(unit) => (*unit, "24:00:00.000000000"),
+        _ => return None,
+    };
+    (ticks(column, row)? == 86_400 * units_a_second(unit)).then_some(text)
+}
+
+/// The number behind a date, time or duration.
+fn ticks(column: &ArrayRef, row: usize) -> Option<i64> {
+    let is_short = matches!(column.data_type(), DataType::Date32 | DataType::Time32(_));
+    let bits = if is_short { DataType::Int32 } else { DataType::Int64 };
+    let ticks = cast(&column.slice(row, 1), &bits).and_then(|ticks| cast(&ticks, &DataType::Int64)).ok()?;
+    Some(ticks.as_primitive::<Int64Type>().value(0))
+}
+
+/// For a moment that no calendar has.
+fn out_of_range(column: &ArrayRef, row: usize) -> Fault {
+    let kind = column.data_type();
+    let ticks = ticks(column, row).map_or_else(String::new, |ticks| format!(" {ticks}"));
+    let advice = match kind {
+        DataType::Date32 | DataType::Timestamp(..) => "; --timestamps unix stores such values as numbers",
+        _ => "",
+    };
+    Fault::of_row(row, format!("{kind}{ticks} is out of range{advice}"))
 }
 
 #[cfg(test)]

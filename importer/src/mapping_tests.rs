@@ -1,5 +1,5 @@
 use super::*;
-use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
+use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder, TimestampSecondBuilder};
 use arrow_array::types::Int8Type;
 use arrow_array::*;
 
@@ -132,15 +132,55 @@ fn timestamps_with_a_zone_are_in_utc() {
     assert_stored(nano, "TEXT", &["'1970-01-01T00:00:00.000000001Z'"]);
 }
 
-#[test]
-fn a_timestamp_that_no_calendar_has_is_refused() {
-    let column: ArrayRef = Arc::new(TimestampSecondArray::from(vec![i64::MAX]));
-    let error = Mapping::of(column.data_type(), AS_TEXT).unwrap().convert(&column).unwrap_err().to_string();
-    assert_eq!(error, "a value of type Timestamp(s) is out of range");
+fn refusal(column: impl Array + 'static) -> (Option<usize>, String) {
+    let column: ArrayRef = Arc::new(column);
+    let fault = Mapping::of(column.data_type(), AS_TEXT).unwrap().convert(&column).unwrap_err();
+    (fault.row, fault.text)
 }
 
 #[test]
-fn times_durations_and_intervals() {
+fn a_moment_that_no_calendar_has_is_refused() {
+    let text = "Timestamp(s) 9223372036854775807 is out of range; --timestamps unix stores such values as numbers";
+    assert_eq!(refusal(TimestampSecondArray::from(vec![0, i64::MAX])), (Some(1), text.to_owned()));
+    let text = "Date32 2147483647 is out of range; --timestamps unix stores such values as numbers";
+    assert_eq!(refusal(Date32Array::from(vec![i32::MAX])), (Some(0), text.to_owned()));
+    let text = "Time64(ns) 86400000000001 is out of range";
+    assert_eq!(refusal(Time64NanosecondArray::from(vec![86_400_000_000_001])), (Some(0), text.to_owned()));
+}
+
+#[test]
+fn a_moment_out_of_range_inside_lists_is_of_the_row_that_has_it() {
+    let mut lists = ListBuilder::new(TimestampSecondBuilder::new());
+    lists.append_value([Some(0), Some(1)]);
+    lists.append_null();
+    lists.append_value([]);
+    lists.append_value([None, Some(i64::MIN)]);
+    let lists = lists.finish();
+    assert_eq!(refusal(lists.clone()).0, Some(3));
+    // A slice starts in the middle of the values.
+    assert_eq!(refusal(lists.slice(1, 3)).0, Some(2));
+}
+
+#[test]
+fn what_has_no_counterpart_is_refused_wherever_it_is() {
+    let interval = DataType::Interval(arrow_schema::IntervalUnit::MonthDayNano);
+    let inside = DataType::new_list(interval.clone(), true);
+    for (kind, name) in [(interval, "Interval(MonthDayNano)"), (inside, "List(Interval(MonthDayNano))")] {
+        let error = Mapping::of(&kind, AS_TEXT).unwrap_err().to_string();
+        assert_eq!(error, format!("the type {name} has no counterpart in SQL; leave it out with --exclude"));
+    }
+}
+
+#[test]
+fn seconds_are_the_nearest_there_are() {
+    assert_numbers(TimestampMillisecondArray::from(vec![-1]), "REAL", &["-0.001"]);
+    assert_numbers(TimestampNanosecondArray::from(vec![1_740_787_200_123_456_789]), "REAL", &["1740787200.1234567"]);
+    assert_numbers(TimestampNanosecondArray::from(vec![i64::MIN]), "REAL", &["-9223372036.854776"]);
+}
+
+#[test]
+fn times_and_durations() {
+    assert_stored(Time64MicrosecondArray::from(vec![86_400_000_000]), "TEXT", &["'24:00:00.000000'"]);
     assert_stored(Time32SecondArray::from(vec![3661]), "TEXT", &["'01:01:01'"]);
     assert_stored(Time64NanosecondArray::from(vec![1]), "TEXT", &["'00:00:00.000000001'"]);
     assert_stored(DurationMillisecondArray::from(vec![1500]), "TEXT", &["'PT1.5S'"]);

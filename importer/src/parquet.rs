@@ -1,14 +1,22 @@
 //! The input side: which files are meant, what is in them, and their rows batch by batch.
 
 use crate::failure::{Failure, Result};
+use crate::guard;
+use crate::interrupt;
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Type;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
 const BATCH_ROWS: usize = 1024;
@@ -84,8 +92,17 @@ impl Input {
             }
             Source::StandardInput => ("standard input".to_owned(), spooled(spool)?),
         };
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error))))?;
+        let unreadable =
+            |error: ParquetError| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error)));
+        let damaged = || ParquetError::General("its footer is damaged".to_owned());
+        let load = || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+        let mut metadata = guard::reading(load).unwrap_or_else(|| Err(damaged())).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(|error| unreadable(error.into()))?.len();
+        check_places(metadata.metadata(), bytes).map_err(unreadable)?;
+        if let Some(schema) = better_schema(&metadata) {
+            let options = ArrowReaderOptions::new().with_schema(schema);
+            metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(unreadable)?;
+        }
         Ok(Input { name, file, metadata })
     }
 
@@ -103,15 +120,15 @@ impl Input {
         let in_file = |message: String| Failure::new(format!("{}: {message}", self.name));
         let file = self.file.try_clone().map_err(|error| in_file(format!("cannot be read: {error}")))?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(|error| in_file(reason(&error)))?;
-        Ok(reader.map(move |batch| {
-            batch.map_err(|error| {
-                in_file(format!("cannot be decoded, it is damaged or encrypted: {}", strip(&error.to_string())))
-            })
+        let undecodable = move |why: &str| in_file(format!("cannot be decoded, it is damaged or encrypted{why}"));
+        Ok(std::iter::from_fn(move || match guard::reading(|| reader.next()) {
+            Some(batch) => Some(batch?.map_err(|error| undecodable(&format!(": {}", strip(&error.to_string()))))),
+            None => Some(Err(undecodable(""))),
         }))
     }
 
@@ -130,15 +147,78 @@ impl Input {
     }
 }
 
+/// Another thread copies, so that Ctrl-C is heard while the input is waited for.
 fn spooled(spool: &Path) -> Result<File> {
+    const LOOK: Duration = Duration::from_millis(50);
     let failed = |error: io::Error| Failure::new(format!("standard input: cannot be copied to a file: {error}"));
-    let mut file = tempfile::tempfile_in(spool).map_err(failed)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
-    Ok(file)
+    let file = tempfile::tempfile_in(spool).map_err(failed)?;
+    let mut copy = file.try_clone().map_err(failed)?;
+    let (done, finished) = channel();
+    let work = move || {
+        let _ = done.send(io::copy(&mut io::stdin().lock(), &mut copy));
+    };
+    std::thread::Builder::new().spawn(work).map_err(failed)?;
+    loop {
+        interrupt::check()?;
+        match finished.recv_timeout(LOOK) {
+            Ok(copied) => return copied.map(|_| file).map_err(failed),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(failed(io::ErrorKind::Other.into())),
+        }
+    }
 }
 
-fn reason(error: &parquet::errors::ParquetError) -> String {
-    strip(&error.to_string()).to_owned()
+/// The library takes the footer's word for where things are.
+fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Result<(), ParquetError> {
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let is_inside = group.columns().iter().all(|chunk| {
+            let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+            let end = start.checked_add(chunk.compressed_size());
+            start >= 0 && chunk.compressed_size() >= 0 && end.is_some_and(|end| end.cast_unsigned() <= file_bytes)
+        });
+        if group.num_rows() < 0 || !is_inside {
+            return Err(ParquetError::General(format!("row group {} is not inside the file", number + 1)));
+        }
+    }
+    Ok(())
+}
+
+/// The schema that the rows are read by, if it is not the one that the library makes of the file:
+///
+/// - INT96, the timestamps of older writers, as microseconds. Nanoseconds, the default, make other years of those before
+///   1677 and after 2262.
+/// - Dictionaries of text and binary only; the library reads no others.
+fn better_schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
+    let mut is_int96 = metadata.parquet_schema().columns().iter().map(|leaf| leaf.physical_type() == Type::INT96);
+    let fields: Fields = metadata.schema().fields().iter().map(|field| better(field, &mut is_int96)).collect();
+    (&fields != metadata.schema().fields()).then(|| Arc::new(Schema::new(fields)))
+}
+
+/// `is_int96`: of the leaves from this field's first on.
+fn better(field: &FieldRef, is_int96: &mut dyn Iterator<Item = bool>) -> FieldRef {
+    let mut inside = |field: &FieldRef| better(field, is_int96);
+    let new = match field.data_type() {
+        DataType::List(inner) => DataType::List(inside(inner)),
+        DataType::LargeList(inner) => DataType::LargeList(inside(inner)),
+        DataType::ListView(inner) => DataType::ListView(inside(inner)),
+        DataType::LargeListView(inner) => DataType::LargeListView(inside(inner)),
+        DataType::FixedSizeList(inner, size) => DataType::FixedSizeList(inside(inner), *size),
+        DataType::Map(entries, sorted) => DataType::Map(inside(entries), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inside).collect()),
+        leaf => match (is_int96.next(), leaf) {
+            (Some(true), DataType::Timestamp(TimeUnit::Nanosecond, zone)) => {
+                DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+            }
+            (_, DataType::Dictionary(_, value)) if !value.is_string() && !value.is_binary() => value.as_ref().clone(),
+            _ => leaf.clone(),
+        },
+    };
+    Arc::new(field.as_ref().clone().with_data_type(new))
+}
+
+fn reason(error: &ParquetError) -> String {
+    let message = error.to_string();
+    if message.contains("encrypted") { "it is encrypted".to_owned() } else { strip(&message).to_owned() }
 }
 
 /// The libraries say several times whose error it is.

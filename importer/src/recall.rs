@@ -5,7 +5,7 @@ use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::aligned;
-use crate::report::Progress;
+use crate::report::{Progress, Unit};
 use crate::sql::{literal, quote, quote_if_needed};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params};
@@ -67,12 +67,12 @@ fn measure(
         quote(&table.name),
         quote(&vector.name)
     ))?;
-    progress.count("Comparing every row", queries.len() as u64);
+    progress.count("Comparing every row", Unit::Queries, queries.len() as u64);
     for query in &mut queries {
         query.exact = nearest(&mut search, query, Value::Text("exact".to_owned()), args.k)?;
         progress.advance(1);
     }
-    progress.count("Searching", (LADDER.len() * queries.len()) as u64);
+    progress.count("Searching", Unit::Queries, (LADDER.len() * queries.len()) as u64);
     LADDER.iter().map(|&ef_search| climb(&mut search, &queries, ef_search, args.k, progress)).collect()
 }
 

@@ -2,24 +2,51 @@
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The bar of one command. Shows nothing unless standard error is a terminal.
 #[derive(Debug, Default)]
 pub struct Progress {
     bar: Option<ProgressBar>,
+    follower: Option<Follower>,
 }
 
-const COUNTED: &str = "{msg:22} {bar:30} {percent:>3}%  {pos} of {len} rows  {rate}  {eta} left";
-const UNCOUNTED: &str = "{msg:22} {spinner} {elapsed}";
+/// What a phase is counted in.
+#[derive(Debug, Clone, Copy)]
+pub enum Unit {
+    Rows,
+    Queries,
+    Bytes,
+}
+
+const COUNTED: &str = "{msg:18} {wide_bar} {percent:>3}%  {done}  {rate}  {eta} left";
+const UNCOUNTED: &str = "{msg:18} {spinner} {elapsed}";
+
+/// Between two looks at how far a phase is.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Progress {
-    /// A phase with a known number of rows.
-    pub fn count(&mut self, what: &'static str, rows: u64) {
-        let style = style(COUNTED).with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+    /// A phase whose end is known, in which `advance` tells of each step.
+    pub fn count(&mut self, what: &'static str, unit: Unit, total: u64) {
+        self.start(ProgressBar::new(total).with_style(counted(unit)).with_message(what));
+    }
+
+    /// A phase whose end is known, and `done` gives how far it is; None before it has begun.
+    pub fn follow(
+        &mut self,
+        what: &'static str,
+        unit: Unit,
+        total: u64,
+        done: impl Fn() -> Option<u64> + Send + 'static,
+    ) {
+        self.count(what, unit, total);
+        let Some(bar) = self.bar.clone().filter(|bar| !bar.is_hidden()) else { return };
+        self.follower = Follower::start(move || match done() {
+            Some(done) => bar.set_position(done.min(total)),
+            None => bar.tick(),
         });
-        self.start(ProgressBar::new(rows).with_style(style).with_message(what));
     }
 
     /// A phase whose end is not known.
@@ -29,9 +56,9 @@ impl Progress {
         self.start(bar);
     }
 
-    pub fn advance(&self, rows: u64) {
+    pub fn advance(&self, steps: u64) {
         if let Some(bar) = &self.bar {
-            bar.inc(rows);
+            bar.inc(steps);
         }
     }
 
@@ -51,6 +78,7 @@ impl Progress {
 
     /// Takes the bar off the screen.
     pub fn finish(&mut self) {
+        self.follower = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -61,6 +89,51 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
     }
+}
+
+/// A thread that looks now and then, until it is dropped.
+#[derive(Debug)]
+struct Follower {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// None if the system refuses a thread: there is no bar then.
+    fn start(look: impl Fn() + Send + 'static) -> Option<Follower> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                look();
+            }
+        };
+        let thread = std::thread::Builder::new().spawn(run).ok()?;
+        Some(Follower { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn counted(unit: Unit) -> ProgressStyle {
+    let (noun, count): (_, fn(u64) -> String) = match unit {
+        Unit::Rows => (" rows", |count| HumanCount(count).to_string()),
+        Unit::Queries => (" queries", |count| HumanCount(count).to_string()),
+        Unit::Bytes => ("", human_bytes),
+    };
+    style(COUNTED)
+        .with_key("done", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{} of {}{noun}", count(state.pos()), count(state.len().unwrap_or(0)));
+        })
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}/s", count(state.per_sec() as u64));
+        })
 }
 
 fn style(template: &str) -> ProgressStyle {

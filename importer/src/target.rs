@@ -7,6 +7,7 @@
 use crate::database;
 use crate::failure::{Failure, Result};
 use crate::plan::Mode;
+use crate::report::{Progress, Unit};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::fs::{self, File};
 use std::io::Read;
@@ -119,8 +120,11 @@ impl Target {
     }
 
     /// Copies the draft without the gaps that the build left, and puts the copy in the place of the old file.
-    pub fn publish(self, draft: Connection, old: Old) -> Result<PathBuf> {
+    pub fn publish(self, draft: Connection, old: Old, progress: &mut Progress) -> Result<PathBuf> {
         let finished = self.finished();
+        let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
+        let total = bytes(self.draft())().unwrap_or(0);
+        progress.follow("Writing the file", Unit::Bytes, total, bytes(finished.clone()));
         let name =
             finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
         draft.execute("VACUUM INTO ?1", [name])?;
@@ -132,11 +136,21 @@ impl Target {
         }
         file.sync_all().map_err(failed)?;
         drop(file);
-        if let Old::Replaced { connection, .. } | Old::Changed { connection, .. } = old {
-            // Windows renames over closed files only; an uncommitted transaction that wrote nothing just ends.
-            connection.close().map_err(|(_, error)| error)?;
+        let connection = match old {
+            Old::Missing => None,
+            Old::Replaced { connection, .. } | Old::Changed { connection, .. } => Some(connection),
+        };
+        // The transaction wrote nothing: with the connection its lock just ends. It ends after the new file is in place, so
+        // that a program that waits to write is told that its file was moved, instead of writing to one that nobody will
+        // see. Windows renames over closed files only.
+        let close = |connection: Connection| connection.close().map_err(|(_, error)| error);
+        if cfg!(windows) {
+            connection.map(close).transpose()?;
+            fs::rename(&finished, &self.path).map_err(failed)?;
+        } else {
+            fs::rename(&finished, &self.path).map_err(failed)?;
+            connection.map(close).transpose()?;
         }
-        fs::rename(&finished, &self.path).map_err(failed)?;
         sync_folder(&self.path);
         Ok(self.path)
     }

@@ -68,6 +68,35 @@ fn upsert_replaces_rows_by_their_key() {
 }
 
 #[test]
+fn rows_are_added_to_several_vector_columns() {
+    let place = Place::new();
+    for (file, id) in [("old.parquet", 1), ("new.parquet", 2)] {
+        place.parquet(
+            file,
+            vec![
+                ("id", std::sync::Arc::new(arrow_array::Int64Array::from(vec![id])) as arrow_array::ArrayRef),
+                ("a", vectors_of(&[Some(vec![1.0, id as f32])])),
+                ("a.b", vectors_of(&[Some(vec![1.0, 2.0, id as f32])])),
+            ],
+        );
+    }
+    let run = |file: &str, more: &[&str]| {
+        let import =
+            ["import", file, "feed.db", "--table", "t", "--key", "id", "--embedding", "a", "--embedding", "a.b"];
+        place.run(&[&import, more].concat())
+    };
+    run("old.parquet", &["--metric", "l2"]).done();
+    let out = run("new.parquet", &["--append"]).done();
+    assert!(out.starts_with("feed.db: table t, 1 row added, a FLOAT[2] l2, a.b FLOAT[3] l2, "), "{out}");
+    run("new.parquet", &["--upsert", "--metric", "l2"]).done();
+    assert_eq!(ids(&place), "1 2");
+    assert_eq!(
+        run("new.parquet", &["--upsert", "--metric", "dot"]).failed(),
+        "feed.db: table t, column \"a\": --metric is not what the table was made with, and adding rows cannot change it"
+    );
+}
+
+#[test]
 fn the_first_append_makes_the_table() {
     let place = place();
     place.run(&["import", "t.parquet", "other.db", "--append"]).done();

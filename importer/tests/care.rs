@@ -61,10 +61,16 @@ fn every_command_explains_itself() {
     let place = Place::new();
     for command in ["import", "query", "info", "check", "recall", "completions", "man"] {
         let help = place.run(&[command, "--help"]).done();
-        assert!(help.contains("Example"), "{command} has no example");
+        let (_, examples) = help.split_once("\nExample").unwrap_or_else(|| panic!("{command} has no example"));
+        assert!(examples.contains(&format!("vecrank {command}")), "{examples}");
+        let widest = examples.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "a terminal breaks the lines: {examples}");
         assert!(!place.run(&["man", command]).done().is_empty());
     }
-    assert!(place.run(&["completions", "bash"]).done().contains("--on-bad-row"));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = place.run(&["completions", shell]).done();
+        assert!(script.contains("on-bad-row"), "{shell}");
+    }
     assert!(place.run(&["man", "import"]).done().contains("vecrank\\-import"));
     let line = place.run(&["man", "imports"]).failed();
     assert_eq!(line, "no subcommand \"imports\"; there is import, query, info, check, recall, completions, man, help");

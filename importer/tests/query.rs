@@ -84,6 +84,43 @@ fn a_vector_can_come_from_a_file() {
 }
 
 #[test]
+fn a_vector_can_come_from_standard_input() {
+    use std::io::Write;
+    let place = place();
+    let mut command = place.command(&["query", "feed.db", "--vector", "@-", "--limit", "1", "--csv"]);
+    let pipes = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"[1, 0.001]\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stdout.starts_with(b"id,name,distance\n1,article 1,"), "{output:?}");
+}
+
+#[test]
+fn csv_keeps_quotes_line_breaks_nulls_and_vectors() {
+    let place = Place::new();
+    let text = arrow_array::StringArray::from(vec![Some("say \"a, b\"\n"), None]);
+    let bytes = arrow_array::BinaryArray::from(vec![Some(&b"\x00\xff"[..]), None]);
+    place.parquet(
+        "t.parquet",
+        vec![
+            ("text", std::sync::Arc::new(text) as arrow_array::ArrayRef),
+            ("bytes", std::sync::Arc::new(bytes)),
+            ("v", vectors_of(&[Some(vec![1.0, -0.5]), Some(vec![0.0, 1.0])])),
+        ],
+    );
+    place.run(&["import", "t.parquet", "feed.db", "--metric", "l2"]).done();
+    let vector = ["--vector", "[1, -0.5]", "--columns", "text,bytes,v"];
+    let out = query(&place, &[&vector[..], &["--csv"]].concat()).done();
+    let expected = "text,bytes,v,distance\n\"say \"\"a, b\"\"\n\",00ff,\"[1.0,-0.5]\",0.0\n,,\"[0.0,1.0]\",1.80";
+    assert!(out.starts_with(expected), "{out}");
+    let rows: serde_json::Value =
+        serde_json::from_str(&query(&place, &[&vector[..], &["--json"]].concat()).done()).unwrap();
+    assert_eq!(rows[0]["text"], "say \"a, b\"\n");
+    assert_eq!((&rows[1]["text"], &rows[1]["bytes"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!(rows[0]["bytes"], "00ff");
+}
+
+#[test]
 fn the_plan_is_shown_with_the_statement() {
     let out = query(&place(), &["--like", "id=1", "--where", "id > 5", "--explain"]).done();
     let expected = "-- :vector = (SELECT v FROM t WHERE id = '1')\nSELECT id, name, distance FROM t\nWHERE v MATCH :vector\n  \
@@ -119,6 +156,7 @@ fn info_tells_what_is_in_the_file() {
     for word in ["cosine", "60", "id, name"] {
         assert!(out.contains(word), "{word} in {out}");
     }
+    assert!(out.contains("\ndeleted          0 (0.0 % of the nodes)\n"), "{out}");
     place.open("empty.db").execute_batch("CREATE TABLE x(y)").unwrap();
     assert_eq!(place.run(&["info", "empty.db"]).failed(), "empty.db: no vecrank table in the file");
     std::fs::write(place.path("text.db"), "not a database, but long enough to be one".repeat(40)).unwrap();

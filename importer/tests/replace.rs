@@ -23,6 +23,22 @@ fn the_same_input_gives_the_same_bytes() {
     assert!(std::fs::read(place.path("feed.db")).unwrap() == first, "over an old file");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_bytes_do_not_hang_on_the_number_of_threads() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 5000);
+    let import = |database: &str, processors: &str| {
+        let mut command = std::process::Command::new("taskset");
+        command.args(["-c", processors, env!("CARGO_BIN_EXE_vecrank"), "import", "a.parquet", database]);
+        let output = command.current_dir(place.folder()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(place.path(database)).unwrap()
+    };
+    let (one, all) = (import("one.db", "0"), import("all.db", "0-1023"));
+    assert!(one == all);
+}
+
 #[test]
 fn the_file_is_ready_to_be_served() {
     let place = Place::new();
@@ -209,6 +225,28 @@ fn ctrl_c_leaves_the_old_file_and_no_litter() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(std::fs::read(place.path("feed.db")).unwrap() == before);
     assert_eq!(place.names(), ["a.parquet", "big.parquet", "feed.db"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_heard_while_standard_input_is_waited_for() {
+    use std::process::Stdio;
+    let place = Place::new();
+    let mut command = place.command(&["import", "-", "feed.db", "--table", "t"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the import did not start");
+        sleep(Duration::from_millis(1));
+    }
+    let signal = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    // Its standard input stays open all the while.
+    let input = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(130), &b"vecrank: interrupted\n"[..]));
+    assert_eq!(place.names(), [""; 0]);
 }
 
 #[cfg(unix)]

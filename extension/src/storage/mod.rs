@@ -7,6 +7,7 @@ mod linking;
 pub mod matching;
 mod overlay;
 mod place;
+pub mod progress;
 mod rebuild;
 mod repair;
 mod searching;

@@ -1,6 +1,7 @@
 //! The bulk build of a whole column: read the vectors, build, write every node row anew in locality order.
 
 use super::generation::Chain;
+use super::progress::Progress;
 use super::store::Handle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ const BLOCK: usize = 1024;
 const CELL_OVERHEAD: usize = 14;
 /// The header of a leaf page.
 const PAGE_OVERHEAD: usize = 8;
+
+/// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
+const BUILD_SHARE: f64 = 0.88;
 
 /// A live node as it stood.
 struct Old {
@@ -56,9 +60,12 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     column.numbering += 1;
     column.warm.renumbered();
     let (vectors, mut old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-    let options = Options { threads, rows_per_page: rows_per_page(column)? };
-    let mut built = build::build(&column.space, vectors, options, &|| db.check_interrupt())?;
+    let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
+    let progress = Progress::start();
+    let mut built = build::build(&column.space, vectors, options, &|share| {
+        progress.set(share * BUILD_SHARE);
+        db.check_interrupt()
+    })?;
     built.first_id = free_range(column, old.len())?;
     let mut moves = Moves::new();
     match rowids {
@@ -66,7 +73,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
         Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
         Rowids::Moved(moves) => follow(column, moves, &mut old)?,
     }
-    write_rows(column, &built, &old, threads)?;
+    write_rows(column, &built, &old, &progress)?;
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
 
@@ -81,6 +88,10 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     column.write_header(header, chain)?;
     column.write_entry(entry)?;
     Ok(moves)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
 /// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
@@ -177,7 +188,7 @@ fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     }
 }
 
-fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], threads: usize) -> Result<()> {
+fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(&column.space, built);
     let mut handle = Handle::default();
     let mut store = column.nodes.reader(&mut handle);
@@ -185,6 +196,8 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], threads: us
     let mut rows: Vec<Vec<u8>> = Vec::with_capacity(BLOCK);
     for (block, numbers) in built.order.chunks(BLOCK).enumerate() {
         store.check_interrupt()?;
+        let share = (block * BLOCK) as f64 / built.order.len() as f64;
+        progress.set(BUILD_SHARE + share * (1.0 - BUILD_SHARE));
         rows.resize_with(numbers.len(), Vec::new);
         for (row, &number) in rows.iter_mut().zip(numbers) {
             let old = &old[number as usize];
@@ -192,7 +205,7 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], threads: us
             column.space.layout.write_pending(row, old.rowid, node.inverse_norm(), node.vector());
         }
         let first = (block * BLOCK) as u32;
-        writer.link_rows(first, &mut rows, threads);
+        writer.link_rows(first, &mut rows, threads());
         for (offset, row) in rows.iter().enumerate() {
             store.put_node(built.first_id + first + offset as u32, row)?;
         }

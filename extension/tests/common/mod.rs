@@ -70,7 +70,7 @@ impl Graph {
         let stored: Vec<Vec<u8>> = vectors.iter().map(|v| encode(v, space.params.element).unwrap()).collect();
         let mut input = Vectors::with_capacity(&space, stored.len());
         stored.iter().for_each(|bytes| input.push(&space, bytes));
-        let built = build(&space, input, Options { threads, rows_per_page: 7 }, &|| Ok(())).unwrap();
+        let built = build(&space, input, Options { threads, rows_per_page: 7 }, &|_| Ok(())).unwrap();
         let writer = RowWriter::new(&space, &built);
         let mut store = MemoryStore::new(&space);
         let mut rows: Vec<Vec<u8>> = built

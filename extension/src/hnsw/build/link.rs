@@ -1,10 +1,12 @@
 //! From candidates to links: the heuristic forward, then reverse links one by one as HNSW adds them.
 
 use super::super::select::{Candidate, Limits, select_neighbours};
+use super::Watch;
 use super::carve::hash;
 use super::parallel;
 use super::pool::{Pools, candidate, distance};
 use super::vectors::Vectors;
+use crate::error::Result;
 
 /// Links of every vector, nearest first.
 pub type Links = Vec<Vec<Candidate<u32>>>;
@@ -19,10 +21,17 @@ const STRETCH: usize = 64 * BLOCK;
 
 /// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`. The pools shrink
 /// while the links grow: together they are the most memory that a build takes.
-pub fn link_forward(vectors: &Vectors, members: &[u32], mut pools: Pools, work: Forward<'_>) {
+pub fn link_forward(
+    vectors: &Vectors,
+    members: &[u32],
+    mut pools: Pools,
+    work: Forward<'_>,
+    watch: Watch<'_>,
+) -> Result<()> {
     let Forward { m, threads, links } = work;
     for first in (0..members.len()).step_by(STRETCH).rev() {
         let stretch = &members[first..(first + STRETCH).min(members.len())];
+        watch(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
         let kept = parallel::map(threads, stretch.len().div_ceil(BLOCK), |block| {
             let range = block * BLOCK..((block + 1) * BLOCK).min(stretch.len());
             let mut chosen = Vec::new();
@@ -48,6 +57,7 @@ pub fn link_forward(vectors: &Vectors, members: &[u32], mut pools: Pools, work: 
             }
         }
     }
+    Ok(())
 }
 
 /// What `link_forward` works on.

@@ -29,8 +29,9 @@ use crate::error::Result;
 use carve::{Carving, carve, hash};
 use pool::Pools;
 
-/// Asked between steps of at most some tens of milliseconds.
-pub type CheckInterrupt<'a> = &'a dyn Fn() -> Result<()>;
+/// Told between steps of at most some tens of milliseconds which share of the build is done, 0 to 1, never less than
+/// before; an error stops the build.
+pub type Watch<'a> = &'a dyn Fn(f64) -> Result<()>;
 
 /// Fixed knobs of the builder, chosen by measurement.
 mod knobs {
@@ -51,6 +52,15 @@ mod knobs {
     pub const ORDER_LEAF: usize = 8;
     /// Leaves compared between two merges into the pools.
     pub const BATCH: usize = 64;
+}
+
+/// Shares of a build's time, as measured on 100,000 vectors of 256 dimensions. Level l takes 1 / LEVEL_RATE^l of what the
+/// ground takes.
+mod shares {
+    pub const ORDER: f64 = 0.03;
+    pub const NEAREST: f64 = 0.47;
+    pub const FORWARD: f64 = 0.11;
+    pub const REVERSE: f64 = 0.17;
 }
 
 /// A graph over vectors 0..n in locality order.
@@ -74,11 +84,12 @@ pub struct Options {
 }
 
 /// Builds the graph of `vectors`.
-pub fn build(space: &Space, mut vectors: Vectors, options: Options, interrupt: CheckInterrupt<'_>) -> Result<Built> {
+pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
     let threads = options.threads;
     let count = vectors.len() as u32;
     let order = locality_order(&vectors, threads);
-    interrupt()?;
+    let mut done = shares::ORDER;
+    watch(done)?;
     vectors.permute(&order);
     let mut links: Links = vec![Vec::new(); vectors.len()];
     for level in 0..=knobs::LEVELS {
@@ -87,12 +98,15 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, interrupt: C
         if level > 0 && members.len() <= 2 * space.params.m {
             break;
         }
-        let pools = nearest(&vectors, &members, threads, u64::from(level), interrupt)?;
-        link::link_forward(&vectors, &members, pools, Forward { m: space.params.m, threads, links: &mut links });
-        interrupt()?;
+        let [nearest_share, forward_share] = [shares::NEAREST, shares::FORWARD].map(|share| share / rate as f64);
+        let pools = nearest(&vectors, &members, threads, u64::from(level), &|part| watch(done + part * nearest_share))?;
+        done += nearest_share;
+        let forward = Forward { m: space.params.m, threads, links: &mut links };
+        link::link_forward(&vectors, &members, pools, forward, &|part| watch(done + part * forward_share))?;
+        done += forward_share;
     }
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
-    interrupt()?;
+    watch(done + shares::REVERSE)?;
     link::connect(&vectors, &mut links, space.params.degree());
     let mut built = Built { order, first_id: 0, vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
@@ -107,21 +121,16 @@ fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
 }
 
 /// The pools of `members`, by their place in it.
-fn nearest(
-    vectors: &Vectors,
-    members: &[u32],
-    threads: usize,
-    level: u64,
-    interrupt: CheckInterrupt<'_>,
-) -> Result<Pools> {
+fn nearest(vectors: &Vectors, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<Pools> {
     let mut pools = Pools::new(members.len(), knobs::POOL);
     let mut place = vec![0u32; vectors.len()];
     members.iter().enumerate().for_each(|(i, &member)| place[member as usize] = i as u32);
     for round in 0..knobs::ROUNDS {
         let carving = Carving { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
         let leaves = carve(vectors, members.to_vec(), &carving);
-        for batch in leaves.chunks(knobs::BATCH) {
-            interrupt()?;
+        let batches = leaves.len().div_ceil(knobs::BATCH).max(1) as f64;
+        for (number, batch) in leaves.chunks(knobs::BATCH).enumerate() {
+            watch((round as f64 + number as f64 / batches) / knobs::ROUNDS as f64)?;
             let found = parallel::map(threads, batch.len(), |i| {
                 let limits = batch[i].iter().map(|&member| pools.limit(place[member as usize] as usize)).collect();
                 leaf::nearest_in_leaf(vectors, &batch[i], limits, knobs::PER_LEAF)

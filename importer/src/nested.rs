@@ -1,0 +1,96 @@
+//! Nested columns (lists, structs, maps) as JSON text.
+//!
+//! Numbers and booleans stay such, decimals digit by digit; dates and times become what they are in a column of their
+//! own; binary is hexadecimal; the keys of maps are text. Arrow's own writer puts its error messages among the values
+//! where a date has no text, so dates and times are turned to text first.
+
+use crate::mapping::{Cells, Choices, Fault, Mapping};
+use arrow_array::builder::LargeStringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, FixedSizeListArray, GenericListArray, LargeStringArray, MapArray, OffsetSizeTrait, StructArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_cast::cast;
+use arrow_json::writer::{EncoderOptions, make_encoder};
+use arrow_schema::{DataType, Field, FieldRef};
+use std::sync::Arc;
+
+/// One text a row. The column is of a type that `Mapping::of` accepts, with encodings taken off.
+pub fn json(column: &ArrayRef, choices: Choices) -> Result<LargeStringArray, Fault> {
+    let column = without_times(column, choices)?;
+    let field: FieldRef = Arc::new(Field::new("", column.data_type().clone(), true));
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let mut encoder = make_encoder(&field, column.as_ref(), &options)?;
+    let mut text = LargeStringBuilder::with_capacity(column.len(), column.len() * 64);
+    let mut value = Vec::new();
+    for row in 0..column.len() {
+        if column.is_null(row) {
+            text.append_null();
+            continue;
+        }
+        value.clear();
+        encoder.encode(row, &mut value);
+        let value = str::from_utf8(&value).map_err(|_| Fault::of_row(row, "a nested value is not valid UTF-8"))?;
+        text.append_value(value);
+    }
+    Ok(text.finish())
+}
+
+/// The array with its dates, times and durations turned to what a column of them holds, and the keys of maps to text.
+fn without_times(array: &ArrayRef, choices: Choices) -> Result<ArrayRef, Fault> {
+    let renew = |field: &FieldRef, values: &ArrayRef| -> FieldRef {
+        Arc::new(Field::new(field.name(), values.data_type().clone(), field.is_nullable()))
+    };
+    Ok(match array.data_type() {
+        DataType::List(field) => list::<i32>(array, field, choices)?,
+        DataType::LargeList(field) => list::<i64>(array, field, choices)?,
+        DataType::FixedSizeList(field, size) => {
+            let lists = array.as_fixed_size_list();
+            let values = without_times(lists.values(), choices)
+                .map_err(|fault| fault.in_row(|value| value / usize::try_from(*size).unwrap_or(1).max(1)))?;
+            let field = renew(field, &values);
+            let nulls = lists.nulls().cloned();
+            Arc::new(FixedSizeListArray::try_new_with_length(field, *size, values, nulls, lists.len())?)
+        }
+        DataType::Struct(fields) => {
+            let members = array.as_struct();
+            let columns = members.columns().iter().map(|column| without_times(column, choices));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let fields = fields.iter().zip(&columns).map(|(field, column)| renew(field, column)).collect();
+            Arc::new(StructArray::try_new_with_length(fields, columns, members.nulls().cloned(), members.len())?)
+        }
+        DataType::Map(entries, sorted) => {
+            let map = array.as_map();
+            let in_row = |fault: Fault| fault.in_row(|value| row_of(map.offsets(), value));
+            let keys = cast(&without_times(map.keys(), choices).map_err(in_row)?, &DataType::Utf8)?;
+            let values = without_times(map.values(), choices).map_err(in_row)?;
+            let fields = map.entries().fields().iter().zip([&keys, &values]).map(|(field, new)| renew(field, new));
+            let pairs: ArrayRef =
+                Arc::new(StructArray::try_new(fields.collect(), vec![keys.clone(), values.clone()], None)?);
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            Arc::new(MapArray::try_new(renew(entries, &pairs), offsets, pairs.as_struct().clone(), nulls, *sorted)?)
+        }
+        kind if kind.is_temporal() => match Mapping::of(kind, choices)?.convert(array)? {
+            Cells::Text(text) => Arc::new(text),
+            Cells::Integer(seconds) => Arc::new(seconds),
+            Cells::Real(seconds) => Arc::new(seconds),
+            Cells::Null | Cells::Unsigned(_) | Cells::Blob(_) => array.clone(),
+        },
+        _ => array.clone(),
+    })
+}
+
+fn list<Offset: OffsetSizeTrait>(array: &ArrayRef, field: &FieldRef, choices: Choices) -> Result<ArrayRef, Fault> {
+    let lists = array.as_list::<Offset>();
+    let values =
+        without_times(lists.values(), choices).map_err(|fault| fault.in_row(|value| row_of(lists.offsets(), value)))?;
+    let field = Arc::new(Field::new(field.name(), values.data_type().clone(), field.is_nullable()));
+    let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+    Ok(Arc::new(GenericListArray::<Offset>::try_new(field, offsets, values, nulls)?))
+}
+
+/// The row whose list has the value of that number.
+fn row_of<Offset: OffsetSizeTrait>(offsets: &OffsetBuffer<Offset>, value: usize) -> usize {
+    offsets.partition_point(|end| end.as_usize() <= value).saturating_sub(1)
+}

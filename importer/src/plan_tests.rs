@@ -1,0 +1,104 @@
+use super::*;
+use arrow_schema::{DataType, Fields};
+use std::sync::Arc;
+
+fn options() -> Options {
+    Options {
+        table: "articles".to_owned(),
+        embedding: Vec::new(),
+        key: None,
+        index: Vec::new(),
+        columns: Vec::new(),
+        exclude: Vec::new(),
+        metric: Metric::Cosine,
+        element: Element::F32,
+        m: 16,
+        ef_construction: 200,
+        choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
+        on_bad_row: OnBadRow::Fail,
+        page_size: None,
+        mode: Mode::Replace,
+        told: Told::default(),
+    }
+}
+
+fn schema(columns: &[(&str, DataType)]) -> Schema {
+    let fields: Fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect();
+    Schema::new(fields)
+}
+
+fn floats() -> DataType {
+    DataType::List(Arc::new(Field::new("element", DataType::Float32, true)))
+}
+
+#[test]
+fn the_one_list_of_floats_is_the_embedding() {
+    let one = schema(&[("id", DataType::Int64), ("v", floats())]);
+    assert_eq!(choose_vectors(&one, &options()).unwrap(), ["v"]);
+    let two = schema(&[("a", floats()), ("b", floats())]);
+    assert_eq!(
+        choose_vectors(&two, &options()).unwrap_err().to_string(),
+        "several columns may be vectors: a, b; choose with --embedding, or --exclude the others"
+    );
+    let excluded = Options { exclude: vec!["a".to_owned()], ..options() };
+    assert_eq!(choose_vectors(&two, &excluded).unwrap(), ["b"]);
+    let none = schema(&[("id", DataType::Int64)]);
+    assert_eq!(
+        choose_vectors(&none, &options()).unwrap_err().to_string(),
+        "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN"
+    );
+}
+
+#[test]
+fn a_uuid_is_not_taken_for_a_vector() {
+    let both = schema(&[("uuid", DataType::FixedSizeBinary(16)), ("v", DataType::FixedSizeBinary(1024))]);
+    assert_eq!(choose_vectors(&both, &options()).unwrap(), ["v"]);
+}
+
+#[test]
+fn impossible_names_are_refused() {
+    let refusal = |columns: &[(&str, DataType)], options: &Options| {
+        check_column_names(&schema(columns), "articles", options).unwrap_err().to_string()
+    };
+    let int = || DataType::Int64;
+    assert_eq!(
+        refusal(&[("Name", int()), ("name", int())], &options()),
+        "columns \"Name\" and \"name\" have the same name for SQLite; leave one out with --exclude"
+    );
+    assert_eq!(
+        refusal(&[("Distance", int())], &options()),
+        "column \"Distance\": the name is reserved in a vecrank table; leave it out with --exclude"
+    );
+    assert_eq!(
+        refusal(&[("articles", int())], &options()),
+        "column \"articles\": the name is reserved in a vecrank table; leave it out with --exclude, \
+         or choose another --table"
+    );
+    assert_eq!(refusal(&[("", int())], &options()), "column name \"\": SQLite cannot use it");
+    let key = Options { key: Some("id".to_owned()), ..options() };
+    assert_eq!(refusal(&[("a", int()), ("b", int())], &key), "no column \"id\"; the columns are a, b");
+    let left_out = Options { exclude: vec!["id".to_owned()], ..key };
+    assert_eq!(refusal(&[("id", int())], &left_out), "column \"id\" is both needed (--key or --index) and left out");
+}
+
+#[test]
+fn names_are_quoted_in_sql() {
+    let choices = options().choices;
+    let ordinary = |name: &str, data_type: &DataType, indexed| Column {
+        name: name.to_owned(),
+        kind: Kind::Ordinary { mapping: Mapping::of(data_type, choices).unwrap(), indexed },
+    };
+    let vector = VectorType { dims: 3, element: Element::F16, metric: Metric::L2 };
+    let columns = vec![
+        ordinary("a \"b\"", &DataType::Utf8, false),
+        ordinary("select", &DataType::Int32, true),
+        Column { name: "v".to_owned(), kind: Kind::Vector(vector) },
+    ];
+    let plan = Plan { options: Options { metric: Metric::L2, ..options() }, columns, key: Some(0) };
+    assert_eq!(
+        plan.create_sql(),
+        "CREATE VIRTUAL TABLE \"articles\" USING hnsw(\n  \"a \"\"b\"\"\" TEXT NOT NULL PRIMARY KEY,\n  \
+         \"select\" INTEGER INDEXED,\n  \"v\" FLOAT16[3],\n  metric = 'l2',\n  m = 16,\n  ef_construction = 200\n)"
+    );
+    assert_eq!(plan.insert_sql(), "INSERT INTO \"articles\" (\"a \"\"b\"\"\", \"select\", \"v\") VALUES (?, ?, ?)");
+}

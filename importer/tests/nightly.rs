@@ -1,0 +1,283 @@
+//! The nightly job as others see it: readers while a file is replaced, and what a killed import leaves.
+
+mod support;
+use rusqlite::{Connection, OpenFlags};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use support::*;
+
+/// Ids of one night's catalogue begin at its number times this.
+const NIGHT: i64 = 100_000;
+
+const ROWS: i64 = 1500;
+
+/// Between the readers' looks, so that the imports get on.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// A folder with the catalogues of so many nights, the first of them imported.
+fn place(nights: Range<i64>) -> Place {
+    let place = Place::new();
+    for night in nights.clone() {
+        place.catalogue(&file(night), night * NIGHT, ROWS);
+    }
+    import(&place, nights.start).done();
+    place
+}
+
+fn file(night: i64) -> String {
+    format!("night-{night}.parquet")
+}
+
+fn arguments(night: i64) -> [String; 7] {
+    ["import", &file(night), "feed.db", "--table", "t", "--key", "id"].map(str::to_owned)
+}
+
+fn import(place: &Place, night: i64) -> Said {
+    place.run(&arguments(night).each_ref().map(String::as_str))
+}
+
+/// The program that serves the pages, with the extension loaded.
+fn reader(place: &Place) -> Connection {
+    type EntryPoint = unsafe extern "C" fn(
+        *mut rusqlite::ffi::sqlite3,
+        *mut *mut std::ffi::c_char,
+        *const rusqlite::ffi::sqlite3_api_routines,
+    ) -> std::ffi::c_int;
+    let init = vecrank::sqlite3_vecrank_init as *const ();
+    // SAFETY: both types are SQLite's entry point of an extension, in the words of two crates.
+    let registered = unsafe {
+        let init = std::mem::transmute::<*const (), EntryPoint>(init);
+        rusqlite::auto_extension::register_auto_extension(init)
+    };
+    registered.unwrap();
+    Connection::open_with_flags(place.path("feed.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+/// The night that a page is of; all its rows must be of one, and it must be full.
+fn night_of(ids: &[i64]) -> i64 {
+    let night = ids[0] / NIGHT;
+    assert!(ids.len() == 20 && ids.iter().all(|id| id / NIGHT == night), "a mixed page: {ids:?}");
+    night
+}
+
+/// A few pages of a feed, one after the other; each from one night.
+fn pages(db: &Connection) -> Vec<i64> {
+    let sql = "SELECT id FROM t WHERE v MATCH '[0.3, 0.7]' ORDER BY distance LIMIT 20 OFFSET ?1";
+    let mut page = db.prepare(sql).unwrap();
+    let mut nights = Vec::new();
+    for offset in (0..100).step_by(20) {
+        let ids: Vec<i64> = page.query_map([offset], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        nights.push(night_of(&ids));
+    }
+    nights
+}
+
+#[test]
+fn readers_see_one_night_or_the_next_and_never_an_error() {
+    let place = place(1..6);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let handle = scope.spawn(|| {
+            let db = reader(&place);
+            let mut reads = 0;
+            while !done.load(Ordering::SeqCst) {
+                assert_eq!(pages(&db), [1; 5], "an open handle sees the file that it opened");
+                reads += 1;
+                std::thread::sleep(PAUSE);
+            }
+            reads
+        });
+        let reopening = scope.spawn(|| {
+            let mut seen = vec![1];
+            while !done.load(Ordering::SeqCst) {
+                let nights = pages(&reader(&place));
+                assert_eq!(nights, [nights[0]; 5]);
+                seen.push(nights[0]);
+                std::thread::sleep(PAUSE);
+            }
+            assert!(seen.is_sorted(), "{seen:?}");
+            seen
+        });
+        let processes = scope.spawn(|| {
+            let query = [
+                "query",
+                "feed.db",
+                "--vector",
+                "[0.3, 0.7]",
+                "--limit",
+                "20",
+                "--offset",
+                "20",
+                "--columns",
+                "id",
+                "--csv",
+            ];
+            let mut seen = Vec::new();
+            while !done.load(Ordering::SeqCst) {
+                let out = place.run(&query).done();
+                let ids = out.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap());
+                seen.push(night_of(&ids.collect::<Vec<i64>>()));
+                std::thread::sleep(PAUSE);
+            }
+            assert!(seen.is_sorted(), "{seen:?}");
+            seen
+        });
+        for night in 2..6 {
+            import(&place, night).done();
+        }
+        assert_eq!(pages(&reader(&place)), [5; 5], "what is opened after the import sees the new file");
+        done.store(true, Ordering::SeqCst);
+        assert!(handle.join().unwrap() > 0);
+        assert!(reopening.join().unwrap().len() > 1);
+        assert!(!processes.join().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_file_changed_in_place_makes_readers_wait_and_no_more() {
+    let place = place(1..5);
+    place.open("feed.db").execute_batch("CREATE TABLE users(name); INSERT INTO users VALUES ('Ada')").unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let handle = scope.spawn(|| {
+            let db = reader(&place);
+            db.busy_timeout(Duration::from_secs(60)).unwrap();
+            let mut seen = vec![1];
+            while !done.load(Ordering::SeqCst) {
+                seen.extend(pages(&db));
+                std::thread::sleep(PAUSE);
+            }
+            assert!(seen.is_sorted(), "{seen:?}");
+        });
+        for night in 2..5 {
+            import(&place, night).done();
+        }
+        done.store(true, Ordering::SeqCst);
+        handle.join().unwrap();
+    });
+    assert_eq!(pages(&reader(&place)), [4; 5]);
+    assert_eq!(lines(&place.open("feed.db"), "SELECT name FROM users"), ["Ada"]);
+}
+
+/// SplitMix64.
+fn chance(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut value = *seed;
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// Kills imports of the second night at random moments: the first night's file is whole each time, or the second's if the
+/// import was done; the next import leaves nothing but the database.
+fn kill_at_random(place: &Place, times: u64, mut seed: u64) {
+    let names = place.names();
+    let began = Instant::now();
+    import(place, 2).done();
+    let whole = began.elapsed();
+    let mut whole_files = 0;
+    for round in 0..times {
+        import(place, 1).done();
+        assert_eq!(place.names(), names, "round {round}: litter");
+        let before = std::fs::read(place.path("feed.db")).unwrap();
+        let mut child = place
+            .command(&arguments(2).each_ref().map(String::as_str))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole.mul_f64((chance(&mut seed) % 1000) as f64 / 1000.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        place.run(&["check", "feed.db"]).done();
+        let night = pages(&reader(place))[0];
+        assert_eq!(pages(&reader(place)), [night; 5], "round {round}");
+        assert_eq!(lines(&place.open("feed.db"), "SELECT count(*) FROM t_rows"), [ROWS.to_string()]);
+        if night == 1 {
+            whole_files += 1;
+            // A journal is rolled back by the first look; then every byte is the old one.
+            assert!(std::fs::read(place.path("feed.db")).unwrap() == before, "round {round}");
+        }
+    }
+    assert!(whole_files > 0, "every import was done before it was killed");
+    import(place, 1).done();
+    assert_eq!(place.names(), names);
+}
+
+#[test]
+fn an_import_killed_at_any_moment_leaves_the_old_file() {
+    kill_at_random(&place(1..3), 25, 7);
+}
+
+#[test]
+fn an_import_killed_at_any_moment_leaves_the_other_tables_too() {
+    let place = place(1..3);
+    place.open("feed.db").execute_batch("CREATE TABLE users(name); INSERT INTO users VALUES ('Ada')").unwrap();
+    kill_at_random(&place, 25, 8);
+    assert_eq!(lines(&place.open("feed.db"), "SELECT name FROM users"), ["Ada"]);
+}
+
+/// Ctrl-C at random moments, into every phase of an import.
+#[cfg(unix)]
+fn interrupt_at_random(place: &Place, times: u64, mut seed: u64) {
+    let names = place.names();
+    let began = Instant::now();
+    import(place, 2).done();
+    let whole = began.elapsed();
+    let mut stopped = 0;
+    for round in 0..times {
+        import(place, 1).done();
+        let before = std::fs::read(place.path("feed.db")).unwrap();
+        let child = place
+            .command(&arguments(2).each_ref().map(String::as_str))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Before it has taken the signal over it dies of it, as any program does.
+        std::thread::sleep(Duration::from_millis(50) + whole.mul_f64((chance(&mut seed) % 900) as f64 / 1000.0));
+        let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => assert_eq!(pages(&reader(place)), [2; 5], "round {round}"),
+            Some(130) => {
+                stopped += 1;
+                assert_eq!(said, "vecrank: interrupted\n");
+                assert!(std::fs::read(place.path("feed.db")).unwrap() == before, "round {round}");
+            }
+            code => panic!("round {round}: {code:?} {said}"),
+        }
+        assert_eq!(place.names(), names, "round {round}: litter");
+    }
+    assert!(stopped > 0, "every import was done before it was stopped");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_at_any_moment_leaves_the_old_file_and_no_litter() {
+    interrupt_at_random(&place(1..3), 12, 9);
+    let place = place(1..3);
+    place.open("feed.db").execute_batch("CREATE TABLE users(name)").unwrap();
+    interrupt_at_random(&place, 12, 10);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_writer_that_waits_for_the_import_is_told_that_the_file_was_moved() {
+    let place = place(1..3);
+    let writer = place.open("feed.db");
+    writer.busy_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(lines(&writer, "SELECT count(*) FROM t_rows"), [ROWS.to_string()]);
+    std::thread::scope(|scope| {
+        let importing = scope.spawn(|| import(&place, 2));
+        while !place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")) {
+            std::thread::yield_now();
+        }
+        importing.join().unwrap().done();
+        let error = writer.execute_batch("PRAGMA user_version = 9").unwrap_err();
+        assert_eq!(error.sqlite_error().unwrap().extended_code, rusqlite::ffi::SQLITE_READONLY_DBMOVED, "{error}");
+    });
+    assert_eq!(lines(&place.open("feed.db"), "PRAGMA user_version"), ["0"]);
+}
