@@ -65,6 +65,12 @@ impl Names {
     pub fn table(&self) -> &str {
         &self.owner.table
     }
+
+    /// Whether SQLite's message says that the rows table is not there.
+    pub(super) fn is_missing_rows(&self, message: &str) -> bool {
+        let name = message.strip_prefix("no such table: ").and_then(|name| name.strip_prefix(&*self.owner.schema));
+        name.and_then(|name| name.strip_prefix('.')) == Some(&self.owner.shadow_name("rows"))
+    }
 }
 
 impl HnswTable {
@@ -401,6 +407,8 @@ impl StoredTable for HnswTable {
                 names.table()
             )));
         }
+        // Now: at COMMIT whoever wrote what is pending looks for the old name, and SQLite does not ask this object.
+        self.transaction.sync(self)?;
         self.statements.clear();
         names.owner.rename(self.db, new_name)?;
         self.transaction.note_rename(names.owner.clone())?;
