@@ -385,10 +385,7 @@ impl StoredTable for HnswTable {
     }
 
     fn destroy(&self) -> Result<()> {
-        // A damaged table may be dropped; that of a newer format may own more than we know.
-        if let Err(error @ Error::Unsupported(_)) = self.check_version() {
-            return Err(error);
-        }
+        // A damaged table may be dropped, and one of a newer format as well: SQLite has no way to tell why it may not.
         self.statements.clear();
         self.names()?.owner.drop(self.db)
     }

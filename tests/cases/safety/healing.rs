@@ -91,3 +91,55 @@ fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
     assert!(size(&host) * 100 <= size(&fresh) * 102, "{} pages, fresh {}", size(&host), size(&fresh));
     host.check_sound("t");
 }
+
+/// Rows that go and others that come, as many, again and again: neither the file nor the ids of nodes run away.
+#[test]
+fn rows_replaced_again_and_again_take_no_more_room() {
+    let count = long_or(5_000, 1_500);
+    let mut clusters = Clusters::new(7, 40, DIMS, Element::Float);
+    let host = Host::bundled(":memory:");
+    host.load(library()).unwrap();
+    table(&host);
+    insert(&host, &clusters.vectors(count));
+    let pages = || host.ids("PRAGMA page_count")[0];
+    let next_id = || {
+        let bytes = host.line("SELECT hex(substr(header, 37, 4)) FROM t_graph");
+        u32::from_str_radix(&bytes, 16).unwrap().swap_bytes() as usize
+    };
+    let fresh = pages();
+    let (mut most_pages, mut highest) = (Vec::new(), 0);
+    let mut oldest = 0;
+    for _ in 0..10 {
+        let mut most = 0;
+        // Some in one transaction, some in two, some one by one.
+        for (part, share) in [2, 3, 10, 30, 30].into_iter().cycle().take(10).enumerate() {
+            let (first, rows) = (oldest + count, count / share / 2);
+            let values: Vec<String> = (first..first + rows)
+                .map(|id| format!("({id},{})", Element::Float.literal(&clusters.vector())))
+                .collect();
+            let gone = format!("DELETE FROM t WHERE id BETWEEN {oldest} AND {}", oldest + rows - 1);
+            let come = |values: &[String]| format!("INSERT INTO t VALUES {}", values.join(","));
+            match part % 3 {
+                0 => host.run(&format!("BEGIN; {gone}; {}; COMMIT", come(&values))),
+                1 => host.run(&format!("{}; {gone}", come(&values))),
+                _ => {
+                    host.run(&gone);
+                    values.chunks(1).for_each(|value| host.run(&come(value)));
+                }
+            }
+            oldest += rows;
+            most = most.max(pages());
+            highest = highest.max(next_id());
+        }
+        most_pages.push(most);
+    }
+    assert_eq!(host.line("SELECT count(*) FROM t"), count.to_string());
+    host.check_sound("t");
+    eprintln!("{count} rows replaced: {fresh} pages at first, at most {most_pages:?}, ids up to {highest}");
+    // A rebuild writes the new nodes before it drops the old ones.
+    assert!(most_pages[0] * 10 < fresh * 23, "{fresh} pages at first, then {most_pages:?}");
+    assert!(most_pages.iter().all(|most| most * 100 <= most_pages[0] * 105), "{most_pages:?}");
+    assert!(highest < 4 * count, "ids up to {highest}");
+    host.run("INSERT INTO t(t) VALUES ('optimize'); VACUUM");
+    assert!(pages() * 100 <= fresh * 105, "{} pages, {fresh} at first", pages());
+}
