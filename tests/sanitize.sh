@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests of the border to C under AddressSanitizer and under valgrind. Not part of tests/run.sh: it takes long,
-# and the sanitizer needs a flag that stable Rust gives only when told to (RUSTC_BOOTSTRAP).
+# Runs the tests of the border to C under AddressSanitizer and under valgrind, and those of the engine under Miri. Not
+# part of tests/run.sh: it takes long, and the sanitizer needs a flag that stable Rust gives only when told to
+# (RUSTC_BOOTSTRAP).
 #
-#   tests/sanitize.sh                      both
+#   tests/sanitize.sh                      the first two
 #   tests/sanitize.sh address              AddressSanitizer
 #   tests/sanitize.sh valgrind             valgrind (Debian: valgrind)
+#   tests/sanitize.sh miri                 Miri (rustup component add --toolchain nightly miri rust-src)
 #
 # Leaks at exit are not reported: SQLite and the test harness keep what the process ends with.
 set -euo pipefail
@@ -35,11 +37,21 @@ valgrind() {
   done
 }
 
+# All that calls no C. The CPU's features are given, for Miri has none by itself and would see the portable kernels only.
+miri() {
+  local layers=(distance:: quantize:: hnsw:: format:: filter:: machine:: storage::) features=''
+  # Counts to a million, without a pointer in it.
+  local skipped=(--skip the_sample_rule_keeps_its_rates)
+  if [ "$(uname -m)" = x86_64 ]; then features='-Ctarget-feature=+avx2,+fma,+f16c'; fi
+  PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation RUSTFLAGS=$features \
+    cargo +nightly miri test --target-dir "$target/miri" -p vecrank --lib -- "${layers[@]}" "${skipped[@]}"
+}
+
 modes=("$@")
 [ ${#modes[@]} -gt 0 ] || modes=(address valgrind)
 for mode in "${modes[@]}"; do
   case $mode in
-    address | valgrind) "$mode" ;;
+    address | valgrind | miri) "$mode" ;;
     *) echo "unknown mode: $mode" >&2; exit 2 ;;
   esac
 done
