@@ -246,7 +246,6 @@ pub fn shadow(data: &[u8]) {
             || code & 0xff == ffi::SQLITE_CONSTRAINT
             || text.contains("upgrade it")
             || text.contains("rebuild it to reclaim the ids")
-            || (sql.starts_with("DROP") && code == ffi::SQLITE_ERROR)
             || code & 0xff == ffi::SQLITE_MISMATCH;
         assert!(is_told, "{sql:.80}: {code}: {text}");
     }
