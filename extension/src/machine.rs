@@ -105,7 +105,8 @@ mod tests {
         }
         assert!(!slab.push(&[0; 150], 64));
         assert_eq!(slab.len(), pieces * 192);
-        for (i, piece) in slab.chunks_exact(192).enumerate() {
+        // Miri takes a thousand times as long.
+        for (i, piece) in slab.chunks_exact(192).enumerate().step_by(if cfg!(miri) { 997 } else { 1 }) {
             assert!(piece[..150].iter().all(|&byte| byte == i as u8) && piece[150..].iter().all(|&byte| byte == 0));
         }
     }
