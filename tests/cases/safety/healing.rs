@@ -24,18 +24,23 @@ struct Measured {
 
 fn measure(host: &Host, rows: &[Vec<f64>], queries: &[Vec<f64>]) -> Measured {
     let (mut found, mut pages, mut times) = (0, 0, Vec::new());
-    for query in queries {
+    let searches: Vec<String> = queries
+        .iter()
+        .map(|query| {
+            format!("SELECT id FROM t WHERE e MATCH {} ORDER BY distance LIMIT 10", Element::Float.literal(query))
+        })
+        .collect();
+    for (query, sql) in queries.iter().zip(&searches) {
         let truth = ranked(Metric::Cosine, query, (0..).zip(rows));
-        let literal = Element::Float.literal(query);
-        let sql = format!("SELECT id FROM t WHERE e MATCH {literal} ORDER BY distance LIMIT 10");
         let mut ids = Vec::new();
-        pages += host.pages_asked(|| ids = host.ids(&sql));
-        for _ in 0..5 {
-            let start = Instant::now();
-            host.ids(&sql);
-            times.push(1e6 * start.elapsed().as_secs_f64());
-        }
+        pages += host.pages_asked(|| ids = host.ids(sql));
         found += truth[..10].iter().filter(|(_, id)| ids.contains(id)).count();
+    }
+    // In turn: a search that was just made is only resumed.
+    for sql in searches.iter().cycle().take(5 * searches.len()) {
+        let start = Instant::now();
+        host.ids(sql);
+        times.push(1e6 * start.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
     Measured {
