@@ -405,6 +405,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes many minutes")]
     fn estimates_are_near_the_truth_and_more_bits_are_nearer() {
         for squared in [false, true] {
             let mut errors = Vec::new();
