@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests of the border to C under AddressSanitizer and under valgrind. Not part of tests/run.sh: it takes long,
-# and the sanitizer needs a flag that stable Rust gives only when told to (RUSTC_BOOTSTRAP).
+# Runs the tests of the border to C under AddressSanitizer and under valgrind, and those of the engine under Miri. Not
+# part of tests/run.sh: it takes long, and the sanitizer needs a flag that stable Rust gives only when told to
+# (RUSTC_BOOTSTRAP).
 #
-#   tests/sanitize.sh                      both
+#   tests/sanitize.sh                      the first two
 #   tests/sanitize.sh address              AddressSanitizer
 #   tests/sanitize.sh valgrind             valgrind (Debian: valgrind)
+#   tests/sanitize.sh miri                 Miri (rustup component add --toolchain nightly miri rust-src)
 #
 # Leaks at exit are not reported: SQLite and the test harness keep what the process ends with.
 set -euo pipefail
@@ -35,11 +37,20 @@ valgrind() {
   done
 }
 
+# The layers that have unsafe code and call no C, and threads. The CPU's features are given, for Miri has none by itself
+# and would see the portable kernels only.
+miri() {
+  local layers=(distance:: quantize:: format:: machine:: storage:: hnsw::build::) features=''
+  if [ "$(uname -m)" = x86_64 ]; then features='-Ctarget-feature=+avx2,+fma,+f16c'; fi
+  PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation RUSTFLAGS=$features \
+    cargo +nightly miri test --target-dir "$target/miri" -p vecrank --lib -- "${layers[@]}"
+}
+
 modes=("$@")
 [ ${#modes[@]} -gt 0 ] || modes=(address valgrind)
 for mode in "${modes[@]}"; do
   case $mode in
-    address | valgrind) "$mode" ;;
+    address | valgrind | miri) "$mode" ;;
     *) echo "unknown mode: $mode" >&2; exit 2 ;;
   esac
 done

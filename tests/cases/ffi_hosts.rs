@@ -106,6 +106,35 @@ fn loading_and_unloading_many_times() {
     }
 }
 
+/// In a process of its own, where nobody else holds the library.
+#[test]
+fn the_last_connection_may_be_closed_by_a_thread_that_ends() {
+    const VARIABLE: &str = "VECRANK_TEST_IN_A_THREAD";
+    if std::env::var_os(VARIABLE).is_none() {
+        let mut itself = Command::new(std::env::current_exe().unwrap());
+        itself.args(["the_last_connection_may_be_closed_by_a_thread_that_ends", "--exact", "--nocapture"]);
+        let output = itself.env(VARIABLE, "1").env("VECRANK_LIBRARY", library()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}\n{text}", output.status);
+        return;
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<Host>> = const { std::cell::RefCell::new(None) };
+    }
+    for _ in 0..20 {
+        let thread = std::thread::spawn(|| {
+            // Its destructor is registered before those of the library.
+            LAST.with(|last| drop(last.borrow_mut().take()));
+            let host = Host::bundled(":memory:");
+            host.load(library()).unwrap();
+            host.run("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1, 2]'), ('[2, 1]')");
+            assert_eq!(host.query("SELECT count(*) FROM t('[1, 1]')").unwrap(), [row(&["2"])]);
+            LAST.with(|last| *last.borrow_mut() = Some(host));
+        });
+        thread.join().unwrap();
+    }
+}
+
 /// The bundled library's function table, as the last new connection gave it.
 static TABLE: AtomicPtr<*const c_void> = AtomicPtr::new(std::ptr::null_mut());
 

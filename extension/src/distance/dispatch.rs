@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn every_kernel_equals_the_specification_bit_for_bit() {
-        for dims in (0..=67).chain([96, 100, 256, 384, 511, 768, 1536]) {
+        // Miri takes a thousand times as long.
+        let all = (0..=67).chain([96, 100, 256, 384, 511, 768, 1536]);
+        for dims in all.filter(|dims| !cfg!(miri) || [0, 1, 7, 31, 32, 35, 64, 67].contains(dims)) {
             let query = pseudo_random(1, dims);
             for element in Element::ALL {
                 let components: Vec<f32> = match element {

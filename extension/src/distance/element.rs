@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn every_half_survives_the_round_trip() {
-        for half in 0..=u16::MAX {
+        // Miri takes a thousand times as long.
+        for half in (0..=u16::MAX).step_by(if cfg!(miri) { 251 } else { 1 }) {
             let value = f16_to_f32(half);
             if value.is_nan() {
                 assert_eq!(half & 0x7c00, 0x7c00);
@@ -121,8 +122,8 @@ mod tests {
         assert_eq!(f32_to_f16(1.0 + 3.0 / 2048.0), 0x3c02); // a tie goes to the even one above
         assert_eq!(f32_to_f16(65_519.0), 0x7bff);
         assert_eq!(f32_to_f16(65_520.0), 0x7c00);
-        assert_eq!(f32_to_f16(2f32.powi(-25)), 0);
-        assert_eq!(f32_to_f16(-2f32.powi(-24)), 0x8001);
+        assert_eq!(f32_to_f16(1.0 / (1 << 25) as f32), 0);
+        assert_eq!(f32_to_f16(-1.0 / (1 << 24) as f32), 0x8001);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 
 use super::api::{Api, HAS_IS_INTERRUPTED, c_string, call};
 use super::bindings::*;
-use super::statement::{Blob, Parameter, Statement};
+use super::statement::{Blob, Parameter, Statement, missing_is_damage};
 use crate::error::{Error, Result, code};
 
 /// What to prepare a statement for.
@@ -126,15 +126,10 @@ impl Connection {
             let (start, rest) = (text.as_ptr(), std::ptr::null_mut());
             call!(self.api, prepare_v3(self.raw, start, length, flags as u32, &mut statement, rest))
         };
-        self.check(status).map_err(|error| match error {
-            // What a shadow table lacks is damage, and no slip in the SQL.
-            Error::Sqlite { code: code::ERROR, message } if use_ == Use::Shadow && message.starts_with("no such ") => {
-                Error::corrupt("a shadow table", message)
-            }
-            error => error,
-        })?;
+        let is_shadow = use_ == Use::Shadow;
+        self.check(status).map_err(|error| if is_shadow { missing_is_damage(error) } else { error })?;
         // SAFETY: the connection prepared it just now.
-        unsafe { Statement::new(*self, statement) }.ok_or_else(|| Error::internal("an empty SQL statement"))
+        unsafe { Statement::new(*self, statement, is_shadow) }.ok_or_else(|| Error::internal("an empty SQL statement"))
     }
 
     /// Opens the BLOB (or TEXT) of one row for reading.

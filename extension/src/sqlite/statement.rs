@@ -7,7 +7,7 @@ use super::api::{call, transient};
 use super::bindings::*;
 use super::connection::Connection;
 use super::value::{Content, Kind, Value, lent_bytes};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 
 /// What is bound to a parameter (`?1`, ...).
 #[derive(Clone, Copy)]
@@ -27,6 +27,8 @@ pub enum Parameter<'a> {
 pub struct Statement {
     connection: Connection,
     raw: NonNull<sqlite3_stmt>,
+    /// It reads and writes shadow tables.
+    is_shadow: bool,
 }
 
 impl Statement {
@@ -34,8 +36,8 @@ impl Statement {
     ///
     /// # Safety
     /// `raw` is null or a statement of `connection` that nobody else finalizes.
-    pub(super) unsafe fn new(connection: Connection, raw: *mut sqlite3_stmt) -> Option<Statement> {
-        NonNull::new(raw).map(|raw| Statement { connection, raw })
+    pub(super) unsafe fn new(connection: Connection, raw: *mut sqlite3_stmt, is_shadow: bool) -> Option<Statement> {
+        NonNull::new(raw).map(|raw| Statement { connection, raw, is_shadow })
     }
 
     #[inline]
@@ -194,8 +196,15 @@ impl Statement {
         match unsafe { call!(self.connection.api(), step(self.raw())) } {
             SQLITE_ROW => Ok(true),
             SQLITE_DONE => Ok(false),
-            status => Err(self.connection.error(status)),
+            status => Err(self.error(status)),
         }
+    }
+
+    /// SQLite prepares a statement anew where the schema has changed: a shadow table may be gone by then.
+    #[cold]
+    fn error(&self, status: c_int) -> Error {
+        let error = self.connection.error(status);
+        if self.is_shadow { missing_is_damage(error) } else { error }
     }
 
     /// Back to the start; bindings stay. (What it returns repeats the last step's error, which `step` gave already.)
@@ -276,6 +285,16 @@ impl Statement {
         unsafe {
             Value::new(self.connection.api(), call!(self.connection.api(), column_value(self.raw(), number(column))))
         }
+    }
+}
+
+/// A shadow table that is not there, or lacks a column, is damage and no slip in the SQL.
+pub(super) fn missing_is_damage(error: Error) -> Error {
+    match error {
+        Error::Sqlite { code: code::ERROR, message } if message.starts_with("no such ") => {
+            Error::corrupt("a shadow table", message)
+        }
+        error => error,
     }
 }
 

@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::store::Handle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
-use crate::format::node::NodeId;
+use crate::format::node::{FREE, NodeId};
 use crate::hnsw::GraphStore;
 use crate::hnsw::build::{self, Built, Options, RowWriter, Vectors};
 use crate::sqlite::{Parameter, quote_identifier};
@@ -105,7 +105,8 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
         Ok(())
     })?;
     let count = order.len() as i64;
-    let highest = db.query_one(&format!("SELECT max({rowid}) FROM {rows}"), &[], |row| Ok(row.column_i64(0)))?;
+    let mut highest = db.prepare_shadow(&format!("SELECT max({rowid}) FROM {rows}"))?;
+    let highest = highest.query_one(&[], |row| Ok(row.column_i64(0)))?;
     let shift = highest.unwrap_or(0).max(count);
     if shift.checked_add(count).is_none() {
         return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.place.table)));
@@ -177,15 +178,29 @@ fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, 
 fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     let nodes = column.nodes.sql_name();
     let sql = format!("SELECT (SELECT min(id) FROM {nodes}), (SELECT max(id) FROM {nodes})");
-    let ids = column.db.query_one(&sql, &[], |row| Ok((row.column_i64(0), row.column_i64(1))))?;
+    let ids = column.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok((row.column_i64(0), row.column_i64(1))))?;
     let (lowest, highest) = ids.unwrap_or_default();
     if count == 0 || lowest >= count as i64 {
         return Ok(0);
     }
-    match u32::try_from(highest + 1).ok().and_then(|first| Some((first, first.checked_add(count as u32)?))) {
-        Some((first, end)) if end < NodeId::MAX => Ok(first),
-        _ => Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name()))),
+    let first = match highest + 1 + count as i64 {
+        end if end <= i64::from(FREE) => highest + 1,
+        _ => free_range_between(column, count)?,
+    };
+    NodeId::try_from(first).map_err(|_| Error::internal(format!("{first} is no id of a node")))
+}
+
+/// The same where the highest id is near the last that can be.
+fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
+    let mut ids = column.db.prepare_shadow(&format!("SELECT id FROM {} ORDER BY id", column.nodes.sql_name()))?;
+    let mut first = 0;
+    while ids.step()? && ids.column_i64(0) - first < count as i64 {
+        first = ids.column_i64(0) + 1;
     }
+    if first + count as i64 > i64::from(FREE) {
+        return Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name())));
+    }
+    Ok(first)
 }
 
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {

@@ -159,7 +159,7 @@ impl Owner {
     /// Writes one entry of the config table.
     pub fn set_config(&self, db: Connection, key: &str, value: Parameter<'_>) -> Result<()> {
         let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow("config"));
-        db.run(&sql, &[Parameter::Text(key), value])
+        db.prepare_shadow(&sql)?.run(&[Parameter::Text(key), value])
     }
 
     /// Refuses a table that a newer vecrank wrote.

@@ -2,7 +2,7 @@
 
 use super::cache::{Missed, Rows};
 use crate::error::{Error, Result, code};
-use crate::format::node::{Node, NodeId, NodeLayout};
+use crate::format::node::{FREE, Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::machine::prefetch;
 use crate::sqlite::{Blob, BlobPlace, Connection, Parameter, Statement, quote_identifier};
@@ -122,7 +122,9 @@ impl NodeTable {
                 }
                 let id = row.column_i64(0);
                 let id = NodeId::try_from(id)
-                    .map_err(|_| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
+                    .ok()
+                    .filter(|&id| id != FREE)
+                    .ok_or_else(|| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
                 visit(layout.read(id, row.column_bytes(1))?)
             })
             .map_err(|error| self.name_table(error))

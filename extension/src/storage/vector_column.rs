@@ -6,7 +6,7 @@ use super::warm::Warm;
 use super::{check, rebuild, repair};
 
 use crate::distance::{Metric, decode};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, set_rowid, set_tombstone};
@@ -200,10 +200,12 @@ impl VectorColumn {
     fn put_header(&mut self, header: &[u8]) -> Result<()> {
         let (table, ordinal) = (format!("{}_graph", self.place.table), self.place.ordinal as i64);
         let place = BlobPlace { schema: &self.place.schema, table: &table, column: "header" };
-        if let Ok(mut blob) = self.db.open_blob_to_write(&place, ordinal)
-            && blob.len() == header.len()
-        {
-            return blob.write(header, 0);
+        match self.db.open_blob_to_write(&place, ordinal) {
+            Ok(mut blob) if blob.len() == header.len() => return blob.write(header, 0),
+            // There is no BLOB.
+            Ok(_) | Err(Error::Sqlite { code: code::ERROR, .. }) => {}
+            // It may have undone the transaction: nothing more must be written.
+            Err(error) => return Err(error),
         }
         let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(ordinal), Parameter::Blob(header)])
@@ -351,7 +353,7 @@ impl VectorColumn {
     /// Removes every node.
     pub fn clear(&mut self) -> Result<()> {
         let mut header = self.header()?;
-        self.db.execute(&format!("DELETE FROM {}", self.nodes.sql_name()))?;
+        self.db.prepare_shadow(&format!("DELETE FROM {}", self.nodes.sql_name()))?.run(&[])?;
         self.numbering += 1;
         self.warm.renumbered();
         let chain = Chain::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
@@ -365,7 +367,7 @@ impl VectorColumn {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if many || (header.tombstones > 0 && header.tombstones > header.linked / TOMBSTONE_SHARE) {
+        if many || has_many_tombstones(&header) {
             return rebuild::rebuild(self);
         }
         if header.pending > 0 {
@@ -374,10 +376,11 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Whether nodes wait to be linked.
-    pub fn has_pending(&mut self) -> Result<bool> {
+    /// Whether `sync` has something to do.
+    pub fn is_stale(&mut self) -> Result<bool> {
         self.refresh()?;
-        Ok(self.header()?.pending > 0)
+        let header = self.header()?;
+        Ok(header.pending > 0 || has_many_tombstones(&header))
     }
 
     /// The promises of `check` that do not hold; empty for a sound column.
@@ -431,6 +434,10 @@ impl VectorColumn {
             degree: header.degree,
         })
     }
+}
+
+fn has_many_tombstones(header: &Header) -> bool {
+    header.tombstones > 0 && header.tombstones > header.linked / TOMBSTONE_SHARE
 }
 
 /// The rotation of a column: fixed, so that the same rows give the same bytes, and another one for each column.

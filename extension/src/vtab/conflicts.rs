@@ -37,7 +37,7 @@ pub fn find(table: &HnswTable, names: &Names, target: Target<'_>) -> Result<Vec<
         let sql = format!("SELECT {rowid} FROM {} WHERE {condition}", names.rows);
         let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
         parameters.push(target.rowid.map_or(Parameter::Null, Parameter::Integer));
-        table.db.prepare(&sql)?.query(&parameters, |row| {
+        table.db.prepare_shadow(&sql)?.query(&parameters, |row| {
             found.insert(row.column_i64(0));
             Ok(())
         })?;

@@ -65,6 +65,12 @@ impl Names {
     pub fn table(&self) -> &str {
         &self.owner.table
     }
+
+    /// Whether SQLite's message says that the rows table is not there.
+    pub(super) fn is_missing_rows(&self, message: &str) -> bool {
+        let name = message.strip_prefix("no such table: ").and_then(|name| name.strip_prefix(&*self.owner.schema));
+        name.and_then(|name| name.strip_prefix('.')) == Some(&self.owner.shadow_name("rows"))
+    }
 }
 
 impl HnswTable {
@@ -379,10 +385,7 @@ impl StoredTable for HnswTable {
     }
 
     fn destroy(&self) -> Result<()> {
-        // A damaged table may be dropped; that of a newer format may own more than we know.
-        if let Err(error @ Error::Unsupported(_)) = self.check_version() {
-            return Err(error);
-        }
+        // A damaged table may be dropped, and one of a newer format as well: SQLite has no way to tell why it may not.
         self.statements.clear();
         self.names()?.owner.drop(self.db)
     }
@@ -401,6 +404,8 @@ impl StoredTable for HnswTable {
                 names.table()
             )));
         }
+        // Now: at COMMIT whoever wrote what is pending looks for the old name, and SQLite does not ask this object.
+        self.transaction.sync(self)?;
         self.statements.clear();
         names.owner.rename(self.db, new_name)?;
         self.transaction.note_rename(names.owner.clone())?;

@@ -137,14 +137,14 @@ impl Transaction {
     }
 
     /// Whether the transaction wrote nodes through an earlier object for the same table: SQLite makes a new one when the
-    /// schema changes. Committed tables have nothing pending.
+    /// schema changes. Committed tables have nothing to be brought up to date.
     fn has_inherited(&self, table: &HnswTable) -> Result<bool> {
         if table.db.is_autocommit() {
             return Ok(false);
         }
         let mut vectors = table.vectors()?;
-        let mut pending = vectors.iter_mut().map(VectorColumn::has_pending);
-        pending.try_fold(false, |any, pending| Ok(any || pending?))
+        let mut stale = vectors.iter_mut().map(VectorColumn::is_stale);
+        stale.try_fold(false, |any, stale| Ok(any || stale?))
     }
 
     /// `sync` for COMMIT. The table may have been dropped by now, and another be there under its name, through another
@@ -154,7 +154,9 @@ impl Transaction {
             return Ok(());
         }
         match self.sync(table) {
-            Err(_) if !table.is_there()? => Ok(()),
+            // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
+            // renaming, and COMMIT must say so.
+            Err(Error::Corrupt { .. }) if !table.is_there()? => Ok(()),
             result => result,
         }
     }

@@ -9,7 +9,7 @@ use super::conflicts::{self, Target};
 use super::schema::{HIDDEN_COLUMNS, Key};
 use super::table::{HnswTable, Names};
 use crate::error::{Error, Result, code};
-use crate::sqlite::{Change, Conflict, Parameter, Value, Values, quote_identifier};
+use crate::sqlite::{Change, Conflict, Parameter, Statement, Value, Values, quote_identifier};
 
 /// The value that a statement gives to a vector column; None is NULL.
 struct NewVector<'v> {
@@ -127,9 +127,8 @@ impl HnswTable {
         let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
         parameters.extend(target.rowid.map(Parameter::Integer));
         let run = || -> Result<Option<i64>> {
-            let mut statement = self.statements.writing(sql.to_string())?;
             let mut returned = None;
-            statement.query(&parameters, |row| {
+            self.run_on_rows(names, sql.to_string(), &parameters, |row| {
                 returned = Some(row.column_i64(0));
                 Ok(())
             })?;
@@ -166,7 +165,25 @@ impl HnswTable {
 
     fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE {} = ?1", names.rows, quote_identifier(self.schema.rowid_name()));
-        self.statements.writing(sql)?.run(&[Parameter::Integer(rowid)])
+        self.run_on_rows(names, sql, &[Parameter::Integer(rowid)], |_| Ok(()))
+    }
+
+    /// Runs a statement that writes the rows table, and calls `read` for every row that it returns.
+    fn run_on_rows(
+        &self,
+        names: &Names,
+        sql: String,
+        parameters: &[Parameter<'_>],
+        read: impl FnMut(&Statement) -> Result<()>,
+    ) -> Result<()> {
+        let result = self.statements.writing(sql).and_then(|mut statement| statement.query(parameters, read));
+        result.map_err(|error| match error {
+            // Another table that is missing is one that a user's trigger writes.
+            Error::Sqlite { code: code::ERROR, message } if names.is_missing_rows(&message) => {
+                Error::corrupt("a shadow table", message)
+            }
+            error => error,
+        })
     }
 
     fn remove_node(&self, ordinal: usize, node: u32, rowid: i64) -> Result<()> {
@@ -202,7 +219,7 @@ impl HnswTable {
         }
         let key = quote_identifier(self.schema.rowid_name());
         let sql = format!("UPDATE {} SET {} WHERE {key} = ?1", names.rows, sets.join(", "));
-        self.statements.writing(sql)?.run(&parameters)
+        self.run_on_rows(names, sql, &parameters, |_| Ok(()))
     }
 
     /// Tells the nodes that keep their vector of the row's new rowid.

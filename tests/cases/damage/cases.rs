@@ -269,6 +269,13 @@ fn node_cases() -> Vec<Case> {
             exact,
             Corrupt("t_nodes row -1 is damaged: the id is out of range"),
         ),
+        case(
+            format!("UPDATE t_nodes SET id = 4294967295 WHERE id = {NODE_OF_4}"),
+            exact,
+            Corrupt("t_nodes row 4294967295 is damaged: the id is out of range"),
+        ),
+        // The last id that can be: a rebuild finds room below it.
+        case(format!("UPDATE t_nodes SET id = 4294967294 WHERE id = {NODE_OF_4}"), near, Found),
         // Links that lead nowhere, and vectors that are none: an answer all the same.
         case(one_way, near, Corrupt("t_nodes node * is damaged: neighbour 2021161080 out of range")),
         case(all(node::DEGREE, &[0, 0]), near, Found),

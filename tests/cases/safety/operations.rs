@@ -144,11 +144,7 @@ impl Run {
         let stop_at = if is_stopped { 1 + self.numbers.below(60) as u32 } else { 0 };
         let host = &self.sides[side].host;
         let result = match stop_at {
-            // SQLite may have looked for a table that the other connection renamed in the schema that it remembers.
-            0 => host.execute(&step.sql).or_else(|error| match error.message.starts_with("no such table: ") {
-                true => host.execute(&step.sql),
-                false => Err(error),
-            }),
+            0 => host.execute(&step.sql),
             _ => host.stopped_at_call(10, stop_at, || host.execute(&step.sql)).0,
         };
         let shown = result.as_ref().map_or_else(ToString::to_string, |()| "done".into());

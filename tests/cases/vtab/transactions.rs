@@ -254,3 +254,53 @@ fn a_transaction_may_change_the_schema_between_its_writes() {
         }
     }
 }
+
+/// When the schema changes SQLite goes on with a new object for the table: that one renames what the first one wrote.
+#[test]
+fn rows_are_linked_whoever_renames_their_table() {
+    for host in hosts(TABLE) {
+        run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
+        run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); ALTER TABLE other RENAME TO another");
+        run(&host, "ALTER TABLE t RENAME TO u; COMMIT");
+        assert_eq!(line(&host, "SELECT id FROM u('[0,0,0,0]') ORDER BY distance"), "3 1 2");
+        check_sound(&host, "u");
+        run(&host, "BEGIN; DELETE FROM u; ALTER TABLE another RENAME TO other; ALTER TABLE u RENAME TO t; COMMIT");
+        assert_eq!(line(&host, "SELECT value FROM hnsw_info('t') WHERE key = 'deleted'"), "0");
+        check_sound(&host, "t");
+    }
+}
+
+/// An interrupt of a statement that writes undoes the whole transaction: then the statement must not say that it is done.
+#[test]
+fn what_is_stopped_is_told_or_done() {
+    let rows_of = |host: &Host, table: &str| {
+        line(host, &format!("SELECT group_concat(id) FROM (SELECT id FROM {table} ORDER BY id)"))
+    };
+    for host in hosts(TABLE) {
+        run(&host, "INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
+        for sql in ["COMMIT", "UPDATE u SET e = '[3,0,0,0]' WHERE id = 2"] {
+            let mut stopped = 0;
+            for at in 1.. {
+                run(&host, "BEGIN; ALTER TABLE t RENAME TO u; INSERT INTO u VALUES (9, 9, '[9,0,0,0]')");
+                let (result, made) = host.stopped_at_call(1, at, || host.execute(sql));
+                let what = format!("{sql}, stopped at call {at}: {result:?}");
+                stopped += u32::from(result.is_err());
+                // A statement may be stopped when it has done its work.
+                let is_there = line(&host, "SELECT count(*) FROM sqlite_master WHERE name = 'u'") == "1";
+                assert!(is_there || result.is_err(), "{what}: the transaction is gone");
+                let (table, expected) = if is_there { ("u", "1,2,9") } else { ("t", "1,2") };
+                assert_eq!(rows_of(&host, table), expected, "{what}");
+                check_sound(&host, table);
+                match (host.is_autocommit(), is_there) {
+                    (false, _) => run(&host, "ROLLBACK"),
+                    (true, true) => run(&host, "DELETE FROM u WHERE id = 9; ALTER TABLE u RENAME TO t"),
+                    (true, false) => {}
+                }
+                if made < at {
+                    break;
+                }
+            }
+            assert!(stopped > 10, "{sql}: {stopped}");
+        }
+    }
+}
