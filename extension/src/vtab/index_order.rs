@@ -125,47 +125,50 @@ impl IndexOrders {
     }
 }
 
-/// The rows that a filter admits: on each column a place in one of the ranges, which follow each other without overlap.
+/// The rows that a filter admits: those that every column admits.
 #[derive(Debug)]
 pub struct Ranges {
-    columns: Vec<(Rc<IndexOrder>, Vec<Range<u32>>)>,
+    columns: Vec<ColumnRanges>,
+}
+
+/// Places in the order of one column's index, as ranges without overlap.
+#[derive(Debug)]
+struct ColumnRanges {
+    order: Rc<IndexOrder>,
+    ranges: Vec<Range<u32>>,
+}
+
+impl ColumnRanges {
+    fn contains(&self, node: NodeId) -> bool {
+        self.order.place(node).is_some_and(|place| self.ranges.iter().any(|range| range.contains(&place)))
+    }
+
+    fn count(&self) -> usize {
+        self.ranges.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (i64, NodeId)> {
+        let slice = |range: &Range<u32>| self.order.rows.get(range.start as usize..range.end as usize);
+        self.ranges.iter().filter_map(slice).flatten().copied()
+    }
 }
 
 impl Ranges {
     pub fn contains(&self, node: NodeId) -> bool {
-        self.columns.iter().all(|(order, ranges)| {
-            order.place(node).is_some_and(|place| ranges.iter().any(|range| range.contains(&place)))
-        })
+        self.columns.iter().all(|column| column.contains(node))
     }
 
     /// The rows, or None if they are more than `limit`.
     pub fn rows(&self, limit: Option<usize>) -> Option<Vec<(i64, NodeId)>> {
-        let size = |ranges: &[Range<u32>]| ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
-        let (narrowest, (order, ranges)) =
-            self.columns.iter().enumerate().min_by_key(|(_, (_, ranges))| size(ranges))?;
-        if self.columns.len() == 1 && limit.is_some_and(|limit| size(ranges) > limit) {
+        let narrowest = self.columns.iter().min_by_key(|column| column.count())?;
+        let limit = limit.unwrap_or(usize::MAX);
+        let is_alone = self.columns.len() == 1;
+        if is_alone && narrowest.count() > limit {
             return None;
         }
-        let slices = ranges.iter().filter_map(|range| order.rows.get(range.start as usize..range.end as usize));
-        let mut rows = Vec::with_capacity(size(ranges).min(limit.unwrap_or(usize::MAX)));
-        for slice in slices {
-            if self.columns.len() == 1 {
-                rows.extend_from_slice(slice);
-                continue;
-            }
-            let others = self.columns.iter().enumerate().filter(|(column, _)| *column != narrowest);
-            let others: Vec<_> = others.map(|(_, column)| column).collect();
-            let admits = |node| {
-                others.iter().all(|(order, ranges)| {
-                    order.place(node).is_some_and(|place| ranges.iter().any(|range| range.contains(&place)))
-                })
-            };
-            rows.extend(slice.iter().filter(|&&(_, node)| admits(node)));
-            if limit.is_some_and(|limit| rows.len() > limit) {
-                return None;
-            }
-        }
-        Some(rows)
+        let admitted = narrowest.rows().filter(|&(_, node)| is_alone || self.contains(node));
+        let rows: Vec<(i64, NodeId)> = admitted.take(limit.saturating_add(1)).collect();
+        (rows.len() <= limit).then_some(rows)
     }
 }
 
@@ -174,11 +177,11 @@ impl HnswTable {
     /// with a vector.
     pub(super) fn ranges(&self, request: &Request, state: State, rows: u64) -> Result<Option<Ranges>> {
         let Some(terms) = request.filter.range_terms() else { return Ok(None) };
-        let mut columns: Vec<(Rc<IndexOrder>, Vec<Range<u32>>)> = Vec::with_capacity(terms.len());
+        let mut columns = Vec::with_capacity(terms.len());
         for term in terms {
             let Some(order) = self.index_order(request.column, term.column, state, rows)? else { return Ok(None) };
             let Some(ranges) = self.places(request, term, &order)? else { return Ok(None) };
-            columns.push((order, ranges));
+            columns.push(ColumnRanges { order, ranges });
         }
         Ok(Some(Ranges { columns }))
     }
@@ -273,13 +276,16 @@ mod tests {
 
     #[test]
     fn columns_are_intersected_and_lists_united() {
-        let ranges = |ends: &[(u32, u32)]| ends.iter().map(|&(start, end)| start..end).collect::<Vec<_>>();
+        let column = |order: &Rc<IndexOrder>, ends: &[(u32, u32)]| ColumnRanges {
+            order: Rc::clone(order),
+            ranges: ends.iter().map(|&(start, end)| start..end).collect(),
+        };
         let (a, b) = (order(&[1, 2, 3, 4, 5, 6]), order(&[6, 4, 2, 1, 3, 5]));
-        let one = Ranges { columns: vec![(Rc::clone(&a), ranges(&[(0, 2), (4, 6)]))] };
+        let one = Ranges { columns: vec![column(&a, &[(0, 2), (4, 6)])] };
         assert_eq!(one.rows(None), Some(vec![(10, 1), (20, 2), (50, 5), (60, 6)]));
         assert_eq!((one.rows(Some(4)).map(|rows| rows.len()), one.rows(Some(3))), (Some(4), None));
         assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|node| one.contains(node)), [true, true, false, false, true, true, false]);
-        let both = Ranges { columns: vec![(a, ranges(&[(0, 4)])), (b, ranges(&[(0, 3)]))] };
+        let both = Ranges { columns: vec![column(&a, &[(0, 4)]), column(&b, &[(0, 3)])] };
         assert_eq!(both.rows(None), Some(vec![(40, 4), (20, 2)]));
         assert_eq!((both.rows(Some(2)).map(|rows| rows.len()), both.rows(Some(1))), (Some(2), None));
         assert_eq!([2, 3, 4, 6].map(|node| both.contains(node)), [true, false, true, false]);
