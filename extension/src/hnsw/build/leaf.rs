@@ -1,6 +1,6 @@
 //! All pairs of a leaf: for every member its nearest others in the leaf.
 
-use super::pool::{EMPTY, Packed, pack};
+use super::pool::{EMPTY, Packed, Packing};
 use super::vectors::Vectors;
 use crate::distance::{PairRow, inner_products, near_pairs};
 use crate::hnsw::geometry::snap;
@@ -38,13 +38,13 @@ impl Nearest {
 ///
 /// Only the upper triangle is multiplied: a product serves both its row and its column.
 pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
-    let count = members.len();
+    let (count, packing) = (members.len(), Packing::of(vectors.len()));
     let mut block = Vec::new();
     vectors.gather(members, &mut block);
     let half_norms: Vec<f32> = members.iter().map(|&member| vectors.half_norm(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
-        limits.iter().map(|limit| if limit.is_finite() { pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
+        limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
     let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { places: Vec::with_capacity(size), size }).collect();
     let mut products = vec![0f32; TILE * count];
     let mut pairs = Vec::new();
@@ -68,8 +68,8 @@ pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, siz
                 let j = i + 1 + offset as usize;
                 let distance = snap(distance, half_norms[i] + half_norms[j]);
                 for (to, other) in [(i, j), (j, i)] {
-                    if lists[to].offer(pack(distance, members[to], members[other]), &mut worst[to]) {
-                        limits[to] = super::pool::distance(worst[to]);
+                    if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
+                        limits[to] = packing.limit(worst[to]);
                     }
                 }
             }

@@ -4,7 +4,7 @@ use super::super::select::{Candidate, Limits, select_neighbours};
 use super::Watch;
 use super::carve::hash;
 use super::parallel;
-use super::pool::{Pools, candidate, distance};
+use super::pool::{Pools, distance};
 use super::vectors::Vectors;
 use crate::error::Result;
 
@@ -40,8 +40,9 @@ pub fn link_forward(
                 .map(|i| {
                     let own = stretch[i];
                     candidates.clear();
-                    let pool = pools.get(first + i).iter();
-                    candidates.extend(pool.map(|&p| Candidate { distance: distance(p), id: candidate(p, own) }));
+                    let pool = pools.get(first + i);
+                    let id = |packed| pools.packing.candidate(packed, own);
+                    candidates.extend(pool.map(|p| Candidate { distance: distance(p), id: id(p) }));
                     select_neighbours(&candidates, Limits::forward(m), |a, b| vectors.distance(a, b), &mut chosen);
                     chosen.clone()
                 })

@@ -122,7 +122,7 @@ fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
 
 /// The pools of `members`, by their place in it.
 fn nearest(vectors: &Vectors, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<Pools> {
-    let mut pools = Pools::new(members.len(), knobs::POOL);
+    let mut pools = Pools::new(pool::Packing::of(vectors.len()), members.len(), knobs::POOL);
     let mut place = vec![0u32; vectors.len()];
     members.iter().enumerate().for_each(|(i, &member)| place[member as usize] = i as u32);
     for round in 0..knobs::ROUNDS {
@@ -146,20 +146,10 @@ const MERGE_BLOCK: usize = 4096;
 
 /// Merges what the leaves of a batch found into the pools.
 fn merge(pools: &mut Pools, place: &[u32], batch: &[Vec<u32>], found: &[Vec<Vec<pool::Packed>>], threads: usize) {
-    let mut arrivals: Vec<(u32, u32, u32)> = Vec::new();
-    for (leaf, members) in batch.iter().enumerate() {
-        arrivals.extend(members.iter().enumerate().map(|(i, &m)| (place[m as usize], leaf as u32, i as u32)));
+    let mut arrivals: Vec<(u32, &[pool::Packed])> = Vec::new();
+    for (members, lists) in batch.iter().zip(found) {
+        arrivals.extend(members.iter().zip(lists).map(|(&m, list)| (place[m as usize], list.as_slice())));
     }
-    arrivals.sort_unstable();
-    let size = pools.size;
-    parallel::for_chunks(threads, &mut pools.places, MERGE_BLOCK * size, |block, places| {
-        let first = (block * MERGE_BLOCK) as u32;
-        let start = arrivals.partition_point(|&(pool, ..)| pool < first);
-        let mut scratch = Vec::with_capacity(size);
-        for &(pool, leaf, i) in &arrivals[start..] {
-            let offset = (pool - first) as usize * size;
-            let Some(own) = places.get_mut(offset..offset + size) else { break };
-            pool::merge(own, &found[leaf as usize][i as usize], &mut scratch);
-        }
-    });
+    arrivals.sort_by_key(|&(pool, _)| pool);
+    pools.merge(threads, MERGE_BLOCK, &arrivals);
 }

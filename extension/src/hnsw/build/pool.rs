@@ -1,65 +1,151 @@
 //! The nearest candidates found so far, for every vector.
 
+use super::parallel;
+
 /// A candidate of vector v, packed: half the squared distance (never negative, so its bits are in order) above the
-/// candidate's number less v's, modulo 2^32. Ties go to the next number up, so that equal vectors form a ring.
+/// candidate's number less v's, in a ring. Ties go to the next number up, so that equal vectors form a ring.
 pub type Packed = u64;
 
 pub const EMPTY: Packed = Packed::MAX;
 
-#[inline]
-pub fn pack(distance: f32, of: u32, candidate: u32) -> Packed {
-    u64::from(distance.to_bits()) << 32 | u64::from(candidate.wrapping_sub(of))
+/// How candidates are packed. Up to 2^24 vectors six bytes hold one: a distance to 16 bits after the first, and 24 of the
+/// number; the pools are most of what a build takes besides the vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    /// The ring of numbers, less one.
+    ring: u32,
+    /// Bits of the distance that are left out.
+    dropped: u32,
+    /// Bytes that hold a candidate.
+    bytes: usize,
 }
 
+const NARROW: Packing = Packing { ring: 0xff_ffff, dropped: 0x7f, bytes: 6 };
+const WIDE: Packing = Packing { ring: u32::MAX, dropped: 0, bytes: 8 };
+
+impl Packing {
+    /// For vectors 0..count.
+    pub fn of(count: usize) -> Packing {
+        if count <= 1 << 24 { NARROW } else { WIDE }
+    }
+
+    #[inline]
+    pub fn pack(self, distance: f32, of: u32, candidate: u32) -> Packed {
+        let number = candidate.wrapping_sub(of) & self.ring;
+        u64::from(distance.to_bits() & !self.dropped) << 32 | u64::from(number)
+    }
+
+    #[inline]
+    pub fn candidate(self, packed: Packed, of: u32) -> u32 {
+        of.wrapping_add(packed as u32) & self.ring
+    }
+
+    /// The largest distance that is packed as this one.
+    #[inline]
+    pub fn limit(self, packed: Packed) -> f32 {
+        f32::from_bits((packed >> 32) as u32 | self.dropped)
+    }
+
+    #[inline]
+    fn write(self, packed: Packed, place: &mut [u8]) {
+        if let Ok(place) = <&mut [u8; 6]>::try_from(&mut *place) {
+            let narrow = if packed == EMPTY { packed } else { packed >> 39 << 24 | packed & 0xff_ffff };
+            let [a, b, c, d, e, f, ..] = narrow.to_le_bytes();
+            *place = [a, b, c, d, e, f];
+        } else if let Ok(place) = <&mut [u8; 8]>::try_from(place) {
+            *place = packed.to_le_bytes();
+        }
+    }
+
+    #[inline]
+    fn read(self, place: &[u8]) -> Packed {
+        match *place {
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => EMPTY,
+            [a, b, c, d, e, f] => {
+                let narrow = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+                narrow >> 24 << 39 | narrow & 0xff_ffff
+            }
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => EMPTY,
+        }
+    }
+}
+
+/// Half the squared distance.
 #[inline]
 pub fn distance(packed: Packed) -> f32 {
     f32::from_bits((packed >> 32) as u32)
 }
 
-#[inline]
-pub fn candidate(packed: Packed, of: u32) -> u32 {
-    of.wrapping_add(packed as u32)
-}
-
 /// A fixed number of places a vector, sorted, `EMPTY` at the end.
 #[derive(Debug)]
 pub struct Pools {
-    pub size: usize,
-    pub places: Vec<Packed>,
+    pub packing: Packing,
+    size: usize,
+    places: Vec<u8>,
 }
 
 impl Pools {
-    pub fn new(count: usize, size: usize) -> Pools {
-        Pools { size, places: vec![EMPTY; count * size] }
+    /// `count` pools of `size` places.
+    pub fn new(packing: Packing, count: usize, size: usize) -> Pools {
+        Pools { packing, size, places: vec![0xff; count * size * packing.bytes] }
+    }
+
+    /// Bytes of one pool.
+    fn pool_bytes(&self) -> usize {
+        self.size * self.packing.bytes
     }
 
     /// Candidates of a vector, nearest first.
-    pub fn get(&self, index: usize) -> &[Packed] {
-        let pool = &self.places[index * self.size..(index + 1) * self.size];
-        &pool[..pool.partition_point(|&packed| packed != EMPTY)]
+    pub fn get(&self, index: usize) -> impl Iterator<Item = Packed> {
+        let pool = &self.places[index * self.pool_bytes()..(index + 1) * self.pool_bytes()];
+        let packing = self.packing;
+        pool.chunks_exact(packing.bytes).map(move |place| packing.read(place)).take_while(|&packed| packed != EMPTY)
     }
 
     /// Gives the memory of the pools from `count` on back.
     pub fn truncate(&mut self, count: usize) {
-        self.places.truncate(count * self.size);
+        self.places.truncate(count * self.pool_bytes());
         self.places.shrink_to_fit();
     }
 
     /// The distance that a new candidate must not exceed.
     pub fn limit(&self, index: usize) -> f32 {
-        match self.places[(index + 1) * self.size - 1] {
+        let end = (index + 1) * self.pool_bytes();
+        match self.packing.read(&self.places[end - self.packing.bytes..end]) {
             EMPTY => f32::INFINITY,
-            last => distance(last),
+            last => self.packing.limit(last),
         }
+    }
+
+    /// Merges sorted candidates into pools, each candidate once. `arrivals`: numbers of pools in order, with what arrives
+    /// there; `block` pools are one thread's at a time.
+    pub fn merge(&mut self, threads: usize, block: usize, arrivals: &[(u32, &[Packed])]) {
+        let (packing, size, pool_bytes) = (self.packing, self.size, self.pool_bytes());
+        parallel::for_chunks(threads, &mut self.places, block * pool_bytes, |number, places| {
+            let first = (number * block) as u32;
+            let start = arrivals.partition_point(|&(pool, _)| pool < first);
+            let (mut own, mut scratch) = (Vec::with_capacity(size), Vec::with_capacity(size));
+            for &(pool, new) in &arrivals[start..] {
+                let offset = (pool - first) as usize * pool_bytes;
+                let Some(places) = places.get_mut(offset..offset + pool_bytes) else { break };
+                let last = packing.read(&places[pool_bytes - packing.bytes..]);
+                if new.first().is_none_or(|&first| first >= last) {
+                    continue;
+                }
+                own.clear();
+                own.extend(places.chunks_exact(packing.bytes).map(|place| packing.read(place)));
+                merge(&mut own, new, &mut scratch);
+                for (place, &packed) in places.chunks_exact_mut(packing.bytes).zip(&own) {
+                    packing.write(packed, place);
+                }
+            }
+        });
     }
 }
 
 /// Merges sorted candidates into a sorted pool; each candidate once.
-pub fn merge(pool: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
-    let last = pool[pool.len() - 1];
-    if new.first().is_none_or(|&first| first >= last) {
-        return;
-    }
+fn merge(pool: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
     scratch.clear();
     let (mut old, mut new) = (pool.iter().copied().peekable(), new.iter().copied().peekable());
     while scratch.len() < pool.len() {
@@ -84,16 +170,47 @@ mod tests {
 
     #[test]
     fn a_pool_keeps_the_nearest_once_each() {
-        let entry = |distance: f32, id| pack(distance, 10, id);
-        let mut pool = vec![entry(0.5, 1), entry(0.7, 2), EMPTY];
-        let mut scratch = Vec::new();
-        merge(&mut pool, &[entry(0.1, 9), entry(0.5, 1), entry(0.6, 4)], &mut scratch);
-        assert_eq!(pool, [entry(0.1, 9), entry(0.5, 1), entry(0.6, 4)]);
-        assert_eq!((candidate(pool[0], 10), distance(pool[0])), (9, 0.1));
+        for packing in [NARROW, WIDE] {
+            let entry = |distance: f32, id| packing.pack(distance, 10, id);
+            let mut pools = Pools::new(packing, 2, 3);
+            assert_eq!((pools.limit(0), pools.get(0).count()), (f32::INFINITY, 0));
+            let (first, second) = ([entry(0.5, 1), entry(0.75, 2)], [entry(0.125, 9), entry(0.5, 1), entry(0.625, 4)]);
+            pools.merge(2, 1, &[(0, &first), (1, &second), (1, &[])]);
+            assert_eq!(pools.get(0).collect::<Vec<_>>(), first);
+            pools.merge(1, 4, &[(0, &second), (1, &first)]);
+            assert_eq!(pools.get(0).collect::<Vec<_>>(), second);
+            assert_eq!(pools.get(1).collect::<Vec<_>>(), second);
+            assert_eq!(pools.limit(0), packing.limit(second[2]));
+            assert!((0.625..0.625_01).contains(&pools.limit(0)));
+            let nearest = pools.get(0).next().unwrap();
+            assert_eq!((packing.candidate(nearest, 10), distance(nearest)), (9, 0.125));
+            pools.truncate(1);
+            assert_eq!(pools.places.len(), pools.pool_bytes());
+        }
     }
 
     #[test]
     fn ties_go_to_the_next_number_up() {
-        assert!(pack(0.0, 5, 6) < pack(0.0, 5, 7) && pack(0.0, 5, 7) < pack(0.0, 5, 4));
+        for packing in [NARROW, WIDE] {
+            let pack = |of, candidate| packing.pack(0.0, of, candidate);
+            assert!(pack(5, 6) < pack(5, 7) && pack(5, 7) < pack(5, 4));
+            for (of, candidate) in [(0, 0xff_ffff), (0xff_ffff, 0), (77, 76), (0x80_0000, 12)] {
+                assert_eq!(packing.candidate(pack(of, candidate), of), candidate);
+                let mut place = vec![0; packing.bytes];
+                packing.write(pack(of, candidate), &mut place);
+                assert_eq!(packing.read(&place), pack(of, candidate));
+            }
+        }
+        assert_eq!((Packing::of(1 << 24), Packing::of((1 << 24) + 1)), (NARROW, WIDE));
+    }
+
+    #[test]
+    fn a_narrow_distance_is_never_more_than_the_true_one_and_its_limit_never_less() {
+        for distance_bits in (0x2000_0000u32..0x7f00_0000).step_by(99_991) {
+            let exact = f32::from_bits(distance_bits);
+            let packed = NARROW.pack(exact, 1, 2);
+            assert!(distance(packed) <= exact && exact <= NARROW.limit(packed));
+            assert!(NARROW.limit(packed) - distance(packed) <= exact / 65_000.0);
+        }
     }
 }
