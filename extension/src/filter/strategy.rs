@@ -103,7 +103,7 @@ pub fn choose(observed: Observed) -> Strategy {
 /// for a page, and the more it must see not to miss rows.
 pub fn walk_window(observed: Observed) -> usize {
     match observed.near.unwrap_or_default() {
-        0..4 => 16,
+        0..4 => 12,
         4..9 => 8,
         9..15 => 6,
         _ => 5,
