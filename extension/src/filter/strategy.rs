@@ -8,11 +8,12 @@
 
 /// Matching rows up to which all of them are ranked.
 pub const FEW_ROWS: usize = 3_000;
-/// Rows about the query that are looked at, and how many of them must match for a walk to be the cheapest. Where the
-/// alternative is to read every row, a walk that goes far is still the better one.
+/// Rows about the query that are looked at, and how many of them must match for a walk to be the cheapest.
 pub const NEAR_ROWS: usize = 48;
 const NEAR_MATCHES: usize = 4;
+/// Where an index alone, or the memory of one, tells the matching rows, the other ways cost less.
 const NEAR_MATCHES_IN_INDEX: usize = 9;
+/// Where the alternative is to read every row, a walk that goes far is still the better one.
 const NEAR_MATCHES_WITHOUT_INDEX: usize = 2;
 
 /// Matching rows are counted up to this many times the root of the table's rows, or this many if that is more: where

@@ -45,29 +45,31 @@ impl Packing {
     pub fn limit(self, packed: Packed) -> f32 {
         f32::from_bits((packed >> 32) as u32 | self.dropped)
     }
+}
 
-    #[inline]
-    fn write(self, packed: Packed, place: &mut [u8]) {
-        if let Ok(place) = <&mut [u8; 6]>::try_from(&mut *place) {
-            let narrow = if packed == EMPTY { packed } else { packed >> 39 << 24 | packed & 0xff_ffff };
-            let [a, b, c, d, e, f, ..] = narrow.to_le_bytes();
-            *place = [a, b, c, d, e, f];
-        } else if let Ok(place) = <&mut [u8; 8]>::try_from(place) {
-            *place = packed.to_le_bytes();
-        }
+/// Puts a candidate into its place, of as many bytes as its packing takes.
+#[inline]
+fn write(packed: Packed, place: &mut [u8]) {
+    if let Ok(place) = <&mut [u8; 6]>::try_from(&mut *place) {
+        let narrow = if packed == EMPTY { packed } else { packed >> 39 << 24 | packed & 0xff_ffff };
+        let [a, b, c, d, e, f, ..] = narrow.to_le_bytes();
+        *place = [a, b, c, d, e, f];
+    } else if let Ok(place) = <&mut [u8; 8]>::try_from(place) {
+        *place = packed.to_le_bytes();
     }
+}
 
-    #[inline]
-    fn read(self, place: &[u8]) -> Packed {
-        match *place {
-            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => EMPTY,
-            [a, b, c, d, e, f] => {
-                let narrow = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-                narrow >> 24 << 39 | narrow & 0xff_ffff
-            }
-            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => EMPTY,
+/// The candidate in a place.
+#[inline]
+fn read(place: &[u8]) -> Packed {
+    match *place {
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => EMPTY,
+        [a, b, c, d, e, f] => {
+            let narrow = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+            narrow >> 24 << 39 | narrow & 0xff_ffff
         }
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => EMPTY,
     }
 }
 
@@ -99,8 +101,7 @@ impl Pools {
     /// Candidates of a vector, nearest first.
     pub fn get(&self, index: usize) -> impl Iterator<Item = Packed> {
         let pool = &self.places[index * self.pool_bytes()..(index + 1) * self.pool_bytes()];
-        let packing = self.packing;
-        pool.chunks_exact(packing.bytes).map(move |place| packing.read(place)).take_while(|&packed| packed != EMPTY)
+        pool.chunks_exact(self.packing.bytes).map(read).take_while(|&packed| packed != EMPTY)
     }
 
     /// Gives the memory of the pools from `count` on back.
@@ -112,7 +113,7 @@ impl Pools {
     /// The distance that a new candidate must not exceed.
     pub fn limit(&self, index: usize) -> f32 {
         let end = (index + 1) * self.pool_bytes();
-        match self.packing.read(&self.places[end - self.packing.bytes..end]) {
+        match read(&self.places[end - self.packing.bytes..end]) {
             EMPTY => f32::INFINITY,
             last => self.packing.limit(last),
         }
@@ -129,15 +130,15 @@ impl Pools {
             for &(pool, new) in &arrivals[start..] {
                 let offset = (pool - first) as usize * pool_bytes;
                 let Some(places) = places.get_mut(offset..offset + pool_bytes) else { break };
-                let last = packing.read(&places[pool_bytes - packing.bytes..]);
+                let last = read(&places[pool_bytes - packing.bytes..]);
                 if new.first().is_none_or(|&first| first >= last) {
                     continue;
                 }
                 own.clear();
-                own.extend(places.chunks_exact(packing.bytes).map(|place| packing.read(place)));
+                own.extend(places.chunks_exact(packing.bytes).map(read));
                 merge(&mut own, new, &mut scratch);
                 for (place, &packed) in places.chunks_exact_mut(packing.bytes).zip(&own) {
-                    packing.write(packed, place);
+                    write(packed, place);
                 }
             }
         });
@@ -197,8 +198,8 @@ mod tests {
             for (of, candidate) in [(0, 0xff_ffff), (0xff_ffff, 0), (77, 76), (0x80_0000, 12)] {
                 assert_eq!(packing.candidate(pack(of, candidate), of), candidate);
                 let mut place = vec![0; packing.bytes];
-                packing.write(pack(of, candidate), &mut place);
-                assert_eq!(packing.read(&place), pack(of, candidate));
+                write(pack(of, candidate), &mut place);
+                assert_eq!(read(&place), pack(of, candidate));
             }
         }
         assert_eq!((Packing::of(1 << 24), Packing::of((1 << 24) + 1)), (NARROW, WIDE));
