@@ -41,6 +41,8 @@ pub struct Rows {
     slabs: Vec<Slab>,
     count: usize,
     most: usize,
+    /// Bytes that it may take, places included.
+    limit: usize,
     row_bytes: usize,
     /// Bytes from one row to the next.
     stride: usize,
@@ -84,8 +86,8 @@ impl Rows {
                 *place = 0;
             }
         }
-        if self.places.len() < next_id as usize {
-            self.places.resize(next_id as usize, 0);
+        if let Some(count) = places_within(self.limit, next_id).filter(|&count| count > self.places.len()) {
+            self.places.resize(count, 0);
         }
     }
 
@@ -106,16 +108,22 @@ impl Rows {
     }
 }
 
+/// How many places ids below `next_id` take, unless they alone would take more than `limit` bytes: ids so sparse are those
+/// of a file that was made to harm.
+fn places_within(limit: usize, next_id: u32) -> Option<usize> {
+    let count = next_id as usize;
+    (count.checked_mul(size_of::<u32>())? <= limit).then_some(count)
+}
+
 impl NodeCache {
     /// An empty cache for ids below `next_id`, of rows of `row_bytes`, that holds at most `limit` bytes.
     pub fn new(next_id: u32, row_bytes: usize, limit: usize) -> NodeCache {
-        let places = next_id as usize * size_of::<u32>();
-        // Ids so sparse that the places alone would take the budget are those of a file that was made to harm.
-        let (count, left) = if places > limit { (0, 0) } else { (next_id as usize, limit - places) };
+        let places = places_within(limit, next_id);
+        let (count, left) = places.map_or((0, 0), |count| (count, limit - count * size_of::<u32>()));
         let stride = row_bytes.next_multiple_of(LINE).max(LINE);
         let slab_shift = (SLAB / stride).max(1).ilog2();
-        let places = vec![0; count];
-        let rows = Rows { places, slabs: Vec::new(), count: 0, most: left / stride, row_bytes, stride, slab_shift };
+        let (places, most) = (vec![0; count], left / stride);
+        let rows = Rows { places, slabs: Vec::new(), count: 0, most, limit, row_bytes, stride, slab_shift };
         NodeCache { rows: RwLock::new(rows) }
     }
 
@@ -231,6 +239,10 @@ mod tests {
         let shared = NodeCache::shared(key("/n.db", 2), fresh());
         assert_eq!((get(&shared, 4), get(&shared, 11)), (Some(b"new".to_vec()), Some(b"far".to_vec())));
         assert_eq!(get(&NodeCache::shared(key("/n.db", 1), fresh()), 3), None);
+        drop(shared);
+        let last = NodeCache::renew(next, key("/n.db", 3), u32::MAX, &HashSet::new()).unwrap();
+        assert_eq!(last.read().unwrap().places.len(), 12, "a next id that no honest file has");
+        assert_eq!(get(&last, 11), Some(b"far".to_vec()));
     }
 
     #[test]
