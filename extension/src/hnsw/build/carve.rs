@@ -95,12 +95,13 @@ fn assign(vectors: &Vectors, members: &[u32], leaders: &[u32], leader_vectors: &
     let mut products = vec![0f32; members.len() * leaders.len()];
     inner_products(&block, leader_vectors, vectors.padded, &mut products);
     let half_norms: Vec<f32> = leaders.iter().map(|&leader| vectors.half_norm(leader)).collect();
+    let by_product = vectors.is_by_product();
     let mut out = Vec::with_capacity(members.len() * fan_out);
     let mut best: Vec<(f32, u32)> = Vec::new();
     for row in products.chunks_exact(leaders.len()) {
         best.clear();
         for (leader, (&product, &half_norm)) in row.iter().zip(&half_norms).enumerate() {
-            let distance = half_norm - product;
+            let distance = if by_product { -product / (half_norm + 1e-30).sqrt() } else { half_norm - product };
             if best.len() < fan_out || distance < best[best.len() - 1].0 {
                 let at = best.partition_point(|&(other, _)| other <= distance);
                 best.insert(at, (distance, leader as u32));

@@ -41,7 +41,7 @@ pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, siz
     let (count, packing) = (members.len(), Packing::of(vectors.len()));
     let mut block = Vec::new();
     vectors.gather(members, &mut block);
-    let half_norms: Vec<f32> = members.iter().map(|&member| vectors.half_norm(member)).collect();
+    let half_norms: Vec<f32> = members.iter().map(|&member| vectors.weight(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
         limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
@@ -66,7 +66,7 @@ pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, siz
             near_pairs(&pair_row, &mut pairs);
             for &(offset, distance) in &pairs {
                 let j = i + 1 + offset as usize;
-                let distance = snap(distance, half_norms[i] + half_norms[j]);
+                let distance = if vectors.is_by_product() { distance } else { snap(distance, half_norms[i] + half_norms[j]) };
                 for (to, other) in [(i, j), (j, i)] {
                     if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
                         limits[to] = packing.limit(worst[to]);

@@ -87,6 +87,9 @@ pub struct Options {
 pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
     let threads = options.threads;
     let count = vectors.len() as u32;
+    if space.params.metric == crate::distance::Metric::Dot {
+        vectors.rank_by_product();
+    }
     let order = locality_order(&vectors, threads);
     let mut done = shares::ORDER;
     watch(done)?;
@@ -94,7 +97,13 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
     let mut links: Links = vec![Vec::new(); vectors.len()];
     for level in 0..=knobs::LEVELS {
         let rate = knobs::LEVEL_RATE.pow(level);
-        let members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
+        let mut members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
+        if vectors.is_by_product() && std::env::var("NORML").is_ok() {
+            members = (0..count).collect();
+            members.sort_by(|&a, &b| vectors.half_norm(b).total_cmp(&vectors.half_norm(a)).then(a.cmp(&b)));
+            members.truncate(count as usize / rate as usize);
+            members.sort_unstable();
+        }
         if level > 0 && members.len() <= 2 * space.params.m {
             break;
         }

@@ -10,6 +10,8 @@ pub struct Vectors {
     pub padded: usize,
     data: Vec<f32>,
     half_norms: Vec<f32>,
+    /// Under `dot` no inner product is more than this.
+    most: Option<f32>,
 }
 
 impl Vectors {
@@ -27,6 +29,22 @@ impl Vectors {
         space.rotate(stored, &mut self.data[start..]);
         let rotated = &self.data[start..];
         self.half_norms.push(0.5 * fast_dot(rotated, rotated));
+    }
+
+    /// Vectors are near under `dot` when their inner product is large.
+    pub fn rank_by_product(&mut self) {
+        let most = self.half_norms.iter().fold(0f32, |most, &x| most.max(x));
+        self.most = Some(2.0 * most * (1.0 + 1e-5));
+    }
+
+    pub fn is_by_product(&self) -> bool {
+        self.most.is_some()
+    }
+
+    /// What stands for the half norm in half distances.
+    #[inline]
+    pub fn weight(&self, index: u32) -> f32 {
+        self.most.map_or_else(|| self.half_norm(index), |most| w() * self.half_norm(index) + (1.0 - w()) * 0.5 * most)
     }
 
     pub fn len(&self) -> usize {
@@ -51,8 +69,12 @@ impl Vectors {
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
     #[inline]
     pub fn distance(&self, a: u32, b: u32) -> f32 {
+        let dot = fast_dot(self.get(a), self.get(b));
+        if let Some(most) = self.most {
+            return self.weight(a) + self.weight(b) - dot;
+        }
         let norms = self.half_norm(a) + self.half_norm(b);
-        snap(norms - fast_dot(self.get(a), self.get(b)), norms)
+        snap(norms - dot, norms)
     }
 
     /// Copies the given vectors, one after another.
@@ -87,4 +109,9 @@ impl Vectors {
             }
         }
     }
+}
+
+fn w() -> f32 {
+    static W: std::sync::OnceLock<f32> = std::sync::OnceLock::new();
+    *W.get_or_init(|| std::env::var("W").ok().and_then(|w| w.parse().ok()).unwrap_or(0.0))
 }
