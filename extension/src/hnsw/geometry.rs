@@ -1,4 +1,10 @@
-//! The geometry that the graph is linked by: squared l2 between vectors, which are of unit length under cosine.
+//! The geometries that the graph is linked by: squared l2 between vectors, which are of unit length under cosine; under
+//! `dot` the inner product as well.
+//!
+//! By inner products alone the short vectors are nobody's neighbours, and by l2 alone a search does not come upon the
+//! long ones: linked by both, all are reached and the largest products found. Morozov & Babenko (2018), "Non-metric
+//! similarity graphs for maximum inner product search", link by products; Liu, Yan et al. (2020), "Understanding and
+//! improving proximity graph based maximum inner product search", add a second graph to theirs.
 
 use super::Space;
 use crate::distance::{Metric, decode_into, fast_dot};
@@ -11,6 +17,18 @@ const EQUAL: f32 = 1e-6;
 #[inline]
 pub fn snap(distance: f32, norms: f32) -> f32 {
     if distance <= EQUAL * norms { 0.0 } else { distance }
+}
+
+/// Vectors by which a list of links is chosen; `T` says which.
+pub trait Geometry<T> {
+    /// Whether links are chosen by inner products as well.
+    fn ranks_products(&self) -> bool;
+
+    /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
+    fn distance(&self, a: T, b: T) -> f32;
+
+    /// The inner product.
+    fn product(&self, a: T, b: T) -> f32;
 }
 
 /// A vector in the graph's geometry, not rotated, padded with zeros.
@@ -36,6 +54,11 @@ impl Point {
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
     pub fn distance(&self, other: &Point) -> f32 {
         let norms = self.half_norm + other.half_norm;
-        snap(norms - fast_dot(&self.components, &other.components), norms)
+        snap(norms - self.product(other), norms)
+    }
+
+    /// The inner product.
+    pub fn product(&self, other: &Point) -> f32 {
+        fast_dot(&self.components, &other.components)
     }
 }
