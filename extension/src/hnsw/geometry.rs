@@ -8,7 +8,7 @@
 
 use super::Space;
 use crate::distance::{Metric, decode_into, fast_dot};
-use crate::format::node::NodeId;
+use crate::format::node::{Node, NodeId};
 
 /// Distances below this share of the half norms are rounding: the vectors are taken for equal.
 const EQUAL: f32 = 1e-6;
@@ -35,20 +35,22 @@ pub trait Geometry<T> {
 #[derive(Debug, Clone, Default)]
 pub struct Point {
     pub id: NodeId,
+    /// The node that the first link leads to, if there is one: it holds on to this one.
+    pub parent: Option<NodeId>,
     components: Vec<f32>,
     pub half_norm: f32,
 }
 
 impl Point {
-    pub fn new(space: &Space, id: NodeId, stored: &[u8], inverse_norm: f32) -> Point {
+    pub fn new(space: &Space, node: &Node<'_>) -> Point {
         let mut components = Vec::with_capacity(space.padded());
-        decode_into(stored, space.params.element, &mut components);
+        decode_into(node.vector(), space.params.element, &mut components);
         if space.params.metric == Metric::Cosine {
-            components.iter_mut().for_each(|x| *x *= inverse_norm);
+            components.iter_mut().for_each(|x| *x *= node.inverse_norm());
         }
         components.resize(space.padded(), 0.0);
         let half_norm = 0.5 * fast_dot(&components, &components);
-        Point { id, components, half_norm }
+        Point { id: node.id, parent: node.neighbours().next(), components, half_norm }
     }
 
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.

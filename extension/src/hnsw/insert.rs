@@ -1,4 +1,8 @@
 //! Insertion of single nodes, as in HNSW: search, select, link both ways.
+//!
+//! Shortening lists as HNSW does it cuts the last link to many a node where norms or densities differ much. So the first
+//! link of a node leads to its parent, and a parent never drops the link to a child: the tree of these links keeps every
+//! node within reach of all others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -75,7 +79,7 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
     if !node.is_pending() {
         return Err(Error::corrupt(format!("node {id}"), "expected a pending row, got a linked one"));
     }
-    let own = Point::new(space, id, node.vector(), node.inverse_norm());
+    let own = Point::new(space, &node);
     let mut row = Vec::with_capacity(space.layout.row_bytes());
     space.layout.write_pending(&mut row, node.rowid(), node.inverse_norm(), node.vector());
     space.layout.make_linked(&mut row);
@@ -89,15 +93,20 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
         found.search(graph, store, Query::new(space, &components), false)?;
     }
     let kept = found.choose(space);
-    let mut is_linked = false;
+    let mut parent = None;
     for neighbour in &kept {
-        let point = &found.points.points[neighbour.id];
-        let code = arrival.link(space, store, point.id)?;
-        is_linked |= link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
+        let id = found.points.points[neighbour.id].id;
+        let code = arrival.link(space, store, id)?;
+        let is_child = link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
+        parent = parent.or(is_child.then_some(id));
     }
-    if let Some(nearest) = kept.first().filter(|_| !is_linked) {
-        force_back(space, store, found.points.points[nearest.id].id, &mut arrival)?;
+    for candidate in &found.candidates {
+        if parent.is_some() {
+            break;
+        }
+        parent = force_back(space, store, &found, candidate.id, &mut arrival)?;
     }
+    arrival.put_first(space, parent);
     set_degree(&mut arrival.row, arrival.links.len() as u16);
     store.put_node(id, &arrival.row)
 }
@@ -141,7 +150,7 @@ impl Surroundings {
             return;
         }
         let place = self.points.points.len();
-        self.points.points.push(Cow::Owned(Point::new(space, node.id, node.vector(), node.inverse_norm())));
+        self.points.points.push(Cow::Owned(Point::new(space, node)));
         self.places.insert(node.id, place);
         let distance = self.points.distance(OWN, place);
         let has_room = distance > 0.0 || twin_lanes(space, node) < space.params.degree() / 2;
@@ -186,18 +195,29 @@ fn twin_lanes(space: &Space, node: &Node<'_>) -> usize {
 }
 
 impl Arrival<'_> {
-    /// Puts a node into the new one's list, in the place of the last if that is full; gives the code of the new one about
-    /// the node.
+    /// Puts a node into the new one's list, if it is not there, and in the place of the last if that is full; gives the
+    /// code of the new one about the node.
     fn link(&mut self, space: &Space, store: &mut impl GraphStore, id: NodeId) -> Result<Encoded> {
         let (mut buffer, mut rotated) = (Vec::new(), vec![0f32; space.padded()]);
         space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
         let mut code = Encoded::default();
-        space.coder.encode(&self.rotated, &rotated, &mut code);
-        self.links.truncate(space.layout.degree - 1);
-        put_lane(space, &mut self.row, self.links.len(), id, &code, 0.5 * fast_dot(&rotated, &rotated));
-        self.links.push(id);
+        if !self.links.contains(&id) {
+            space.coder.encode(&self.rotated, &rotated, &mut code);
+            self.links.truncate(space.layout.degree - 1);
+            put_lane(space, &mut self.row, self.links.len(), id, &code, 0.5 * fast_dot(&rotated, &rotated));
+            self.links.push(id);
+        }
         space.coder.encode(&rotated, &self.rotated, &mut code);
         Ok(code)
+    }
+
+    /// Makes the link to the parent the first.
+    fn put_first(&mut self, space: &Space, parent: Option<NodeId>) {
+        let Some(lane) = self.links.iter().position(|&id| Some(id) == parent) else { return };
+        let old = self.row.clone();
+        copy_lane(&space.layout, &old, lane, &mut self.row, 0);
+        copy_lane(&space.layout, &old, 0, &mut self.row, lane);
+        self.links.swap(0, lane);
     }
 
     fn put_into(&self, space: &Space, row: &mut [u8], lane: usize, code: &Encoded) {
@@ -205,8 +225,41 @@ impl Arrival<'_> {
     }
 }
 
+/// The list of a node.
+struct List<'p> {
+    /// Whom it links to, in their order.
+    points: Vec<Cow<'p, Point>>,
+    /// Whether it must keep a link: that to its parent, or to a child.
+    is_held: Vec<bool>,
+}
+
+impl<'p> List<'p> {
+    /// That of the node `own`.
+    fn of(
+        space: &Space,
+        store: &mut impl GraphStore,
+        found: &'p Surroundings,
+        (own, links): (NodeId, Vec<NodeId>),
+    ) -> Result<List<'p>> {
+        let (mut points, mut buffer) = (Vec::with_capacity(links.len() + 2), Vec::new());
+        for id in links {
+            points.push(match found.places.get(&id) {
+                Some(&place) => Cow::Borrowed(&*found.points.points[place]),
+                None => Cow::Owned(Point::new(space, &store.node(id, &mut buffer)?)),
+            });
+        }
+        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || p.parent == Some(own)).collect();
+        Ok(List { points, is_held })
+    }
+
+    /// Whether there is room for one more child: half of a list may be held.
+    fn takes_children(&self) -> bool {
+        self.is_held.iter().filter(|&&is_held| is_held).count() < self.is_held.len() / 2
+    }
+}
+
 /// Puts a new node, with its code about the neighbour, into the list of the neighbour at a place of `found`; gives whether
-/// it is there now.
+/// it is there now, and may stay as a child.
 fn link_back(
     space: &Space,
     store: &mut impl GraphStore,
@@ -214,7 +267,7 @@ fn link_back(
     neighbour: usize,
     (arrival, code): (&Arrival<'_>, &Encoded),
 ) -> Result<bool> {
-    let neighbour = &found.points.points[neighbour];
+    let neighbour = &*found.points.points[neighbour];
     let mut buffer = Vec::new();
     let node = store.node(neighbour.id, &mut buffer)?;
     let degree = node.degree();
@@ -225,20 +278,10 @@ fn link_back(
         store.put_node(neighbour.id, &row)?;
         return Ok(true);
     }
-    let ids: Vec<NodeId> = node.neighbours().collect();
-    let mut points = Vec::with_capacity(degree + 2);
-    for &id in &ids {
-        points.push(match found.places.get(&id) {
-            Some(&place) => Cow::Borrowed(&*found.points.points[place]),
-            None => {
-                let node = store.node(id, &mut buffer)?;
-                Cow::Owned(Point::new(space, id, node.vector(), node.inverse_norm()))
-            }
-        });
-    }
-    points.push(Cow::Borrowed(arrival.point));
-    points.push(Cow::Borrowed(&**neighbour));
-    let lanes = shorten(&Points { points, ranks_products: found.points.ranks_products }, space.layout.degree);
+    let links = node.neighbours().collect();
+    let list = List::of(space, store, found, (neighbour.id, links))?;
+    let is_child = list.takes_children();
+    let lanes = shorten(space, list, arrival.point, neighbour);
     if !lanes.contains(&degree) {
         return Ok(false);
     }
@@ -252,38 +295,68 @@ fn link_back(
     }
     set_degree(&mut row, lanes.len() as u16);
     store.put_node(neighbour.id, &row)?;
-    Ok(true)
+    Ok(is_child)
 }
 
-/// The places in `points` that stay in the list of the last of them, which the others make overflow.
-fn shorten(points: &Points<'_>, degree: usize) -> Vec<usize> {
-    let own = points.points.len() - 1;
+/// The lanes that stay in the list of `own` when a point comes to it: what is held, and what the heuristic keeps.
+fn shorten<'p>(space: &Space, list: List<'p>, arrival: &'p Point, own: &'p Point) -> Vec<usize> {
+    let List { mut points, is_held } = list;
+    let degree = points.len();
+    points.extend([Cow::Borrowed(arrival), Cow::Borrowed(own)]);
+    let points = Points { points, ranks_products: space.params.metric == Metric::Dot };
+    let own = degree + 1;
     let mut candidates: Vec<Candidate<usize>> =
         (0..own).map(|i| Candidate { distance: points.distance(own, i), id: i }).collect();
     candidates.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id)));
     let mut kept = Vec::new();
-    prune(own, &candidates, degree, points, &mut kept);
-    kept.iter().map(|c| c.id).collect()
+    prune(own, &candidates, degree, &points, &mut kept);
+    let is_held = |lane: usize| is_held.get(lane).copied().unwrap_or(false);
+    let mut lanes: Vec<usize> = kept.iter().map(|c| c.id).collect();
+    for held in (0..degree).filter(|&lane| is_held(lane)) {
+        if lanes.contains(&held) {
+            continue;
+        }
+        if lanes.len() == degree {
+            let Some(last) = lanes.iter().rposition(|&lane| !is_held(lane)) else { break };
+            lanes.remove(last);
+        }
+        lanes.push(held);
+    }
+    lanes.sort_by_key(|&lane| lane != 0);
+    lanes
 }
 
-/// Links a node to a new one that no other took in. A full list gives up its last link, and the new node takes that
-/// over: whom the link reached may have no other.
-fn force_back(space: &Space, store: &mut impl GraphStore, id: NodeId, arrival: &mut Arrival<'_>) -> Result<()> {
+/// Makes the node at a place of `found` the parent of a new one that found none, unless half of its list is held. A full
+/// list gives up a link, and the new node takes that over: whom it leads to may have no parent, in a graph built so.
+fn force_back(
+    space: &Space,
+    store: &mut impl GraphStore,
+    found: &Surroundings,
+    place: usize,
+    arrival: &mut Arrival<'_>,
+) -> Result<Option<NodeId>> {
+    let id = found.points.points[place].id;
     let mut buffer = Vec::new();
     let node = store.node(id, &mut buffer)?;
-    let degree = node.degree();
     let mut row = node.row().to_vec();
-    let lane = degree.min(space.layout.degree - 1);
-    let cut = (lane < degree).then(|| node.neighbour(lane));
-    let mut rotated = vec![0f32; space.padded()];
-    space.rotate(node.vector(), &mut rotated);
-    let mut code = Encoded::default();
-    space.coder.encode(&rotated, &arrival.rotated, &mut code);
-    arrival.put_into(space, &mut row, lane, &code);
-    set_degree(&mut row, lane as u16 + 1);
-    store.put_node(id, &row)?;
-    match cut.filter(|cut| !arrival.links.contains(cut)) {
-        Some(cut) => arrival.link(space, store, cut).map(drop),
-        None => Ok(()),
+    let links: Vec<NodeId> = node.neighbours().collect();
+    if links.contains(&arrival.point.id) {
+        return Ok(None);
     }
+    let degree = links.len();
+    let (mut lane, mut cut) = (degree, None);
+    if degree == space.layout.degree {
+        let list = List::of(space, store, found, (id, links))?;
+        let last = list.is_held.iter().rposition(|&is_held| !is_held);
+        let Some(last) = last.filter(|_| list.takes_children()) else { return Ok(None) };
+        (lane, cut) = (last, Some(list.points[last].id));
+    }
+    let code = arrival.link(space, store, id)?;
+    arrival.put_into(space, &mut row, lane, &code);
+    set_degree(&mut row, degree.max(lane + 1) as u16);
+    store.put_node(id, &row)?;
+    if let Some(cut) = cut.filter(|_| arrival.links.len() < space.layout.degree) {
+        arrival.link(space, store, cut)?;
+    }
+    Ok(Some(id))
 }

@@ -144,33 +144,50 @@ impl Incoming {
     }
 }
 
-/// Makes every vector reachable from vector 0: whoever is not gets a link from a near one that is.
+/// When a vector was first reached; `NEVER` before.
+type Turns = Vec<u32>;
+
+const NEVER: u32 = u32::MAX;
+
+/// Makes every vector reachable from vector 0: whoever is not gets a link from a near one that is. Then the first link of
+/// each is, where one can be, to the nearest that was reached earlier and links back: its parent, for insertion.
 pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
-    let mut reached = vec![false; links.len()];
-    let mut stack = Vec::new();
+    let mut turns = vec![NEVER; links.len()];
+    let (mut stack, mut turn) = (Vec::new(), 0);
     for start in 0..links.len() as u32 {
-        if reached[start as usize] {
+        if turns[start as usize] != NEVER {
             continue;
         }
         if start > 0 {
-            attach(vectors, links, degree, start, &reached);
+            attach(vectors, links, degree, start, &turns);
         }
-        reached[start as usize] = true;
         stack.push(start);
+        turns[start as usize] = turn;
         while let Some(own) = stack.pop() {
             for link in &links[own as usize] {
-                if !std::mem::replace(&mut reached[link.id as usize], true) {
+                if turns[link.id as usize] == NEVER {
+                    turn += 1;
+                    turns[link.id as usize] = turn;
                     stack.push(link.id);
                 }
             }
+        }
+        turn += 1;
+    }
+    for own in 0..links.len() {
+        let is_parent = |link: &Candidate<u32>| {
+            turns[link.id as usize] < turns[own] && links[link.id as usize].iter().any(|back| back.id as usize == own)
+        };
+        if let Some(lane) = links[own].iter().position(is_parent) {
+            links[own].swap(0, lane);
         }
     }
 }
 
 /// Gives `start`, which nobody reaches, a link from a vector that is reached: if it can be one that has room. A full list
 /// gives up its last link, and `start` takes that over: whom the link reached may have no other.
-fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, reached: &[bool]) {
-    let mut own = links[start as usize].iter().map(|c| c.id).filter(|&id| reached[id as usize]).peekable();
+fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns: &Turns) {
+    let mut own = links[start as usize].iter().map(|c| c.id).filter(|&id| turns[id as usize] != NEVER).peekable();
     let nearest = own.peek().copied().unwrap_or(start - 1);
     let near = own.find(|&id| links[id as usize].len() < degree).unwrap_or(nearest);
     let link = Candidate { distance: vectors.distance(near, start), id: start };
