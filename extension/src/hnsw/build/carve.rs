@@ -101,7 +101,7 @@ fn assign(near: Near<'_>, members: &[u32], leaders: &[u32], leader_vectors: &[f3
     for row in products.chunks_exact(leaders.len()) {
         best.clear();
         for (leader, (&product, &half_norm)) in row.iter().zip(&half_norms).enumerate() {
-            let distance = near.to_leader(product, half_norm);
+            let distance = near.leader_distance(product, half_norm);
             if best.len() < fan_out || distance < best[best.len() - 1].0 {
                 let at = best.partition_point(|&(other, _)| other <= distance);
                 best.insert(at, (distance, leader as u32));

@@ -153,7 +153,7 @@ impl Near<'_> {
     /// How far a vector is from the leader of a part, less what is the same for all leaders. By products the longest
     /// leader would get them all: there it is the angle that counts.
     #[inline]
-    pub fn to_leader(&self, product: f32, half_norm: f32) -> f32 {
+    pub fn leader_distance(self, product: f32, half_norm: f32) -> f32 {
         if self.is_by_product() { -product / half_norm.sqrt().max(f32::MIN_POSITIVE) } else { half_norm - product }
     }
 }
