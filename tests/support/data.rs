@@ -57,7 +57,7 @@ impl Element {
     }
 
     /// A near value that the element holds: f16 keeps 11 bits and has no tiny ones, INT8 has whole numbers.
-    fn rounded(self, x: f64) -> f64 {
+    pub fn rounded(self, x: f64) -> f64 {
         match self {
             Element::Float => f64::from(x as f32),
             Element::Float16 if x.abs() < 6.2e-5 => 0.0,

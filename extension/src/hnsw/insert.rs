@@ -1,41 +1,72 @@
 //! Insertion of single nodes, as in HNSW: search, select, link both ways.
+//!
+//! Shortening lists as HNSW does it cuts the last link to many a node where norms or densities differ much. So the first
+//! link of a node leads to its parent, and a parent never drops the link to a child: the tree of these links keeps every
+//! node within reach of all others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::build::put_lane;
-use super::geometry::Point;
+use super::geometry::{Geometry, Point};
 use super::search::{GraphState, Traversal};
-use super::select::{Candidate, Limits, select_neighbours};
+use super::select::{Candidate, Limits, add, by_product, prune, select_neighbours};
 use super::{GraphStore, Query, Space};
-use crate::distance::decode;
+use crate::distance::{Metric, decode, fast_dot};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, copy_lane, set_degree};
 use crate::quantize::Encoded;
-
-/// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
-const FILL: (usize, usize) = (3, 4);
 
 /// Rows that an insertion's search reads, as a share of `ef_construction`: what HNSW expands with so wide a window is more,
 /// but recall is that of a bulk build from 0.6 on.
 const READ_SHARE: f64 = 0.75;
 
-/// The nodes that an insertion's search came upon.
-struct Surroundings {
-    points: Vec<Point>,
-    /// Places in `points`: most neighbours of a neighbour are among them.
-    places: HashMap<NodeId, usize>,
-    /// Nearest first, by place in `points`; of equal vectors those that can take another one come first.
-    candidates: Vec<Candidate<usize>>,
+/// Points by their places.
+struct Points<'p> {
+    points: Vec<Cow<'p, Point>>,
+    ranks_products: bool,
 }
 
-/// A new node on its way into a neighbour's list.
+impl Geometry<usize> for Points<'_> {
+    fn ranks_products(&self) -> bool {
+        self.ranks_products
+    }
+
+    fn distance(&self, a: usize, b: usize) -> f32 {
+        self.points[a].distance(&self.points[b])
+    }
+
+    fn product(&self, a: usize, b: usize) -> f32 {
+        self.points[a].product(&self.points[b])
+    }
+}
+
+/// The place of the point that is linked.
+const OWN: usize = 0;
+
+/// The nodes that an insertion's searches came upon.
+struct Surroundings {
+    /// The new node first.
+    points: Points<'static>,
+    /// Places in `points`: most neighbours of a neighbour are among them.
+    places: HashMap<NodeId, usize>,
+    /// By place in `points`.
+    candidates: Vec<Candidate<usize>>,
+    /// Whether the node at a place can take a link: one may be full of links to equal vectors.
+    has_room: Vec<bool>,
+    twins: usize,
+    open_twins: usize,
+}
+
+/// A new node on its way into the lists of others.
 struct Arrival<'a> {
     point: &'a Point,
-    /// Its code about the neighbour.
-    encoded: &'a Encoded,
-    /// Nobody else links to it yet: it is taken in even if the heuristic would not.
-    must: bool,
+    /// Its vector in the graph's space.
+    rotated: Vec<f32>,
+    /// Its row.
+    row: Vec<u8>,
+    /// Whom its row links to.
+    links: Vec<NodeId>,
 }
 
 /// Links the pending node `id` into the graph: rewrites its row and those of its new neighbours.
@@ -48,70 +79,113 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
     if !node.is_pending() {
         return Err(Error::corrupt(format!("node {id}"), "expected a pending row, got a linked one"));
     }
-    let own = Point::new(space, id, node.vector(), node.inverse_norm());
-    let query = Query::for_linking(space, &decode(node.vector(), space.params.element));
-    let rotated = query.rotated.clone();
+    let own = Point::new(space, &node);
     let mut row = Vec::with_capacity(space.layout.row_bytes());
     space.layout.write_pending(&mut row, node.rowid(), node.inverse_norm(), node.vector());
     space.layout.make_linked(&mut row);
+    let components = decode(node.vector(), space.params.element);
+    let query = Query::for_linking(space, &components);
+    let mut arrival = Arrival { point: &own, rotated: query.rotated.clone(), row, links: Vec::new() };
 
-    let found = surroundings(graph, store, query, &own)?;
-    let between = |a: usize, b: usize| found.points[a].distance(&found.points[b]);
-    let mut kept = Vec::new();
-    select_neighbours(&found.candidates, Limits::forward(space.params.m), between, &mut kept);
-
-    let mut encoded = Encoded::default();
-    let mut other = vec![0f32; space.padded()];
-    let mut linked_back = false;
-    for (lane, neighbour) in kept.iter().enumerate() {
-        let point = &found.points[neighbour.id];
-        let node = store.node(point.id, &mut buffer)?;
-        space.rotate(node.vector(), &mut other);
-        space.coder.encode(&rotated, &other, &mut encoded);
-        put_lane(space, &mut row, lane, point.id, &encoded, point.half_norm);
-        space.coder.encode(&other, &rotated, &mut encoded);
-        let must = lane + 1 == kept.len() && !linked_back;
-        let arrival = Arrival { point: &own, encoded: &encoded, must };
-        linked_back |= link_back(space, store, &found, neighbour.id, &arrival)?;
+    let mut found = Surroundings::of(space, &own);
+    found.search(graph, store, query, true)?;
+    if found.points.ranks_products {
+        found.search(graph, store, Query::new(space, &components), false)?;
     }
-    set_degree(&mut row, kept.len() as u16);
-    store.put_node(id, &row)
-}
-
-/// Searches until three quarters of `ef_construction` rows are read, and on until an equal vector with room for a link is found if there
-/// are equal vectors at all.
-fn surroundings(graph: GraphState<'_>, store: &mut impl GraphStore, query: Query, own: &Point) -> Result<Surroundings> {
-    let space = graph.space;
-    let ef = space.params.ef_construction.max(space.params.m);
-    let rows = (READ_SHARE * ef as f64) as usize;
-    let mut traversal = Traversal::new(space, graph.entry, query, graph.next_id);
-    let (mut points, mut candidates, mut has_room) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut twins, mut open_twins) = (0, 0);
-    while traversal.best().is_some() {
-        if traversal.expanded >= rows && (twins == 0 || open_twins > 0) {
+    let kept = found.choose(space);
+    let mut parent = None;
+    for neighbour in &kept {
+        let id = found.points.points[neighbour.id].id;
+        let code = arrival.link(space, store, id)?;
+        let is_child = link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
+        parent = parent.or(is_child.then_some(id));
+    }
+    for candidate in &found.candidates {
+        if parent.is_some() {
             break;
         }
-        traversal.expand(space, store, |node, _| {
-            if node.is_tombstone() {
-                return;
-            }
-            let point = Point::new(space, node.id, node.vector(), node.inverse_norm());
-            let distance = own.distance(&point);
-            let room = distance > 0.0 || twin_lanes(space, node) < space.params.degree() / 2;
-            twins += usize::from(distance == 0.0);
-            open_twins += usize::from(distance == 0.0 && room);
-            candidates.push(Candidate { distance, id: points.len() });
-            has_room.push(room);
-            points.push(point);
-        })?;
+        parent = force_back(space, store, &found, candidate.id, &mut arrival)?;
     }
-    candidates.sort_by(|a: &Candidate<usize>, b: &Candidate<usize>| {
-        let by_room = has_room[b.id].cmp(&has_room[a.id]);
-        a.distance.total_cmp(&b.distance).then(by_room).then(points[b.id].id.cmp(&points[a.id].id))
-    });
-    candidates.truncate(ef);
-    let places = points.iter().enumerate().map(|(place, point): (usize, &Point)| (point.id, place)).collect();
-    Ok(Surroundings { points, places, candidates })
+    arrival.put_first(space, parent);
+    set_degree(&mut arrival.row, arrival.links.len() as u16);
+    store.put_node(id, &arrival.row)
+}
+
+impl Surroundings {
+    fn of(space: &Space, own: &Point) -> Surroundings {
+        let ranks_products = space.params.metric == Metric::Dot;
+        Surroundings {
+            points: Points { points: vec![Cow::Owned(own.clone())], ranks_products },
+            places: HashMap::new(),
+            candidates: Vec::new(),
+            has_room: vec![false],
+            twins: 0,
+            open_twins: 0,
+        }
+    }
+
+    /// Searches until three quarters of `ef_construction` rows are read, and, where a twin is looked for, on until an
+    /// equal vector with room for a link is found if there are equal vectors at all.
+    fn search(
+        &mut self,
+        graph: GraphState<'_>,
+        store: &mut impl GraphStore,
+        query: Query,
+        for_twin: bool,
+    ) -> Result<()> {
+        let rows = (READ_SHARE * window(graph.space) as f64) as usize;
+        let mut traversal = Traversal::new(graph.space, graph.entry, query, graph.next_id);
+        while traversal.best().is_some() {
+            let lacks_room = for_twin && self.twins > 0 && self.open_twins == 0;
+            if traversal.expanded >= rows && !lacks_room {
+                break;
+            }
+            traversal.expand(graph.space, store, |node, _| self.take(graph.space, node))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, space: &Space, node: &Node<'_>) {
+        if node.is_tombstone() || self.places.contains_key(&node.id) {
+            return;
+        }
+        let place = self.points.points.len();
+        self.points.points.push(Cow::Owned(Point::new(space, node)));
+        self.places.insert(node.id, place);
+        let distance = self.points.distance(OWN, place);
+        let has_room = distance > 0.0 || twin_lanes(space, node) < space.params.degree() / 2;
+        self.twins += usize::from(distance == 0.0);
+        self.open_twins += usize::from(distance == 0.0 && has_room);
+        self.candidates.push(Candidate { distance, id: place });
+        self.has_room.push(has_room);
+    }
+
+    /// What the new node links to, the nearest first: up to m by distance, and as many by product where that ranks.
+    fn choose(&mut self, space: &Space) -> Vec<Candidate<usize>> {
+        let Surroundings { points, candidates, has_room, .. } = self;
+        candidates.sort_by(|a, b| {
+            let by_room = has_room[b.id].cmp(&has_room[a.id]);
+            let by_id = points.points[b.id].id.cmp(&points.points[a.id].id);
+            a.distance.total_cmp(&b.distance).then(by_room).then(by_id)
+        });
+        let (m, window) = (space.params.m, window(space));
+        let mut kept = Vec::new();
+        let nearest = &candidates[..candidates.len().min(window)];
+        select_neighbours(nearest, Limits::forward(m), |a, b| points.distance(a, b), &mut kept);
+        if points.ranks_products {
+            let mut products = by_product(OWN, candidates, points);
+            products.truncate(window);
+            let mut chosen = Vec::new();
+            select_neighbours(&products, Limits::products(m), |a, b| -points.product(a, b), &mut chosen);
+            add(chosen.iter(), space.layout.degree, &mut kept);
+        }
+        kept
+    }
+}
+
+/// Candidates that links are chosen from.
+fn window(space: &Space) -> usize {
+    space.params.ef_construction.max(space.params.m)
 }
 
 /// Links of a node to vectors equal to its own: their factors are zero.
@@ -120,74 +194,169 @@ fn twin_lanes(space: &Space, node: &Node<'_>) -> usize {
     node.factors.chunks_exact(width).take(node.degree()).filter(|factor| factor.iter().all(|&byte| byte == 0)).count()
 }
 
-/// Puts a new node into the list of the neighbour at a place of `found`; gives whether it is there now.
+impl Arrival<'_> {
+    /// Puts a node into the new one's list, if it is not there, and in the place of the last if that is full; gives the
+    /// code of the new one about the node.
+    fn link(&mut self, space: &Space, store: &mut impl GraphStore, id: NodeId) -> Result<Encoded> {
+        let (mut buffer, mut rotated) = (Vec::new(), vec![0f32; space.padded()]);
+        space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
+        let mut code = Encoded::default();
+        if !self.links.contains(&id) {
+            space.coder.encode(&self.rotated, &rotated, &mut code);
+            self.links.truncate(space.layout.degree - 1);
+            put_lane(space, &mut self.row, self.links.len(), id, &code, 0.5 * fast_dot(&rotated, &rotated));
+            self.links.push(id);
+        }
+        space.coder.encode(&rotated, &self.rotated, &mut code);
+        Ok(code)
+    }
+
+    /// Makes the link to the parent the first.
+    fn put_first(&mut self, space: &Space, parent: Option<NodeId>) {
+        let Some(lane) = self.links.iter().position(|&id| Some(id) == parent) else { return };
+        let old = self.row.clone();
+        copy_lane(&space.layout, &old, lane, &mut self.row, 0);
+        copy_lane(&space.layout, &old, 0, &mut self.row, lane);
+        self.links.swap(0, lane);
+    }
+
+    fn put_into(&self, space: &Space, row: &mut [u8], lane: usize, code: &Encoded) {
+        put_lane(space, row, lane, self.point.id, code, self.point.half_norm);
+    }
+}
+
+/// The list of a node.
+struct List<'p> {
+    /// Whom it links to, in their order.
+    points: Vec<Cow<'p, Point>>,
+    /// Whether it must keep a link: that to its parent, or to a child.
+    is_held: Vec<bool>,
+}
+
+impl<'p> List<'p> {
+    /// That of the node `own`.
+    fn of(
+        space: &Space,
+        store: &mut impl GraphStore,
+        found: &'p Surroundings,
+        (own, links): (NodeId, Vec<NodeId>),
+    ) -> Result<List<'p>> {
+        let (mut points, mut buffer) = (Vec::with_capacity(links.len() + 2), Vec::new());
+        for id in links {
+            points.push(match found.places.get(&id) {
+                Some(&place) => Cow::Borrowed(&*found.points.points[place]),
+                None => Cow::Owned(Point::new(space, &store.node(id, &mut buffer)?)),
+            });
+        }
+        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || p.parent == Some(own)).collect();
+        Ok(List { points, is_held })
+    }
+
+    /// Whether there is room for one more child: half of a list may be held.
+    fn takes_children(&self) -> bool {
+        self.is_held.iter().filter(|&&is_held| is_held).count() < self.is_held.len() / 2
+    }
+}
+
+/// Puts a new node, with its code about the neighbour, into the list of the neighbour at a place of `found`; gives whether
+/// it is there now, and may stay as a child.
 fn link_back(
     space: &Space,
     store: &mut impl GraphStore,
     found: &Surroundings,
     neighbour: usize,
-    arrival: &Arrival<'_>,
+    (arrival, code): (&Arrival<'_>, &Encoded),
 ) -> Result<bool> {
-    let neighbour = &found.points[neighbour];
+    let neighbour = &*found.points.points[neighbour];
     let mut buffer = Vec::new();
     let node = store.node(neighbour.id, &mut buffer)?;
     let degree = node.degree();
     let mut row = node.row().to_vec();
     if degree < space.layout.degree {
-        put_lane(space, &mut row, degree, arrival.point.id, arrival.encoded, arrival.point.half_norm);
+        arrival.put_into(space, &mut row, degree, code);
         set_degree(&mut row, degree as u16 + 1);
         store.put_node(neighbour.id, &row)?;
         return Ok(true);
     }
-    let ids: Vec<NodeId> = node.neighbours().collect();
-    let mut points = Vec::with_capacity(degree + 1);
-    for &id in &ids {
-        points.push(match found.places.get(&id) {
-            Some(&place) => Cow::Borrowed(&found.points[place]),
-            None => {
-                let node = store.node(id, &mut buffer)?;
-                Cow::Owned(Point::new(space, id, node.vector(), node.inverse_norm()))
-            }
-        });
-    }
-    points.push(Cow::Borrowed(arrival.point));
-    let lanes = prune(neighbour, &points, space.layout.degree, arrival.must);
+    let links = node.neighbours().collect();
+    let list = List::of(space, store, found, (neighbour.id, links))?;
+    let is_child = list.takes_children();
+    let lanes = shorten(space, list, arrival.point, neighbour);
     if !lanes.contains(&degree) {
         return Ok(false);
     }
     let old = row.clone();
     for (lane, &from) in lanes.iter().enumerate() {
         if from == degree {
-            put_lane(space, &mut row, lane, arrival.point.id, arrival.encoded, arrival.point.half_norm);
+            arrival.put_into(space, &mut row, lane, code);
         } else {
             copy_lane(&space.layout, &old, from, &mut row, lane);
         }
     }
     set_degree(&mut row, lanes.len() as u16);
     store.put_node(neighbour.id, &row)?;
-    Ok(true)
+    Ok(is_child)
 }
 
-/// The places in `points` (the last of them is new) that stay in the list of `own`.
-fn prune(own: &Point, points: &[Cow<'_, Point>], degree: usize, must: bool) -> Vec<usize> {
+/// The lanes that stay in the list of `own` when a point comes to it: what is held, and what the heuristic keeps.
+fn shorten<'p>(space: &Space, list: List<'p>, arrival: &'p Point, own: &'p Point) -> Vec<usize> {
+    let List { mut points, is_held } = list;
+    let degree = points.len();
+    points.extend([Cow::Borrowed(arrival), Cow::Borrowed(own)]);
+    let points = Points { points, ranks_products: space.params.metric == Metric::Dot };
+    let own = degree + 1;
     let mut candidates: Vec<Candidate<usize>> =
-        points.iter().enumerate().map(|(i, point)| Candidate { distance: own.distance(point), id: i }).collect();
+        (0..own).map(|i| Candidate { distance: points.distance(own, i), id: i }).collect();
     candidates.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id)));
     let mut kept = Vec::new();
-    select_neighbours(&candidates, Limits::pruned(degree), |a, b| points[a].distance(&points[b]), &mut kept);
+    prune(own, &candidates, degree, &points, &mut kept);
+    let is_held = |lane: usize| is_held.get(lane).copied().unwrap_or(false);
     let mut lanes: Vec<usize> = kept.iter().map(|c| c.id).collect();
-    for candidate in &candidates {
-        if lanes.len() >= degree * FILL.0 / FILL.1 {
-            break;
+    for held in (0..degree).filter(|&lane| is_held(lane)) {
+        if lanes.contains(&held) {
+            continue;
         }
-        if candidate.distance > 0.0 && !lanes.contains(&candidate.id) {
-            lanes.push(candidate.id);
+        if lanes.len() == degree {
+            let Some(last) = lanes.iter().rposition(|&lane| !is_held(lane)) else { break };
+            lanes.remove(last);
         }
+        lanes.push(held);
     }
-    let new = points.len() - 1;
-    if must && !lanes.contains(&new) {
-        lanes.truncate(degree - 1);
-        lanes.push(new);
-    }
+    lanes.sort_by_key(|&lane| lane != 0);
     lanes
+}
+
+/// Makes the node at a place of `found` the parent of a new one that found none, unless half of its list is held. A full
+/// list gives up a link, and the new node takes that over: whom it leads to may have no parent, in a graph built so.
+fn force_back(
+    space: &Space,
+    store: &mut impl GraphStore,
+    found: &Surroundings,
+    place: usize,
+    arrival: &mut Arrival<'_>,
+) -> Result<Option<NodeId>> {
+    let id = found.points.points[place].id;
+    let mut buffer = Vec::new();
+    let node = store.node(id, &mut buffer)?;
+    let mut row = node.row().to_vec();
+    let links: Vec<NodeId> = node.neighbours().collect();
+    if links.contains(&arrival.point.id) {
+        return Ok(None);
+    }
+    let degree = links.len();
+    let (mut lane, mut cut) = (degree, None);
+    if degree == space.layout.degree {
+        let list = List::of(space, store, found, (id, links))?;
+        let last = list.is_held.iter().rposition(|&is_held| !is_held);
+        let Some(last) = last.filter(|_| list.takes_children()) else { return Ok(None) };
+        (lane, cut) = (last, Some(list.points[last].id));
+    }
+    let code = arrival.link(space, store, id)?;
+    arrival.put_into(space, &mut row, lane, &code);
+    set_degree(&mut row, degree.max(lane + 1) as u16);
+    store.put_node(id, &row)?;
+    if let Some(cut) = cut.filter(|_| arrival.links.len() < space.layout.degree) {
+        arrival.link(space, store, cut)?;
+    }
+    Ok(Some(id))
 }

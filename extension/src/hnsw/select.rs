@@ -1,6 +1,11 @@
 //! Choosing which candidates a node links to.
 
-/// A candidate for a link: half the squared l2 distance to the node, and who it is.
+use super::geometry::Geometry;
+
+/// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
+const FILL: (usize, usize) = (3, 4);
+
+/// A candidate for a link: half the squared l2 distance to the node (or what a selection goes by), and who it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate<T> {
     pub distance: f32,
@@ -11,19 +16,24 @@ pub struct Candidate<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub degree: usize,
-    /// Of them, links to equal vectors.
-    pub twins: usize,
+    /// Of them, links to equal vectors; None where no distance says that vectors are equal.
+    pub twins: Option<usize>,
 }
 
 impl Limits {
     /// For the links that a node chooses: one twin on either side of it in the ring that equal vectors form.
     pub fn forward(m: usize) -> Limits {
-        Limits { degree: m, twins: 2.min(m) }
+        Limits { degree: m, twins: Some(2.min(m)) }
+    }
+
+    /// For links chosen by inner products, the more the nearer.
+    pub fn products(degree: usize) -> Limits {
+        Limits { degree, twins: None }
     }
 
     /// For a list that has overflowed: half of it may be twins, since they may hang on this node alone.
-    pub fn pruned(degree: usize) -> Limits {
-        Limits { degree, twins: degree / 2 }
+    fn pruned(degree: usize) -> Limits {
+        Limits { degree, twins: Some(degree / 2) }
     }
 }
 
@@ -44,8 +54,8 @@ pub fn select_neighbours<T: Copy>(
         if kept.len() == limits.degree {
             break;
         }
-        if candidate.distance <= 0.0 {
-            if twins < limits.twins {
+        if let Some(most) = limits.twins.filter(|_| candidate.distance <= 0.0) {
+            if twins < most {
                 kept.push(candidate);
                 twins += 1;
             }
@@ -53,6 +63,54 @@ pub fn select_neighbours<T: Copy>(
         }
         if kept[twins..].iter().all(|other| between(candidate.id, other.id) > candidate.distance) {
             kept.push(candidate);
+        }
+    }
+}
+
+/// The candidates by their inner products with `own`, largest first: the distance of each is its negative product.
+pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl Geometry<T>) -> Vec<Candidate<T>> {
+    let product = |c: &Candidate<T>| Candidate { distance: -geometry.product(own, c.id), id: c.id };
+    let mut sorted: Vec<_> = candidates.iter().map(product).collect();
+    sorted.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    sorted
+}
+
+/// Shortens the list of `own`, nearest first, to at most `degree` links. Where products are ranked too, links chosen by
+/// distance take up to half of the places, and links chosen by product the rest.
+pub fn prune<T: Copy + PartialEq>(
+    own: T,
+    list: &[Candidate<T>],
+    degree: usize,
+    geometry: &impl Geometry<T>,
+    kept: &mut Vec<Candidate<T>>,
+) {
+    let by_distance = |a, b| geometry.distance(a, b);
+    let fill = degree * FILL.0 / FILL.1;
+    if !geometry.ranks_products() {
+        select_neighbours(list, Limits::pruned(degree), by_distance, kept);
+        return add(list.iter().filter(|candidate| candidate.distance > 0.0), fill, kept);
+    }
+    select_neighbours(list, Limits::pruned(degree / 2), by_distance, kept);
+    let products = by_product(own, list, geometry);
+    let mut chosen = Vec::new();
+    select_neighbours(&products, Limits::products(degree), |a, b| -geometry.product(a, b), &mut chosen);
+    let as_listed = |candidate: &Candidate<T>| list.iter().find(|listed| listed.id == candidate.id);
+    add(chosen.iter().filter_map(as_listed), degree, kept);
+    add(products.iter().filter_map(as_listed).filter(|candidate| candidate.distance > 0.0), fill, kept);
+}
+
+/// Adds candidates that are not there yet while fewer than `most` are.
+pub fn add<'c, T: Copy + PartialEq + 'c>(
+    candidates: impl Iterator<Item = &'c Candidate<T>>,
+    most: usize,
+    kept: &mut Vec<Candidate<T>>,
+) {
+    for candidate in candidates {
+        if kept.len() >= most {
+            break;
+        }
+        if !kept.iter().any(|c| c.id == candidate.id) {
+            kept.push(*candidate);
         }
     }
 }

@@ -30,8 +30,7 @@ const MAX_PROBLEMS: usize = 100;
 /// Bytes of rotated vectors that are kept for the neighbours that come next. Near nodes have near numbers.
 const ROTATED_BYTES: usize = 64 << 20;
 
-/// One linked node in so many may be out of reach: insertion shortens lists, and now and then the last link to a node
-/// goes with what it cuts off.
+/// One linked node in so many may be out of reach: insertion may find nobody who has room for one more child.
 const UNREACHED: usize = 100;
 
 /// 1/norm of vectors whose squares f32 holds well.

@@ -1,8 +1,9 @@
 //! Ball carving: cutting the vectors into leaves of near ones, each vector in several leaves.
 
 use super::parallel;
-use super::vectors::Vectors;
+use super::vectors::{Near, Vectors};
 use crate::distance::inner_products;
+use crate::hnsw::geometry::Geometry;
 
 /// How the vectors are cut.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ struct Part {
 }
 
 /// The leaves of `members`, in the order of the cuts: neighbours in the list tend to be near each other.
-pub fn carve(vectors: &Vectors, members: Vec<u32>, carving: &Carving<'_>) -> Vec<Vec<u32>> {
+pub fn carve(near: Near<'_>, members: Vec<u32>, carving: &Carving<'_>) -> Vec<Vec<u32>> {
     let mut leaves = Vec::new();
     let mut stack = vec![Part { members, depth: 0, stuck: false }];
     let mut cuts = 0u64;
@@ -45,7 +46,7 @@ pub fn carve(vectors: &Vectors, members: Vec<u32>, carving: &Carving<'_>) -> Vec
             leaves.extend(cut_by_number(&part.members, carving.leaf, overlap));
         } else {
             cuts += 1;
-            stack.extend(cut(vectors, part, carving, cuts).into_iter().rev());
+            stack.extend(cut(near, part, carving, cuts).into_iter().rev());
         }
     }
     leaves
@@ -61,16 +62,16 @@ fn cut_by_number(members: &[u32], leaf: usize, overlap: usize) -> Vec<Vec<u32>> 
         .collect()
 }
 
-fn cut(vectors: &Vectors, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<Part> {
+fn cut(near: Near<'_>, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<Part> {
     let fan_out = carving.fan_out.get(part.depth).copied().unwrap_or(1);
     let count = part.members.len();
     let wanted = (2 * count * fan_out).div_ceil(carving.leaf).clamp(2, MAX_LEADERS).max(fan_out);
     let leaders = choose_leaders(&part.members, wanted, carving.seed ^ (cuts << 20));
     let mut leader_vectors = Vec::new();
-    vectors.gather(&leaders, &mut leader_vectors);
+    near.vectors.gather(&leaders, &mut leader_vectors);
     let assigned = parallel::map(carving.threads, count.div_ceil(BLOCK), |block| {
         let members = &part.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
-        assign(vectors, members, &leaders, &leader_vectors, fan_out)
+        assign(near, members, &leaders, &leader_vectors, fan_out)
     });
     let mut children = vec![Vec::new(); leaders.len()];
     for (&member, &leader) in
@@ -78,7 +79,7 @@ fn cut(vectors: &Vectors, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<P
     {
         children[leader as usize].push(member);
     }
-    let order = chain(vectors, &leaders);
+    let order = chain(near.vectors, &leaders);
     let mut parts: Vec<Part> = Vec::with_capacity(children.len());
     for leader in order {
         let members = std::mem::take(&mut children[leader]);
@@ -89,18 +90,18 @@ fn cut(vectors: &Vectors, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<P
 }
 
 /// For every member the numbers of its `fan_out` nearest leaders, nearest first.
-fn assign(vectors: &Vectors, members: &[u32], leaders: &[u32], leader_vectors: &[f32], fan_out: usize) -> Vec<u32> {
+fn assign(near: Near<'_>, members: &[u32], leaders: &[u32], leader_vectors: &[f32], fan_out: usize) -> Vec<u32> {
     let mut block = Vec::new();
-    vectors.gather(members, &mut block);
+    near.vectors.gather(members, &mut block);
     let mut products = vec![0f32; members.len() * leaders.len()];
-    inner_products(&block, leader_vectors, vectors.padded, &mut products);
-    let half_norms: Vec<f32> = leaders.iter().map(|&leader| vectors.half_norm(leader)).collect();
+    inner_products(&block, leader_vectors, near.vectors.padded, &mut products);
+    let half_norms: Vec<f32> = leaders.iter().map(|&leader| near.vectors.half_norm(leader)).collect();
     let mut out = Vec::with_capacity(members.len() * fan_out);
     let mut best: Vec<(f32, u32)> = Vec::new();
     for row in products.chunks_exact(leaders.len()) {
         best.clear();
         for (leader, (&product, &half_norm)) in row.iter().zip(&half_norms).enumerate() {
-            let distance = half_norm - product;
+            let distance = near.leader_distance(product, half_norm);
             if best.len() < fan_out || distance < best[best.len() - 1].0 {
                 let at = best.partition_point(|&(other, _)| other <= distance);
                 best.insert(at, (distance, leader as u32));

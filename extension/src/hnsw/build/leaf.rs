@@ -1,9 +1,8 @@
 //! All pairs of a leaf: for every member its nearest others in the leaf.
 
 use super::pool::{EMPTY, Packed, Packing};
-use super::vectors::Vectors;
+use super::vectors::Near;
 use crate::distance::{PairRow, inner_products, near_pairs};
-use crate::hnsw::geometry::snap;
 
 /// Rows of a tile: enough for the matrix product to run at full speed, few enough for its result to stay in cache.
 const TILE: usize = 96;
@@ -37,11 +36,11 @@ impl Nearest {
 /// For every member of the leaf its nearest `size` others within `limits`, sorted.
 ///
 /// Only the upper triangle is multiplied: a product serves both its row and its column.
-pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
-    let (count, packing) = (members.len(), Packing::of(vectors.len()));
+pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
+    let (count, packing) = (members.len(), Packing::of(near.vectors.len()));
     let mut block = Vec::new();
-    vectors.gather(members, &mut block);
-    let half_norms: Vec<f32> = members.iter().map(|&member| vectors.half_norm(member)).collect();
+    near.vectors.gather(members, &mut block);
+    let shares: Vec<f32> = members.iter().map(|&member| near.share(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
         limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
@@ -51,22 +50,22 @@ pub fn nearest_in_leaf(vectors: &Vectors, members: &[u32], limits: Vec<f32>, siz
     for first in (0..count).step_by(TILE) {
         let rows = TILE.min(count - first);
         let columns = count - first;
-        let width = vectors.padded;
+        let width = near.vectors.padded;
         inner_products(&block[first * width..(first + rows) * width], &block[first * width..], width, &mut products);
         for row in 0..rows {
             let i = first + row;
             pairs.clear();
             let pair_row = PairRow {
                 products: &products[row * columns + row + 1..(row + 1) * columns],
-                half_norm: half_norms[i],
+                half_norm: shares[i],
                 limit: limits[i],
-                half_norms: &half_norms[i + 1..],
+                half_norms: &shares[i + 1..],
                 limits: &limits[i + 1..],
             };
             near_pairs(&pair_row, &mut pairs);
             for &(offset, distance) in &pairs {
                 let j = i + 1 + offset as usize;
-                let distance = snap(distance, half_norms[i] + half_norms[j]);
+                let distance = near.settle(distance, shares[i] + shares[j]);
                 for (to, other) in [(i, j), (j, i)] {
                     if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
                         limits[to] = packing.limit(worst[to]);

@@ -1,11 +1,12 @@
 //! From candidates to links: the heuristic forward, then reverse links one by one as HNSW adds them.
 
-use super::super::select::{Candidate, Limits, select_neighbours};
+use super::super::geometry::Geometry;
+use super::super::select::{Candidate, Limits, prune, select_neighbours};
 use super::Watch;
 use super::carve::hash;
 use super::parallel;
 use super::pool::{Pools, distance};
-use super::vectors::Vectors;
+use super::vectors::{Near, Vectors};
 use crate::error::Result;
 
 /// Links of every vector, nearest first.
@@ -13,8 +14,6 @@ pub type Links = Vec<Vec<Candidate<u32>>>;
 
 /// Vectors linked at a time by one thread.
 const BLOCK: usize = 256;
-/// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
-const FILL: (usize, usize) = (3, 4);
 
 /// Members linked between two releases of the pools' memory.
 const STRETCH: usize = 64 * BLOCK;
@@ -22,13 +21,14 @@ const STRETCH: usize = 64 * BLOCK;
 /// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`. The pools shrink
 /// while the links grow: together they are the most memory that a build takes.
 pub fn link_forward(
-    vectors: &Vectors,
+    near: Near<'_>,
     members: &[u32],
     mut pools: Pools,
     work: Forward<'_>,
     watch: Watch<'_>,
 ) -> Result<()> {
     let Forward { m, threads, links } = work;
+    let limits = if near.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
     for first in (0..members.len()).step_by(STRETCH).rev() {
         let stretch = &members[first..(first + STRETCH).min(members.len())];
         watch(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
@@ -43,7 +43,7 @@ pub fn link_forward(
                     let pool = pools.get(first + i);
                     let id = |packed| pools.packing.candidate(packed, own);
                     candidates.extend(pool.map(|p| Candidate { distance: distance(p), id: id(p) }));
-                    select_neighbours(&candidates, Limits::forward(m), |a, b| vectors.distance(a, b), &mut chosen);
+                    select_neighbours(&candidates, limits, |a, b| near.distance(a, b), &mut chosen);
                     chosen.clone()
                 })
                 .collect::<Vec<_>>()
@@ -51,9 +51,10 @@ pub fn link_forward(
         pools.truncate(first);
         for (&member, chosen) in stretch.iter().zip(kept.into_iter().flatten()) {
             let list = &mut links[member as usize];
-            for candidate in chosen {
-                if !list.iter().any(|c| c.id == candidate.id) {
-                    list.push(candidate);
+            for Candidate { distance, id } in chosen {
+                if !list.iter().any(|c| c.id == id) {
+                    let distance = if near.is_by_product() { near.vectors.distance(member, id) } else { distance };
+                    list.push(Candidate { distance, id });
                 }
             }
         }
@@ -78,7 +79,7 @@ pub fn link_reverse(vectors: &Vectors, links: &mut Links, degree: usize, threads
         for (offset, list) in lists.iter_mut().enumerate() {
             let own = (block * BLOCK + offset) as u32;
             if list.len() > degree {
-                prune(vectors, own, list, degree, &mut kept);
+                shorten(vectors, own, list, degree, &mut kept);
             }
             arrivals.clear();
             arrivals.extend(incoming.get(own).iter().map(|c| (hash(seed, c.id), *c)));
@@ -89,7 +90,7 @@ pub fn link_reverse(vectors: &Vectors, links: &mut Links, degree: usize, threads
                 }
                 list.push(arrival);
                 if list.len() > degree {
-                    prune(vectors, own, list, degree, &mut kept);
+                    shorten(vectors, own, list, degree, &mut kept);
                 }
             }
             sort(own, list);
@@ -104,18 +105,9 @@ fn sort(own: u32, list: &mut [Candidate<u32>]) {
 }
 
 /// Shortens a list by the heuristic.
-fn prune(vectors: &Vectors, own: u32, list: &mut Vec<Candidate<u32>>, degree: usize, kept: &mut Vec<Candidate<u32>>) {
+fn shorten(vectors: &Vectors, own: u32, list: &mut Vec<Candidate<u32>>, degree: usize, kept: &mut Vec<Candidate<u32>>) {
     sort(own, list);
-    select_neighbours(list, Limits::pruned(degree), |a, b| vectors.distance(a, b), kept);
-    let fill = degree * FILL.0 / FILL.1;
-    for candidate in list.iter() {
-        if kept.len() >= fill {
-            break;
-        }
-        if candidate.distance > 0.0 && !kept.iter().any(|c| c.id == candidate.id) {
-            kept.push(*candidate);
-        }
-    }
+    prune(own, list, degree, vectors, kept);
     std::mem::swap(list, kept);
 }
 
@@ -152,31 +144,91 @@ impl Incoming {
     }
 }
 
-/// Makes every vector reachable from vector 0: whoever is not gets a link from the nearest neighbour that is.
+/// When a vector was first reached; `NEVER` before.
+type Turns = Vec<u32>;
+
+const NEVER: u32 = u32::MAX;
+
+/// Makes every vector reachable from vector 0: whoever is not gets a link from a near one that is. Then the first link of
+/// each is, where one can be, to the nearest that was reached earlier and links back: its parent, for insertion.
 pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
-    let mut reached = vec![false; links.len()];
-    let mut stack = Vec::new();
+    let mut turns = vec![NEVER; links.len()];
+    let (mut stack, mut turn) = (Vec::new(), 0);
     for start in 0..links.len() as u32 {
-        if reached[start as usize] {
+        if turns[start as usize] != NEVER {
             continue;
         }
         if start > 0 {
-            let near = links[start as usize].iter().map(|c| c.id).find(|&id| reached[id as usize]).unwrap_or(start - 1);
-            let link = Candidate { distance: vectors.distance(near, start), id: start };
-            let list = &mut links[near as usize];
-            if list.len() >= degree {
-                list.pop();
-            }
-            list.push(link);
+            attach(vectors, links, degree, start, &turns);
         }
-        reached[start as usize] = true;
         stack.push(start);
+        turns[start as usize] = turn;
         while let Some(own) = stack.pop() {
             for link in &links[own as usize] {
-                if !std::mem::replace(&mut reached[link.id as usize], true) {
+                if turns[link.id as usize] == NEVER {
+                    turn += 1;
+                    turns[link.id as usize] = turn;
                     stack.push(link.id);
                 }
             }
         }
+        turn += 1;
+    }
+    for own in 0..links.len() {
+        let is_parent = |link: &Candidate<u32>| {
+            turns[link.id as usize] < turns[own] && links[link.id as usize].iter().any(|back| back.id as usize == own)
+        };
+        if let Some(lane) = links[own].iter().position(is_parent) {
+            links[own].swap(0, lane);
+        }
+    }
+}
+
+/// Gives `start`, which nobody reaches, a link from a vector that is reached: if it can be one that has room. A full list
+/// gives up its last link, and `start` takes that over: whom the link reached may have no other.
+fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns: &Turns) {
+    let mut own = links[start as usize].iter().map(|c| c.id).filter(|&id| turns[id as usize] != NEVER).peekable();
+    let nearest = own.peek().copied().unwrap_or(start - 1);
+    let near = own.find(|&id| links[id as usize].len() < degree).unwrap_or(nearest);
+    let link = Candidate { distance: vectors.distance(near, start), id: start };
+    if links[near as usize].len() < degree {
+        return links[near as usize].push(link);
+    }
+    let Some(last) = links[near as usize].last_mut() else { return };
+    let cut = std::mem::replace(last, link).id;
+    let list = &mut links[start as usize];
+    if list.iter().any(|c| c.id == cut) {
+        return;
+    }
+    // What is cut here is reached already, or has its turn later.
+    list.truncate(degree - 1);
+    list.push(Candidate { distance: vectors.distance(start, cut), id: cut });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::{Element, Metric};
+    use crate::hnsw::{Params, Space};
+
+    #[test]
+    fn whoever_nobody_links_to_is_reached_and_costs_nobody_else_that() {
+        let space = Space::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
+        let mut vectors = Vectors::with_capacity(&space, 9);
+        for i in 0..9u8 {
+            vectors.push(&space, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
+        }
+        let lists: [&[u32]; 9] = [&[1, 2], &[0, 2], &[1, 0], &[0, 2], &[1, 2], &[3, 2], &[7, 8], &[6, 8], &[6, 7]];
+        let list = |ids: &[u32]| ids.iter().map(|&id| Candidate { distance: 1.0, id }).collect();
+        let mut links: Links = lists.into_iter().map(list).collect();
+        connect(&vectors, &mut links, 2);
+        let (mut reached, mut stack) = ([false; 9], vec![0u32]);
+        while let Some(own) = stack.pop() {
+            if !std::mem::replace(&mut reached[own as usize], true) {
+                stack.extend(links[own as usize].iter().map(|link| link.id));
+            }
+        }
+        assert_eq!(reached, [true; 9], "{links:?}");
+        assert!(links.iter().all(|list| list.len() <= 2));
     }
 }

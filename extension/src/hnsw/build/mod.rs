@@ -25,9 +25,11 @@ pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
 
 use super::Space;
+use super::geometry::Geometry;
 use crate::error::Result;
 use carve::{Carving, carve, hash};
 use pool::Pools;
+use vectors::Near;
 
 /// Told between steps of at most some tens of milliseconds which share of the build is done, 0 to 1, never less than
 /// before; an error stops the build.
@@ -98,12 +100,17 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
         if level > 0 && members.len() <= 2 * space.params.m {
             break;
         }
-        let [nearest_share, forward_share] = [shares::NEAREST, shares::FORWARD].map(|share| share / rate as f64);
-        let pools = nearest(&vectors, &members, threads, u64::from(level), &|part| watch(done + part * nearest_share))?;
-        done += nearest_share;
-        let forward = Forward { m: space.params.m, threads, links: &mut links };
-        link::link_forward(&vectors, &members, pools, forward, &|part| watch(done + part * forward_share))?;
-        done += forward_share;
+        let ways = if vectors.ranks_products() { 2 } else { 1 };
+        for near in [vectors.near(), vectors.near_by_product()].into_iter().take(ways) {
+            let [nearest_share, forward_share] =
+                [shares::NEAREST, shares::FORWARD].map(|share| share / (rate * ways as u64) as f64);
+            let watch_nearest = |part| watch(done + part * nearest_share);
+            let pools = nearest(near, &members, threads, u64::from(level), &watch_nearest)?;
+            done += nearest_share;
+            let forward = Forward { m: space.params.m, threads, links: &mut links };
+            link::link_forward(near, &members, pools, forward, &|part| watch(done + part * forward_share))?;
+            done += forward_share;
+        }
     }
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
     watch(done + shares::REVERSE)?;
@@ -117,23 +124,23 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
 /// The vectors in the order of the leaves of a fine carving.
 fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
     let carving = Carving { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
-    carve(vectors, (0..vectors.len() as u32).collect(), &carving).concat()
+    carve(vectors.near(), (0..vectors.len() as u32).collect(), &carving).concat()
 }
 
 /// The pools of `members`, by their place in it.
-fn nearest(vectors: &Vectors, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<Pools> {
-    let mut pools = Pools::new(pool::Packing::of(vectors.len()), members.len(), knobs::POOL);
-    let mut place = vec![0u32; vectors.len()];
+fn nearest(near: Near<'_>, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<Pools> {
+    let mut pools = Pools::new(pool::Packing::of(near.vectors.len()), members.len(), knobs::POOL);
+    let mut place = vec![0u32; near.vectors.len()];
     members.iter().enumerate().for_each(|(i, &member)| place[member as usize] = i as u32);
     for round in 0..knobs::ROUNDS {
         let carving = Carving { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
-        let leaves = carve(vectors, members.to_vec(), &carving);
+        let leaves = carve(near, members.to_vec(), &carving);
         let batches = leaves.len().div_ceil(knobs::BATCH).max(1) as f64;
         for (number, batch) in leaves.chunks(knobs::BATCH).enumerate() {
             watch((round as f64 + number as f64 / batches) / knobs::ROUNDS as f64)?;
             let found = parallel::map(threads, batch.len(), |i| {
                 let limits = batch[i].iter().map(|&member| pools.limit(place[member as usize] as usize)).collect();
-                leaf::nearest_in_leaf(vectors, &batch[i], limits, knobs::PER_LEAF)
+                leaf::nearest_in_leaf(near, &batch[i], limits, knobs::PER_LEAF)
             });
             merge(&mut pools, &place, batch, &found, threads);
         }

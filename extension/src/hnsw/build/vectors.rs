@@ -1,8 +1,11 @@
 //! The vectors of a bulk build: rotated, in memory, by number.
 
 use super::super::Space;
-use super::super::geometry::snap;
-use crate::distance::fast_dot;
+use super::super::geometry::{Geometry, snap};
+use crate::distance::{Metric, fast_dot};
+
+/// The bound of inner products is above the largest square by more than they are rounded.
+const ROUNDING: f32 = 1.000_01;
 
 /// Vectors of p components in the graph's space, and half their squared norms.
 #[derive(Debug, Clone, Default)]
@@ -10,12 +13,23 @@ pub struct Vectors {
     pub padded: usize,
     data: Vec<f32>,
     half_norms: Vec<f32>,
+    ranks_products: bool,
+}
+
+/// Vectors, and what makes two of them near.
+#[derive(Debug, Clone, Copy)]
+pub struct Near<'v> {
+    pub vectors: &'v Vectors,
+    /// Near are those of a small l2 distance, or, where this is given, of a large inner product: at most so much, but of
+    /// vectors whose squares f32 does not hold.
+    bound: Option<f32>,
 }
 
 impl Vectors {
     /// With room for `count` vectors, or none yet if there is no such room: a damaged file may count any number.
     pub fn with_capacity(space: &Space, count: usize) -> Vectors {
-        let mut vectors = Vectors { padded: space.padded(), ..Vectors::default() };
+        let ranks_products = space.params.metric == Metric::Dot;
+        let mut vectors = Vectors { padded: space.padded(), ranks_products, ..Vectors::default() };
         let _ = vectors.data.try_reserve_exact(count.saturating_mul(vectors.padded));
         vectors
     }
@@ -27,6 +41,17 @@ impl Vectors {
         space.rotate(stored, &mut self.data[start..]);
         let rotated = &self.data[start..];
         self.half_norms.push(0.5 * fast_dot(rotated, rotated));
+    }
+
+    /// Near by distance.
+    pub fn near(&self) -> Near<'_> {
+        Near { vectors: self, bound: None }
+    }
+
+    /// Near by inner product.
+    pub fn near_by_product(&self) -> Near<'_> {
+        let most = self.half_norms.iter().filter(|x| x.is_finite()).fold(0f32, |most, &x| most.max(x));
+        Near { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
     }
 
     pub fn len(&self) -> usize {
@@ -46,13 +71,6 @@ impl Vectors {
     #[inline]
     pub fn half_norm(&self, index: u32) -> f32 {
         self.half_norms[index as usize]
-    }
-
-    /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
-    #[inline]
-    pub fn distance(&self, a: u32, b: u32) -> f32 {
-        let norms = self.half_norm(a) + self.half_norm(b);
-        snap(norms - fast_dot(self.get(a), self.get(b)), norms)
     }
 
     /// Copies the given vectors, one after another.
@@ -86,5 +104,56 @@ impl Vectors {
                 place = from;
             }
         }
+    }
+}
+
+impl Geometry<u32> for Vectors {
+    fn ranks_products(&self) -> bool {
+        self.ranks_products
+    }
+
+    #[inline]
+    fn distance(&self, a: u32, b: u32) -> f32 {
+        let norms = self.half_norm(a) + self.half_norm(b);
+        snap(norms - self.product(a, b), norms)
+    }
+
+    #[inline]
+    fn product(&self, a: u32, b: u32) -> f32 {
+        fast_dot(self.get(a), self.get(b))
+    }
+}
+
+impl Near<'_> {
+    pub fn is_by_product(&self) -> bool {
+        self.bound.is_some()
+    }
+
+    /// The less the nearer, and never negative.
+    #[inline]
+    pub fn distance(&self, a: u32, b: u32) -> f32 {
+        match self.bound {
+            None => self.vectors.distance(a, b),
+            Some(bound) => (bound - self.vectors.product(a, b)).max(0.0),
+        }
+    }
+
+    /// What a vector adds to its distances from others, besides the product.
+    #[inline]
+    pub fn share(&self, index: u32) -> f32 {
+        self.bound.map_or_else(|| self.vectors.half_norm(index), |bound| 0.5 * bound)
+    }
+
+    /// The distance, from the shares less the product and the sum of the shares.
+    #[inline]
+    pub fn settle(&self, distance: f32, shares: f32) -> f32 {
+        if self.is_by_product() { distance.max(0.0) } else { snap(distance, shares) }
+    }
+
+    /// How far a vector is from the leader of a part, less what is the same for all leaders. By products the longest
+    /// leader would get them all: there it is the angle that counts.
+    #[inline]
+    pub fn leader_distance(self, product: f32, half_norm: f32) -> f32 {
+        if self.is_by_product() { -product / half_norm.sqrt().max(f32::MIN_POSITIVE) } else { half_norm - product }
     }
 }
