@@ -187,6 +187,34 @@ fn insertion_keeps_the_recall_of_a_build() {
     }
 }
 
+/// Vectors in all directions, some ten times as long as others: the short ones are near to all.
+fn of_many_lengths(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(seed);
+    let mut vector = || {
+        let length = random.normal().exp();
+        (0..dims).map(|_| length * random.normal()).collect()
+    };
+    (0..count).map(|_| vector()).collect()
+}
+
+#[test]
+fn no_list_lets_go_of_a_child() {
+    let vectors = of_many_lengths(21, 2500, 64);
+    for metric in Metric::ALL {
+        let mut graph = Graph::build(&vectors[..1000], Element::F32, metric, 2);
+        insert_all(&mut graph, &vectors[1000..]);
+        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); vectors.len()];
+        graph.store.scan(&mut |node| Ok(lists[node.id as usize].extend(node.neighbours()))).unwrap();
+        let parent = |id: usize| lists[id][0] as usize;
+        let is_held = |id: usize| lists[parent(id)].contains(&(id as u32));
+        for id in 1000..2500 {
+            assert!(parent(id) < id && is_held(id), "{metric:?}: node {id}, parent {}: {:?}", parent(id), lists[id]);
+        }
+        let held = (0..1000).filter(|&id| is_held(id)).count();
+        assert!(held > 980, "{metric:?}: of 1000 nodes built at once {held} have a parent");
+    }
+}
+
 #[test]
 fn equal_vectors_inserted_one_by_one_are_all_found() {
     let (vectors, _) = data(11, 1500, 64);

@@ -134,6 +134,49 @@ mod tests {
         assert_eq!(select(&[1.0, -1.5], 1), [1.0]);
     }
 
+    struct Plane {
+        points: Vec<[f32; 2]>,
+        ranks_products: bool,
+    }
+
+    impl Geometry<usize> for Plane {
+        fn ranks_products(&self) -> bool {
+            self.ranks_products
+        }
+
+        fn distance(&self, a: usize, b: usize) -> f32 {
+            let ([ax, ay], [bx, by]) = (self.points[a], self.points[b]);
+            ((ax - bx).powi(2) + (ay - by).powi(2)) / 2.0
+        }
+
+        fn product(&self, a: usize, b: usize) -> f32 {
+            let ([ax, ay], [bx, by]) = (self.points[a], self.points[b]);
+            ax * bx + ay * by
+        }
+    }
+
+    /// The numbers of the points that stay in the list of (1, 0), which has room for four.
+    fn pruned(ranks_products: bool) -> Vec<usize> {
+        let points = vec![[1.0, 0.0], [1.1, 0.0], [0.9, 0.0], [1.0, 0.3], [1.0, -0.4], [9.0, 8.0], [9.0, -9.5]];
+        let plane = Plane { points, ranks_products };
+        let mut list: Vec<_> = (1..7).map(|id| Candidate { distance: plane.distance(0, id), id }).collect();
+        list.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        let mut kept = Vec::new();
+        prune(0, &list, 4, &plane, &mut kept);
+        assert!(kept.iter().all(|candidate| list.contains(candidate)));
+        kept.iter().map(|candidate| candidate.id).collect()
+    }
+
+    #[test]
+    fn a_list_is_shortened_by_distance_and_where_products_rank_by_them_too() {
+        let mut near = pruned(false);
+        near.sort_unstable();
+        assert_eq!(near, [1, 2, 3, 4]);
+        let both = pruned(true);
+        assert!(both[..2].iter().all(|id| [1, 2].contains(id)), "{both:?}");
+        assert_eq!(both[2..], [5, 6]);
+    }
+
     #[test]
     fn equal_vectors_shut_nobody_out() {
         assert_eq!(select(&[0.0, 0.0, 0.0, 2.0, -3.0], 8), [0.0, 0.0, 2.0, -3.0]);
