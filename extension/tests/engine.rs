@@ -6,6 +6,7 @@ use common::{Graph, Random, clustered};
 use std::cell::RefCell;
 use std::sync::Arc;
 use vecrank::distance::{Element, Metric, encode};
+use vecrank::format::node::Node;
 use vecrank::hnsw::build::{Options, Vectors, build};
 use vecrank::hnsw::{Ef, GraphStore, Hit, Matches, Order, Params, Query, Search, Space};
 
@@ -203,12 +204,15 @@ fn no_list_lets_go_of_a_child() {
     for metric in Metric::ALL {
         let mut graph = Graph::build(&vectors[..1000], Element::F32, metric, 2);
         insert_all(&mut graph, &vectors[1000..]);
-        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); vectors.len()];
-        graph.store.scan(&mut |node| Ok(lists[node.id as usize].extend(node.neighbours()))).unwrap();
-        let parent = |id: usize| lists[id][0] as usize;
-        let is_held = |id: usize| lists[parent(id)].contains(&(id as u32));
-        for id in 1000..2500 {
-            assert!(parent(id) < id && is_held(id), "{metric:?}: node {id}, parent {}: {:?}", parent(id), lists[id]);
+        let mut lists = Vec::new();
+        let mut read = |node: Node<'_>| {
+            lists.push(node.neighbours().collect::<Vec<u32>>());
+            Ok(())
+        };
+        graph.store.scan(&mut read).unwrap();
+        let is_held = |id: u32| lists[lists[id as usize][0] as usize].contains(&id);
+        for (id, list) in (0..).zip(&lists).skip(1000) {
+            assert!(list[0] < id && is_held(id), "{metric:?}: node {id}: {list:?}");
         }
         let held = (0..1000).filter(|&id| is_held(id)).count();
         assert!(held > 980, "{metric:?}: of 1000 nodes built at once {held} have a parent");
