@@ -55,6 +55,22 @@ fn a_key_that_is_there_is_a_bad_row_of_append() {
 }
 
 #[test]
+fn another_constraint_of_the_table_is_not_taken_for_the_key() {
+    let place = place();
+    place.open("feed.db").execute_batch("CREATE UNIQUE INDEX one ON t_rows(substr(name, 1, 9))").unwrap();
+    place.parquet(
+        "twin.parquet",
+        vec![
+            ("v", vectors_of(&[Some(vec![1.0, 0.0])])),
+            ("id", std::sync::Arc::new(arrow_array::Int64Array::from(vec![9]))),
+            ("name", std::sync::Arc::new(arrow_array::StringArray::from(vec!["article 1"]))),
+        ],
+    );
+    let line = add(&place, "twin.parquet", &["--append"]).failed();
+    assert!(line.starts_with("twin.parquet: row 1: UNIQUE constraint failed: index 'one'; "), "{line}");
+}
+
+#[test]
 fn upsert_replaces_rows_by_their_key() {
     let place = place();
     add(&place, "changed.parquet", &["--upsert"]).done();
