@@ -79,7 +79,7 @@ const WRONG: &[Wrong] = &[
     wrong("f", "'[1,2,]'", "malformed JSON vector: expected a number at byte 5, found ']'"),
     wrong("f", "'[1,2,NaN]'", "malformed JSON vector: expected a number at byte 5, found 'NaN'"),
     wrong("f", "'[1,2,null]'", "malformed JSON vector: expected a number at byte 5, found 'null'"),
-    wrong("f", "'[1,2,\"3\"]'", "malformed JSON vector: expected a number at byte 5, found '\\\"'"),
+    wrong("f", "'[1,2,\"3\"]'", "malformed JSON vector: expected a number at byte 5, found '\"'"),
     wrong("f", "'[1,[2],3]'", "malformed JSON vector: expected a number at byte 3, found '['"),
     wrong(
         "f",

@@ -195,6 +195,8 @@ fn malformed_json_is_named_to_the_byte() {
         ("'[[1]]'", "expected a number at byte 1, found '['"),
         ("'[1, 1e39]'", "expected a number within the range of f32 at byte 4, found 1e39"),
         ("'[1' || char(0) || ']'", "expected ',' or ']' at byte 2, found '\\0'"),
+        ("'[\"1\"]'", "expected a number at byte 1, found '\"'"),
+        ("'[\\1]'", "expected a number at byte 1, found '\\'"),
         ("CAST(X'5B31FF5D' AS TEXT)", "the text is not valid UTF-8 at byte 2"),
     ];
     for (json, expected) in cases {
