@@ -116,6 +116,9 @@ pub struct ImportArgs {
     /// Store dates and timestamps as ISO 8601 text, or as seconds since 1970-01-01 UTC
     #[arg(long, value_name = "AS", value_enum, default_value_t = TimestampArg::Iso)]
     pub timestamps: TimestampArg,
+    /// Make the table anew if it exists, which is the default
+    #[arg(long, conflicts_with_all = ["append", "upsert", "if_exists"])]
+    pub replace: bool,
     /// Add the rows to the table if it exists, instead of making it anew
     #[arg(long)]
     pub append: bool,

@@ -32,7 +32,15 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
                 planned.element = vector.element;
                 planned.metric = told.metric.unwrap_or(planned.metric);
             }
-            (Kind::Ordinary { .. }, None) if table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) => {}
+            (Kind::Ordinary { indexed, .. }, None)
+                if table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) =>
+            {
+                if *indexed && !has_index(connection, &table.name, name)? {
+                    return Err(in_column(
+                        "it has no index in the table, and adding rows cannot give it one (--index)".to_owned(),
+                    ));
+                }
+            }
             (Kind::Vector(_), None) => return Err(in_column("is not a vector column of the table".to_owned())),
             (Kind::Ordinary { .. }, Some(_)) => {
                 return Err(in_column("holds vectors in the table; name it with --embedding".to_owned()));
@@ -43,9 +51,41 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         }
     }
     if plan.options.mode == Mode::Upsert {
-        check_upsert(&plan, connection, &table)?;
+        check_upsert(&plan, &table)?;
+    }
+    if let Some(key) = plan.key.and_then(|key| plan.columns.get(key))
+        && !is_key(connection, &table.name, &key.name)?
+    {
+        let so = match plan.options.mode {
+            Mode::Upsert => "so --upsert cannot find rows by it",
+            _ => "and adding rows cannot make it one",
+        };
+        let (table, key) = (&table.name, &key.name);
+        return Err(Failure::new(format!("table {table}, column \"{key}\": it is not a key of the table, {so}")));
     }
     Ok(plan)
+}
+
+/// True for a column that no two rows may share.
+fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool> {
+    let rows = literal(&format!("{table}_rows"));
+    let sql = format!(
+        "SELECT (SELECT group_concat(name) FROM pragma_table_info({rows}) WHERE pk > 0) IS ?1 COLLATE NOCASE
+             OR EXISTS (SELECT 1 FROM pragma_index_list({rows}) l WHERE l.\"unique\" AND NOT l.partial
+                AND (SELECT group_concat(name) FROM pragma_index_info(l.name)) = ?1 COLLATE NOCASE)"
+    );
+    Ok(connection.query_row(&sql, [column], |row| row.get(0))?)
+}
+
+/// True for a column that an index begins with, or that is the rowid.
+fn has_index(connection: &Connection, table: &str, column: &str) -> Result<bool> {
+    let rows = literal(&format!("{table}_rows"));
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM pragma_table_info({rows}) WHERE pk = 1 AND name = ?1 COLLATE NOCASE)
+             OR EXISTS (SELECT 1 FROM pragma_index_list({rows}) l, pragma_index_info(l.name) i
+                WHERE i.seqno = 0 AND i.name = ?1 COLLATE NOCASE)"
+    );
+    Ok(connection.query_row(&sql, [column], |row| row.get(0))?)
 }
 
 /// What hnsw_info says of each vector column.
@@ -90,8 +130,8 @@ fn check_told(asked: Told, has: Told) -> std::result::Result<(), String> {
     Err(format!("{option} is not what the table was made with, and adding rows cannot change it"))
 }
 
-/// The key must be one in the table too, and a row that is replaced must not lose what the files do not have.
-fn check_upsert(plan: &Plan, connection: &Connection, table: &database::Table) -> Result<()> {
+/// A row that is replaced must not lose what the files do not have.
+fn check_upsert(plan: &Plan, table: &database::Table) -> Result<()> {
     let columns = table.columns.iter().chain(table.vectors.iter().map(|vector| &vector.name));
     for name in columns {
         if !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
@@ -101,22 +141,5 @@ fn check_upsert(plan: &Plan, connection: &Connection, table: &database::Table) -
             )));
         }
     }
-    let Some(key) = plan.key.and_then(|key| plan.columns.get(key)) else { return Ok(()) };
-    let rows = literal(&format!("{}_rows", table.name));
-    let is_key: bool = connection.query_row(
-        &format!(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info({rows}) WHERE pk = 1 AND name = ?1 COLLATE NOCASE)
-                 OR EXISTS (SELECT 1 FROM pragma_index_list({rows}) l WHERE l.\"unique\" AND NOT l.partial
-                    AND (SELECT group_concat(name) FROM pragma_index_info(l.name)) = ?1 COLLATE NOCASE)"
-        ),
-        [&key.name],
-        |row| row.get(0),
-    )?;
-    if is_key {
-        return Ok(());
-    }
-    Err(Failure::new(format!(
-        "table {}, column \"{}\": it is not a key of the table, so --upsert cannot find rows by it",
-        table.name, key.name
-    )))
+    Ok(())
 }

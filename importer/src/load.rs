@@ -30,7 +30,8 @@ pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &m
     progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
     let statement = connection.prepare(&plan.insert_sql())?;
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
-    let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned: false };
+    let warned = vec![false; plan.columns.len()];
+    let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned };
     for input in inputs {
         let reader = FileReader::new(plan, input)?;
         let mut first_row = 1;
@@ -127,8 +128,8 @@ struct Loader<'a> {
     scratch: Vec<Scratch>,
     outcome: Outcome,
     progress: &'a mut Progress,
-    /// The warning about large unsigned numbers was given.
-    warned: bool,
+    /// One a column of the plan: the warning about large unsigned numbers was given.
+    warned: Vec<bool>,
 }
 
 impl Loader<'_> {
@@ -190,13 +191,15 @@ impl Loader<'_> {
         }
     }
 
-    /// The only constraint that an import declares is the key's.
+    /// The key's constraint, or one that the table had before.
     fn constraint(&self, columns: &[Converted], row: usize, error: &rusqlite::Error) -> Fault {
-        match self.plan.key.and_then(|key| columns.get(key).map(|column| (key, column))) {
-            Some((key, Converted::Ordinary(cells))) => {
+        let text = error.to_string();
+        let key = self.plan.key.and_then(|key| Some((key, columns.get(key)?, self.plan.columns.get(key)?)));
+        match key {
+            Some((key, Converted::Ordinary(cells), column)) if is_of_key(&text, &column.name) => {
                 Fault { column: Some(key), text: format!("the key {} came before", cells.show(row)) }
             }
-            _ => Fault { column: None, text: error.to_string() },
+            _ => Fault { column: None, text },
         }
     }
 
@@ -215,10 +218,10 @@ impl Loader<'_> {
     }
 
     fn warn_of_large_numbers(&mut self, columns: &[Converted], batch: &Batch<'_>) {
-        for (column, converted) in self.plan.columns.iter().zip(columns) {
+        for ((column, converted), warned) in self.plan.columns.iter().zip(columns).zip(&mut self.warned) {
             let Converted::Ordinary(cells) = converted else { continue };
-            if let Some(row) = cells.first_beyond_integer().filter(|_| !self.warned) {
-                self.warned = true;
+            if let Some(row) = cells.first_beyond_integer().filter(|_| !*warned) {
+                *warned = true;
                 self.progress.warn(format_args!(
                     "{}: row {}, column \"{}\": {} is beyond SQLite's INTEGER; such values are stored as TEXT",
                     batch.file,
@@ -229,4 +232,9 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// By SQLite's words: `UNIQUE constraint failed: articles.article_id`.
+fn is_of_key(error: &str, key: &str) -> bool {
+    error.starts_with("UNIQUE ") && error.to_lowercase().ends_with(&format!(".{}", key.to_lowercase()))
 }

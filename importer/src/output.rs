@@ -98,9 +98,9 @@ fn printable(text: &str, widest: usize) -> String {
     shown
 }
 
-/// As SQLite writes numbers: 5.0 is not 5.
+/// As SQLite writes numbers: 5.0 is not 5, and what is very small or large has an exponent.
 fn real(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e15 { format!("{number:.1}") } else { number.to_string() }
+    format!("{number:?}")
 }
 
 fn blob(bytes: &[u8], column: &Column) -> String {
@@ -195,5 +195,9 @@ mod tests {
     fn reals_look_like_reals() {
         assert_eq!(real(5.0), "5.0");
         assert_eq!(real(0.25), "0.25");
+        assert_eq!(
+            [real(1e-300), real(-2.5e300), real(1e15), real(-0.0)],
+            ["1e-300", "-2.5e300", "1000000000000000.0", "-0.0"]
+        );
     }
 }

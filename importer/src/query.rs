@@ -61,9 +61,11 @@ impl<'a> Question<'a> {
         let columns = self.columns(table)?;
         let vector = if self.is_ranked() { Some(table.vector(self.args.embedding.as_deref())?) } else { None };
         let sql = self.sql(table, &columns, vector);
-        let value = vector.map(|vector| self.vector_value(connection, table, vector)).transpose()?;
+        let likes = self.likes.iter().map(|like| Like::new(connection, table, *like)).collect::<Result<Vec<_>>>()?;
+        let value = vector.map(|vector| self.vector_value(connection, table, vector, &likes)).transpose()?;
         if self.args.explain {
-            return self.explain(connection, table, vector, &sql, value);
+            let vector_sql = vector.map(|vector| self.vector_sql(table, vector, &likes));
+            return self.explain(connection, &sql, vector_sql, value);
         }
         let mut statement = self.prepare(connection, &sql)?;
         bind(&mut statement, "vector", value)?;
@@ -140,29 +142,31 @@ impl<'a> Question<'a> {
     }
 
     /// What MATCH is given: the JSON as it came, the stored bytes of one liked row, or the mean of several.
-    fn vector_value(&self, connection: &Connection, table: &Table, vector: &VectorColumn) -> Result<Value> {
+    fn vector_value(
+        &self,
+        connection: &Connection,
+        table: &Table,
+        vector: &VectorColumn,
+        likes: &[Like<'_>],
+    ) -> Result<Value> {
         if let Some(json) = &self.vector {
             return Ok(Value::Text(json.clone()));
         }
         let mut found: Vec<Vec<u8>> = Vec::new();
-        for (column, value) in &self.likes {
-            let name = table.columns.iter().find(|name| name.eq_ignore_ascii_case(column));
-            let name = name.ok_or_else(|| no_column(table, column))?;
+        for like in likes {
             let before = found.len();
-            let mut statement = connection.prepare(&format!(
-                "SELECT {} FROM {} WHERE {} = ?1",
-                quote_if_needed(&vector.name),
-                quote_if_needed(&table.name),
-                quote_if_needed(name)
-            ))?;
+            let name = quote_if_needed(&vector.name);
+            let rows_of = format!("SELECT {name} FROM {} WHERE {}", quote_if_needed(&table.name), like.sql());
+            let mut statement = connection.prepare(&rows_of)?;
             let mut rows = 0;
-            for stored in statement.query_map([value], |row| row.get::<_, Option<Vec<u8>>>(0))? {
+            for stored in statement.query_map([], |row| row.get::<_, Option<Vec<u8>>>(0))? {
                 rows += 1;
                 found.extend(stored?);
             }
             if found.len() == before {
                 let lacks = if rows == 0 { "no row has" } else { "no row with a vector has" };
-                return Err(Failure::new(format!("table {}: {lacks} {name} = '{value}'", table.name)));
+                let (column, value) = (like.column, like.value);
+                return Err(Failure::new(format!("table {}: {lacks} {column} = '{value}'", table.name)));
             }
         }
         Ok(match found.as_slice() {
@@ -175,17 +179,16 @@ impl<'a> Question<'a> {
     fn explain(
         &self,
         connection: &Connection,
-        table: &Table,
-        vector: Option<&VectorColumn>,
         sql: &str,
+        vector_sql: Option<String>,
         value: Option<Value>,
     ) -> Result<()> {
         let mut statement = self.prepare(connection, &format!("EXPLAIN QUERY PLAN {sql}"))?;
         bind(&mut statement, "vector", value)?;
         bind(&mut statement, "ef_search", self.ef_search.clone())?;
         let mut out = std::io::stdout().lock();
-        if let Some(vector) = vector {
-            writeln!(out, "-- :vector = {}", self.vector_sql(table, vector))?;
+        if let Some(vector) = vector_sql {
+            writeln!(out, "-- :vector = {vector}")?;
         }
         match &self.ef_search {
             Some(Value::Text(text)) => writeln!(out, "-- :ef_search = {}", literal(text))?,
@@ -201,18 +204,40 @@ impl<'a> Question<'a> {
     }
 
     /// The vector as one would write it in SQL.
-    fn vector_sql(&self, table: &Table, vector: &VectorColumn) -> String {
+    fn vector_sql(&self, table: &Table, vector: &VectorColumn, likes: &[Like<'_>]) -> String {
         if let Some(json) = &self.vector {
             return literal(json);
         }
-        let likes: Vec<String> = self
-            .likes
-            .iter()
-            .map(|(column, value)| format!("{} = {}", quote_if_needed(column), literal(value)))
-            .collect();
+        let likes: Vec<String> = likes.iter().map(Like::sql).collect();
         let name = quote_if_needed(&vector.name);
         let result = if likes.len() == 1 { name } else { format!("vec_avg({name})") };
         format!("(SELECT {result} FROM {} WHERE {})", quote_if_needed(&table.name), likes.join(" OR "))
+    }
+}
+
+/// A --like whose column is in the table.
+struct Like<'a> {
+    column: &'a str,
+    value: &'a str,
+    /// The column converts nothing, and the value is a number: as a text it would be found nowhere.
+    is_number: bool,
+}
+
+impl<'a> Like<'a> {
+    fn new(connection: &Connection, table: &'a Table, (column, value): (&str, &'a str)) -> Result<Like<'a>> {
+        let known = table.columns.iter().find(|name| name.eq_ignore_ascii_case(column));
+        let column = known.ok_or_else(|| no_column(table, column))?;
+        let is_untyped = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND type = '')",
+            [&table.name, column],
+            |row| row.get(0),
+        )?;
+        Ok(Like { column, value, is_number: is_untyped && value.parse::<i64>().is_ok() })
+    }
+
+    fn sql(&self) -> String {
+        let value = if self.is_number { self.value.to_owned() } else { literal(self.value) };
+        format!("{} = {value}", quote_if_needed(self.column))
     }
 }
 

@@ -61,7 +61,7 @@ impl Old {
 impl Target {
     /// Makes the folder beside the file, and removes those that killed imports left.
     pub fn new(path: &Path) -> Result<Target> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = fs::canonicalize(path).unwrap_or_else(|_| end_of_links(path));
         let name = path.file_name().ok_or_else(|| Failure::new(format!("{}: not a file name", path.display())))?;
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -159,6 +159,21 @@ impl Target {
     pub fn into_path(self) -> PathBuf {
         self.path
     }
+}
+
+/// Where symbolic links lead that name a file which is not there yet; `path` itself if they lead nowhere.
+fn end_of_links(path: &Path) -> PathBuf {
+    // As many as Linux follows.
+    const MOST: usize = 40;
+    let mut end = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&end) {
+            // A relative link is relative to the folder that it is in.
+            Ok(next) => end = end.parent().map_or(next.clone(), |folder| folder.join(&next)),
+            Err(_) => return end,
+        }
+    }
+    path.to_owned()
 }
 
 /// Takes the lock that keeps other writers off, and rolls a crashed writer's journal back.

@@ -55,6 +55,22 @@ fn a_key_that_is_there_is_a_bad_row_of_append() {
 }
 
 #[test]
+fn another_constraint_of_the_table_is_not_taken_for_the_key() {
+    let place = place();
+    place.open("feed.db").execute_batch("CREATE UNIQUE INDEX one ON t_rows(substr(name, 1, 9))").unwrap();
+    place.parquet(
+        "twin.parquet",
+        vec![
+            ("v", vectors_of(&[Some(vec![1.0, 0.0])])),
+            ("id", std::sync::Arc::new(arrow_array::Int64Array::from(vec![9]))),
+            ("name", std::sync::Arc::new(arrow_array::StringArray::from(vec!["article 1"]))),
+        ],
+    );
+    let line = add(&place, "twin.parquet", &["--append"]).failed();
+    assert!(line.starts_with("twin.parquet: row 1: UNIQUE constraint failed: index 'one'; "), "{line}");
+}
+
+#[test]
 fn upsert_replaces_rows_by_their_key() {
     let place = place();
     add(&place, "changed.parquet", &["--upsert"]).done();
@@ -152,4 +168,37 @@ fn what_the_table_cannot_take_is_refused() {
         );
     }
     add(&place, "new.parquet", &["--append", "--metric", "l2", "--m", "16"]).done();
+}
+
+/// Silently ignored, they would leave a table with the same key twice, or one that is slow to filter.
+#[test]
+fn a_key_or_an_index_that_the_table_lacks_is_refused() {
+    let place = place();
+    let append = |arguments: &[&str]| {
+        place.run(&[&["import", "new.parquet", "feed.db", "--table", "t", "--append"], arguments].concat())
+    };
+    assert_eq!(
+        append(&["--key", "name"]).failed(),
+        "feed.db: table t, column \"name\": it is not a key of the table, and adding rows cannot make it one"
+    );
+    assert_eq!(
+        append(&["--index", "id,name"]).failed(),
+        "feed.db: table t, column \"name\": it has no index in the table, and adding rows cannot give it one (--index)"
+    );
+    assert_eq!(ids(&place), "1 2 3 4 5");
+    place.open("feed.db").execute_batch("CREATE INDEX of_names ON t_rows(name)").unwrap();
+    append(&["--key", "id", "--index", "id,name"]).done();
+    assert_eq!(ids(&place), "1 2 3 4 5 6 7 8");
+}
+
+#[test]
+fn making_the_table_anew_can_be_said() {
+    let place = place();
+    add(&place, "new.parquet", &["--replace"]).done();
+    assert_eq!(ids(&place), "6 7 8");
+    for other in ["--append", "--upsert", "--if-exists=fail"] {
+        let said = add(&place, "new.parquet", &["--replace", other]);
+        assert_eq!(said.code, 2);
+        assert!(said.err.starts_with("error: the argument '--replace' cannot be used with '"), "{said:?}");
+    }
 }

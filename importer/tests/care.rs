@@ -26,6 +26,7 @@ fn damage_is_listed() {
     let said = place.run(&["check", "feed.db"]);
     assert_eq!(said.code, 2);
     assert!(said.out.contains("t_nodes") && said.out.contains(id), "{said:?}");
+    assert!(said.out.lines().all(|line| line.starts_with("t is damaged: v: ")), "{said:?}");
     let (faults, err) = (said.out.lines().count(), said.err);
     assert!(faults > 1 && faults <= 100, "{faults}");
     let told: usize =

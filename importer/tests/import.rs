@@ -55,6 +55,38 @@ fn columns_keep_their_names_order_and_types() {
 }
 
 #[test]
+fn every_column_with_numbers_beyond_integer_is_warned_of_once() {
+    let place = Place::new();
+    let large = || Arc::new(UInt64Array::from(vec![1, u64::MAX, u64::MAX])) as ArrayRef;
+    place.parquet("t.parquet", vec![("a", large()), ("b", large()), ("v", vectors_of(&vec![Some(vec![1.0]); 3]))]);
+    let said = place.run(&["import", "t.parquet", "feed.db"]);
+    let warning = |column: &str| {
+        format!(
+            "vecrank: warning: t.parquet: row 2, column \"{column}\": 18446744073709551615 is beyond SQLite's INTEGER; such \
+             values are stored as TEXT\n"
+        )
+    };
+    assert_eq!((said.code, said.err), (0, warning("a") + &warning("b")));
+}
+
+/// Rows in the order of the nodes, and pages of a size that fits them.
+#[test]
+fn the_file_is_laid_out_for_reading() {
+    let place = Place::new();
+    let mixed: Vec<Option<Vec<f32>>> = (0..600).map(|i| Some(direction(i * 211 % 600).repeat(128))).collect();
+    place.parquet("t.parquet", vec![("v", vectors_of(&mixed))]);
+    place.run(&["import", "t.parquet", "feed.db"]).done();
+    let db = place.open("feed.db");
+    assert_eq!(lines(&db, "SELECT min(rowid), max(rowid), count(*) FROM t_rows"), ["1|600|600"]);
+    let disorder = "SELECT count(*) FROM t_rows x JOIN t_rows y ON y.rowid = x.rowid + 1 AND y.v < x.v";
+    assert_eq!(lines(&db, disorder), ["0"]);
+    let settings = "SELECT page_size, freelist_count, journal_mode FROM pragma_page_size, pragma_freelist_count, pragma_journal_mode";
+    assert_eq!(lines(&db, settings), ["16384|0|delete"], "seven nodes of FLOAT[256] to a page");
+    place.run(&["import", "t.parquet", "other.db", "--page-size", "8192"]).done();
+    assert_eq!(lines(&place.open("other.db"), settings), ["8192|0|delete"]);
+}
+
+#[test]
 fn the_pasted_statement_runs() {
     let place = Place::new();
     place.catalogue("order.parquet", 1, 30);

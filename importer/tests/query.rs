@@ -63,6 +63,30 @@ fn likes_are_blended() {
     );
 }
 
+/// A column of unsigned 64-bit integers has no type in SQL, since some are TEXT: there '7' is not 7.
+#[test]
+fn a_number_is_found_in_a_column_that_holds_texts_too() {
+    let place = Place::new();
+    let ids = arrow_array::UInt64Array::from(vec![u64::MAX, 7, 8]);
+    place.parquet(
+        "t.parquet",
+        vec![
+            ("id", std::sync::Arc::new(ids) as arrow_array::ArrayRef),
+            ("v", vectors_of(&[1, 2, 3].map(|id| Some(direction(100 * id).to_vec())))),
+        ],
+    );
+    place.run(&["import", "t.parquet", "feed.db", "--key", "id"]).done();
+    let nearest = |like: &str| {
+        let out = query(&place, &["--like", like, "--limit", "1", "--csv"]).done();
+        out.lines().nth(1).unwrap().split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(nearest("id=7"), "7");
+    assert_eq!(nearest("id=18446744073709551615"), "18446744073709551615");
+    let plan = query(&place, &["--like", "id=7", "--explain"]).done();
+    assert!(plan.starts_with("-- :vector = (SELECT v FROM t WHERE id = 7)\n"), "{plan}");
+    assert_eq!(query(&place, &["--like", "id=9"]).failed(), "feed.db: table t: no row has id = '9'");
+}
+
 #[test]
 fn machines_get_json_and_vectors_as_arrays() {
     let place = place();

@@ -194,6 +194,13 @@ fn a_symbolic_link_stays_one() {
     import(&place, "a.parquet").done();
     assert!(std::fs::symlink_metadata(place.path("feed.db")).unwrap().is_symlink());
     assert_eq!(lines(&place.open("data/real.db"), "SELECT count(*) FROM t_rows"), ["3"]);
+    // The file that it names need not be there yet.
+    std::fs::remove_file(place.path("data/real.db")).unwrap();
+    std::os::unix::fs::symlink("feed.db", place.path("second.db")).unwrap();
+    place.run(&["import", "a.parquet", "second.db", "--table", "t"]).done();
+    assert_eq!(lines(&place.open("data/real.db"), "SELECT count(*) FROM t_rows"), ["3"]);
+    assert_eq!(place.names(), ["a.parquet", "data", "feed.db", "second.db"]);
+    assert_eq!(std::fs::read_dir(place.path("data")).unwrap().count(), 1);
 }
 
 /// Starts an import and waits until its folder is there.

@@ -43,6 +43,9 @@ impl Kernels {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+const AVX2: &str = "avx2+f16c";
+
 /// Every set that this CPU can run, the portable one first. For tests and benches.
 #[doc(hidden)]
 pub fn available() -> Vec<Kernels> {
@@ -51,7 +54,7 @@ pub fn available() -> Vec<Kernels> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c") {
         sets.push(Kernels {
-            name: "avx2+f16c",
+            name: AVX2,
             dot: [super::x86_64::dot_f32, super::x86_64::dot_f16, super::x86_64::dot_i8],
             l2_squared: [super::x86_64::l2_squared_f32, super::x86_64::l2_squared_f16, super::x86_64::l2_squared_i8],
         });
@@ -71,8 +74,20 @@ pub fn kernels() -> &'static Kernels {
     CHOSEN.get_or_init(|| available().pop().unwrap_or(PORTABLE))
 }
 
+/// Whether this CPU has what the estimates of node rows use beyond AVX2.
+#[cfg(target_arch = "x86_64")]
+pub fn has_avx512() -> bool {
+    kernels().name == AVX2
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+}
+
 /// The CPU features in use, as `vecrank_version()` names them.
 pub fn cpu_features() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        return "avx2+f16c+avx512bw";
+    }
     kernels().name
 }
 

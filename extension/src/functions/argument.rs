@@ -42,7 +42,7 @@ fn element_of(value: Value<'_>) -> Result<Element> {
 }
 
 /// What the mark of a value says; None if it has none.
-pub(super) fn marked_element(value: Value<'_>) -> Result<Option<Element>> {
+pub fn marked_element(value: Value<'_>) -> Result<Option<Element>> {
     match value.subtype() {
         SUBTYPE_BIT => Err(Error::invalid("expected a vector of numbers, got a vector of bits")),
         SUBTYPE_INT8 => Ok(Some(Element::I8)),

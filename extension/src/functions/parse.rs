@@ -161,6 +161,7 @@ impl Parser<'_> {
         let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
         let found = match rest.chars().next() {
             None => "the end of the text".to_owned(),
+            Some(c @ ('"' | '\'' | '\\')) => format!("'{c}'"),
             Some(c) if word == 0 => format!("'{}'", c.escape_debug()),
             Some(_) => format!("'{}'", shorten(rest.get(..word).unwrap_or_default())),
         };
@@ -224,7 +225,7 @@ mod tests {
             ("[-Infinity]", "expected a number at byte 1, found '-Infinity'"),
             ("[inf]", "expected a number at byte 1, found 'inf'"),
             ("[1, null]", "expected a number at byte 4, found 'null'"),
-            ("[\"1\"]", "expected a number at byte 1, found '\\\"'"),
+            ("[\"1\"]", "expected a number at byte 1, found '\"'"),
             ("[+1]", "expected a number at byte 1, found '+'"),
             ("[.5]", "expected a number at byte 1, found '.'"),
             ("[-]", "expected a number at byte 1, found '-'"),

@@ -117,9 +117,9 @@ fn scale(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
 fn head(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
     let vector = vector(context, arguments, 0)?;
     let count = arguments.at(1)?;
-    match count.content() {
-        Content::Integer(count) => give(context, arithmetic::head(&vector, count)?),
-        _ => Err(Error::invalid(format!("argument 2: expected an INTEGER, got {}", count.kind().name()))),
+    match count.whole() {
+        Some(count) => give(context, arithmetic::head(&vector, count)?),
+        None => Err(Error::invalid(format!("argument 2: expected a whole number, got {}", count.shown()))),
     }
 }
 

@@ -235,9 +235,7 @@ mod avx512 {
     use super::{Estimate, Lookup, avx2};
 
     pub(super) fn is_there() -> bool {
-        avx2::is_there()
-            && std::arch::is_x86_feature_detected!("avx512f")
-            && std::arch::is_x86_feature_detected!("avx512bw")
+        crate::distance::has_avx512()
     }
 
     pub(super) fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {

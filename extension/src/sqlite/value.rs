@@ -109,6 +109,30 @@ impl<'a> Value<'a> {
         unsafe { call!(self.api, value_double(self.raw)) }
     }
 
+    /// A whole number, as LIMIT takes one: an INTEGER, or a REAL or TEXT that is one, since some hosts bind every number
+    /// as the one or the other. None for anything else.
+    pub fn whole(self) -> Option<i64> {
+        match self.content() {
+            Content::Integer(number) => Some(number),
+            Content::Real(number) => whole(number),
+            Content::Text(text) => {
+                let text = str::from_utf8(text).ok()?.trim_ascii();
+                text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
+            }
+            Content::Null | Content::Blob(_) => None,
+        }
+    }
+
+    /// The value for an error message.
+    pub fn shown(self) -> String {
+        match self.content() {
+            Content::Integer(number) => number.to_string(),
+            Content::Real(number) => number.to_string(),
+            Content::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+            Content::Null | Content::Blob(_) => self.kind().name().to_string(),
+        }
+    }
+
     /// The bytes of a BLOB or, as UTF-8, of a TEXT; empty for any other kind.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
@@ -152,6 +176,13 @@ impl<'a> Value<'a> {
     pub fn in_list(self) -> InList<'a> {
         InList { list: self, begun: false }
     }
+}
+
+/// The integer that `number` is, if it is one.
+fn whole(number: f64) -> Option<i64> {
+    // 2^63 is the least whole number that is too large; the cast of what is left loses nothing.
+    let limit = 2.0_f64.powi(63);
+    (number.fract() == 0.0 && (-limit..limit).contains(&number)).then_some(number as i64)
 }
 
 /// `start` null or the first of `length()` bytes.

@@ -136,14 +136,12 @@ impl HnswTable {
     fn setting(&self, name: &str, range: RangeInclusive<usize>, k: Option<Value<'_>>) -> Result<i64> {
         let names = self.names()?;
         let table = names.table();
-        let number = match k.map(Value::content) {
-            Some(Content::Integer(number)) => Some(number),
-            _ => None,
-        };
+        let number = k.and_then(Value::whole);
         number.filter(|&number| usize::try_from(number).is_ok_and(|number| range.contains(&number))).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
+            let got = k.map_or("nothing".to_string(), Value::shown);
             Error::invalid(format!(
-                "{table}: the command '{name}' expects {least} to {most} as k: \
+                "{table}: the command '{name}' expects {least} to {most} as k, got {got}: \
                  INSERT INTO {table}({table}, k) VALUES ('{name}', 100)"
             ))
         })

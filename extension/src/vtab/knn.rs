@@ -289,30 +289,20 @@ impl Drop for Knn<'_> {
 }
 
 fn read_k(table: &str, value: Value<'_>) -> Result<u64> {
-    match value.content() {
-        Content::Integer(k) if k >= 0 => Ok(k.cast_unsigned()),
-        _ => Err(Error::invalid(format!("{table}.k: expected a whole number from 0 on, got {}", shown(value)))),
-    }
+    value
+        .whole()
+        .and_then(|k| u64::try_from(k).ok())
+        .ok_or_else(|| Error::invalid(format!("{table}.k: expected a whole number from 0 on, got {}", value.shown())))
 }
 
 fn read_ef(table: &str, value: Value<'_>) -> Result<Ef> {
     let range = Params::EF_RANGE;
     match value.content() {
-        Content::Integer(ef) => usize::try_from(ef).ok().filter(|ef| range.contains(ef)).map(Ef::Window),
         Content::Text(b"exact") => Some(Ef::Exact),
-        _ => None,
+        _ => value.whole().and_then(|ef| usize::try_from(ef).ok()).filter(|ef| range.contains(ef)).map(Ef::Window),
     }
     .ok_or_else(|| {
         let (least, most) = (range.start(), range.end());
-        Error::invalid(format!("{table}.ef_search: expected {least} to {most} or 'exact', got {}", shown(value)))
+        Error::invalid(format!("{table}.ef_search: expected {least} to {most} or 'exact', got {}", value.shown()))
     })
-}
-
-fn shown(value: Value<'_>) -> String {
-    match value.content() {
-        Content::Integer(number) => number.to_string(),
-        Content::Real(number) => number.to_string(),
-        Content::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
-        Content::Null | Content::Blob(_) => value.kind().name().to_string(),
-    }
 }

@@ -459,7 +459,12 @@ impl StoredTable for HnswTable {
     fn integrity(&self, _thoroughness: Thoroughness) -> Result<Option<String>> {
         match self.check_version().and_then(|()| self.problems()) {
             Ok(problems) if problems.is_empty() => Ok(None),
-            Ok(problems) => Ok(Some(problems.join("\n"))),
+            // SQLite does not say whose report it is.
+            Ok(problems) => {
+                let names = self.names()?;
+                let damaged = |problem: String| Error::corrupt(names.table(), problem).to_string();
+                Ok(Some(problems.into_iter().map(damaged).collect::<Vec<_>>().join("\n")))
+            }
             // What cannot be checked is a finding too: an error would have no message, and lose the other tables'.
             Err(error @ (Error::Corrupt { .. } | Error::Unsupported(_))) => Ok(Some(error.to_string())),
             Err(error) => Err(error),

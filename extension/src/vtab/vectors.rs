@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::distance::{Element, Metric, decode, encode};
 use crate::error::{Error, Result};
-use crate::functions::parse_json;
+use crate::functions::{marked_element, parse_json};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Value};
 
@@ -26,10 +26,14 @@ impl VectorPlace<'_> {
         let bytes = match value.content() {
             Content::Null => return Ok(None),
             Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => {
+                self.check_mark(value)?;
                 self.check(&decode(bytes, self.params.element))?;
                 Cow::Borrowed(bytes)
             }
-            Content::Blob(bytes) => return Err(self.wrong_length(bytes.len(), self.params.element)),
+            Content::Blob(bytes) => {
+                self.check_mark(value)?;
+                return Err(self.wrong_length(bytes.len(), self.params.element));
+            }
             Content::Text(text) => {
                 let components = self.json(text)?;
                 let bytes = encode(&components, self.params.element).map_err(|error| self.error(error))?;
@@ -42,16 +46,31 @@ impl VectorPlace<'_> {
         Ok(Some(bytes))
     }
 
-    /// The components of a query vector: a BLOB of the column's element or of f32, told apart by their length, or JSON
-    /// text; None for NULL. Errors as for `stored`.
+    /// Another element's bytes may have the right length by chance. (SQLite keeps the mark where it does not sort.)
+    fn check_mark(&self, value: Value<'_>) -> Result<()> {
+        let (expected, marked) = (self.params.element, marked_element(value).map_err(|error| self.error(error))?);
+        match marked.filter(|marked| *marked != expected) {
+            None => Ok(()),
+            Some(got) => {
+                Err(self.invalid(&format!("expected a vector of {}, got one of {}", expected.name(), got.name())))
+            }
+        }
+    }
+
+    /// The components of a query vector: a BLOB of the element that it is marked as, else of the column's or of f32,
+    /// told apart by their length, or JSON text; None for NULL. Errors as for `stored`.
     pub fn query(&self, value: Value<'_>) -> Result<Option<Vec<f32>>> {
         let components = match value.content() {
             Content::Null => return Ok(None),
-            Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => decode(bytes, self.params.element),
-            Content::Blob(bytes) if bytes.len() == self.params.dims * Element::F32.size() => {
-                decode(bytes, Element::F32)
+            Content::Blob(bytes) => {
+                let marked = marked_element(value).map_err(|error| self.error(error))?;
+                let is_own = bytes.len() == self.params.vector_bytes();
+                let element = marked.unwrap_or(if is_own { self.params.element } else { Element::F32 });
+                if bytes.len() != self.params.dims * element.size() {
+                    return Err(self.wrong_length(bytes.len(), element));
+                }
+                decode(bytes, element)
             }
-            Content::Blob(bytes) => return Err(self.wrong_length(bytes.len(), Element::F32)),
             Content::Text(text) => self.json(text)?,
             Content::Integer(_) | Content::Real(_) => return Err(self.no_vector(value)),
         };

@@ -1,6 +1,6 @@
 //! Vector columns of FLOAT16 and INT8: the functions read them for what they are, as long as SQLite keeps the mark.
 
-use crate::{check_lines, hosts};
+use crate::{check_errors, check_lines, check_sound, hosts, run};
 
 const TABLE: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, kind TEXT, half FLOAT16[4], byte INT8[4], half.metric = 'l2');
@@ -62,4 +62,52 @@ fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
     let sql =
         "SELECT kind, (SELECT vec_json(vec_avg(half)) FROM t WHERE kind = g.kind) FROM (SELECT DISTINCT kind FROM t) g";
     check_lines(&hosts(TABLE), &[(sql, "a|[1.5,0.25,-1,0.625] b|[0,1,0,1]")]);
+}
+
+/// Of the right length by chance, another element's bytes would be stored, or searched for, as quite other numbers.
+#[test]
+fn a_vector_that_is_marked_as_another_element_is_not_misread() {
+    let hosts =
+        hosts(&format!("{TABLE} CREATE VIRTUAL TABLE f USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2], metric = 'l2')"));
+    check_errors(
+        &hosts,
+        &[
+            ("INSERT INTO f VALUES (1, vec_f16('[1,2,3,4]'))", "f.e: expected a vector of FLOAT, got one of FLOAT16"),
+            (
+                "INSERT INTO f VALUES (1, vec_int8('[1,2,3,4,5,6,7,8]'))",
+                "f.e: expected a vector of FLOAT, got one of INT8",
+            ),
+            (
+                "INSERT INTO f SELECT id, half FROM t WHERE id = 1",
+                "f.e: expected a vector of FLOAT, got one of FLOAT16",
+            ),
+            (
+                "INSERT INTO t(half) VALUES (vec_add('[1,2]', '[1,2]'))",
+                "t.half: expected a vector of FLOAT16, got one of FLOAT",
+            ),
+            (
+                "SELECT id FROM f WHERE e MATCH vec_f16('[1,2,3,4]')",
+                "f.e: expected 2 dimensions (8 bytes of FLOAT), got 4",
+            ),
+            (
+                "SELECT id FROM t WHERE half MATCH vec_add('[1,2]', '[1,2]')",
+                "t.half: expected 4 dimensions (8 bytes of FLOAT16), got 2",
+            ),
+        ],
+    );
+    for host in &hosts {
+        run(
+            host,
+            "INSERT INTO f VALUES (1, vec_add('[1,2]', '[0,0]')), (2, '[5,5]'); UPDATE t SET half = vec_f16(half)",
+        );
+        check_sound(host, "t");
+    }
+    check_lines(
+        &hosts,
+        &[
+            ("SELECT id, distance FROM f WHERE e MATCH vec_f16('[5,5]') ORDER BY distance LIMIT 1", "2|0.0"),
+            ("SELECT id, distance FROM f WHERE e MATCH vec_int8('[1,2]') ORDER BY distance LIMIT 1", "1|0.0"),
+            ("SELECT id, distance FROM t WHERE half MATCH vec_int8('[2,0,0,1]') ORDER BY distance LIMIT 1", "2|0.0"),
+        ],
+    );
 }

@@ -1,6 +1,7 @@
 //! The virtual table through SQL, on each SQLite library: what it accepts, what it gives, what it says when it refuses.
 
 mod create;
+mod effort;
 mod elements;
 mod filters;
 mod fixture;

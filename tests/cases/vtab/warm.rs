@@ -176,10 +176,15 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
 #[test]
 fn the_node_cache_has_a_size() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1,2]')") {
-        for bad in ["-1", "1048577", "'all'", "1.5", "NULL"] {
+        for (bad, got) in
+            [("-1", "-1"), ("1048577", "1048577"), ("'all'", "'all'"), ("1.5", "1.5"), ("NULL", "nothing")]
+        {
             assert_eq!(
                 error(&host, &format!("INSERT INTO t(t, k) VALUES ('node_cache', {bad})")),
-                "t: the command 'node_cache' expects 0 to 1048576 as k: INSERT INTO t(t, k) VALUES ('node_cache', 100)"
+                format!(
+                    "t: the command 'node_cache' expects 0 to 1048576 as k, got {got}: \
+                     INSERT INTO t(t, k) VALUES ('node_cache', 100)"
+                )
             );
         }
         run(&host, "INSERT INTO t(t, k) VALUES ('node_cache', 16)");

@@ -54,7 +54,8 @@ WRITING = {
     "INSERT INTO paints(paints) VALUES ('polish')":
         "paints: unknown command 'polish': expected 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'",
     "INSERT INTO paints(paints, k) VALUES ('ef_search', 0)":
-        "paints: the command 'ef_search' expects 1 to 10000 as k: INSERT INTO paints(paints, k) VALUES ('ef_search', 100)",
+        "paints: the command 'ef_search' expects 1 to 10000 as k, got 0: "
+        "INSERT INTO paints(paints, k) VALUES ('ef_search', 100)",
     "INSERT INTO paints(name, rgb, distance) VALUES ('a', '[1, 2, 3]', 0.5)":
         "paints.distance: a column that cannot be written",
 }

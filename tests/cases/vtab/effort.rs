@@ -1,0 +1,121 @@
+//! What a search may cost, in pages that SQLite is asked for: it stops where it may, goes on where it stopped, and a
+//! filter makes no scan of it. The answers alone would be the same without all this.
+
+use crate::{hosts, line, rows, run};
+use vecrank_tests::{Host, library};
+
+/// Two clouds, one about QUERY and the other, `far`, opposite. `part` is most of the far one: too many rows to be ranked,
+/// few enough to be named. `most` are nine of ten rows anywhere. Without the node cache each node is asked for.
+const TABLE: &str = "
+    CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, far INTEGER, part INTEGER INDEXED, most INTEGER INDEXED, e FLOAT[8]);
+    INSERT INTO t(t, k) VALUES ('node_cache', 0);
+    WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
+    INSERT INTO t SELECT i, i % 2, i % 2 AND i % 10 <> 9, i % 11 > 0,
+        '[' || (i * 7919 % 2003 / 1000.0 + CASE WHEN i % 2 THEN -2.5 ELSE 0.5 END) || ',' || (i * 104729 % 1999 / 1000.0 - 1) || ','
+        || (i * 1299709 % 2011 / 1000.0 - 1) || ',' || (i * 15485863 % 1997 / 1000.0 - 1) || ',' || (i * 6700417 % 1993 / 1000.0 - 1)
+        || ',' || (i * 27644437 % 1987 / 1000.0 - 1) || ',' || (i * 433494437 % 1979 / 1000.0 - 1) || ','
+        || (i * 37156667 % 1973 / 1000.0 - 1) || ']' FROM n";
+const QUERY: &str = "'[1,0.2,0.1,-0.1,0.3,0,0.2,-0.2]'";
+
+/// A new connection to the file, which remembers nothing.
+fn fresh(host: &Host, path: &std::path::Path) -> Host {
+    host.beside(path, library())
+}
+
+fn search(filter: &str, rest: &str) -> String {
+    format!("SELECT id, distance FROM t WHERE e MATCH {QUERY} AND {filter} {rest}")
+}
+
+fn each_host(test: impl Fn(&Host, &dyn Fn() -> Host)) {
+    let folder = tempfile::tempdir().unwrap();
+    for first in hosts("") {
+        let path = folder.path().join(format!("{}.db", first.version()));
+        let host = fresh(&first, &path);
+        run(&host, TABLE);
+        test(&host, &|| fresh(&first, &path));
+    }
+}
+
+/// Pages that a statement asks for on a connection that remembers nothing.
+fn cost(new: &dyn Fn() -> Host, sql: &str) -> i64 {
+    let host = new();
+    // The schema is read, and the table opened.
+    run(&host, "SELECT count(*) FROM t WHERE id = 1");
+    host.pages_asked(|| run(&host, sql))
+}
+
+#[test]
+fn a_search_ends_where_nothing_more_can_come() {
+    each_host(|host, new| {
+        let whole = cost(new, &search("true", "ORDER BY distance"));
+        let tenth = line(host, &search("true", "ORDER BY distance LIMIT 1 OFFSET 9"));
+        let near = format!("distance <= {}", tenth.split_once('|').unwrap().1);
+        for (filter, rest) in [
+            ("true", "ORDER BY distance LIMIT 10"),
+            ("k = 10", "ORDER BY distance"),
+            ("k = 10", ""),
+            (near.as_str(), "ORDER BY distance"),
+            ("(distance, rowid) < (0.001, 9)", "ORDER BY distance"),
+        ] {
+            let asked = cost(new, &search(filter, rest));
+            assert!(asked * 5 < whole, "SQLite {}: {filter} {rest}: {asked} of {whole}", host.version());
+        }
+    });
+}
+
+#[test]
+fn a_page_goes_on_where_the_last_one_ended() {
+    each_host(|_, new| {
+        for filter in ["true", "part = 1", "most = 1", "far = 1"] {
+            let second = search(filter, "ORDER BY distance LIMIT 20 OFFSET 300");
+            let alone = cost(new, &second);
+            let host = new();
+            run(&host, &search(filter, "ORDER BY distance LIMIT 300"));
+            let after = host.pages_asked(|| run(&host, &second));
+            assert!(after * 3 < alone, "SQLite {}: {filter}: {after}, alone {alone}", host.version());
+        }
+    });
+}
+
+#[test]
+fn a_filter_that_most_rows_pass_is_walked() {
+    each_host(|host, new| {
+        let page = search("most = 1", "ORDER BY distance LIMIT 10");
+        let exact = search("ef_search = 'exact' AND most = 1", "ORDER BY distance LIMIT 10");
+        assert_eq!(rows(host, &page), rows(host, &exact), "SQLite {}", host.version());
+        let (asked, all) = (cost(new, &page), cost(new, &exact));
+        assert!(asked * 3 < all, "SQLite {}: {asked}, all ranked {all}", host.version());
+    });
+}
+
+/// Too many rows to be ranked, too few of them about the query to be walked to.
+#[test]
+fn a_filter_that_few_rows_about_the_query_pass_is_steered_through() {
+    each_host(|host, new| {
+        run(host, "DELETE FROM t");
+        run(
+            host,
+            &TABLE[TABLE.find("WITH").unwrap()..]
+                .replace("i < 9000", "i < 24000")
+                .replace("i % 2 AND i % 10 <> 9", "i % 7 = 0"),
+        );
+        let page = search("part = 1", "ORDER BY distance LIMIT 10");
+        let exact = search("ef_search = 'exact' AND part = 1", "ORDER BY distance LIMIT 10");
+        let (found, truth) = (rows(host, &page), rows(host, &exact));
+        let hits = found.iter().filter(|row| truth.contains(row)).count();
+        assert!(found.len() == 10 && hits >= 8, "SQLite {}: {found:?}, {truth:?}", host.version());
+        let (asked, all) = (cost(new, &page), cost(new, &exact));
+        assert!(asked * 2 < all, "SQLite {}: {asked}, all ranked {all}", host.version());
+    });
+}
+
+#[test]
+fn a_read_without_a_query_reads_no_node() {
+    each_host(|host, new| {
+        let nodes = cost(new, "SELECT count(length(e)) FROM t");
+        for sql in ["SELECT count(*) FROM t", "SELECT sum(far) FROM t WHERE part = 1", "SELECT id FROM t ORDER BY id"] {
+            let asked = cost(new, sql);
+            assert!(asked * 5 < nodes, "SQLite {}: {sql}: {asked}, with vectors {nodes}", host.version());
+        }
+    });
+}
