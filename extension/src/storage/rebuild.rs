@@ -260,11 +260,21 @@ pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i6
     let place = &column.place;
     let (rows, node, rowid) = place.rows_table();
     let sql = format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1");
+    let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
     column.db.without_triggers(&place.schema, &format!("{}_rows", place.table), || {
         let mut update = column.db.prepare_shadow(&sql)?;
         for (row, id) in nodes {
             let id = id.map_or(Parameter::Null, Parameter::Integer);
             update.run(&[Parameter::Integer(row), id])?;
+            // Those of the temp schema are fired nevertheless. (A damaged table may lack the row.)
+            if column.db.changes() == 0
+                && column.db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
+            {
+                let table = &place.table;
+                return Err(Error::invalid(format!(
+                    "{table}: a trigger on {table}_rows keeps row {row} from the number of its node"
+                )));
+            }
         }
         Ok(())
     })

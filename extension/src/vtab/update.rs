@@ -442,7 +442,12 @@ fn in_users_words(error: Error, names: &Names, conflict: Conflict) -> Error {
             let rows = format!("{}.", names.owner.shadow_name("rows"));
             let message = message.replace(&rows, &format!("{}.", names.table()));
             let is_final = matches!(conflict, Conflict::Abort | Conflict::Replace);
-            Error::Sqlite { code: if is_final { full } else { code::CONSTRAINT }, message }
+            match full {
+                _ if is_final => Error::Sqlite { code: full, message },
+                // OR IGNORE does not overrule a trigger.
+                code::RAISED => Error::Invalid(message),
+                _ => Error::Sqlite { code: code::CONSTRAINT, message },
+            }
         }
         error => error,
     }
