@@ -98,7 +98,7 @@ impl HnswTable {
         }
         self.give_nodes(names, rowid, &vectors).map_err(|error| {
             let is_undone = || self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
-            if !self.is_writing(names) || is_undone() { error } else { self.give_up(error) }
+            if !self.is_writing(names) || is_undone() { error } else { self.give_up(names, error) }
         })?;
         Ok(rowid)
     }
@@ -138,17 +138,15 @@ impl HnswTable {
             nodes: &nodes.iter().map(|node| node_parameter(*node)).collect::<Vec<_>>(),
         };
         match self.write_row(names, &sql, target, conflict) {
-            Ok(true) => self.follow(rowid, moved, &vectors).map_err(|error| self.give_up(error)),
-            Ok(false) => {
-                self.take_back(names, rowid, &vectors, &nodes);
-                Ok(())
-            }
-            // A trigger's RAISE(FAIL) leaves the row written.
-            Err(error) if self.is_writing(names) && !self.has_old_nodes(rowid, &vectors) => Err(self.give_up(error)),
-            Err(error) => {
-                self.take_back(names, rowid, &vectors, &nodes);
-                Err(error)
-            }
+            Ok(true) => self.follow(rowid, moved, &vectors).map_err(|error| self.give_up(names, error)),
+            Ok(false) => self.take_back(names, rowid, &vectors, &nodes).map_err(|error| self.give_up(names, error)),
+            Err(error) if self.is_writing(names) => Err(match self.has_old_nodes(rowid, &vectors) {
+                Ok(true) => self.taken_back(names, rowid, (&vectors, &nodes), error),
+                // A trigger's RAISE(FAIL) leaves the row written.
+                Ok(false) => self.give_up(names, error),
+                Err(failure) => self.give_up(names, failure),
+            }),
+            Err(error) => Err(error),
         }
     }
 
@@ -214,8 +212,14 @@ impl HnswTable {
         match self.delete_row_only(names, rowid) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            // A trigger's RAISE(FAIL) leaves the row deleted.
-            Err(error) if self.is_writing(names) && !self.is_row(rowid)? => return Err(self.give_up(error)),
+            Err(error) if self.is_writing(names) => {
+                return Err(match self.is_row(rowid) {
+                    Ok(true) => error,
+                    // A trigger's RAISE(FAIL) leaves the row deleted.
+                    Ok(false) => self.give_up(names, error),
+                    Err(failure) => self.give_up(names, failure),
+                });
+            }
             Err(error) => return Err(error),
         }
         self.transaction.note_delete();
@@ -252,9 +256,9 @@ impl HnswTable {
 
     /// A statement was left half-way, and nothing but a rollback makes that good. A broken constraint would have
     /// OR IGNORE go on.
-    fn give_up(&self, error: Error) -> Error {
+    fn give_up(&self, names: &Names, error: Error) -> Error {
         self.transaction.note_broken(self);
-        match error {
+        match in_users_words(error, names, Conflict::Abort) {
             Error::Sqlite { code: full, message } if full & 0xff == code::CONSTRAINT => Error::Invalid(message),
             error => error,
         }
@@ -281,23 +285,35 @@ impl HnswTable {
                 vector.refresh()?;
                 vector.add(rowid, bytes)
             });
-            if node.is_err() {
-                self.take_back(names, rowid, vectors, &nodes);
+            match node {
+                Ok(node) => nodes.push(Some(node)),
+                Err(error) => return Err(self.taken_back(names, rowid, (vectors, &nodes), error)),
             }
-            nodes.push(Some(node?));
         }
         Ok(nodes)
     }
 
-    /// Undoes `new_nodes`.
-    fn take_back(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[Option<u32>]) {
-        if !self.is_writing(names) {
-            return;
-        }
+    /// Undoes `new_nodes`, unless SQLite has undone everything.
+    fn take_back(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[Option<u32>]) -> Result<()> {
         for (vector, node) in vectors.iter().zip(nodes) {
-            if node.is_some_and(|node| self.remove_node(vector.ordinal, node, rowid).is_err()) {
-                self.transaction.note_broken(self);
+            if let Some(node) = node.filter(|_| self.is_writing(names)) {
+                self.remove_node(vector.ordinal, node, rowid)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The error that a statement ends with when what it failed of is taken back.
+    fn taken_back(
+        &self,
+        names: &Names,
+        rowid: i64,
+        (vectors, nodes): (&[NewVector<'_>], &[Option<u32>]),
+        error: Error,
+    ) -> Error {
+        match self.take_back(names, rowid, vectors, nodes) {
+            Ok(()) => error,
+            Err(failure) => self.give_up(names, failure),
         }
     }
 
@@ -320,10 +336,7 @@ impl HnswTable {
                 names.owner.shadow_name("rows")
             ))),
         });
-        if result.is_err() {
-            self.take_back(names, rowid, vectors, &nodes);
-        }
-        result
+        result.map_err(|error| self.taken_back(names, rowid, (vectors, &nodes), error))
     }
 
     /// Tells the row's nodes of its new rowid.
@@ -340,9 +353,13 @@ impl HnswTable {
         Ok(())
     }
 
-    fn has_old_nodes(&self, rowid: i64, vectors: &[NewVector<'_>]) -> bool {
-        self.is_row(rowid).unwrap_or(false)
-            && vectors.iter().all(|vector| self.node_of(rowid, vector.column).is_ok_and(|node| node == vector.old))
+    fn has_old_nodes(&self, rowid: i64, vectors: &[NewVector<'_>]) -> Result<bool> {
+        for vector in vectors {
+            if self.node_of(rowid, vector.column)? != vector.old {
+                return Ok(false);
+            }
+        }
+        self.is_row(rowid)
     }
 
     fn is_row(&self, rowid: i64) -> Result<bool> {
