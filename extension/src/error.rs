@@ -33,6 +33,8 @@ pub mod code {
     pub const CONSTRAINT: i32 = 19;
     /// SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID.
     pub const NOT_UNIQUE: [i32; 3] = [CONSTRAINT | (6 << 8), CONSTRAINT | (8 << 8), CONSTRAINT | (10 << 8)];
+    /// SQLITE_CONSTRAINT_TRIGGER: a trigger said RAISE.
+    pub const RAISED: i32 = CONSTRAINT | (7 << 8);
     pub const CORRUPT_VTAB: i32 = 11 | (1 << 8);
 }
 

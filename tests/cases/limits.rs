@@ -368,3 +368,41 @@ fn reading_never_writes() {
         assert_eq!(files(folder.path()), ["t.db"]);
     }
 }
+
+/// What the refused row had written already is taken back, or the whole statement is.
+#[test]
+fn an_interrupt_on_the_way_back_from_a_refusal_parts_no_rows_and_nodes() {
+    const CONSTRAINT: i32 = 19;
+    const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER UNIQUE, n INTEGER CHECK (n <> -4), e FLOAT[2]);
+        INSERT INTO t WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 30)
+          SELECT i, i, json_array(i, 1) FROM s";
+    let statements = [
+        "UPDATE OR FAIL t SET id = 60, e = '[0,5]' WHERE id BETWEEN 18 AND 21",
+        "UPDATE OR IGNORE t SET e = '[1,9]', n = -n WHERE id IN (3, 4, 5)",
+        "INSERT OR FAIL INTO t VALUES (100, 1, '[1,2]'), (5, 1, '[2,2]'), (101, 2, '[4,4]')",
+    ];
+    let hosts = Host::both(library());
+    let ways = statements.iter().flat_map(|sql| [(sql, ""), (sql, "BEGIN; UPDATE t SET n = 99 WHERE id = 29")]);
+    for ((sql, begin), host) in ways.zip(hosts.iter().cycle()) {
+        let (mut interrupted, mut refused, mut call) = (0, 0, 1);
+        loop {
+            host.run(&format!("DROP TABLE IF EXISTS t; {TABLE}; {begin}"));
+            let (result, calls) = host.stopped_at_call(3, call, || host.execute(sql));
+            match result.as_ref().err().map(|error| error.code & 0xff) {
+                Some(INTERRUPT) => interrupted += 1,
+                Some(CONSTRAINT) => refused += 1,
+                None => {}
+                code => panic!("{sql}: {code:?}"),
+            }
+            if !host.is_autocommit() && host.execute("COMMIT").is_err() {
+                assert!(host.is_autocommit());
+            }
+            host.check_sound("t");
+            if calls < call {
+                break;
+            }
+            call += 1;
+        }
+        assert!(interrupted > 10 && refused > 0 || sql.contains("IGNORE"), "{sql}: {interrupted}, {refused}");
+    }
+}

@@ -150,6 +150,10 @@ impl Api {
     /// `db` is an open connection of this library.
     #[cold]
     pub(super) unsafe fn error(&self, db: *mut sqlite3, code: i32) -> Error {
+        if code & 0xff == crate::error::code::INTERRUPT {
+            // SQLite's text may be that of what the interrupt came upon.
+            return Error::Interrupted;
+        }
         // SAFETY: the connection is open; errmsg and errstr give NUL-terminated text that lives until the next call.
         unsafe {
             let extended = call!(self, extended_errcode(db));

@@ -17,6 +17,7 @@ pub const SQLITE_PREPARE_PERSISTENT: i32 = 1;
 pub const SQLITE_PREPARE_NO_VTAB: i32 = 4;
 pub const SQLITE_FCNTL_DATA_VERSION: i32 = 35;
 pub const SQLITE_TXN_WRITE: i32 = 2;
+pub const SQLITE_DBCONFIG_ENABLE_TRIGGER: i32 = 1003;
 pub const SQLITE_INTEGER: i32 = 1;
 pub const SQLITE_FLOAT: i32 = 2;
 pub const SQLITE_BLOB: i32 = 4;

@@ -215,6 +215,46 @@ impl Connection {
         unsafe { call!(self.api, get_autocommit(self.raw)) != 0 }
     }
 
+    /// Whether a transaction has written, or may write, a database. After a write of this callback's own, false says
+    /// that SQLite has rolled it back.
+    pub fn is_writing(&self, schema: &str) -> bool {
+        let Ok(schema) = CString::new(schema) else { return false };
+        // SAFETY: the connection is open, the name is NUL-terminated, and the member is older than the floor.
+        unsafe { call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE }
+    }
+
+    /// Runs `write`; statements that it prepares fire none of the triggers that users have put on a shadow table.
+    ///
+    /// To turn triggers off and on again expires the statements of the connection: nothing is done where there are none.
+    pub fn without_triggers<T>(
+        &self,
+        schema: &str,
+        shadow_table: &str,
+        write: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let schema = quote_identifier(schema);
+        let sql = format!(
+            "SELECT 1 FROM (SELECT type, tbl_name FROM {schema}.sqlite_schema
+             UNION ALL SELECT type, tbl_name FROM temp.sqlite_schema) WHERE type = 'trigger' AND tbl_name = ?1 LIMIT 1"
+        );
+        let has_triggers = self.prepare(&sql)?.query_one(&[Parameter::Text(shadow_table)], |_| Ok(()))?.is_some();
+        if !has_triggers || !self.set_triggers(None)? {
+            return write();
+        }
+        self.set_triggers(Some(false))?;
+        let _on_again = TriggersOff(self);
+        write()
+    }
+
+    /// Turns triggers on or off, or leaves them as they are; gives whether they are on now.
+    fn set_triggers(&self, on: Option<bool>) -> Result<bool> {
+        let mut state: c_int = 0;
+        let on: c_int = on.map_or(-1, c_int::from);
+        // SAFETY: `new`'s promise; this option takes an int and a pointer to one, which lives through the call.
+        let code = unsafe { call!(self.api, db_config(self.raw, SQLITE_DBCONFIG_ENABLE_TRIGGER, on, &raw mut state)) };
+        if code == SQLITE_OK { Ok(state != 0) } else { Err(self.error(code)) }
+    }
+
     /// The path of the file behind a schema name; empty for one in memory or temporary.
     pub fn file_name(&self, schema: &str) -> String {
         let Ok(schema) = CString::new(schema) else { return String::new() };
@@ -262,6 +302,16 @@ pub struct BlobPlace<'a> {
     pub schema: &'a str,
     pub table: &'a str,
     pub column: &'a str,
+}
+
+/// Turns triggers on again when it goes, by a panic too.
+struct TriggersOff<'c>(&'c Connection);
+
+impl Drop for TriggersOff<'_> {
+    fn drop(&mut self) {
+        // The option was set a moment ago.
+        let _ = self.0.set_triggers(Some(true));
+    }
 }
 
 /// An SQL identifier in double quotes, so that any name is a name and nothing else.

@@ -111,12 +111,23 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     if shift.checked_add(count).is_none() {
         return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.place.table)));
     }
-    let mut update = db.prepare_shadow(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1"))?;
+    // Triggers of the user's may follow the rows, for a full-text index say, and may write virtual tables.
+    let kept_back = || {
+        let table = &column.place.table;
+        Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
+    };
+    let mut update = db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1"))?;
     for (&from, place) in order.iter().zip(1..) {
         update.run(&[Parameter::Integer(from), Parameter::Integer(shift + place)])?;
+        if db.changes() == 0 {
+            return Err(kept_back());
+        }
     }
     let down = format!("UPDATE {rows} SET {rowid} = {rowid} - ?1 WHERE {rowid} > ?1");
-    db.prepare_shadow(&down)?.run(&[Parameter::Integer(shift)])?;
+    db.prepare(&down)?.run(&[Parameter::Integer(shift)])?;
+    if db.changes() != count {
+        return Err(kept_back());
+    }
     for (&number, place) in built.order.iter().zip(1..) {
         old[number as usize].rowid = place;
     }
@@ -240,11 +251,31 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    let (rows, node, rowid) = column.place.rows_table();
+    number_rows(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
+}
+
+/// Tells rows the nodes of their vectors. That is no change of the rows: triggers on them are not told, and could not
+/// write virtual tables at COMMIT.
+pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
+    let place = &column.place;
+    let (rows, node, rowid) = place.rows_table();
     let sql = format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1");
-    let mut update = column.db.prepare_shadow(&sql)?;
-    for (rowid, id) in new_ids {
-        update.run(&[Parameter::Integer(rowid), Parameter::Integer(i64::from(id))])?;
-    }
-    Ok(())
+    let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
+    column.db.without_triggers(&place.schema, &format!("{}_rows", place.table), || {
+        let mut update = column.db.prepare_shadow(&sql)?;
+        for (row, id) in nodes {
+            let id = id.map_or(Parameter::Null, Parameter::Integer);
+            update.run(&[Parameter::Integer(row), id])?;
+            // Those of the temp schema are fired nevertheless. (A damaged table may lack the row.)
+            if column.db.changes() == 0
+                && column.db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
+            {
+                let table = &place.table;
+                return Err(Error::invalid(format!(
+                    "{table}: a trigger on {table}_rows keeps row {row} from the number of its node"
+                )));
+            }
+        }
+        Ok(())
+    })
 }

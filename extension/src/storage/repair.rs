@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::generation::Chain;
+use super::rebuild::number_rows;
 use super::vector_column::VectorColumn;
 use crate::distance::decode;
 use crate::error::{Error, Result};
@@ -146,18 +147,11 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
 
 /// Gives each row the node that is its own, or NULL.
 fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
-    let (rows, node, rowid) = column.place.rows_table();
     let nodes: HashMap<i64, i64> = owners
         .iter()
         .filter(|(id, _)| NodeId::try_from(**id).is_ok_and(|id| id != FREE))
         .map(|(id, row)| (*row, *id))
         .collect();
-    let mut update = column.db.prepare_shadow(&format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1"))?;
-    for (row, id) in claims {
-        if nodes.get(row) != Some(id) {
-            let id = nodes.get(row).map_or(Parameter::Null, |id| Parameter::Integer(*id));
-            update.run(&[Parameter::Integer(*row), id])?;
-        }
-    }
-    Ok(())
+    let wrong = claims.iter().filter(|(row, id)| nodes.get(row) != Some(id));
+    number_rows(column, wrong.map(|(row, _)| (*row, nodes.get(row).copied())))
 }

@@ -32,7 +32,8 @@ impl HnswTable {
         if !is_alone || (k.is_some() && !SETTINGS.contains(&name.as_str())) {
             return Err(Error::invalid(format!("{table}: the command '{name}' takes no value beside it")));
         }
-        match name.as_str() {
+        let before = self.db.total_changes();
+        let result = match name.as_str() {
             // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
             "optimize" => self.rebuild(),
             "rebuild" => self.repair().and_then(|()| self.rebuild()),
@@ -41,7 +42,12 @@ impl HnswTable {
             "ef_search" => self.set_ef_search(k),
             "node_cache" => self.set_node_cache(k),
             _ => Err(Error::invalid(format!("{table}: unknown command '{name}': expected {COMMANDS}"))),
+        };
+        // SQLite undoes nothing of a command that fails in a transaction.
+        if result.is_err() && self.db.total_changes() != before {
+            self.transaction.note_broken(self);
         }
+        result
     }
 
     /// What is wrong with the graphs, and where rows and nodes disagree: a line each, none if the table is sound.

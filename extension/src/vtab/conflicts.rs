@@ -16,6 +16,8 @@ pub struct Target<'a> {
     pub values: &'a [Value<'a>],
     /// The row that an UPDATE changes; None for an INSERT.
     pub rowid: Option<i64>,
+    /// The nodes that an UPDATE gives to its vector columns.
+    pub nodes: &'a [Parameter<'a>],
 }
 
 /// The columns of one unique index, quoted, with their collations.

@@ -12,7 +12,14 @@ const KEPT: usize = 24;
 /// The statements of one connected table that no cursor uses at the moment.
 pub struct StatementPool {
     db: Connection,
-    idle: RefCell<Vec<(String, Statement)>>,
+    idle: RefCell<Vec<Kept>>,
+}
+
+struct Kept {
+    sql: String,
+    statement: Statement,
+    /// It may, by a trigger, hold virtual tables open, this very one among them.
+    is_writing: bool,
 }
 
 impl StatementPool {
@@ -22,24 +29,35 @@ impl StatementPool {
 
     /// A statement that reads shadow tables.
     pub fn reading(&self, sql: String) -> Result<Pooled<'_>> {
-        self.get(sql, Connection::prepare_shadow)
+        self.get(sql, false)
     }
 
     /// A statement that writes the rows table, on which a user may have put triggers that write virtual tables.
     pub fn writing(&self, sql: String) -> Result<Pooled<'_>> {
-        self.get(sql, Connection::prepare_kept)
+        self.get(sql, true)
     }
 
-    fn get(&self, sql: String, prepare: fn(&Connection, &str) -> Result<Statement>) -> Result<Pooled<'_>> {
+    fn get(&self, sql: String, is_writing: bool) -> Result<Pooled<'_>> {
         let kept = {
             let mut idle = self.idle.try_borrow_mut().map_err(|_| Error::internal("the statement pool is in use"))?;
-            idle.iter().rposition(|(text, _)| *text == sql).map(|position| idle.remove(position).1)
+            idle.iter().rposition(|kept| kept.sql == sql).map(|position| idle.remove(position).statement)
         };
         let statement = match kept {
             Some(statement) => statement,
-            None => prepare(&self.db, &sql)?,
+            None if is_writing => self.db.prepare_kept(&sql)?,
+            None => self.db.prepare_shadow(&sql)?,
         };
-        Ok(Pooled { pool: self, sql, statement: Some(statement) })
+        Ok(Pooled { pool: self, sql, is_writing, statement: Some(statement) })
+    }
+
+    /// Forgets what writes, at the end of a transaction: a table that holds itself open can never be closed.
+    pub fn drop_writing(&self) {
+        let Ok(mut idle) = self.idle.try_borrow_mut() else { return };
+        let (writing, reading) = idle.drain(..).partition::<Vec<Kept>, _>(|kept| kept.is_writing);
+        *idle = reading;
+        drop(idle);
+        // Closes other tables, perhaps: nothing may be borrowed.
+        drop(writing);
     }
 
     /// Forgets all: the shadow tables have other names now.
@@ -54,6 +72,7 @@ impl StatementPool {
 pub struct Pooled<'p> {
     pool: &'p StatementPool,
     sql: String,
+    is_writing: bool,
     /// None only while it is dropped.
     statement: Option<Statement>,
 }
@@ -67,7 +86,7 @@ impl Drop for Pooled<'_> {
             if idle.len() >= KEPT {
                 idle.remove(0);
             }
-            idle.push((std::mem::take(&mut self.sql), statement));
+            idle.push(Kept { sql: std::mem::take(&mut self.sql), statement, is_writing: self.is_writing });
         }
     }
 }

@@ -2,14 +2,26 @@
 //!
 //! What a user can do wrong is found before anything is written, or by the first write, that of the rows table: SQLite
 //! does not undo the shadow writes of a one-row statement that fails half-way.
+//!
+//! Triggers of the user's on the rows table may refuse a write, ignore it, roll everything back, or write this table
+//! again: what a write of the rows table has done is looked at before the nodes follow it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::conflicts::{self, Target};
 use super::schema::{HIDDEN_COLUMNS, Key};
 use super::table::{HnswTable, Names};
 use crate::error::{Error, Result, code};
-use crate::sqlite::{Change, Conflict, Parameter, Statement, Value, Values, quote_identifier};
+use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values, quote_identifier};
+
+/// Writes within writes, by triggers on rows tables, at most: each takes its share of the thread's stack.
+const MOST_NESTED: usize = 16;
+
+thread_local! {
+    /// Writes under way, of all tables: triggers may go round through several.
+    static NESTED: Cell<usize> = const { Cell::new(0) };
+}
 
 /// The value that a statement gives to a vector column; None is NULL.
 struct NewVector<'v> {
@@ -17,6 +29,8 @@ struct NewVector<'v> {
     column: usize,
     ordinal: usize,
     bytes: Option<Cow<'v, [u8]>>,
+    /// The node that the row has had.
+    old: Option<u32>,
 }
 
 /// The ordinary columns that a statement sets, quoted, and their values.
@@ -30,6 +44,12 @@ impl HnswTable {
     /// Makes a change; for an INSERT gives the rowid.
     pub(super) fn change(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
         let names = self.names()?;
+        let nested = NESTED.get();
+        if nested >= MOST_NESTED {
+            let message = "triggers on rows tables write hnsw tables in a circle, or more than";
+            return Err(Error::invalid(format!("{}: {message} {MOST_NESTED} deep", names.table())));
+        }
+        NESTED.set(nested + 1);
         let result = self.keeping_last_rowid(|| match change {
             Change::Delete { rowid } => self.delete(&names, rowid).map(|()| None),
             Change::Insert { rowid, values } => {
@@ -47,7 +67,14 @@ impl HnswTable {
             // What was cached may have been ahead of what is undone.
             self.transaction.forget(self);
         }
-        result.map_err(|error| in_users_words(error, &names, conflict))
+        NESTED.set(nested);
+        result.map_err(|error| match in_users_words(error, &names, conflict) {
+            // OR IGNORE and OR FAIL go on after a constraint, but not without the transaction.
+            Error::Sqlite { code: full, message } if full == code::CONSTRAINT && !self.is_writing(&names) => {
+                Error::Invalid(message)
+            }
+            error => error,
+        })
     }
 
     fn insert(&self, names: &Names, rowid: Option<Value<'_>>, values: Values<'_>, conflict: Conflict) -> Result<i64> {
@@ -63,19 +90,17 @@ impl HnswTable {
             true => format!("INSERT INTO {} DEFAULT VALUES", names.rows),
             false => format!("INSERT INTO {}({columns}) VALUES ({values})", names.rows),
         };
-        let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: None };
-        self.write_row(names, &sql, target, conflict)?;
+        let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: None, nodes: &[] };
+        let is_written = self.write_row(names, &sql, target, conflict)?;
         let rowid = self.db.last_insert_rowid();
-        if self.db.changes() == 0 {
-            // A trigger of the user's on the rows table said RAISE(IGNORE).
+        if !is_written || vectors.is_empty() {
             return Ok(rowid);
         }
-        let result = self.add_vectors(names, rowid, &vectors);
-        if result.is_err() && self.delete_row_only(names, rowid).is_err() {
-            // SQLite has rolled back everything, or must: the first error is what the host is told.
-            self.transaction.note_broken(self);
-        }
-        result.map(|()| rowid)
+        self.give_nodes(names, rowid, &vectors).map_err(|error| {
+            let is_undone = || self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
+            if !self.is_writing(names) || is_undone() { error } else { self.give_up(names, error) }
+        })?;
+        Ok(rowid)
     }
 
     fn update_row(
@@ -91,49 +116,80 @@ impl HnswTable {
             return Err(Error::invalid(format!("{0}.{0}: a command is an INSERT, not an UPDATE", names.table())));
         }
         self.refuse_hidden(names, values)?;
-        let vectors = self.changed_vectors(names, rowid, values)?;
+        let Some(vectors) = self.changed_vectors(names, rowid, values)? else {
+            // A function or trigger of the same statement has deleted the row.
+            return Ok(());
+        };
         let mut assignments = self.assignments(values)?;
-        let is_other = |key: &Value<'_>| !key.is_no_change() && key.content() != crate::sqlite::Content::Integer(rowid);
+        let is_other = |key: &Value<'_>| !key.is_no_change() && key.content() != Content::Integer(rowid);
         let key = self.schema.rowid_column().and_then(|column| values.get(column)).filter(is_other);
         let moved = key.or(Some(new_rowid).filter(is_other));
         assignments.columns.extend(moved.map(|_| quote_identifier(self.schema.rowid_name())));
         assignments.values.extend(moved);
-        let mut new_rowid = rowid;
-        if !assignments.columns.is_empty() {
-            let sets = assignments.columns.iter().enumerate().map(|(n, column)| format!("{column} = ?{}", n + 1));
-            let (sets, last) = (sets.collect::<Vec<_>>().join(", "), assignments.values.len() + 1);
-            let key = quote_identifier(self.schema.rowid_name());
-            let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?{last} RETURNING {key}", names.rows);
-            let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: Some(rowid) };
-            match self.write_row(names, &sql, target, conflict)? {
-                Some(written) => new_rowid = written,
-                None => return Ok(()),
-            }
+        if assignments.columns.is_empty() && vectors.is_empty() {
+            return Ok(());
         }
-        if new_rowid != rowid {
-            self.move_nodes(rowid, new_rowid, &vectors)?;
+        let nodes = self.new_nodes(names, rowid, &vectors)?;
+        let sql = self.update_sql(names, &assignments, &vectors);
+        let target = Target {
+            changed: &assignments.columns,
+            values: &assignments.values,
+            rowid: Some(rowid),
+            nodes: &nodes.iter().map(|node| node_parameter(*node)).collect::<Vec<_>>(),
+        };
+        match self.write_row(names, &sql, target, conflict) {
+            Ok(true) => self.follow(rowid, moved, &vectors).map_err(|error| self.give_up(names, error)),
+            Ok(false) => self.take_back(names, rowid, &vectors, &nodes).map_err(|error| self.give_up(names, error)),
+            Err(error) if self.is_writing(names) => Err(match self.has_old_nodes(rowid, &vectors) {
+                Ok(true) => self.taken_back(names, rowid, (&vectors, &nodes), error),
+                // A trigger's RAISE(FAIL) leaves the row written.
+                Ok(false) => self.give_up(names, error),
+                Err(failure) => self.give_up(names, failure),
+            }),
+            Err(error) => Err(error),
         }
-        for vector in &vectors {
-            if let Some(node) = self.node_of(new_rowid, vector.column)? {
-                self.remove_node(vector.ordinal, node, rowid)?;
-            }
-        }
-        self.add_vectors(names, new_rowid, &vectors)
     }
 
-    /// Runs an INSERT or UPDATE on the rows table, under OR REPLACE after the rows in its way are deleted. Gives what
-    /// the statement returns.
-    fn write_row(&self, names: &Names, sql: &str, target: Target<'_>, conflict: Conflict) -> Result<Option<i64>> {
+    /// The parameters: the values assigned, the rowid, the nodes.
+    fn update_sql(&self, names: &Names, assignments: &Assignments<'_>, vectors: &[NewVector<'_>]) -> String {
+        let own = assignments.columns.len() + 1;
+        let mut sets: Vec<String> =
+            assignments.columns.iter().enumerate().map(|(n, column)| format!("{column} = ?{}", n + 1)).collect();
+        let vectors = vectors.iter().enumerate();
+        sets.extend(vectors.map(|(n, vector)| format!("{} = ?{}", self.quoted_column(vector.column), own + n + 1)));
+        let key = quote_identifier(self.schema.rowid_name());
+        format!("UPDATE {} SET {} WHERE {key} = ?{own}", names.rows, sets.join(", "))
+    }
+
+    /// What the nodes have to do after an UPDATE of their row: the old ones go, the others learn its new rowid.
+    fn follow(&self, rowid: i64, moved: Option<Value<'_>>, vectors: &[NewVector<'_>]) -> Result<()> {
+        let new_rowid = match moved.map(|moved| (moved.content(), moved)) {
+            None => rowid,
+            Some((Content::Integer(new_rowid), _)) => new_rowid,
+            Some((_, moved)) => self.as_rowid(moved)?,
+        };
+        for vector in vectors {
+            if let Some(old) = vector.old {
+                self.remove_node(vector.ordinal, old, rowid)?;
+            }
+        }
+        if new_rowid == rowid { Ok(()) } else { self.move_nodes(rowid, new_rowid) }
+    }
+
+    /// The rowid that an INTEGER PRIMARY KEY makes of a value that it accepts.
+    fn as_rowid(&self, value: Value<'_>) -> Result<i64> {
+        let mut cast = self.statements.reading("SELECT CAST(CAST(?1 AS NUMERIC) AS INTEGER)".to_string())?;
+        let rowid = cast.query_one(&[Parameter::Value(value)], |row| Ok(row.column_i64(0)))?;
+        rowid.ok_or_else(|| Error::internal("a cast gave no row"))
+    }
+
+    /// Runs an INSERT or UPDATE on the rows table, under OR REPLACE after the rows in its way are deleted. False if a
+    /// trigger of the user's said RAISE(IGNORE), or the row is gone.
+    fn write_row(&self, names: &Names, sql: &str, target: Target<'_>, conflict: Conflict) -> Result<bool> {
         let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
         parameters.extend(target.rowid.map(Parameter::Integer));
-        let run = || -> Result<Option<i64>> {
-            let mut returned = None;
-            self.run_on_rows(names, sql.to_string(), &parameters, |row| {
-                returned = Some(row.column_i64(0));
-                Ok(())
-            })?;
-            Ok(returned)
-        };
+        parameters.extend_from_slice(target.nodes);
+        let run = || self.run_on_rows(names, sql.to_string(), &parameters);
         match run() {
             // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
             Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
@@ -153,7 +209,19 @@ impl HnswTable {
     fn delete(&self, names: &Names, rowid: i64) -> Result<()> {
         let columns: Vec<usize> = self.schema.vectors().map(|(column, _, _)| column).collect();
         let nodes = columns.iter().map(|column| self.node_of(rowid, *column)).collect::<Result<Vec<_>>>()?;
-        self.delete_row_only(names, rowid)?;
+        match self.delete_row_only(names, rowid) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if self.is_writing(names) => {
+                return Err(match self.is_row(rowid) {
+                    Ok(true) => error,
+                    // A trigger's RAISE(FAIL) leaves the row deleted.
+                    Ok(false) => self.give_up(names, error),
+                    Err(failure) => self.give_up(names, failure),
+                });
+            }
+            Err(error) => return Err(error),
+        }
         self.transaction.note_delete();
         for (ordinal, node) in nodes.into_iter().enumerate() {
             if let Some(node) = node {
@@ -163,27 +231,37 @@ impl HnswTable {
         Ok(())
     }
 
-    fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<()> {
+    fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<bool> {
         let sql = format!("DELETE FROM {} WHERE {} = ?1", names.rows, quote_identifier(self.schema.rowid_name()));
-        self.run_on_rows(names, sql, &[Parameter::Integer(rowid)], |_| Ok(()))
+        self.run_on_rows(names, sql, &[Parameter::Integer(rowid)])
     }
 
-    /// Runs a statement that writes the rows table, and calls `read` for every row that it returns.
-    fn run_on_rows(
-        &self,
-        names: &Names,
-        sql: String,
-        parameters: &[Parameter<'_>],
-        read: impl FnMut(&Statement) -> Result<()>,
-    ) -> Result<()> {
-        let result = self.statements.writing(sql).and_then(|mut statement| statement.query(parameters, read));
-        result.map_err(|error| match error {
+    /// Runs a statement that writes the rows table; whether it changed a row.
+    fn run_on_rows(&self, names: &Names, sql: String, parameters: &[Parameter<'_>]) -> Result<bool> {
+        let result = self.statements.writing(sql).and_then(|mut statement| statement.run(parameters));
+        match result {
+            Ok(()) => Ok(self.db.changes() > 0),
             // Another table that is missing is one that a user's trigger writes.
-            Error::Sqlite { code: code::ERROR, message } if names.is_missing_rows(&message) => {
-                Error::corrupt("a shadow table", message)
+            Err(Error::Sqlite { code: code::ERROR, message }) if names.is_missing_rows(&message) => {
+                Err(Error::corrupt("a shadow table", message))
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// False if a trigger of the user's has rolled back everything.
+    fn is_writing(&self, names: &Names) -> bool {
+        self.db.is_writing(&names.owner.schema)
+    }
+
+    /// A statement was left half-way, and nothing but a rollback makes that good. A broken constraint would have
+    /// OR IGNORE go on.
+    fn give_up(&self, names: &Names, error: Error) -> Error {
+        self.transaction.note_broken(self);
+        match in_users_words(error, names, Conflict::Abort) {
+            Error::Sqlite { code: full, message } if full & 0xff == code::CONSTRAINT => Error::Invalid(message),
             error => error,
-        })
+        }
     }
 
     fn remove_node(&self, ordinal: usize, node: u32, rowid: i64) -> Result<()> {
@@ -194,41 +272,77 @@ impl HnswTable {
         })
     }
 
-    /// Gives the row's vectors their nodes, and the rows table the nodes' numbers.
-    fn add_vectors(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<()> {
-        if vectors.is_empty() {
-            return Ok(());
-        }
-        let mut sets = Vec::with_capacity(vectors.len());
-        let mut parameters = vec![Parameter::Integer(rowid)];
+    /// Nodes for the vectors, all or none.
+    fn new_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<Vec<Option<u32>>> {
+        let mut nodes = Vec::with_capacity(vectors.len());
         for vector in vectors {
-            let column = self.schema.columns.get(vector.column).map_or("", |column| &column.name);
-            let node = match &vector.bytes {
-                None => Parameter::Null,
-                Some(bytes) => {
-                    self.transaction.note_change();
-                    let node = self.with_vector(vector.ordinal, |vector| {
-                        vector.refresh()?;
-                        vector.add(rowid, bytes)
-                    });
-                    Parameter::Integer(i64::from(node?))
-                }
+            let Some(bytes) = &vector.bytes else {
+                nodes.push(None);
+                continue;
             };
-            parameters.push(node);
-            sets.push(format!("{} = ?{}", quote_identifier(column), parameters.len()));
+            self.transaction.note_change();
+            let node = self.with_vector(vector.ordinal, |vector| {
+                vector.refresh()?;
+                vector.add(rowid, bytes)
+            });
+            match node {
+                Ok(node) => nodes.push(Some(node)),
+                Err(error) => return Err(self.taken_back(names, rowid, (vectors, &nodes), error)),
+            }
         }
-        let key = quote_identifier(self.schema.rowid_name());
-        let sql = format!("UPDATE {} SET {} WHERE {key} = ?1", names.rows, sets.join(", "));
-        self.run_on_rows(names, sql, &parameters, |_| Ok(()))
+        Ok(nodes)
     }
 
-    /// Tells the nodes that keep their vector of the row's new rowid.
-    fn move_nodes(&self, from: i64, rowid: i64, replaced: &[NewVector<'_>]) -> Result<()> {
+    /// Undoes `new_nodes`, unless SQLite has undone everything.
+    fn take_back(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[Option<u32>]) -> Result<()> {
+        for (vector, node) in vectors.iter().zip(nodes) {
+            if let Some(node) = node.filter(|_| self.is_writing(names)) {
+                self.remove_node(vector.ordinal, node, rowid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The error that a statement ends with when what it failed of is taken back.
+    fn taken_back(
+        &self,
+        names: &Names,
+        rowid: i64,
+        (vectors, nodes): (&[NewVector<'_>], &[Option<u32>]),
+        error: Error,
+    ) -> Error {
+        match self.take_back(names, rowid, vectors, nodes) {
+            Ok(()) => error,
+            Err(failure) => self.give_up(names, failure),
+        }
+    }
+
+    /// Gives the vectors of a new row their nodes, and the rows table the nodes' numbers.
+    fn give_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<()> {
+        let nodes = self.new_nodes(names, rowid, vectors)?;
+        let columns: Vec<String> = vectors.iter().map(|vector| self.quoted_column(vector.column)).collect();
+        let sets: Vec<String> = columns.iter().zip(2..).map(|(column, n)| format!("{column} = ?{n}")).collect();
+        let key = quote_identifier(self.schema.rowid_name());
+        // A trigger may have given the row other nodes.
+        let (sets, is_new) = (sets.join(", "), columns.join(" IS NULL AND "));
+        let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?1 AND {is_new} IS NULL", names.rows);
+        let mut parameters = vec![Parameter::Integer(rowid)];
+        parameters.extend(nodes.iter().map(|node| node_parameter(*node)));
+        let result = self.run_on_rows(names, sql, &parameters).and_then(|is_written| match is_written {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "{0}: a trigger on {1} keeps row {rowid} from its vector, or changes the row before it has it",
+                names.table(),
+                names.owner.shadow_name("rows")
+            ))),
+        });
+        result.map_err(|error| self.taken_back(names, rowid, (vectors, &nodes), error))
+    }
+
+    /// Tells the row's nodes of its new rowid.
+    fn move_nodes(&self, from: i64, rowid: i64) -> Result<()> {
         self.transaction.note_change();
         for (ordinal, (column, _, _)) in self.schema.vectors().enumerate() {
-            if replaced.iter().any(|vector| vector.ordinal == ordinal) {
-                continue;
-            }
             if let Some(node) = self.node_of(rowid, column)? {
                 self.with_vector(ordinal, |vector| {
                     vector.refresh()?;
@@ -239,6 +353,26 @@ impl HnswTable {
         Ok(())
     }
 
+    fn has_old_nodes(&self, rowid: i64, vectors: &[NewVector<'_>]) -> Result<bool> {
+        for vector in vectors {
+            if self.node_of(rowid, vector.column)? != vector.old {
+                return Ok(false);
+            }
+        }
+        self.is_row(rowid)
+    }
+
+    fn is_row(&self, rowid: i64) -> Result<bool> {
+        let key = quote_identifier(self.schema.rowid_name());
+        let sql = format!("SELECT 1 FROM {} WHERE {key} = ?1", self.names()?.rows);
+        let row = self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], |_| Ok(()))?;
+        Ok(row.is_some())
+    }
+
+    fn quoted_column(&self, number: usize) -> String {
+        quote_identifier(self.schema.columns.get(number).map_or("", |column| &column.name))
+    }
+
     /// The vectors of an INSERT that are not NULL, checked.
     fn new_vectors<'v>(&self, names: &Names, values: Values<'v>) -> Result<Vec<NewVector<'v>>> {
         let mut vectors = self.given_vectors(names, values)?;
@@ -246,11 +380,15 @@ impl HnswTable {
         Ok(vectors)
     }
 
-    /// The vectors that an UPDATE sets to something else, checked.
-    fn changed_vectors<'v>(&self, names: &Names, rowid: i64, values: Values<'v>) -> Result<Vec<NewVector<'v>>> {
+    /// The vectors that an UPDATE sets to something else, checked; None if there is no such row.
+    fn changed_vectors<'v>(&self, names: &Names, rowid: i64, values: Values<'v>) -> Result<Option<Vec<NewVector<'v>>>> {
         let mut changed = Vec::new();
-        for vector in self.given_vectors(names, values)? {
-            let old = match self.node_of(rowid, vector.column)? {
+        for mut vector in self.given_vectors(names, values)? {
+            vector.old = self.node_of(rowid, vector.column)?;
+            if vector.old.is_none() && !self.is_row(rowid)? {
+                return Ok(None);
+            }
+            let old = match vector.old {
                 Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, rowid))?),
                 None => None,
             };
@@ -258,7 +396,7 @@ impl HnswTable {
                 changed.push(vector);
             }
         }
-        Ok(changed)
+        Ok(Some(changed))
     }
 
     /// The vectors that a statement sets, checked.
@@ -274,7 +412,7 @@ impl HnswTable {
                 let message = format!("NOT NULL constraint failed: {}.{}", names.table(), definition.name);
                 return Err(Error::Constraint(message));
             }
-            given.push(NewVector { column, ordinal, bytes });
+            given.push(NewVector { column, ordinal, bytes, old: None });
         }
         Ok(given)
     }
@@ -309,6 +447,10 @@ fn numbered(count: usize) -> String {
     (1..=count).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ")
 }
 
+fn node_parameter(node: Option<u32>) -> Parameter<'static> {
+    node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node)))
+}
+
 /// Constraint errors name the rows table; the user knows the virtual table. Where SQLite acts on the conflict mode,
 /// older versions know only the plain code.
 fn in_users_words(error: Error, names: &Names, conflict: Conflict) -> Error {
@@ -317,7 +459,12 @@ fn in_users_words(error: Error, names: &Names, conflict: Conflict) -> Error {
             let rows = format!("{}.", names.owner.shadow_name("rows"));
             let message = message.replace(&rows, &format!("{}.", names.table()));
             let is_final = matches!(conflict, Conflict::Abort | Conflict::Replace);
-            Error::Sqlite { code: if is_final { full } else { code::CONSTRAINT }, message }
+            match full {
+                _ if is_final => Error::Sqlite { code: full, message },
+                // OR IGNORE does not overrule a trigger.
+                code::RAISED => Error::Invalid(message),
+                _ => Error::Sqlite { code: code::CONSTRAINT, message },
+            }
         }
         error => error,
     }

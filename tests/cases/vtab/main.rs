@@ -13,6 +13,7 @@ mod match_terms;
 mod paging;
 mod plans;
 mod transactions;
+mod triggers;
 mod warm;
 mod writes;
 

@@ -1,0 +1,254 @@
+//! Triggers of users on the rows table: what they refuse, ignore, undo or write themselves never parts rows and nodes.
+
+use vecrank_tests::Host;
+
+use super::{check_sound, error, hosts, line, rows, run};
+
+/// A table `t` and its twin, the ordinary table `p`, with the rows 1 to 30.
+const TWINS: &str = "
+    CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[2], metric = 'l2');
+    CREATE TABLE p(id INTEGER PRIMARY KEY, n INTEGER, e BLOB);
+    CREATE TABLE source(id INTEGER, n INTEGER, e BLOB);
+    WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 30)
+      INSERT INTO p SELECT i, i % 7, vec_parse(json_array(i, 1)) FROM s;
+    INSERT INTO source SELECT id + 100, CASE id WHEN 2 THEN 77 ELSE n END, e FROM p WHERE id < 4;
+    INSERT INTO t SELECT * FROM p;";
+
+/// Statements on `{}` that give the triggers' n, or their row, to one row among others.
+const STATEMENTS: [&str; 9] = [
+    "INSERT {or} INTO {} SELECT * FROM source",
+    "INSERT {or} INTO {} VALUES (200, 77, vec_parse('[9,9]'))",
+    "UPDATE {or} {} SET n = 77 WHERE id = 5",
+    "UPDATE {or} {} SET n = CASE id WHEN 5 THEN 77 ELSE 8 END WHERE id BETWEEN 4 AND 6",
+    "UPDATE {or} {} SET n = 77, e = vec_parse('[3,4]') WHERE id = 5",
+    "UPDATE {or} {} SET n = 77, id = 300 WHERE id = 5",
+    "UPDATE {or} {} SET n = CASE id WHEN 5 THEN 77 ELSE 8 END, id = id + 400, e = NULL WHERE id BETWEEN 4 AND 6",
+    "DELETE FROM {} WHERE id = 9",
+    "DELETE FROM {} WHERE id BETWEEN 8 AND 10",
+];
+
+/// What a host sees of one of the twins.
+fn state(host: &Host, table: &str) -> Vec<String> {
+    rows(host, &format!("SELECT id, n, vec_json(e) FROM {table} ORDER BY id"))
+}
+
+fn outcome(host: &Host, statement: &str, table: &str) -> Option<String> {
+    host.execute(&statement.replace("{}", table)).err().map(|error| error.message)
+}
+
+/// The statement does to `t` what it does to `p`, and `t` is sound after it and after the transaction.
+fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
+    for (host, twin) in hosts(TWINS).iter().zip(hosts(TWINS)) {
+        let what = format!("SQLite {}: {trigger}: {statement}", host.version());
+        run(host, &trigger.replace("{}", "t_rows"));
+        run(&twin, &trigger.replace("{}", "p"));
+        for host in [host, &twin].into_iter().filter(|_| in_transaction) {
+            run(host, "BEGIN; UPDATE t SET n = n + 50 WHERE id > 20; UPDATE p SET n = n + 50 WHERE id > 20");
+        }
+        let (ours, theirs) = (outcome(host, statement, "t"), outcome(&twin, statement, "p"));
+        assert_eq!(ours.is_some(), theirs.is_some(), "{what}: {ours:?}, an ordinary table: {theirs:?}");
+        let is_fail = trigger.contains("FAIL") || statement.contains("OR FAIL");
+        // RAISE(FAIL) leaves what is done: of a row that is half done the transaction has to go.
+        let gives_up = is_fail && ours.is_some();
+        if !gives_up {
+            assert_eq!(state(host, "t"), state(&twin, "p"), "{what}");
+            assert_eq!(host.is_autocommit(), twin.is_autocommit(), "{what}");
+        }
+        if !host.is_autocommit() {
+            let committed = host.execute("COMMIT");
+            assert!(committed.is_ok() || gives_up, "{what}: {committed:?}");
+        }
+        check_sound(host, "t");
+        assert_eq!(
+            rows(host, "SELECT id FROM t('[5,1]') ORDER BY id"),
+            rows(host, "SELECT id FROM t WHERE e IS NOT NULL ORDER BY id"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_trigger_may_ignore_refuse_or_undo_any_write() {
+    for raise in ["RAISE(IGNORE)", "RAISE(ABORT, 'no')", "RAISE(FAIL, 'no')", "RAISE(ROLLBACK, 'no')"] {
+        for time in ["BEFORE", "AFTER"] {
+            for statement in STATEMENTS {
+                let event = statement.split(' ').next().unwrap_or_default();
+                let when = if event == "DELETE" { "old.id = 9" } else { "new.n = 77" };
+                let trigger = format!("CREATE TRIGGER x {time} {event} ON {{}} WHEN {when} BEGIN SELECT {raise}; END");
+                for or in ["", "OR IGNORE", "OR REPLACE", "OR FAIL"] {
+                    let statement = statement.replace("{or}", or);
+                    for in_transaction in [false, true] {
+                        check_twins(&trigger, &statement, in_transaction);
+                    }
+                    if event == "DELETE" {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_half_way_leaves_nothing_to_commit() {
+    for host in hosts(TWINS) {
+        run(
+            &host,
+            "CREATE TRIGGER x AFTER UPDATE ON t_rows WHEN new.n = 77 BEGIN SELECT RAISE(FAIL, 'no'); END;
+             BEGIN; UPDATE t SET n = 1 WHERE id = 1",
+        );
+        assert_eq!(error(&host, "UPDATE t SET n = 77, e = '[8,8]' WHERE id = 5"), "no");
+        assert_eq!(error(&host, "COMMIT"), "t: a statement failed half-way: this transaction must be rolled back");
+        assert!(host.is_autocommit());
+        assert_eq!(state(&host, "t"), state(&host, "p"));
+        check_sound(&host, "t");
+    }
+}
+
+#[test]
+fn a_trigger_may_write_the_table_itself() {
+    let cases = [
+        ("AFTER INSERT ON t_rows WHEN new.id < 1000", "INSERT INTO t VALUES (new.id + 1000, 1, '[0,0]')", 32),
+        ("AFTER INSERT ON t_rows", "DELETE FROM t WHERE id = new.id - 80", 30),
+        ("BEFORE INSERT ON t_rows", "UPDATE t SET e = '[7,7]', n = 9 WHERE id > 20", 31),
+        ("AFTER DELETE ON t_rows WHEN old.id > 3", "DELETE FROM t WHERE id = old.id - 3", 20),
+        (
+            "AFTER UPDATE OF n ON t_rows WHEN new.id < 28",
+            "UPDATE t SET n = n + 1, e = '[5,6]' WHERE id = new.id + 3",
+            30,
+        ),
+    ];
+    for (trigger, body, count) in cases {
+        for host in hosts(TWINS) {
+            run(&host, &format!("CREATE TRIGGER x {trigger} BEGIN {body}; END"));
+            let statement = match trigger.split(' ').nth(1) {
+                Some("DELETE") => "DELETE FROM t WHERE id = 30",
+                Some("UPDATE") => "UPDATE t SET n = 70 WHERE id = 1",
+                _ => "INSERT INTO t VALUES (100, 5, '[1,2]')",
+            };
+            run(&host, statement);
+            check_sound(&host, "t");
+            assert_eq!(line(&host, "SELECT count(*) FROM t"), count.to_string(), "{trigger} {body}");
+            assert_eq!(line(&host, "SELECT count(*) FROM t('[1,1]')"), count.to_string(), "{trigger} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_its_own_trigger_takes_away_is_refused() {
+    for body in ["DELETE FROM t WHERE id = new.id", "UPDATE t_rows SET id = id + 1 WHERE id = new.id"] {
+        for host in hosts(TWINS) {
+            run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END"));
+            assert_eq!(
+                error(&host, "INSERT INTO t VALUES (100, 5, '[1,2]')"),
+                "t: a trigger on t_rows keeps row 100 from its vector, or changes the row before it has it"
+            );
+            assert_eq!(state(&host, "t"), state(&host, "p"));
+            check_sound(&host, "t");
+        }
+    }
+}
+
+#[test]
+fn triggers_in_a_circle_are_an_error_and_close_with_the_connection() {
+    for host in hosts(TWINS) {
+        run(
+            &host,
+            "CREATE VIRTUAL TABLE u USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]);
+             CREATE TRIGGER there AFTER INSERT ON t_rows BEGIN INSERT INTO u VALUES (new.id + 1, '[1,1]'); END;
+             CREATE TRIGGER back AFTER INSERT ON u_rows BEGIN INSERT INTO t VALUES (new.id + 1, 1, '[1,1]'); END",
+        );
+        let message = error(&host, "INSERT INTO t VALUES (100, 5, '[1,2]')");
+        assert!(
+            message.ends_with(": triggers on rows tables write hnsw tables in a circle, or more than 16 deep"),
+            "{message}"
+        );
+        assert_eq!(line(&host, "SELECT count(*) FROM u"), "0");
+        assert_eq!(state(&host, "t"), state(&host, "p"));
+        check_sound(&host, "t");
+        check_sound(&host, "u");
+        run(&host, "DROP TRIGGER back; INSERT INTO t VALUES (100, 5, '[1,2]')");
+        assert_eq!(line(&host, "SELECT id FROM u"), "101");
+    }
+}
+
+/// FTS5's own example of triggers, which fire at every UPDATE of a row.
+#[test]
+fn a_text_index_of_the_rows_follows_them_through_commit_and_commands() {
+    let table = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2')";
+    for host in hosts(table) {
+        run(
+            &host,
+            "CREATE VIRTUAL TABLE words USING fts5(name, content = 't_rows', content_rowid = 'rowid');
+             CREATE TRIGGER i AFTER INSERT ON t_rows BEGIN INSERT INTO words(rowid, name) VALUES (new.rowid, new.name); END;
+             CREATE TRIGGER d AFTER DELETE ON t_rows BEGIN
+               INSERT INTO words(words, rowid, name) VALUES ('delete', old.rowid, old.name); END;
+             CREATE TRIGGER u AFTER UPDATE ON t_rows BEGIN
+               INSERT INTO words(words, rowid, name) VALUES ('delete', old.rowid, old.name);
+               INSERT INTO words(rowid, name) VALUES (new.rowid, new.name); END",
+        );
+        let check = |step: &str| {
+            run(&host, &format!("{step}; INSERT INTO words(words) VALUES ('integrity-check')"));
+            check_sound(&host, "t");
+            assert_eq!(
+                rows(
+                    &host,
+                    "SELECT t.name FROM words JOIN t ON t.rowid = words.rowid WHERE words MATCH 'even' ORDER BY 1"
+                ),
+                rows(&host, "SELECT name FROM t WHERE name LIKE 'even%' ORDER BY 1"),
+                "{step}"
+            );
+        };
+        check("INSERT INTO t VALUES ('even 0', '[1,2]')");
+        check(
+            "BEGIN; WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1500)
+             INSERT INTO t SELECT iif(i % 2, 'odd ', 'even ') || i, json_array(i * 7 % 31, i) FROM s; COMMIT",
+        );
+        check("UPDATE t SET e = '[3,3]', name = 'even ' || rowid WHERE rowid % 10 = 1");
+        check("DELETE FROM t WHERE rowid % 4 = 1");
+        check("INSERT INTO t(t) VALUES ('optimize')");
+        check("INSERT INTO t(t) VALUES ('rebuild')");
+        check("INSERT INTO t(t) VALUES ('cluster')");
+    }
+}
+
+#[test]
+fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
+    let bulk = "BEGIN; WITH RECURSIVE s(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM s WHERE i < 1500)
+                INSERT INTO t(n, e) SELECT i, json_array(i * 7 % 31, i) FROM s; DELETE FROM log";
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2]); CREATE TABLE log(id)") {
+        run(
+            &host,
+            &format!(
+                "INSERT INTO t VALUES (1, '[1,1]');
+                 CREATE TRIGGER a AFTER UPDATE ON t_rows BEGIN INSERT INTO log VALUES (new.rowid); END;
+                 CREATE TRIGGER b BEFORE UPDATE ON t_rows WHEN old.n = 1 BEGIN SELECT RAISE(IGNORE); END;
+                 {bulk}; COMMIT; INSERT INTO t(t) VALUES ('optimize'); INSERT INTO t(t) VALUES ('rebuild')"
+            ),
+        );
+        assert_eq!(line(&host, "SELECT count(*) FROM log"), "0");
+        check_sound(&host, "t");
+        // Triggers are on again; those of rows that get other rowids are fired.
+        run(&host, "UPDATE t SET n = 2 WHERE n = 3");
+        assert_eq!(line(&host, "SELECT count(*) FROM log"), "1");
+        let kept_back = "t: a trigger on t_rows keeps rows from their new rowids";
+        assert_eq!(error(&host, "INSERT INTO t(t) VALUES ('cluster')"), kept_back);
+        check_sound(&host, "t");
+        run(&host, "DROP TRIGGER b; INSERT INTO t(t) VALUES ('cluster')");
+        assert_eq!(line(&host, "SELECT count(*) > 1000 FROM log"), "1");
+        check_sound(&host, "t");
+        // SQLite does not turn off those of the temp schema.
+        run(
+            &host,
+            "CREATE TEMP TRIGGER b BEFORE UPDATE ON main.t_rows WHEN old.n = 1 BEGIN SELECT RAISE(IGNORE); END;
+             DELETE FROM t WHERE n = 9",
+        );
+        let message = error(&host, "INSERT INTO t(t) VALUES ('optimize')");
+        assert!(
+            message.starts_with("t: a trigger on t_rows keeps row ")
+                && message.ends_with(" from the number of its node"),
+            "{message}"
+        );
+        check_sound(&host, "t");
+    }
+}
