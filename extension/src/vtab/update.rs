@@ -140,13 +140,7 @@ impl HnswTable {
         match self.write_row(names, &sql, target, conflict) {
             Ok(true) => self.follow(rowid, moved, &vectors).map_err(|error| self.give_up(names, error)),
             Ok(false) => self.take_back(names, rowid, &vectors, &nodes).map_err(|error| self.give_up(names, error)),
-            Err(error) if self.is_writing(names) => Err(match self.has_old_nodes(rowid, &vectors) {
-                Ok(true) => self.taken_back(names, rowid, (&vectors, &nodes), error),
-                // A trigger's RAISE(FAIL) leaves the row written.
-                Ok(false) => self.give_up(names, error),
-                Err(failure) => self.give_up(names, failure),
-            }),
-            Err(error) => Err(error),
+            Err(error) => Err(self.taken_back(names, rowid, (&vectors, &nodes), error)),
         }
     }
 
@@ -197,10 +191,9 @@ impl HnswTable {
                 if in_the_way.is_empty() {
                     return Err(error);
                 }
-                for rowid in in_the_way {
-                    self.delete(names, rowid)?;
-                }
-                run()
+                // A trigger may keep one row back when others are gone.
+                let cleared = in_the_way.into_iter().try_for_each(|rowid| self.delete(names, rowid));
+                cleared.and_then(|()| run()).map_err(|error| self.give_up(names, error))
             }
             result => result,
         }
@@ -209,23 +202,13 @@ impl HnswTable {
     fn delete(&self, names: &Names, rowid: i64) -> Result<()> {
         let columns: Vec<usize> = self.schema.vectors().map(|(column, _, _)| column).collect();
         let nodes = columns.iter().map(|column| self.node_of(rowid, *column)).collect::<Result<Vec<_>>>()?;
-        match self.delete_row_only(names, rowid) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(error) if self.is_writing(names) => {
-                return Err(match self.is_row(rowid) {
-                    Ok(true) => error,
-                    // A trigger's RAISE(FAIL) leaves the row deleted.
-                    Ok(false) => self.give_up(names, error),
-                    Err(failure) => self.give_up(names, failure),
-                });
-            }
-            Err(error) => return Err(error),
+        if !self.delete_row_only(names, rowid)? {
+            return Ok(());
         }
         self.transaction.note_delete();
         for (ordinal, node) in nodes.into_iter().enumerate() {
             if let Some(node) = node {
-                self.remove_node(ordinal, node, rowid)?;
+                self.remove_node(ordinal, node, rowid).map_err(|error| self.give_up(names, error))?;
             }
         }
         Ok(())
@@ -244,6 +227,10 @@ impl HnswTable {
             // Another table that is missing is one that a user's trigger writes.
             Err(Error::Sqlite { code: code::ERROR, message }) if names.is_missing_rows(&message) => {
                 Err(Error::corrupt("a shadow table", message))
+            }
+            // A trigger's RAISE(FAIL) leaves the row written.
+            Err(error) if error.sqlite_code() & 0xff == code::CONSTRAINT && self.db.changes() > 0 => {
+                Err(self.give_up(names, error))
             }
             Err(error) => Err(error),
         }
@@ -351,15 +338,6 @@ impl HnswTable {
             }
         }
         Ok(())
-    }
-
-    fn has_old_nodes(&self, rowid: i64, vectors: &[NewVector<'_>]) -> Result<bool> {
-        for vector in vectors {
-            if self.node_of(rowid, vector.column)? != vector.old {
-                return Ok(false);
-            }
-        }
-        self.is_row(rowid)
     }
 
     fn is_row(&self, rowid: i64) -> Result<bool> {
