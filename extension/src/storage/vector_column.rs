@@ -362,12 +362,12 @@ impl VectorColumn {
         self.write_entry(EntrySample::default())
     }
 
-    /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
-    pub fn sync(&mut self) -> Result<()> {
+    /// Links what is pending, for a COMMIT or a search: each node by itself, or the whole graph anew where that is cheaper.
+    pub fn sync(&mut self, is_commit: bool) -> Result<()> {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if many || has_many_tombstones(&header) {
+        if (many || has_many_tombstones(&header)) && rebuild::may_number_rows(self, is_commit)? {
             return rebuild::rebuild(self);
         }
         if header.pending > 0 {

@@ -114,6 +114,10 @@ impl Transaction {
 
     /// Brings the graphs up to date. Before a search in the same transaction it is called too.
     pub fn sync(&self, table: &HnswTable) -> Result<()> {
+        self.bring_up(table, false)
+    }
+
+    fn bring_up(&self, table: &HnswTable, is_commit: bool) -> Result<()> {
         if !self.has_changed.get() && !self.has_inherited(table)? {
             return Ok(());
         }
@@ -124,7 +128,7 @@ impl Transaction {
             )));
         }
         let before = table.db.total_changes();
-        let result = table.keeping_last_rowid(|| self.link(table));
+        let result = table.keeping_last_rowid(|| self.link(table, is_commit));
         // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
         if result.is_err() && table.db.total_changes() != before && !table.db.is_autocommit() {
             self.broken_at.set(Some(self.savepoint.get()));
@@ -153,7 +157,7 @@ impl Transaction {
         if !self.has_changed.get() {
             return Ok(());
         }
-        match self.sync(table) {
+        match self.bring_up(table, true) {
             // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
             // renaming, and COMMIT must say so.
             Err(Error::Corrupt { .. }) if !table.is_there()? => Ok(()),
@@ -161,11 +165,11 @@ impl Transaction {
         }
     }
 
-    fn link(&self, table: &HnswTable) -> Result<()> {
+    fn link(&self, table: &HnswTable, is_commit: bool) -> Result<()> {
         let is_empty = self.has_deleted.get() && table.is_empty()?;
         for vector in table.vectors()?.iter_mut() {
             vector.refresh()?;
-            if is_empty { vector.clear() } else { vector.sync() }?;
+            if is_empty { vector.clear() } else { vector.sync(is_commit) }?;
         }
         Ok(())
     }

@@ -281,3 +281,46 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
         check_sound(&host, "t");
     }
 }
+
+/// To turn triggers off expires every statement: one that is running would fail where it opens another table.
+#[test]
+fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
+    let bulk = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60)
+                INSERT INTO t(e) SELECT json_array(i * 7 % 31, i) FROM s";
+    let names = "(SELECT name FROM names WHERE names.id <= t.id ORDER BY id DESC LIMIT 1)";
+    for columns in ["", "OF n", "OF e"] {
+        for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n, e FLOAT[2], metric = 'l2')") {
+            run(
+                &host,
+                &format!(
+                    "CREATE TABLE log(id); CREATE TABLE names(id, name); INSERT INTO names VALUES (1, 'a'), (2, 'b'), (50, 'c');
+                     CREATE TRIGGER x AFTER UPDATE {columns} ON t_rows WHEN old.e > 0 BEGIN INSERT INTO log VALUES (1); END"
+                ),
+            );
+            // The statement that searches, in which the nodes are linked.
+            run(&host, &format!("BEGIN; {bulk}"));
+            let found =
+                line(&host, &format!("SELECT id, {names} FROM t WHERE e MATCH '[7,1]' ORDER BY distance LIMIT 2"));
+            assert_eq!(found, "1|a 5|b");
+            run(&host, "COMMIT; DELETE FROM t WHERE id % 2");
+            check_sound(&host, "t");
+            // One that reads on while others commit, or ask for a rebuild.
+            let mut errors = Vec::new();
+            let mut steps = [bulk, "INSERT INTO t(t) VALUES ('optimize')"].into_iter();
+            let read = format!("SELECT id, {names} FROM names AS t");
+            let read = host.query_watched(&read, &mut |_| {
+                errors.extend(steps.next().and_then(|step| host.execute(step).err()).map(|error| error.message));
+            });
+            assert_eq!(read.map(|rows| rows.len()).map_err(|error| error.message), Ok(3));
+            let expected: &[&str] = match columns {
+                "OF n" => &[],
+                _ => &["t: while nodes get new numbers, triggers on t_rows for every UPDATE must be off, and another \
+                        statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"],
+            };
+            assert_eq!(errors, expected);
+            run(&host, "INSERT INTO t(t) VALUES ('optimize')");
+            assert_eq!(line(&host, "SELECT count(*), (SELECT count(*) FROM log) FROM t('[1,1]')"), "90|0");
+            check_sound(&host, "t");
+        }
+    }
+}
