@@ -223,10 +223,10 @@ impl Connection {
         unsafe { call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE }
     }
 
-    /// Whether a statement would fire triggers; false if it cannot be prepared.
+    /// Whether a statement would fire triggers; true if it cannot be prepared, for a table that a trigger needs may be gone.
     pub fn fires_triggers(&self, sql: &str) -> Result<bool> {
         let mut explain = match self.prepare(&format!("EXPLAIN {sql}")) {
-            Err(Error::Sqlite { code: code::ERROR, .. }) => return Ok(false),
+            Err(Error::Sqlite { code: code::ERROR, .. }) => return Ok(true),
             explain => explain?,
         };
         let mut fires = false;

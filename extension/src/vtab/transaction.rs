@@ -202,7 +202,7 @@ impl Transaction {
 
     pub fn end(&self, table: &HnswTable, committed: bool) {
         self.begin();
-        table.statements.drop_writing();
+        table.statements.drop_holding();
         match table.vectors() {
             Ok(mut vectors) => vectors.iter_mut().for_each(|vector| vector.end_transaction(committed)),
             Err(_) => self.has_lapsed.set(true),

@@ -183,7 +183,7 @@ impl HnswTable {
         let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
         parameters.extend(target.rowid.map(Parameter::Integer));
         parameters.extend_from_slice(target.nodes);
-        let run = || self.run_on_rows(names, sql.to_string(), &parameters);
+        let run = || self.run_on_rows(names, sql, &parameters);
         match run() {
             // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
             Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
@@ -216,12 +216,12 @@ impl HnswTable {
 
     fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<bool> {
         let sql = format!("DELETE FROM {} WHERE {} = ?1", names.rows, quote_identifier(self.schema.rowid_name()));
-        self.run_on_rows(names, sql, &[Parameter::Integer(rowid)])
+        self.run_on_rows(names, &sql, &[Parameter::Integer(rowid)])
     }
 
     /// Runs a statement that writes the rows table; whether it changed a row.
-    fn run_on_rows(&self, names: &Names, sql: String, parameters: &[Parameter<'_>]) -> Result<bool> {
-        let result = self.statements.writing(sql).and_then(|mut statement| statement.run(parameters));
+    fn run_on_rows(&self, names: &Names, sql: &str, parameters: &[Parameter<'_>]) -> Result<bool> {
+        let result = self.statements.write(sql, parameters);
         match result {
             Ok(()) => Ok(self.db.changes() > 0),
             // Another table that is missing is one that a user's trigger writes.
@@ -315,7 +315,7 @@ impl HnswTable {
         let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?1 AND {is_new} IS NULL", names.rows);
         let mut parameters = vec![Parameter::Integer(rowid)];
         parameters.extend(nodes.iter().map(|node| node_parameter(*node)));
-        let result = self.run_on_rows(names, sql, &parameters).and_then(|is_written| match is_written {
+        let result = self.run_on_rows(names, &sql, &parameters).and_then(|is_written| match is_written {
             true => Ok(()),
             false => Err(Error::invalid(format!(
                 "{0}: a trigger on {1} keeps row {rowid} from its vector, or changes the row before it has it",

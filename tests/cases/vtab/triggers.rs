@@ -324,3 +324,48 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
         }
     }
 }
+
+/// A statement that is kept holds the tables open that its triggers write; a host that has gone could not close.
+#[test]
+fn statements_hold_no_table_open_that_triggers_write() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name, e FLOAT[2])") {
+        let writes = "INSERT INTO t VALUES ('a', '[1,1]'), ('b', '[1,2]'); UPDATE t SET name = 'c' WHERE name = 'a';
+                      UPDATE t SET e = '[2,2]' WHERE name = 'c'; DELETE FROM t WHERE name = 'c'";
+        // Those that are kept from here on know nothing of the triggers to come.
+        run(&host, writes);
+        run(
+            &host,
+            "CREATE TABLE log(id); CREATE VIRTUAL TABLE words USING fts5(name);
+             CREATE TRIGGER i AFTER INSERT ON t_rows WHEN new.name <> 'twin' BEGIN
+               INSERT INTO t(name) VALUES ('twin'); INSERT INTO words VALUES (new.name); END;
+             CREATE TRIGGER u AFTER UPDATE OF name ON t_rows BEGIN INSERT INTO words VALUES (new.name); END;
+             CREATE TRIGGER d AFTER DELETE ON t_rows WHEN old.name <> 'twin' BEGIN
+               DELETE FROM t WHERE name = 'twin'; INSERT INTO words VALUES (old.name); END",
+        );
+        run(&host, writes);
+        assert_eq!(line(&host, "SELECT name FROM words"), "a b c c");
+        assert_eq!(line(&host, "SELECT name, vec_json(e) FROM t"), "b|[1,2] b|[1,2]");
+        check_sound(&host, "t");
+        // The end of the transaction comes before that of the statement.
+        run(&host, "CREATE TRIGGER r AFTER DELETE ON t_rows BEGIN SELECT RAISE(ROLLBACK, 'no'); END; BEGIN");
+        assert_eq!(error(&host, "DELETE FROM t"), "no");
+        assert!(host.is_autocommit());
+        check_sound(&host, "t");
+    }
+}
+
+/// As in any table, writes of rows fail; a rebuild is none.
+#[test]
+fn a_trigger_that_lacks_its_table_stops_no_rebuild() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2])") {
+        run(
+            &host,
+            "INSERT INTO t VALUES (1, '[1,1]'), (2, '[1,2]'); CREATE TABLE gone(x);
+             CREATE TRIGGER u AFTER UPDATE ON t_rows BEGIN INSERT INTO gone VALUES (1); END; DROP TABLE gone",
+        );
+        assert_eq!(error(&host, "UPDATE t SET n = 3"), "no such table: main.gone");
+        run(&host, "INSERT INTO t(t) VALUES ('rebuild')");
+        assert_eq!(line(&host, "SELECT n FROM t('[1,1]')"), "1 2");
+        check_sound(&host, "t");
+    }
+}
