@@ -3,7 +3,7 @@
 use super::generation::Chain;
 use super::progress::Progress;
 use super::store::Handle;
-use super::vector_column::VectorColumn;
+use super::vector_column::{Moment, VectorColumn};
 use crate::error::{Error, Result};
 use crate::format::node::{FREE, NodeId};
 use crate::hnsw::GraphStore;
@@ -287,10 +287,15 @@ pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i6
     db.without_triggers(write)
 }
 
-/// Whether a column may be rebuilt where no user has asked for it. Triggers that would be fired are turned off only at the
-/// end of all: the statement that searches would not survive it.
-pub fn may_number_rows(column: &VectorColumn, is_commit: bool) -> Result<bool> {
-    Ok(!column.db.fires_triggers(&numbering_sql(column))? || (is_commit && column.db.is_alone()))
+/// Whether a column may be rebuilt where no user has asked for it.
+pub fn may_number_rows(column: &VectorColumn, moment: Moment) -> Result<bool> {
+    let has_no_triggers = || Ok(!column.db.fires_triggers(&numbering_sql(column))?);
+    match moment {
+        Moment::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
+        // Triggers would have to be turned off, which the statement that searches would not survive.
+        Moment::Search => has_no_triggers(),
+        Moment::Write => Ok(false),
+    }
 }
 
 fn numbering_sql(column: &VectorColumn) -> String {

@@ -163,6 +163,92 @@ fn a_trigger_may_write_the_table_itself() {
     }
 }
 
+/// Row and node are apart while a trigger of the row runs: that is no damage, and must not be called so.
+#[test]
+fn a_trigger_that_meets_a_row_half_written_is_named() {
+    let cases = [
+        ("AFTER DELETE", "SELECT n FROM t('[1,1]')", "DELETE FROM t WHERE id < 20"),
+        ("AFTER DELETE", "INSERT INTO t(t) VALUES ('rebuild')", "DELETE FROM t WHERE id < 4"),
+        ("AFTER UPDATE OF n", "INSERT INTO t(t) VALUES ('rebuild')", "UPDATE t SET n = 6, e = '[2,2]' WHERE id < 3"),
+        ("BEFORE DELETE", "UPDATE t SET e = '[9,9]' WHERE id = old.id", "DELETE FROM t WHERE id = 5"),
+        (
+            "BEFORE UPDATE OF n",
+            "UPDATE t SET e = '[9,9]' WHERE id = 5",
+            "UPDATE t SET n = 77, e = '[8,8]' WHERE id = 5",
+        ),
+    ];
+    for (event, body, statement) in cases {
+        for begin in ["", "BEGIN; INSERT INTO source VALUES (1, 1, 1)"] {
+            for host in hosts(TWINS) {
+                run(&host, &format!("CREATE TRIGGER x {event} ON t_rows BEGIN {body}; END; {begin}"));
+                let message = error(&host, statement);
+                let expected = "t: a trigger on t_rows writes or searches the table while a row is half written (t_";
+                assert!(message.starts_with(expected), "{event} {body}: {message}");
+                if !host.is_autocommit() {
+                    // Not always half-way: SQLite undoes some statements by itself.
+                    assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
+                }
+                assert_eq!(state(&host, "t"), state(&host, "p"), "{event} {body}");
+                check_sound(&host, "t");
+            }
+        }
+    }
+}
+
+/// Nodes keep their numbers until the row is written.
+#[test]
+fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
+    for host in hosts(TWINS) {
+        let nearest = "SELECT new.id, id FROM t WHERE e MATCH '[3,4]' ORDER BY distance LIMIT 2";
+        run(
+            &host,
+            &format!(
+                "CREATE TABLE nearest(id, found);
+                 CREATE TRIGGER i AFTER UPDATE OF e ON t_rows BEGIN INSERT INTO nearest {nearest}; END;
+                 CREATE TRIGGER d BEFORE DELETE ON t_rows BEGIN INSERT INTO nearest {}; END;
+                 DELETE FROM t",
+                nearest.replace("new.", "old.")
+            ),
+        );
+        assert_eq!(line(&host, "SELECT count(DISTINCT id), min(found) FROM nearest"), "30|2");
+        check_sound(&host, "t");
+        run(&host, "DELETE FROM nearest; INSERT INTO t SELECT * FROM p");
+        assert_eq!(line(&host, "SELECT count(DISTINCT id), min(found) FROM nearest"), "30|1");
+        check_sound(&host, "t");
+    }
+}
+
+/// SQLite undoes nothing of an INSERT of one row into a virtual table, and so none of what its triggers have done.
+#[test]
+fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
+    for (body, or) in [
+        ("UPDATE t SET e = '[4,4]' WHERE id = new.id", ""),
+        ("INSERT INTO source VALUES (1, 1, 1); DELETE FROM t_rows WHERE id = new.id", ""),
+        ("UPDATE t_rows SET id = 400 WHERE id = new.id", "OR REPLACE"),
+    ] {
+        for begin in ["", "BEGIN; UPDATE t SET n = n WHERE id = 1"] {
+            for host in hosts(TWINS) {
+                let written = line(&host, "SELECT count(*) FROM source");
+                run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END; {begin}"));
+                let id = if or.is_empty() { 100 } else { 5 };
+                assert_eq!(
+                    error(&host, &format!("INSERT {or} INTO t VALUES ({id}, 5, '[1,2]')")),
+                    format!(
+                        "t: a trigger on t_rows keeps row {id} from its vector, or changes the row before it has it"
+                    )
+                );
+                if !host.is_autocommit() {
+                    let committed = error(&host, "COMMIT");
+                    assert_eq!(committed, "t: a statement failed half-way: this transaction must be rolled back");
+                }
+                assert_eq!(line(&host, "SELECT count(*) FROM source"), written);
+                assert_eq!(state(&host, "t"), state(&host, "p"), "{body}");
+                check_sound(&host, "t");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_row_that_its_own_trigger_takes_away_is_refused() {
     for body in ["DELETE FROM t WHERE id = new.id", "UPDATE t_rows SET id = id + 1 WHERE id = new.id"] {
