@@ -223,22 +223,40 @@ impl Connection {
         unsafe { call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE }
     }
 
-    /// Runs `write`; statements that it prepares fire none of the triggers that users have put on a shadow table.
+    /// Whether a statement would fire triggers; true if it cannot be prepared, for a table that a trigger needs may be gone.
+    pub fn fires_triggers(&self, sql: &str) -> Result<bool> {
+        let mut explain = match self.prepare(&format!("EXPLAIN {sql}")) {
+            Err(Error::Sqlite { code: code::ERROR, .. }) => return Ok(true),
+            explain => explain?,
+        };
+        let mut fires = false;
+        explain.query(&[], |row| {
+            fires |= row.column_text(1, "opcode")? == "Program";
+            Ok(())
+        })?;
+        Ok(fires)
+    }
+
+    /// Whether no statement of the connection is running but the one that has called the extension.
+    pub fn is_alone(&self) -> bool {
+        let (mut statement, mut running) = (std::ptr::null_mut(), 0);
+        loop {
+            // SAFETY: `new`'s promise; null, or a statement of the connection that nobody finalizes meanwhile.
+            statement = unsafe { call!(self.api, next_stmt(self.raw, statement)) };
+            if statement.is_null() {
+                return running <= 1;
+            }
+            // SAFETY: as above.
+            running += unsafe { call!(self.api, stmt_busy(statement)) };
+        }
+    }
+
+    /// Runs `write`; statements that it prepares fire no triggers but those of the temp schema.
     ///
-    /// To turn triggers off and on again expires the statements of the connection: nothing is done where there are none.
-    pub fn without_triggers<T>(
-        &self,
-        schema: &str,
-        shadow_table: &str,
-        write: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let schema = quote_identifier(schema);
-        let sql = format!(
-            "SELECT 1 FROM (SELECT type, tbl_name FROM {schema}.sqlite_schema
-             UNION ALL SELECT type, tbl_name FROM temp.sqlite_schema) WHERE type = 'trigger' AND tbl_name = ?1 LIMIT 1"
-        );
-        let has_triggers = self.prepare(&sql)?.query_one(&[Parameter::Text(shadow_table)], |_| Ok(()))?.is_some();
-        if !has_triggers || !self.set_triggers(None)? {
+    /// That expires the statements of the connection. One that is running then fails where it opens another table, as a
+    /// correlated subquery does: see `is_alone`.
+    pub fn without_triggers<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        if !self.set_triggers(None)? {
             return write();
         }
         self.set_triggers(Some(false))?;

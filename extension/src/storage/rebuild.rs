@@ -3,7 +3,7 @@
 use super::generation::Chain;
 use super::progress::Progress;
 use super::store::Handle;
-use super::vector_column::VectorColumn;
+use super::vector_column::{Moment, VectorColumn};
 use crate::error::{Error, Result};
 use crate::format::node::{FREE, NodeId};
 use crate::hnsw::GraphStore;
@@ -257,25 +257,48 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
 /// Tells rows the nodes of their vectors. That is no change of the rows: triggers on them are not told, and could not
 /// write virtual tables at COMMIT.
 pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
-    let place = &column.place;
-    let (rows, node, rowid) = place.rows_table();
-    let sql = format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1");
+    let (db, table, sql) = (column.db, &column.place.table, numbering_sql(column));
+    let (rows, _, rowid) = column.place.rows_table();
     let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
-    column.db.without_triggers(&place.schema, &format!("{}_rows", place.table), || {
-        let mut update = column.db.prepare_shadow(&sql)?;
+    let write = || {
+        let mut update = db.prepare_shadow(&sql)?;
         for (row, id) in nodes {
-            let id = id.map_or(Parameter::Null, Parameter::Integer);
-            update.run(&[Parameter::Integer(row), id])?;
-            // Those of the temp schema are fired nevertheless. (A damaged table may lack the row.)
-            if column.db.changes() == 0
-                && column.db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
+            update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
+            // Triggers of the temp schema are fired nevertheless. (A damaged table may lack the row.)
+            if db.changes() == 0
+                && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
             {
-                let table = &place.table;
                 return Err(Error::invalid(format!(
                     "{table}: a trigger on {table}_rows keeps row {row} from the number of its node"
                 )));
             }
         }
         Ok(())
-    })
+    };
+    if !db.fires_triggers(&sql)? {
+        return write();
+    }
+    if !db.is_alone() {
+        return Err(Error::invalid(format!(
+            "{table}: while nodes get new numbers, triggers on {table}_rows for every UPDATE must be off, and another \
+             statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"
+        )));
+    }
+    db.without_triggers(write)
+}
+
+/// Whether a column may be rebuilt where no user has asked for it.
+pub fn may_number_rows(column: &VectorColumn, moment: Moment) -> Result<bool> {
+    let has_no_triggers = || Ok(!column.db.fires_triggers(&numbering_sql(column))?);
+    match moment {
+        Moment::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
+        // Triggers would have to be turned off, which the statement that searches would not survive.
+        Moment::Search => has_no_triggers(),
+        Moment::Write => Ok(false),
+    }
+}
+
+fn numbering_sql(column: &VectorColumn) -> String {
+    let (rows, node, rowid) = column.place.rows_table();
+    format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1")
 }

@@ -42,6 +42,15 @@ pub struct ColumnStats {
     pub degree: u32,
 }
 
+/// When what is pending is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Commit,
+    Search,
+    /// For a search by a trigger, while a row is written that goes by the numbers its nodes have.
+    Write,
+}
+
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
 pub struct VectorColumn {
     pub(super) db: Connection,
@@ -363,11 +372,11 @@ impl VectorColumn {
     }
 
     /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
-    pub fn sync(&mut self) -> Result<()> {
+    pub fn sync(&mut self, moment: Moment) -> Result<()> {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if many || has_many_tombstones(&header) {
+        if (many || has_many_tombstones(&header)) && rebuild::may_number_rows(self, moment)? {
             return rebuild::rebuild(self);
         }
         if header.pending > 0 {

@@ -28,19 +28,7 @@ impl<'t> HnswCursor<'t> {
         HnswCursor { table, walk: Walk::None }
     }
 
-    fn no_row(&self) -> Error {
-        Error::internal("a cursor that stands on no row")
-    }
-}
-
-impl Drop for HnswCursor<'_> {
-    fn drop(&mut self) {
-        self.table.cursors.set(self.table.cursors.get().saturating_sub(1));
-    }
-}
-
-impl Cursor for HnswCursor<'_> {
-    fn filter(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
+    fn start(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
         // Gives the statements back before the new walk takes them.
         self.walk = Walk::None;
         self.table.check_version()?;
@@ -52,7 +40,7 @@ impl Cursor for HnswCursor<'_> {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<()> {
+    fn step(&mut self) -> Result<()> {
         match &mut self.walk {
             Walk::None => Err(self.no_row()),
             Walk::Scan(scan) => scan.next(),
@@ -60,15 +48,7 @@ impl Cursor for HnswCursor<'_> {
         }
     }
 
-    fn is_at_end(&self) -> bool {
-        match &self.walk {
-            Walk::None => true,
-            Walk::Scan(scan) => scan.is_at_end(),
-            Walk::Knn(knn) => knn.is_at_end(),
-        }
-    }
-
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn give(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
         if context.is_no_change() {
             return Ok(());
         }
@@ -108,6 +88,38 @@ impl Cursor for HnswCursor<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn no_row(&self) -> Error {
+        Error::internal("a cursor that stands on no row")
+    }
+}
+
+impl Drop for HnswCursor<'_> {
+    fn drop(&mut self) {
+        self.table.cursors.set(self.table.cursors.get().saturating_sub(1));
+    }
+}
+
+impl Cursor for HnswCursor<'_> {
+    fn filter(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
+        self.start(number, text, arguments).map_err(|error| self.table.read_error(error))
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.step().map_err(|error| self.table.read_error(error))
+    }
+
+    fn is_at_end(&self) -> bool {
+        match &self.walk {
+            Walk::None => true,
+            Walk::Scan(scan) => scan.is_at_end(),
+            Walk::Knn(knn) => knn.is_at_end(),
+        }
+    }
+
+    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+        self.give(context, column).map_err(|error| self.table.read_error(error))
     }
 
     fn rowid(&mut self) -> Result<i64> {

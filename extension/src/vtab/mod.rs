@@ -12,6 +12,7 @@ mod index_order;
 mod info;
 mod knn;
 mod match_test;
+mod nesting;
 mod options;
 mod plan;
 mod planner;

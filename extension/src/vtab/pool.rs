@@ -1,10 +1,10 @@
 //! Prepared statements on the shadow tables, kept by their SQL for the next query.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::ops::{Deref, DerefMut};
 
 use crate::error::{Error, Result};
-use crate::sqlite::{Connection, Statement};
+use crate::sqlite::{Connection, Parameter, Statement};
 
 /// Statements kept at most: those of the queries that a host repeats.
 const KEPT: usize = 24;
@@ -18,8 +18,7 @@ pub struct StatementPool {
 struct Kept {
     sql: String,
     statement: Statement,
-    /// It may, by a trigger, hold virtual tables open, this very one among them.
-    is_writing: bool,
+    is_holding: bool,
 }
 
 impl StatementPool {
@@ -32,32 +31,53 @@ impl StatementPool {
         self.get(sql, false)
     }
 
-    /// A statement that writes the rows table, on which a user may have put triggers that write virtual tables.
-    pub fn writing(&self, sql: String) -> Result<Pooled<'_>> {
-        self.get(sql, true)
+    /// Runs a statement that writes the rows table, on which a user may have put triggers that write virtual tables. It
+    /// then holds those tables open, this very one perhaps, which could never be closed: it is kept no longer than the
+    /// transaction.
+    pub fn write(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
+        let is_known = self.idle()?.iter().any(|kept| kept.is_holding && kept.sql == sql);
+        if !is_known {
+            match self.get(sql.to_string(), false).and_then(|mut statement| statement.run(parameters)) {
+                // It reaches a virtual table, by a trigger that may be newer than the statement; or a table is missing.
+                Err(Error::Corrupt { .. }) => {}
+                result => return result,
+            }
+        }
+        let mut statement = self.get(sql.to_string(), true)?;
+        let result = statement.run(parameters);
+        if result.is_err() {
+            // The transaction may have ended with it.
+            statement.statement = None;
+        }
+        result
     }
 
-    fn get(&self, sql: String, is_writing: bool) -> Result<Pooled<'_>> {
+    fn get(&self, sql: String, is_holding: bool) -> Result<Pooled<'_>> {
         let kept = {
-            let mut idle = self.idle.try_borrow_mut().map_err(|_| Error::internal("the statement pool is in use"))?;
-            idle.iter().rposition(|kept| kept.sql == sql).map(|position| idle.remove(position).statement)
+            let mut idle = self.idle()?;
+            let position = idle.iter().rposition(|kept| kept.is_holding == is_holding && kept.sql == sql);
+            position.map(|position| idle.remove(position).statement)
         };
         let statement = match kept {
             Some(statement) => statement,
-            None if is_writing => self.db.prepare_kept(&sql)?,
+            None if is_holding => self.db.prepare_kept(&sql)?,
             None => self.db.prepare_shadow(&sql)?,
         };
-        Ok(Pooled { pool: self, sql, is_writing, statement: Some(statement) })
+        Ok(Pooled { pool: self, sql, is_holding, statement: Some(statement) })
     }
 
-    /// Forgets what writes, at the end of a transaction: a table that holds itself open can never be closed.
-    pub fn drop_writing(&self) {
-        let Ok(mut idle) = self.idle.try_borrow_mut() else { return };
-        let (writing, reading) = idle.drain(..).partition::<Vec<Kept>, _>(|kept| kept.is_writing);
-        *idle = reading;
+    fn idle(&self) -> Result<RefMut<'_, Vec<Kept>>> {
+        self.idle.try_borrow_mut().map_err(|_| Error::internal("the statement pool is in use"))
+    }
+
+    /// Forgets the statements that hold virtual tables open: at the end of a transaction.
+    pub fn drop_holding(&self) {
+        let Ok(mut idle) = self.idle() else { return };
+        let (holding, others) = idle.drain(..).partition::<Vec<Kept>, _>(|kept| kept.is_holding);
+        *idle = others;
         drop(idle);
-        // Closes other tables, perhaps: nothing may be borrowed.
-        drop(writing);
+        // It may close other tables: nothing may be borrowed.
+        drop(holding);
     }
 
     /// Forgets all: the shadow tables have other names now.
@@ -72,8 +92,8 @@ impl StatementPool {
 pub struct Pooled<'p> {
     pool: &'p StatementPool,
     sql: String,
-    is_writing: bool,
-    /// None only while it is dropped.
+    is_holding: bool,
+    /// None only while it is dropped, or to have it dropped.
     statement: Option<Statement>,
 }
 
@@ -86,7 +106,7 @@ impl Drop for Pooled<'_> {
             if idle.len() >= KEPT {
                 idle.remove(0);
             }
-            idle.push(Kept { sql: std::mem::take(&mut self.sql), statement, is_writing: self.is_writing });
+            idle.push(Kept { sql: std::mem::take(&mut self.sql), statement, is_holding: self.is_holding });
         }
     }
 }

@@ -7,6 +7,7 @@ use super::arguments;
 use super::cursor::HnswCursor;
 use super::hit_row::KeptRows;
 use super::match_test::MatchTest;
+use super::nesting::Nesting;
 use super::plan::{FoundBy, KnnPlan, Plan};
 use super::planner::{self, Question, Term};
 use super::pool::StatementPool;
@@ -32,6 +33,7 @@ pub struct HnswTable {
     pub(super) statements: StatementPool,
     pub(super) kept_rows: KeptRows,
     pub(super) transaction: Transaction,
+    pub(super) nesting: Nesting,
     pub(super) shelf: Shelf,
     pub(super) match_test: Rc<MatchTest>,
     names: RefCell<Rc<Names>>,
@@ -97,6 +99,7 @@ impl HnswTable {
             statements: StatementPool::new(db),
             kept_rows: KeptRows::default(),
             transaction: Transaction::default(),
+            nesting: Nesting::default(),
             shelf: Shelf::default(),
             names: RefCell::new(names),
             vectors: RefCell::new(vectors),

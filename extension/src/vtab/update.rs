@@ -7,21 +7,12 @@
 //! again: what a write of the rows table has done is looked at before the nodes follow it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use super::conflicts::{self, Target};
 use super::schema::{HIDDEN_COLUMNS, Key};
 use super::table::{HnswTable, Names};
 use crate::error::{Error, Result, code};
 use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values, quote_identifier};
-
-/// Writes within writes, by triggers on rows tables, at most: each takes its share of the thread's stack.
-const MOST_NESTED: usize = 16;
-
-thread_local! {
-    /// Writes under way, of all tables: triggers may go round through several.
-    static NESTED: Cell<usize> = const { Cell::new(0) };
-}
 
 /// The value that a statement gives to a vector column; None is NULL.
 struct NewVector<'v> {
@@ -44,30 +35,11 @@ impl HnswTable {
     /// Makes a change; for an INSERT gives the rowid.
     pub(super) fn change(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
         let names = self.names()?;
-        let nested = NESTED.get();
-        if nested >= MOST_NESTED {
-            let message = "triggers on rows tables write hnsw tables in a circle, or more than";
-            return Err(Error::invalid(format!("{}: {message} {MOST_NESTED} deep", names.table())));
-        }
-        NESTED.set(nested + 1);
-        let result = self.keeping_last_rowid(|| match change {
-            Change::Delete { rowid } => self.delete(&names, rowid).map(|()| None),
-            Change::Insert { rowid, values } => {
-                let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
-                match command.filter(|command| !command.is_null()) {
-                    Some(command) => self.command(command, values).map(|()| None),
-                    None => self.insert(&names, rowid, values, conflict).map(Some),
-                }
-            }
-            Change::Update { rowid, new_rowid, values } => {
-                self.update_row(&names, rowid, new_rowid, values, conflict).map(|()| None)
-            }
-        });
+        let result = self.nested(|| self.keeping_last_rowid(|| self.change_row(&names, change, conflict)));
         if result.is_err() {
             // What was cached may have been ahead of what is undone.
             self.transaction.forget(self);
         }
-        NESTED.set(nested);
         result.map_err(|error| match in_users_words(error, &names, conflict) {
             // OR IGNORE and OR FAIL go on after a constraint, but not without the transaction.
             Error::Sqlite { code: full, message } if full == code::CONSTRAINT && !self.is_writing(&names) => {
@@ -75,6 +47,22 @@ impl HnswTable {
             }
             error => error,
         })
+    }
+
+    fn change_row(&self, names: &Names, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
+        match change {
+            Change::Delete { rowid } => self.delete(names, rowid).map(|()| None),
+            Change::Insert { rowid, values } => {
+                let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+                match command.filter(|command| !command.is_null()) {
+                    Some(command) => self.command(command, values).map(|()| None),
+                    None => self.insert(names, rowid, values, conflict).map(Some),
+                }
+            }
+            Change::Update { rowid, new_rowid, values } => {
+                self.update_row(names, rowid, new_rowid, values, conflict).map(|()| None)
+            }
+        }
     }
 
     fn insert(&self, names: &Names, rowid: Option<Value<'_>>, values: Values<'_>, conflict: Conflict) -> Result<i64> {
@@ -91,14 +79,18 @@ impl HnswTable {
             false => format!("INSERT INTO {}({columns}) VALUES ({values})", names.rows),
         };
         let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: None, nodes: &[] };
+        let before = self.db.total_changes();
         let is_written = self.write_row(names, &sql, target, conflict)?;
         let rowid = self.db.last_insert_rowid();
         if !is_written || vectors.is_empty() {
             return Ok(rowid);
         }
-        self.give_nodes(names, rowid, &vectors).map_err(|error| {
-            let is_undone = || self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
-            if !self.is_writing(names) || is_undone() { error } else { self.give_up(names, error) }
+        // What triggers wrote, and rows that were in the way, cannot be taken back.
+        let changes = self.db.total_changes() - before;
+        let is_undone = || changes == 1 && self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
+        self.give_nodes(names, rowid, &vectors).map_err(|error| match !self.is_writing(names) || is_undone() {
+            true => error,
+            false => self.give_up(names, error),
         })?;
         Ok(rowid)
     }
@@ -183,7 +175,7 @@ impl HnswTable {
         let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
         parameters.extend(target.rowid.map(Parameter::Integer));
         parameters.extend_from_slice(target.nodes);
-        let run = || self.run_on_rows(names, sql.to_string(), &parameters);
+        let run = || self.run_on_rows(names, sql, &parameters);
         match run() {
             // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
             Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
@@ -216,12 +208,12 @@ impl HnswTable {
 
     fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<bool> {
         let sql = format!("DELETE FROM {} WHERE {} = ?1", names.rows, quote_identifier(self.schema.rowid_name()));
-        self.run_on_rows(names, sql, &[Parameter::Integer(rowid)])
+        self.run_on_rows(names, &sql, &[Parameter::Integer(rowid)])
     }
 
     /// Runs a statement that writes the rows table; whether it changed a row.
-    fn run_on_rows(&self, names: &Names, sql: String, parameters: &[Parameter<'_>]) -> Result<bool> {
-        let result = self.statements.writing(sql).and_then(|mut statement| statement.run(parameters));
+    fn run_on_rows(&self, names: &Names, sql: &str, parameters: &[Parameter<'_>]) -> Result<bool> {
+        let result = self.statements.write(sql, parameters);
         match result {
             Ok(()) => Ok(self.db.changes() > 0),
             // Another table that is missing is one that a user's trigger writes.
@@ -315,7 +307,7 @@ impl HnswTable {
         let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?1 AND {is_new} IS NULL", names.rows);
         let mut parameters = vec![Parameter::Integer(rowid)];
         parameters.extend(nodes.iter().map(|node| node_parameter(*node)));
-        let result = self.run_on_rows(names, sql, &parameters).and_then(|is_written| match is_written {
+        let result = self.run_on_rows(names, &sql, &parameters).and_then(|is_written| match is_written {
             true => Ok(()),
             false => Err(Error::invalid(format!(
                 "{0}: a trigger on {1} keeps row {rowid} from its vector, or changes the row before it has it",

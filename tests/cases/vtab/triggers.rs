@@ -163,6 +163,92 @@ fn a_trigger_may_write_the_table_itself() {
     }
 }
 
+/// Row and node are apart while a trigger of the row runs: that is no damage, and must not be called so.
+#[test]
+fn a_trigger_that_meets_a_row_half_written_is_named() {
+    let cases = [
+        ("AFTER DELETE", "SELECT n FROM t('[1,1]')", "DELETE FROM t WHERE id < 20"),
+        ("AFTER DELETE", "INSERT INTO t(t) VALUES ('rebuild')", "DELETE FROM t WHERE id < 4"),
+        ("AFTER UPDATE OF n", "INSERT INTO t(t) VALUES ('rebuild')", "UPDATE t SET n = 6, e = '[2,2]' WHERE id < 3"),
+        ("BEFORE DELETE", "UPDATE t SET e = '[9,9]' WHERE id = old.id", "DELETE FROM t WHERE id = 5"),
+        (
+            "BEFORE UPDATE OF n",
+            "UPDATE t SET e = '[9,9]' WHERE id = 5",
+            "UPDATE t SET n = 77, e = '[8,8]' WHERE id = 5",
+        ),
+    ];
+    for (event, body, statement) in cases {
+        for begin in ["", "BEGIN; INSERT INTO source VALUES (1, 1, 1)"] {
+            for host in hosts(TWINS) {
+                run(&host, &format!("CREATE TRIGGER x {event} ON t_rows BEGIN {body}; END; {begin}"));
+                let message = error(&host, statement);
+                let expected = "t: a trigger on t_rows writes or searches the table while a row is half written (t_";
+                assert!(message.starts_with(expected), "{event} {body}: {message}");
+                if !host.is_autocommit() {
+                    // Not always half-way: SQLite undoes some statements by itself.
+                    assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
+                }
+                assert_eq!(state(&host, "t"), state(&host, "p"), "{event} {body}");
+                check_sound(&host, "t");
+            }
+        }
+    }
+}
+
+/// Nodes keep their numbers until the row is written.
+#[test]
+fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
+    for host in hosts(TWINS) {
+        let nearest = "SELECT new.id, id FROM t WHERE e MATCH '[3,4]' ORDER BY distance LIMIT 2";
+        run(
+            &host,
+            &format!(
+                "CREATE TABLE nearest(id, found);
+                 CREATE TRIGGER i AFTER UPDATE OF e ON t_rows BEGIN INSERT INTO nearest {nearest}; END;
+                 CREATE TRIGGER d BEFORE DELETE ON t_rows BEGIN INSERT INTO nearest {}; END;
+                 DELETE FROM t",
+                nearest.replace("new.", "old.")
+            ),
+        );
+        assert_eq!(line(&host, "SELECT count(DISTINCT id), min(found) FROM nearest"), "30|2");
+        check_sound(&host, "t");
+        run(&host, "DELETE FROM nearest; INSERT INTO t SELECT * FROM p");
+        assert_eq!(line(&host, "SELECT count(DISTINCT id), min(found) FROM nearest"), "30|1");
+        check_sound(&host, "t");
+    }
+}
+
+/// SQLite undoes nothing of an INSERT of one row into a virtual table, and so none of what its triggers have done.
+#[test]
+fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
+    for (body, or) in [
+        ("UPDATE t SET e = '[4,4]' WHERE id = new.id", ""),
+        ("INSERT INTO source VALUES (1, 1, 1); DELETE FROM t_rows WHERE id = new.id", ""),
+        ("UPDATE t_rows SET id = 400 WHERE id = new.id", "OR REPLACE"),
+    ] {
+        for begin in ["", "BEGIN; UPDATE t SET n = n WHERE id = 1"] {
+            for host in hosts(TWINS) {
+                let written = line(&host, "SELECT count(*) FROM source");
+                run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END; {begin}"));
+                let id = if or.is_empty() { 100 } else { 5 };
+                assert_eq!(
+                    error(&host, &format!("INSERT {or} INTO t VALUES ({id}, 5, '[1,2]')")),
+                    format!(
+                        "t: a trigger on t_rows keeps row {id} from its vector, or changes the row before it has it"
+                    )
+                );
+                if !host.is_autocommit() {
+                    let committed = error(&host, "COMMIT");
+                    assert_eq!(committed, "t: a statement failed half-way: this transaction must be rolled back");
+                }
+                assert_eq!(line(&host, "SELECT count(*) FROM source"), written);
+                assert_eq!(state(&host, "t"), state(&host, "p"), "{body}");
+                check_sound(&host, "t");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_row_that_its_own_trigger_takes_away_is_refused() {
     for body in ["DELETE FROM t WHERE id = new.id", "UPDATE t_rows SET id = id + 1 WHERE id = new.id"] {
@@ -278,6 +364,94 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
                 && message.ends_with(" from the number of its node"),
             "{message}"
         );
+        check_sound(&host, "t");
+    }
+}
+
+/// To turn triggers off expires every statement: one that is running would fail where it opens another table.
+#[test]
+fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
+    let bulk = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60)
+                INSERT INTO t(e) SELECT json_array(i * 7 % 31, i) FROM s";
+    let names = "(SELECT name FROM names WHERE names.id <= t.id ORDER BY id DESC LIMIT 1)";
+    for columns in ["", "OF n", "OF e"] {
+        for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n, e FLOAT[2], metric = 'l2')") {
+            run(
+                &host,
+                &format!(
+                    "CREATE TABLE log(id); CREATE TABLE names(id, name); INSERT INTO names VALUES (1, 'a'), (2, 'b'), (50, 'c');
+                     CREATE TRIGGER x AFTER UPDATE {columns} ON t_rows WHEN old.e > 0 BEGIN INSERT INTO log VALUES (1); END"
+                ),
+            );
+            // The statement that searches, in which the nodes are linked.
+            run(&host, &format!("BEGIN; {bulk}"));
+            let found =
+                line(&host, &format!("SELECT id, {names} FROM t WHERE e MATCH '[7,1]' ORDER BY distance LIMIT 2"));
+            assert_eq!(found, "1|a 5|b");
+            run(&host, "COMMIT; DELETE FROM t WHERE id % 2");
+            check_sound(&host, "t");
+            // One that reads on while others commit, or ask for a rebuild.
+            let mut errors = Vec::new();
+            let mut steps = [bulk, "INSERT INTO t(t) VALUES ('optimize')"].into_iter();
+            let read = format!("SELECT id, {names} FROM names AS t");
+            let read = host.query_watched(&read, &mut |_| {
+                errors.extend(steps.next().and_then(|step| host.execute(step).err()).map(|error| error.message));
+            });
+            assert_eq!(read.map(|rows| rows.len()).map_err(|error| error.message), Ok(3));
+            let expected: &[&str] = match columns {
+                "OF n" => &[],
+                _ => &["t: while nodes get new numbers, triggers on t_rows for every UPDATE must be off, and another \
+                        statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"],
+            };
+            assert_eq!(errors, expected);
+            run(&host, "INSERT INTO t(t) VALUES ('optimize')");
+            assert_eq!(line(&host, "SELECT count(*), (SELECT count(*) FROM log) FROM t('[1,1]')"), "90|0");
+            check_sound(&host, "t");
+        }
+    }
+}
+
+/// A statement that is kept holds the tables open that its triggers write; a host that has gone could not close.
+#[test]
+fn statements_hold_no_table_open_that_triggers_write() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name, e FLOAT[2])") {
+        let writes = "INSERT INTO t VALUES ('a', '[1,1]'), ('b', '[1,2]'); UPDATE t SET name = 'c' WHERE name = 'a';
+                      UPDATE t SET e = '[2,2]' WHERE name = 'c'; DELETE FROM t WHERE name = 'c'";
+        // Those that are kept from here on know nothing of the triggers to come.
+        run(&host, writes);
+        run(
+            &host,
+            "CREATE TABLE log(id); CREATE VIRTUAL TABLE words USING fts5(name);
+             CREATE TRIGGER i AFTER INSERT ON t_rows WHEN new.name <> 'twin' BEGIN
+               INSERT INTO t(name) VALUES ('twin'); INSERT INTO words VALUES (new.name); END;
+             CREATE TRIGGER u AFTER UPDATE OF name ON t_rows BEGIN INSERT INTO words VALUES (new.name); END;
+             CREATE TRIGGER d AFTER DELETE ON t_rows WHEN old.name <> 'twin' BEGIN
+               DELETE FROM t WHERE name = 'twin'; INSERT INTO words VALUES (old.name); END",
+        );
+        run(&host, writes);
+        assert_eq!(line(&host, "SELECT name FROM words"), "a b c c");
+        assert_eq!(line(&host, "SELECT name, vec_json(e) FROM t"), "b|[1,2] b|[1,2]");
+        check_sound(&host, "t");
+        // The end of the transaction comes before that of the statement.
+        run(&host, "CREATE TRIGGER r AFTER DELETE ON t_rows BEGIN SELECT RAISE(ROLLBACK, 'no'); END; BEGIN");
+        assert_eq!(error(&host, "DELETE FROM t"), "no");
+        assert!(host.is_autocommit());
+        check_sound(&host, "t");
+    }
+}
+
+/// As in any table, writes of rows fail; a rebuild is none.
+#[test]
+fn a_trigger_that_lacks_its_table_stops_no_rebuild() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2])") {
+        run(
+            &host,
+            "INSERT INTO t VALUES (1, '[1,1]'), (2, '[1,2]'); CREATE TABLE gone(x);
+             CREATE TRIGGER u AFTER UPDATE ON t_rows BEGIN INSERT INTO gone VALUES (1); END; DROP TABLE gone",
+        );
+        assert_eq!(error(&host, "UPDATE t SET n = 3"), "no such table: main.gone");
+        run(&host, "INSERT INTO t(t) VALUES ('rebuild')");
+        assert_eq!(line(&host, "SELECT n FROM t('[1,1]')"), "1 2");
         check_sound(&host, "t");
     }
 }
