@@ -5,8 +5,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::path::Path;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc;
 
 use libloading::Library;
 use rusqlite::ffi;
@@ -296,51 +295,65 @@ impl Host {
         }
     }
 
-    /// Does `work` while another thread asks SQLite, from `delay` on, to stop what it does.
-    pub fn interrupted_after<T>(&self, delay: Duration, work: impl FnOnce() -> T) -> T {
+    /// Does `work` with a progress handler, called every `steps` instructions, that has another thread interrupt SQLite at
+    /// its `call`-th call, and waits for it. Gives how often it was called after that too.
+    pub fn interrupted_at_call<T>(&self, steps: i32, call: u32, work: impl FnOnce() -> T) -> (T, u32) {
         /// The connection, for the one call that any thread may make.
         struct Shared(*mut ffi::sqlite3);
         // SAFETY: sqlite3_interrupt may be called from any thread while the connection is open.
         unsafe impl Send for Shared {}
-        let (db, interrupt, is_done) = (Shared(self.db), self.functions.interrupt, AtomicBool::new(false));
+        let (db, interrupt) = (Shared(self.db), self.functions.interrupt);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let ((ask, asked), (tell, told)) = (mpsc::channel::<()>(), mpsc::channel());
+            scope.spawn(move || {
                 let Shared(db) = { db };
-                std::thread::sleep(delay);
-                while !is_done.load(Ordering::Acquire) {
+                while asked.recv().is_ok() {
                     // SAFETY: the connection is open until the scope ends.
                     unsafe { interrupt(db) };
-                    std::thread::sleep(Duration::from_millis(1));
+                    if tell.send(()).is_err() {
+                        return;
+                    }
                 }
             });
-            let result = work();
-            is_done.store(true, Ordering::Release);
-            result
+            let mut handshake = |made: u32| {
+                if made == call {
+                    ask.send(()).expect("the other thread lives");
+                    told.recv().expect("it answers");
+                }
+                false
+            };
+            let (result, made) = self.watched(steps, &mut handshake, work);
+            (result, made.saturating_sub(call))
         })
     }
 
     /// Does `work` with a progress handler that stops SQLite at its `calls`-th call (0: never), one every `steps`
     /// instructions. Gives how often it was called too.
     pub fn stopped_at_call<T>(&self, steps: i32, calls: u32, work: impl FnOnce() -> T) -> (T, u32) {
-        struct Countdown {
+        self.watched(steps, &mut |made| made == calls, work)
+    }
+
+    /// Does `work` with a progress handler that is told how often it was called, and says whether to stop.
+    fn watched<T>(&self, steps: i32, stops: &mut dyn FnMut(u32) -> bool, work: impl FnOnce() -> T) -> (T, u32) {
+        struct Watch<'a> {
             made: u32,
-            stop_at: u32,
+            stops: &'a mut dyn FnMut(u32) -> bool,
         }
-        unsafe extern "C" fn count(countdown: *mut c_void) -> c_int {
+        unsafe extern "C" fn count(watch: *mut c_void) -> c_int {
             // SAFETY: SQLite hands back the pointer below, on the thread that works.
-            let countdown = unsafe { &mut *countdown.cast::<Countdown>() };
-            countdown.made += 1;
-            c_int::from(countdown.made == countdown.stop_at)
+            let watch = unsafe { &mut *watch.cast::<Watch>() };
+            watch.made += 1;
+            c_int::from((watch.stops)(watch.made))
         }
-        let mut countdown = Countdown { made: 0, stop_at: calls };
-        let context = (&raw mut countdown).cast();
-        // SAFETY: the handler is taken off before the countdown dies.
+        let mut watch = Watch { made: 0, stops };
+        let context = (&raw mut watch).cast();
+        // SAFETY: the handler is taken off before the watch dies.
         unsafe { (self.functions.progress_handler)(self.db, steps, Some(count), context) };
         let result = work();
         // SAFETY: the connection is open.
         unsafe { (self.functions.progress_handler)(self.db, 0, None, ptr::null_mut()) };
         // SAFETY: written through the pointer until a line ago.
-        let made = unsafe { (*context.cast::<Countdown>()).made };
+        let made = unsafe { (*context.cast::<Watch>()).made };
         (result, made)
     }
 
