@@ -1,7 +1,7 @@
 //! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
 
 use crate::error::{Error, Result, code};
-use crate::format::FORMAT_VERSION;
+use crate::format::check_version;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
 
 /// An ordinary table `<table>_<suffix>` that the virtual table owns.
@@ -22,7 +22,8 @@ enum Definition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     One,
-    /// `_nodes` of the first vector column, then `_nodes_1`, `_nodes_2`, ...
+    /// `_nodes` of the first vector column, then `_nodes1`, `_nodes2`, ... (SQLite takes what follows the last
+    /// underscore for the suffix.)
     PerVectorColumn,
 }
 
@@ -66,17 +67,14 @@ pub struct RowsTable<'a> {
 
 /// The suffix of the nodes table of a vector column.
 pub fn nodes_suffix(ordinal: usize) -> String {
-    if ordinal == 0 { "nodes".to_string() } else { format!("nodes_{ordinal}") }
+    if ordinal == 0 { "nodes".to_string() } else { format!("nodes{ordinal}") }
 }
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
 pub fn is_shadow_name(suffix: &str) -> bool {
     SHADOW_TABLES.iter().any(|shadow| {
         let Some(rest) = strip_prefix_ignore_case(suffix, shadow.suffix) else { return false };
-        let is_copy = || {
-            let number = rest.strip_prefix('_').unwrap_or_default();
-            number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() && !number.starts_with('0')
-        };
+        let is_copy = || rest.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('0');
         rest.is_empty() || (shadow.copies == Copies::PerVectorColumn && is_copy())
     })
 }
@@ -139,7 +137,12 @@ impl Owner {
     }
 
     pub fn drop(&self, db: Connection) -> Result<()> {
-        self.suffixes().try_for_each(|suffix| db.run(&format!("DROP TABLE IF EXISTS {}", self.shadow(&suffix)), &[]))
+        // What pre-releases called the further nodes tables; others may be the user's.
+        let is_pre_release = matches!(self.format_version(db), Ok(Some(1)));
+        let old = (1..self.vectors).filter(|_| is_pre_release).map(|ordinal| format!("nodes_{ordinal}"));
+        self.suffixes()
+            .chain(old)
+            .try_for_each(|suffix| db.run(&format!("DROP TABLE IF EXISTS {}", self.shadow(&suffix)), &[]))
     }
 
     /// Renames all shadow tables; the owner keeps its old name.
@@ -162,22 +165,21 @@ impl Owner {
         db.prepare_shadow(&sql)?.run(&[Parameter::Text(key), value])
     }
 
-    /// Refuses a table that a newer vecrank wrote.
+    /// Refuses a table of another format version.
     pub fn check_version(&self, db: Connection) -> Result<()> {
         let config = self.shadow_name("config");
-        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
-        let version = db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
-        match version {
-            Some(version) if (1..=i64::from(FORMAT_VERSION)).contains(&version) => Ok(()),
-            Some(version) if version > i64::from(FORMAT_VERSION) => Err(Error::Unsupported(format!(
-                "{} has format version {version}; this vecrank reads up to {FORMAT_VERSION}: upgrade it",
-                self.table
-            ))),
-            Some(version) => {
-                Err(Error::corrupt(format!("{config}.format_version"), format!("there is no version {version}")))
-            }
+        match self.format_version(db)? {
+            Some(version) => check_version(&self.table, version).map_err(|error| match error {
+                Error::Corrupt { reason, .. } => Error::corrupt(format!("{config}.format_version"), reason),
+                error => error,
+            }),
             None => Err(Error::corrupt(config, "the entry format_version is missing")),
         }
+    }
+
+    fn format_version(&self, db: Connection) -> Result<Option<i64>> {
+        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
+        db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
     }
 
     fn in_table(&self, error: Error) -> Error {
@@ -196,14 +198,24 @@ mod tests {
     fn a_table_owns_what_is_listed_and_nothing_else() {
         let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
         let suffixes: Vec<String> = owner.suffixes().collect();
-        assert_eq!(suffixes, ["config", "rows", "nodes", "nodes_1", "nodes_2", "graph"]);
+        assert_eq!(suffixes, ["config", "rows", "nodes", "nodes1", "nodes2", "graph"]);
         assert_eq!(owner.shadow("rows"), "\"ma\"\"in\".\"a b_rows\"");
-        for suffix in suffixes.iter().map(String::as_str).chain(["NODES_17", "Config"]) {
+        for suffix in suffixes.iter().map(String::as_str).chain(["NODES17", "Config"]) {
             assert!(is_shadow_name(suffix), "{suffix}");
         }
-        for suffix in
-            ["", "row", "rows_category", "nodes_", "nodes_0", "nodes_x", "nodes_01", "graph_1", "noöes", "_nodes"]
-        {
+        for suffix in [
+            "",
+            "row",
+            "rows_category",
+            "nodes_",
+            "nodes_1",
+            "nodes0",
+            "nodesx",
+            "nodes01",
+            "graph1",
+            "noöes",
+            "_nodes",
+        ] {
             assert!(!is_shadow_name(suffix), "{suffix}");
         }
     }

@@ -409,12 +409,12 @@ fn info_tells_of_any_table() {
         &[
             (
                 "SELECT key, value FROM hnsw_info('t') WHERE key NOT LIKE 'bytes%' AND key NOT LIKE 'f.%'",
-                "format_version|1 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
+                "format_version|2 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
               e.nodes|2 e.deleted|0 e.pending|0 e.levels|2 e.entry_sample|2 e.degree|32 e.code_bits|4",
             ),
             (
                 "SELECT key FROM hnsw_info('t') WHERE key LIKE 'bytes%' AND value > 0",
-                "bytes_config bytes_rows bytes_nodes bytes_nodes_1 bytes_graph",
+                "bytes_config bytes_rows bytes_nodes bytes_nodes1 bytes_graph",
             ),
             (
                 "SELECT key, value FROM hnsw_info('a.b') WHERE key IN ('metric', 'dims', 'rows', 'degree', 'levels')",
