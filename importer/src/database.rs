@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn shadow_tables_are_recognised() {
         assert!(is_shadow("articles", "articles_rows"));
-        assert!(is_shadow("Articles", "articles_nodes_1"));
+        assert!(is_shadow("Articles", "articles_nodes1"));
         assert!(!is_shadow("articles", "articles_notes"));
         assert!(!is_shadow("articles", "art"));
         assert!(!is_shadow("a", "ä_rows"));

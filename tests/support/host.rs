@@ -60,6 +60,7 @@ struct Functions {
     progress_handler: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, Option<ProgressHandler>, *mut c_void),
     db_status: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int,
     get_autocommit: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
+    db_config: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, ...) -> c_int,
 }
 
 type ProgressHandler = unsafe extern "C" fn(*mut c_void) -> c_int;
@@ -84,6 +85,7 @@ impl Functions {
             progress_handler: ffi::sqlite3_progress_handler,
             db_status: ffi::sqlite3_db_status,
             get_autocommit: ffi::sqlite3_get_autocommit,
+            db_config: ffi::sqlite3_db_config,
         }
     }
 
@@ -108,6 +110,7 @@ impl Functions {
                 progress_handler: symbol(library, c"sqlite3_progress_handler"),
                 db_status: symbol(library, c"sqlite3_db_status"),
                 get_autocommit: symbol(library, c"sqlite3_get_autocommit"),
+                db_config: symbol(library, c"sqlite3_db_config"),
             }
         }
     }
@@ -193,6 +196,20 @@ impl Host {
     pub fn is_autocommit(&self) -> bool {
         // SAFETY: the connection is open.
         unsafe { (self.functions.get_autocommit)(self.db) != 0 }
+    }
+
+    /// SQLITE_DBCONFIG_DEFENSIVE: plain SQL may write no shadow table.
+    pub fn defend(&self) {
+        // SAFETY: the option takes an int and a pointer that may be null.
+        let code = unsafe {
+            (self.functions.db_config)(
+                self.db,
+                ffi::SQLITE_DBCONFIG_DEFENSIVE,
+                1 as c_int,
+                std::ptr::null_mut::<c_int>(),
+            )
+        };
+        assert_eq!(code, ffi::SQLITE_OK, "the option is there");
     }
 
     /// Loads an extension, its entry point found by the file's name.

@@ -52,7 +52,20 @@ pub struct Header {
     pub generation: Generation,
 }
 
+/// How many node rows there are of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Tombstones included.
+    pub linked: u32,
+    pub tombstones: u32,
+    pub pending: u32,
+}
+
 impl Header {
+    pub fn counts(&self) -> Counts {
+        Counts { linked: self.linked, tombstones: self.tombstones, pending: self.pending }
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         let mut blob = Vec::with_capacity(HEADER_BYTES);
         blob.extend_from_slice(&FORMAT_VERSION.to_le_bytes());

@@ -1,5 +1,6 @@
 //! Where a vector column is: the names of its shadow tables, for SQL and for messages.
 
+use super::shadow::nodes_suffix;
 use crate::error::{Error, Result};
 use crate::format::node::Node;
 use crate::sqlite::quote_identifier;
@@ -20,10 +21,7 @@ pub struct Place {
 impl Place {
     /// Name of the node table.
     pub fn node_table(&self) -> String {
-        match self.ordinal {
-            0 => format!("{}_nodes", self.table),
-            n => format!("{}_nodes_{n}", self.table),
-        }
+        format!("{}_{}", self.table, nodes_suffix(self.ordinal))
     }
 
     pub(super) fn sql(&self, suffix: &str) -> String {

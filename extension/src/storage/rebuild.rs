@@ -5,6 +5,7 @@ use super::progress::Progress;
 use super::store::Handle;
 use super::vector_column::{Moment, VectorColumn};
 use crate::error::{Error, Result};
+use crate::format::header::Header;
 use crate::format::node::{FREE, NodeId};
 use crate::hnsw::GraphStore;
 use crate::hnsw::build::{self, Built, Options, RowWriter, Vectors};
@@ -33,6 +34,8 @@ pub type Moves = Vec<(i64, i64)>;
 /// What becomes of the rowids.
 enum Rowids<'a> {
     Kept,
+    /// Kept too, but the header may count other nodes than `repair` has left.
+    Repaired,
     /// Rows are numbered from 1 in the order of the nodes, those without one last.
     InNodeOrder,
     /// Another column's nodes gave them new ones.
@@ -42,6 +45,11 @@ enum Rowids<'a> {
 /// Builds the column's graph anew from its live and pending nodes. Nodes are renumbered, and the rows table with them.
 pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     build_anew(column, &Rowids::Kept).map(drop)
+}
+
+/// As `rebuild`, after `repair`, which believes no count.
+pub fn rebuild_repaired(column: &mut VectorColumn) -> Result<()> {
+    build_anew(column, &Rowids::Repaired).map(drop)
 }
 
 /// As `rebuild`, and puts the rows in the order of the nodes, so that near rows share pages.
@@ -59,7 +67,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let db = column.db;
     column.numbering += 1;
     column.warm.renumbered();
-    let (vectors, mut old) = read_vectors(column, expected_nodes(column, header.linked, header.pending)?)?;
+    let (vectors, mut old) = read_vectors(column, (!matches!(rowids, Rowids::Repaired)).then_some(&header))?;
     let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
     let progress = Progress::start();
     let mut built = build::build(&column.space, vectors, options, &|share| {
@@ -69,7 +77,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     built.first_id = free_range(column, old.len())?;
     let mut moves = Moves::new();
     match rowids {
-        Rowids::Kept => {}
+        Rowids::Kept | Rowids::Repaired => {}
         Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
         Rowids::Moved(moves) => follow(column, moves, &mut old)?,
     }
@@ -170,11 +178,16 @@ fn rows_per_page(column: &VectorColumn) -> Result<usize> {
     Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
-fn read_vectors(column: &mut VectorColumn, expected: usize) -> Result<(Vectors, Vec<Old>)> {
+/// `counted`: the header, if it must count what is there.
+fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(Vectors, Vec<Old>)> {
+    let expected = counted.map_or(Ok(0), |header| expected_nodes(column, header.linked, header.pending))?;
     let mut vectors = Vectors::with_capacity(&column.space, expected);
     let mut old = Vec::new();
     let space = &column.space;
-    column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
+    let mut handle = Handle::default();
+    let reader = column.nodes.reader(&mut handle);
+    let mut reader = if let Some(header) = counted { reader.counted(header) } else { reader };
+    reader.scan(&mut |node| {
         if !node.is_tombstone() {
             vectors.push(space, node.vector());
             old.push(Old { id: node.id, rowid: node.rowid() });

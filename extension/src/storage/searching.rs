@@ -63,9 +63,10 @@ impl VectorColumn {
         if self.own_write {
             search.cache = None; // rows have changed since
         }
+        let header = self.header()?;
         let ColumnSearch { search, handle, cache, .. } = search;
         let rows = cache.as_ref().and_then(|cache| cache.read());
-        let mut store = self.nodes.cached_reader(handle, rows.as_deref());
+        let mut store = self.nodes.cached_reader(handle, rows.as_deref()).counted(&header);
         let hit = loop {
             let hit = search.next(&self.space, &mut store);
             match hit.map_err(|error| store.name_table(error))? {

@@ -22,7 +22,8 @@ enum Definition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     One,
-    /// `_nodes` of the first vector column, then `_nodes_1`, `_nodes_2`, ...
+    /// `_nodes` of the first vector column, then `_nodes1`, `_nodes2`, ... (SQLite takes what follows the last
+    /// underscore for the suffix.)
     PerVectorColumn,
 }
 
@@ -66,17 +67,14 @@ pub struct RowsTable<'a> {
 
 /// The suffix of the nodes table of a vector column.
 pub fn nodes_suffix(ordinal: usize) -> String {
-    if ordinal == 0 { "nodes".to_string() } else { format!("nodes_{ordinal}") }
+    if ordinal == 0 { "nodes".to_string() } else { format!("nodes{ordinal}") }
 }
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
 pub fn is_shadow_name(suffix: &str) -> bool {
     SHADOW_TABLES.iter().any(|shadow| {
         let Some(rest) = strip_prefix_ignore_case(suffix, shadow.suffix) else { return false };
-        let is_copy = || {
-            let number = rest.strip_prefix('_').unwrap_or_default();
-            number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() && !number.starts_with('0')
-        };
+        let is_copy = || rest.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('0');
         rest.is_empty() || (shadow.copies == Copies::PerVectorColumn && is_copy())
     })
 }
@@ -196,14 +194,24 @@ mod tests {
     fn a_table_owns_what_is_listed_and_nothing_else() {
         let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
         let suffixes: Vec<String> = owner.suffixes().collect();
-        assert_eq!(suffixes, ["config", "rows", "nodes", "nodes_1", "nodes_2", "graph"]);
+        assert_eq!(suffixes, ["config", "rows", "nodes", "nodes1", "nodes2", "graph"]);
         assert_eq!(owner.shadow("rows"), "\"ma\"\"in\".\"a b_rows\"");
-        for suffix in suffixes.iter().map(String::as_str).chain(["NODES_17", "Config"]) {
+        for suffix in suffixes.iter().map(String::as_str).chain(["NODES17", "Config"]) {
             assert!(is_shadow_name(suffix), "{suffix}");
         }
-        for suffix in
-            ["", "row", "rows_category", "nodes_", "nodes_0", "nodes_x", "nodes_01", "graph_1", "noöes", "_nodes"]
-        {
+        for suffix in [
+            "",
+            "row",
+            "rows_category",
+            "nodes_",
+            "nodes_1",
+            "nodes0",
+            "nodesx",
+            "nodes01",
+            "graph1",
+            "noöes",
+            "_nodes",
+        ] {
             assert!(!is_shadow_name(suffix), "{suffix}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::cache::{Missed, Rows};
 use crate::error::{Error, Result, code};
+use crate::format::header::{Counts, Header};
 use crate::format::node::{FREE, Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::machine::prefetch;
@@ -40,12 +41,12 @@ impl NodeTable {
 
     /// A reader for one search. Its BLOB handle holds the read transaction: drop it with the search.
     pub fn reader<'a>(&'a mut self, handle: &'a mut Handle) -> Reader<'a> {
-        Reader { table: self, handle, cache: None }
+        Reader { table: self, handle, cache: None, counted: None }
     }
 
     /// As `reader`, through a cache of the rows as they stand.
     pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a Rows>) -> Reader<'a> {
-        Reader { table: self, handle, cache }
+        Reader { table: self, handle, cache, counted: None }
     }
 
     fn open(&self, id: NodeId) -> Result<Blob> {
@@ -108,9 +109,9 @@ impl NodeTable {
         }
     }
 
-    fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
+    fn scan(&mut self, counted: Option<Counts>, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
         let sql = format!("SELECT id, data FROM {} ORDER BY id", self.sql_name());
-        let mut rows = 0u32;
+        let (mut rows, mut there) = (0u32, Counts::default());
         let layout = self.layout;
         let (db, table) = (self.db, &self.table);
         self.db
@@ -125,9 +126,27 @@ impl NodeTable {
                     .ok()
                     .filter(|&id| id != FREE)
                     .ok_or_else(|| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
-                visit(layout.read(id, row.column_bytes(1))?)
+                let node = layout.read(id, row.column_bytes(1))?;
+                there.linked += u32::from(!node.is_pending());
+                there.tombstones += u32::from(node.is_tombstone());
+                there.pending += u32::from(node.is_pending());
+                visit(node)
             })
-            .map_err(|error| self.name_table(error))
+            .map_err(|error| self.name_table(error))?;
+        match counted {
+            Some(counted) if counted != there => Err(self.miscounted(counted, there)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rows are missing that no row names, or are there for nobody: an answer made of the others would be wrong in silence.
+    fn miscounted(&self, counted: Counts, there: Counts) -> Error {
+        let shown =
+            |counts: Counts| format!("{} nodes ({} deleted)", counts.linked + counts.pending, counts.tombstones);
+        Error::corrupt(
+            &self.table,
+            format!("it holds {}, its header counts {}: run the command 'rebuild'", shown(there), shown(counted)),
+        )
     }
 }
 
@@ -144,9 +163,18 @@ pub struct Reader<'a> {
     table: &'a mut NodeTable,
     handle: &'a mut Handle,
     cache: Option<&'a Rows>,
+    /// What a scan must find.
+    counted: Option<Counts>,
 }
 
 impl Reader<'_> {
+    /// A scan fails unless it finds what the header counts.
+    #[must_use]
+    pub fn counted(mut self, header: &Header) -> Self {
+        self.counted = Some(header.counts());
+        self
+    }
+
     pub fn name_table(&self, error: Error) -> Error {
         self.table.name_table(error)
     }
@@ -218,7 +246,7 @@ impl GraphStore for Reader<'_> {
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
-        self.table.scan(visit)
+        self.table.scan(self.counted, visit)
     }
 
     fn check_interrupt(&self) -> Result<()> {

@@ -402,6 +402,11 @@ impl VectorColumn {
         rebuild::rebuild(self)
     }
 
+    /// As `rebuild`, after `repair`.
+    pub fn rebuild_repaired(&mut self) -> Result<()> {
+        rebuild::rebuild_repaired(self)
+    }
+
     /// As `rebuild`, and gives the rows new rowids, from 1, in the order of the nodes. The other columns follow the moves.
     pub fn cluster(&mut self) -> Result<Moves> {
         rebuild::cluster(self)

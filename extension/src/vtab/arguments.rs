@@ -179,7 +179,7 @@ impl Parsed {
             }
         }
         self.vectors += 1;
-        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal: self.vectors - 1, params } })
+        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal: self.vectors - 1, params, model: None } })
     }
 
     fn ordinary_column(&mut self, mut cursor: TokenCursor<'_>, name: String, type_name: String) -> Result<Column> {

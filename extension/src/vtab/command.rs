@@ -35,8 +35,8 @@ impl HnswTable {
         let before = self.db.total_changes();
         let result = match name.as_str() {
             // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
-            "optimize" => self.rebuild(),
-            "rebuild" => self.repair().and_then(|()| self.rebuild()),
+            "optimize" => self.rebuild(VectorColumn::rebuild),
+            "rebuild" => self.repair().and_then(|()| self.rebuild(VectorColumn::rebuild_repaired)),
             "integrity-check" => self.integrity_check(),
             "cluster" => self.cluster(),
             "ef_search" => self.set_ef_search(k),
@@ -92,10 +92,10 @@ impl HnswTable {
         repaired
     }
 
-    fn rebuild(&self) -> Result<()> {
+    fn rebuild(&self, rebuild: fn(&mut VectorColumn) -> Result<()>) -> Result<()> {
         for vector in self.vectors()?.iter_mut() {
             vector.refresh()?;
-            vector.rebuild()?;
+            rebuild(vector)?;
         }
         self.transaction.note_change();
         Ok(())

@@ -178,6 +178,9 @@ impl Reader {
                 add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(Kept::Null));
             }
             let value = |key: &str| text(format!("vector.{ordinal}.{key}"));
+            if let Some(model) = value("model") {
+                add("model", model.clone());
+            }
             let params = params(&value).ok_or_else(|| {
                 Error::corrupt(self.owner.shadow_name("config"), format!("the parameters of {name} cannot be read"))
             })?;

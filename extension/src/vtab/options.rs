@@ -1,4 +1,4 @@
-//! `metric = 'cosine', m = 16, image.metric = 'l2'`: the options among the arguments of CREATE VIRTUAL TABLE.
+//! `metric = 'cosine', m = 16, image.metric = 'l2', model = 'minilm'`: the options among the arguments of CREATE VIRTUAL TABLE.
 
 use super::schema::{Column, ColumnKind};
 use super::tokens::{Token, TokenKind, join};
@@ -6,7 +6,7 @@ use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 
-const NAMES: [&str; 4] = ["metric", "m", "ef_construction", "ef_search"];
+const NAMES: [&str; 5] = ["metric", "m", "ef_construction", "ef_search", "model"];
 
 /// The options as written, kept until all columns are known.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Options {
         let name = name.content();
         let known = NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(&name)).ok_or_else(|| {
             Error::invalid(format!(
-                "{table}: unknown option \"{name}\": expected metric, m, ef_construction or ef_search"
+                "{table}: unknown option \"{name}\": expected metric, m, ef_construction, ef_search or model"
             ))
         })?;
         let entry = Entry { column, name: known, value: value_text(table, known, value)? };
@@ -61,8 +61,8 @@ impl Options {
     pub fn apply(&self, table: &str, columns: &mut [Column]) -> Result<()> {
         for entry in self.entries.iter().filter(|entry| entry.column.is_none()) {
             for column in columns.iter_mut() {
-                if let ColumnKind::Vector { params, .. } = &mut column.kind {
-                    set(params, entry).map_err(|error| Error::invalid(format!("{table}: {error}")))?;
+                if let ColumnKind::Vector { params, model, .. } = &mut column.kind {
+                    set(params, model, entry).map_err(|error| Error::invalid(format!("{table}: {error}")))?;
                 }
             }
         }
@@ -70,8 +70,8 @@ impl Options {
             let Some(name) = &entry.column else { continue };
             let column = columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name));
             match column.map(|column| &mut column.kind) {
-                Some(ColumnKind::Vector { params, .. }) => {
-                    set(params, entry).map_err(|error| Error::invalid(format!("{table}.{name}: {error}")))?;
+                Some(ColumnKind::Vector { params, model, .. }) => {
+                    set(params, model, entry).map_err(|error| Error::invalid(format!("{table}.{name}: {error}")))?;
                 }
                 _ => {
                     let label = entry.label();
@@ -87,6 +87,8 @@ impl Options {
 
 fn value_text(table: &str, name: &str, tokens: &[Token<'_>]) -> Result<String> {
     match tokens {
+        [value] if name == "model" => label(table, value, value.raw.to_string()),
+        [sign, number] if name == "model" && sign.is_symbol('-') => label(table, number, format!("-{}", number.raw)),
         [value] if !matches!(value.kind, TokenKind::Symbol(_)) => Ok(value.content()),
         [sign, number] if sign.is_symbol('-') && number.kind == TokenKind::Number => Ok(format!("-{}", number.raw)),
         [] => Err(Error::invalid(format!("{table}: {name}: expected a value, got nothing"))),
@@ -94,7 +96,18 @@ fn value_text(table: &str, name: &str, tokens: &[Token<'_>]) -> Result<String> {
     }
 }
 
-fn set(params: &mut Params, entry: &Entry) -> Result<()> {
+/// A text that is not empty: that of an embedding model.
+fn label(table: &str, value: &Token<'_>, got: String) -> Result<String> {
+    let is_text = value.is_name() && !value.is_word("NULL") && got == value.raw;
+    let label = value.content();
+    if is_text && !label.trim().is_empty() {
+        return Ok(label);
+    }
+    let example = "expected the name of the embedding model, such as 'text-embedding-3-small'";
+    Err(Error::invalid(format!("{table}: model: {example}, got {got}")))
+}
+
+fn set(params: &mut Params, model: &mut Option<String>, entry: &Entry) -> Result<()> {
     let number = |range: std::ops::RangeInclusive<usize>| match entry.value.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
         _ => {
@@ -105,6 +118,7 @@ fn set(params: &mut Params, entry: &Entry) -> Result<()> {
     match entry.name {
         "metric" => params.metric = Metric::parse(&entry.value)?,
         "m" => params.m = number(Params::M_RANGE)?,
+        "model" => *model = Some(entry.value.clone()),
         "ef_construction" => params.ef_construction = number(Params::EF_RANGE)?,
         _ => params.ef_search = number(Params::EF_RANGE)?,
     }

@@ -31,6 +31,8 @@ pub enum ColumnKind {
         /// Position among the vector columns, from 0.
         ordinal: usize,
         params: Params,
+        /// What the user says of the embedding model.
+        model: Option<String>,
     },
 }
 
@@ -122,7 +124,15 @@ impl Column {
     pub fn as_vector(&self) -> Option<VectorRef<'_>> {
         match &self.kind {
             ColumnKind::Ordinary(_) => None,
-            ColumnKind::Vector { ordinal, params } => Some(VectorRef { ordinal: *ordinal, params }),
+            ColumnKind::Vector { ordinal, params, .. } => Some(VectorRef { ordinal: *ordinal, params }),
+        }
+    }
+
+    /// The label of a vector column's embedding model.
+    pub fn model(&self) -> Option<&str> {
+        match &self.kind {
+            ColumnKind::Ordinary(_) => None,
+            ColumnKind::Vector { model, .. } => model.as_deref(),
         }
     }
 
@@ -141,7 +151,7 @@ impl TableSchema {
         if let Some(column) = self.columns.get(number) {
             return Some(match &column.kind {
                 ColumnKind::Ordinary(ordinary) => ColumnRef::Ordinary(column, ordinary),
-                ColumnKind::Vector { ordinal, params } => {
+                ColumnKind::Vector { ordinal, params, .. } => {
                     ColumnRef::Vector(column, VectorRef { ordinal: *ordinal, params })
                 }
             });

@@ -267,7 +267,9 @@ impl HnswTable {
                 ("ef_construction", integer(params.ef_construction)),
                 ("ef_search", integer(params.ef_search)),
             ];
-            entries.extend(of_column.map(|(key, value)| (format!("vector.{ordinal}.{key}"), value)));
+            let model = column.model().map(|model| ("model", Parameter::Text(model)));
+            let entry = |(key, value)| (format!("vector.{ordinal}.{key}"), value);
+            entries.extend(of_column.into_iter().chain(model).map(entry));
         }
         entries
     }

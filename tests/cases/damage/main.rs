@@ -2,6 +2,7 @@
 //! the place, never in a crash, a hang or a greed for memory; and the integrity check finds what is wrong.
 
 mod cases;
+mod missing;
 mod random;
 
 use std::path::PathBuf;

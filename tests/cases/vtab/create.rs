@@ -56,7 +56,7 @@ fn shadow_tables_are_as_documented() {
         &[
             (
                 "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE TABLE%' ORDER BY 1",
-                "a_config a_graph a_nodes a_nodes_1 a_rows",
+                "a_config a_graph a_nodes a_nodes1 a_rows",
             ),
             (
                 "SELECT sql FROM sqlite_schema WHERE name = 'a_rows'",

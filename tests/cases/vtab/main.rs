@@ -3,6 +3,7 @@
 mod create;
 mod effort;
 mod elements;
+mod file;
 mod filters;
 mod fixture;
 mod index_orders;

@@ -212,7 +212,7 @@ fn a_defensive_host_guards_the_shadow_tables() {
              DELETE FROM u WHERE x = 1; INSERT INTO u(u) VALUES ('integrity-check');",
         )
         .unwrap();
-    for suffix in ["config", "rows", "nodes", "nodes_1", "graph"] {
+    for suffix in ["config", "rows", "nodes", "nodes1", "graph"] {
         let refused = connection.execute(&format!("DELETE FROM u_{suffix}"), []).unwrap_err();
         assert!(refused.to_string().starts_with(&format!("table u_{suffix} may not be modified")), "{refused}");
     }

@@ -414,7 +414,7 @@ fn info_tells_of_any_table() {
             ),
             (
                 "SELECT key FROM hnsw_info('t') WHERE key LIKE 'bytes%' AND value > 0",
-                "bytes_config bytes_rows bytes_nodes bytes_nodes_1 bytes_graph",
+                "bytes_config bytes_rows bytes_nodes bytes_nodes1 bytes_graph",
             ),
             (
                 "SELECT key, value FROM hnsw_info('a.b') WHERE key IN ('metric', 'dims', 'rows', 'degree', 'levels')",

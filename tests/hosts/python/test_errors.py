@@ -19,7 +19,7 @@ CREATING = {
     "hnsw(v FLOAT[3], metric = 'manhattan')": "t: metric: expected 'cosine', 'l2' or 'dot', got 'manhattan'",
     "hnsw(v FLOAT[3], m = 1)": "t: m: expected 2 to 64, got 1",
     "hnsw(v FLOAT[3], ef_construction = 0)": "t: ef_construction: expected 1 to 10000, got 0",
-    "hnsw(v FLOAT[3], speed = 9)": 't: unknown option "speed": expected metric, m, ef_construction or ef_search',
+    "hnsw(v FLOAT[3], speed = 9)": 't: unknown option "speed": expected metric, m, ef_construction, ef_search or model',
     "hnsw(v FLOAT[3], w.metric = 'l2')": "t: the option w.metric is for no vector column of the table",
     "hnsw(v FLOAT[3], m = 8, m = 9)": "t: the option m is given twice",
     "hnsw(v FLOAT[3] DEFAULT '[1,2,3]')": "t.v: a vector column takes NOT NULL and nothing else, got DEFAULT",
