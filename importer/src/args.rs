@@ -229,13 +229,15 @@ pub struct CheckArgs {
 
 /// Measure how many of the true nearest rows a search finds, and how fast
 ///
-/// Takes rows of the table as queries, finds their true nearest rows by comparing every row, and then searches with a
-/// ladder of ef_search values (how far a search looks ahead). Recall is the share of the true nearest that were found.
+/// Takes rows of the table as queries (or vectors that are not in it: --queries), finds their true nearest rows by comparing
+/// every row, and then searches with a ladder of ef_search values (how far a search looks ahead). Recall is the share of
+/// the true nearest that were found; a row that serves as a query is not one of its own nearest.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   vecrank recall feed.db
-  vecrank recall feed.db --k 100 --sample 50 --target 0.95")]
+  vecrank recall feed.db --k 100 --sample 50 --target 0.95
+  vecrank recall feed.db --queries held_out.parquet")]
 pub struct RecallArgs {
     /// The SQLite file
     #[arg(value_name = "DATABASE")]
@@ -246,9 +248,12 @@ pub struct RecallArgs {
     /// The vector column, if the table has several
     #[arg(long, value_name = "COLUMN")]
     pub embedding: Option<String>,
-    /// Queries to run
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
-    pub sample: u32,
+    /// Look for the vectors of this file, which are not rows of the table, instead of rows of the table
+    #[arg(long, value_name = "PARQUET")]
+    pub queries: Option<PathBuf>,
+    /// Queries to run [default: 200 rows of the table, or all of --queries]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
     /// Nearest rows to compare
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub k: u32,

@@ -5,6 +5,7 @@ use crate::database;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::report::{Progress, plural};
+use crate::screen::{escaped, json_text, stdout};
 use serde_json::json;
 use std::io::Write;
 
@@ -29,13 +30,13 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     let faults: Vec<&str> = reports.iter().flat_map(|report| report.lines()).filter(|line| *line != "ok").collect();
     progress.finish();
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if args.json {
-        writeln!(out, "{}", json!({ "ok": faults.is_empty(), "tables": names, "faults": faults }))?;
+        writeln!(out, "{}", json_text(&json!({ "ok": faults.is_empty(), "tables": names, "faults": faults })))?;
     } else if faults.is_empty() {
-        writeln!(out, "{}: sound ({} {})", args.database.display(), plural_tables(&names), names.join(", "))?;
+        writeln!(out, "{}: sound ({} {})", args.database.display(), plural_tables(&names), escaped(&names.join(", ")))?;
     } else {
-        faults.iter().take(LISTED).try_for_each(|fault| writeln!(out, "{fault}"))?;
+        faults.iter().take(LISTED).try_for_each(|fault| writeln!(out, "{}", escaped(fault)))?;
     }
     if faults.is_empty() {
         return Ok(());

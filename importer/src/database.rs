@@ -1,6 +1,7 @@
 //! Opening databases with the extension in place, and finding the vecrank tables in them.
 
 use crate::failure::{Failure, Result};
+use crate::special;
 use crate::sql::quote;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::ffi::{c_char, c_int};
@@ -34,6 +35,7 @@ fn register_extension() {
 /// Opens an existing file that will not be written to; but what a program that died while writing left half done is
 /// rolled back first, as SQLite would for a program that may write.
 pub fn open_readable(path: &Path) -> Result<Connection> {
+    special::check_database(path)?;
     let connection = match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
         Err(error) if extended_code(&error) == Some(ffi::SQLITE_READONLY_ROLLBACK) => {
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|_| {
@@ -49,6 +51,11 @@ pub fn open_readable(path: &Path) -> Result<Connection> {
     let connection = connection.map_err(|error| unopened(path, error))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
+}
+
+/// The error of SQLite that another program has a lock.
+pub fn busy() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)
 }
 
 fn extended_code(error: &rusqlite::Error) -> Option<c_int> {
@@ -141,6 +148,15 @@ pub fn table(connection: &Connection, name: Option<&str>) -> Result<Table> {
 }
 
 impl Table {
+    /// What SQL calls the number of a row, unless the user has columns of all these names.
+    pub fn rowid(&self) -> Result<&'static str> {
+        let names = || self.columns.iter().chain(self.vectors.iter().map(|vector| &vector.name));
+        let is_free = |rowid: &&str| !names().any(|name| name.eq_ignore_ascii_case(rowid));
+        ["rowid", "_rowid_", "oid"].into_iter().find(is_free).ok_or_else(|| {
+            Failure::new(format!("table {}: columns named rowid, _rowid_ and oid hide the number of a row", self.name))
+        })
+    }
+
     /// The vector column of that name, or the only one.
     pub fn vector(&self, name: Option<&str>) -> Result<&VectorColumn> {
         let names = || self.vectors.iter().map(|vector| vector.name.as_str()).collect::<Vec<_>>().join(", ");

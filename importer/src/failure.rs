@@ -1,5 +1,7 @@
 //! The one error type: a line for stderr, and the exit code that goes with it.
 
+use crate::screen::escaped;
+use rusqlite::{ErrorCode, ffi};
 use std::fmt;
 use std::path::Path;
 
@@ -8,6 +10,8 @@ use std::path::Path;
 pub enum Failure {
     /// Anything that a user can read about and mend.
     Message(String),
+    /// What SQLite says, which does not name the file.
+    Sqlite(String),
     /// Ctrl-C or a termination signal.
     Interrupted,
     /// The reader of standard output went away (`vecrank query ... | head`): nothing is wrong.
@@ -26,9 +30,14 @@ impl Failure {
     /// Puts the place in front of the text: `place: text`.
     pub fn at(self, place: impl fmt::Display) -> Failure {
         match self {
-            Failure::Message(message) => Failure::Message(format!("{place}: {message}")),
+            Failure::Message(message) | Failure::Sqlite(message) => Failure::Message(format!("{place}: {message}")),
             other => other,
         }
+    }
+
+    /// Puts the file in front of what SQLite says, and leaves alone what has a place already.
+    pub fn in_file(self, path: &Path) -> Failure {
+        if matches!(self, Failure::Sqlite(_)) { self.at(path.display()) } else { self }
     }
 
     /// A failed file operation: `path: cannot be read: permission denied`.
@@ -40,7 +49,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Message(message) => f.write_str(&one_line(message)),
+            Failure::Message(message) | Failure::Sqlite(message) => f.write_str(&escaped(&one_line(message))),
             Failure::Interrupted => f.write_str("interrupted"),
             Failure::Reported => f.write_str("internal error"),
             Failure::PipeClosed => f.write_str("the output was closed"),
@@ -58,7 +67,20 @@ impl From<rusqlite::Error> for Failure {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
             return Failure::Interrupted;
         }
-        Failure::Message(error.to_string())
+        let extended_code = error.sqlite_error().map_or(0, |error| error.extended_code);
+        Failure::Sqlite(match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => "database is locked: another program has a transaction or a statement open \
+                in it and did not end that for 5 seconds; try again when it has"
+                .to_owned(),
+            Some(ErrorCode::DiskFull) => {
+                "database or disk is full; the new file needs room beside the old one".to_owned()
+            }
+            Some(ErrorCode::SystemIoFailure) if extended_code == ffi::SQLITE_IOERR_WRITE => {
+                "disk I/O error: it cannot be written; a disk, a quota or a file-size limit (ulimit -f) may be exhausted"
+                    .to_owned()
+            }
+            _ => error.to_string(),
+        })
     }
 }
 
@@ -98,5 +120,27 @@ mod tests {
     fn a_message_is_one_line_with_its_place() {
         let failure = Failure::new("first\n  second\r\n").at("a.parquet");
         assert_eq!(failure.to_string(), "a.parquet: first second");
+        assert_eq!(Failure::new("no column \"\u{1b}[31m\"").to_string(), "no column \"\\x1b[31m\"");
+    }
+
+    #[test]
+    fn what_sqlite_says_is_given_its_file_once() {
+        let path = Path::new("feed.db");
+        let said = |code| Failure::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).in_file(path);
+        assert_eq!(
+            said(ffi::SQLITE_BUSY).in_file(path).to_string(),
+            "feed.db: database is locked: another program has a transaction or a statement open in it and did not end \
+             that for 5 seconds; try again when it has"
+        );
+        assert_eq!(
+            said(ffi::SQLITE_FULL).to_string(),
+            "feed.db: database or disk is full; the new file needs room beside the old one"
+        );
+        assert_eq!(
+            said(ffi::SQLITE_IOERR_WRITE).to_string(),
+            "feed.db: disk I/O error: it cannot be written; a disk, a quota or a file-size limit (ulimit -f) may be \
+             exhausted"
+        );
+        assert_eq!(Failure::new("a.parquet: row 1").in_file(path).to_string(), "a.parquet: row 1");
     }
 }

@@ -8,7 +8,9 @@ use crate::interrupt;
 use crate::load::{Outcome, load};
 use crate::parquet::{Input, Source, expand};
 use crate::plan::{Kind, Mode, Options, Plan, describe};
+use crate::publish::publish;
 use crate::report::{Progress, Unit, human_bytes, plural};
+use crate::screen::{escaped, json_text, stdout};
 use crate::sql::{quote, quote_if_needed};
 use crate::target::{Old, Target, dropped_with};
 use rusqlite::Connection;
@@ -33,6 +35,7 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
+    let in_file = |failure: Failure| failure.in_file(&args.database);
     let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
     let plan = Plan::new(options, &inputs)?;
     interrupt::check()?;
@@ -45,17 +48,17 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let (plan, outcome, path) = match old {
         Old::Changed { connection, exists: true } if plan.options.mode != Mode::Replace => {
             let plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
-            let outcome = add(&connection, &plan, &inputs, &mut progress)?;
+            let outcome = add(&connection, &plan, &inputs, &mut progress).map_err(in_file)?;
             (plan, outcome, target.into_path())
         }
         Old::Changed { connection, exists } => {
-            let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
+            let outcome = change(&connection, exists, &plan, &inputs, &mut progress).map_err(in_file)?;
             (plan, outcome, target.into_path())
         }
         old => {
-            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
+            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress).map_err(in_file)?;
             let _watch = interrupt::watch(&draft);
-            (plan, outcome, target.publish(draft, old, &mut progress)?)
+            (plan, outcome, publish(target, draft, old, &mut progress).map_err(in_file)?)
         }
     };
     progress.finish();
@@ -141,9 +144,19 @@ fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut
     let built = move || vecrank::storage::progress::share().map(|share| (share * rows as f64) as u64);
     progress.follow("Building the index", Unit::Rows, rows, built);
     // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
+    let had_samples = has_samples(connection)?;
     connection.execute_batch(&format!("ANALYZE {}", quote(&format!("{table}_rows"))))?;
+    // An SQLite that is built without them, as Debian's is, cannot read the samples in from a dump.
+    if !had_samples && has_samples(connection)? {
+        connection.execute_batch("DROP TABLE sqlite_stat4")?;
+    }
     interrupt::check()?;
     Ok(outcome)
+}
+
+fn has_samples(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4')";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// The table is called as told, or after the one file.
@@ -182,9 +195,9 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn print(&self, args: &ImportArgs) -> Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         if args.json {
-            writeln!(out, "{}", self.json(args))?;
+            writeln!(out, "{}", json_text(&self.json(args)))?;
         } else {
             write!(out, "{}", self.text(args))?;
         }
@@ -206,16 +219,17 @@ impl Summary<'_> {
         if self.outcome.without_vector > 0 {
             counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
         }
+        let vectors = self.plan.vectors();
         let vectors: Vec<String> =
-            self.plan.vectors().map(|(name, vector)| format!("{name} {}", describe(vector))).collect();
+            vectors.map(|(name, vector)| format!("{} {}", escaped(name), describe(vector))).collect();
         format!(
             "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
-            args.database.display(),
-            self.plan.options.table,
+            escaped(&args.database.to_string_lossy()),
+            escaped(&self.plan.options.table),
             vectors.join(", "),
             self.took.as_secs_f64(),
             human_bytes(self.file_bytes()),
-            self.example()
+            self.example(|name| escaped(&quote_if_needed(name)).into_owned())
         )
     }
 
@@ -232,19 +246,19 @@ impl Summary<'_> {
             "vectors": vectors.collect::<Vec<_>>(),
             "seconds": (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
             "bytes": self.file_bytes(),
-            "sql": self.example(),
+            "sql": self.example(quote_if_needed),
         })
     }
 
     /// A statement to paste: what is nearest to the first row.
-    fn example(&self) -> String {
+    fn example(&self, name: impl Fn(&str) -> String) -> String {
         let Some((vector, _)) = self.plan.vectors().next() else { return String::new() };
-        let vector = quote_if_needed(vector);
-        let table = quote_if_needed(&self.plan.options.table);
+        let vector = name(vector);
+        let table = name(&self.plan.options.table);
         let key = self.plan.key.and_then(|key| self.plan.columns.get(key));
         let others = self.plan.columns.iter().filter(|column| matches!(column.kind, Kind::Ordinary { .. }));
-        let mut shown: Vec<String> = key.into_iter().map(|column| quote_if_needed(&column.name)).collect();
-        for column in others.map(|column| quote_if_needed(&column.name)) {
+        let mut shown: Vec<String> = key.into_iter().map(|column| name(&column.name)).collect();
+        for column in others.map(|column| name(&column.name)) {
             if shown.len() < 3 && !shown.contains(&column) {
                 shown.push(column);
             }

@@ -4,6 +4,7 @@ use crate::args::InfoArgs;
 use crate::database::{self, Table};
 use crate::failure::{Failure, Result};
 use crate::report::human_bytes;
+use crate::screen::{escaped, json_lines, stdout};
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 use serde_json::{Map, json};
@@ -27,10 +28,10 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     }
     let facts = tables.into_iter().map(|table| Facts::read(&connection, table)).collect::<Result<Vec<_>>>();
     let facts = facts.map_err(in_file)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if args.json {
         let tables: Vec<serde_json::Value> = facts.iter().map(Facts::json).collect();
-        writeln!(out, "{}", serde_json::to_string_pretty(&tables).unwrap_or_default())?;
+        writeln!(out, "{}", json_lines(&serde_json::Value::Array(tables)))?;
     } else {
         let texts: Vec<String> = facts.iter().map(Facts::text).collect();
         write!(out, "{}", texts.join("\n"))?;
@@ -74,10 +75,10 @@ impl Facts {
                 }
                 _ => {}
             }
-            lines.push((key.clone(), text));
+            lines.push((escaped(key).into_owned(), text));
         }
         let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-        lines.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()
+        lines.iter().map(|(key, value)| format!("{key:width$}  {}\n", escaped(value))).collect()
     }
 }
 

@@ -14,6 +14,9 @@ pub const EXIT_CODE: u8 = 130;
 
 /// Takes the signals over. Without it (a platform that has none) the process ends as usual.
 pub fn install() {
+    // The signal of a file-size limit ends a process that does not take it; the write fails too, and says so.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Default::default());
     let _ = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(EXIT_CODE));

@@ -1,12 +1,13 @@
 //! Rows on standard output: an aligned table for people, JSON and CSV for programs.
 
 use crate::failure::{Failure, Result};
+use crate::screen::{json_text, stdout};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Rows};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use vecrank::distance::{Element, decode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub fn print(rows: Rows<'_>, columns: &[Column], format: Format) -> Result<()> {
 }
 
 fn print_table(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     let widest = if out.is_terminal() { WIDEST_CELL } else { usize::MAX };
     let mut body = Vec::new();
     let mut numeric = vec![true; columns.len()];
@@ -118,10 +119,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn print_json(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     let mut before = "[\n";
     while let Some(row) = rows.next()? {
-        write!(out, "{before}  {}", object(row, columns)?)?;
+        write!(out, "{before}  {}", json_text(&object(row, columns)?))?;
         before = ",\n";
     }
     writeln!(out, "{}", if before == "[\n" { "[]" } else { "\n]" })?;
@@ -147,7 +148,7 @@ fn object(row: &Row<'_>, columns: &[Column]) -> Result<Value> {
 }
 
 fn print_csv(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
-    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    let mut out = csv::Writer::from_writer(stdout());
     out.write_record(columns.iter().map(|column| &column.name)).map_err(csv_failure)?;
     while let Some(row) = rows.next()? {
         let mut record = csv::ByteRecord::new();

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::guard;
-use crate::interrupt;
+use crate::spool;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
@@ -12,11 +12,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 /// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
 const BATCH_ROWS: usize = 1024;
@@ -76,21 +73,11 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads the footer. Standard input is copied to a nameless file in `spool` first: Parquet is read from its end.
+    /// Reads the footer. Standard input and FIFOs are copied to a nameless file in `spool` first.
     pub fn open(source: &Source, spool: &Path) -> Result<Input> {
         let (name, file) = match source {
-            Source::File(path) => {
-                let file = File::open(path).map_err(|error| Failure::io(path, "read", &error))?;
-                if path.is_dir() {
-                    return Err(Failure::new(format!(
-                        "{}: is a directory; write '{}/*.parquet'",
-                        path.display(),
-                        path.display()
-                    )));
-                }
-                (path.display().to_string(), file)
-            }
-            Source::StandardInput => ("standard input".to_owned(), spooled(spool)?),
+            Source::File(path) => (path.display().to_string(), spool::open(path, spool)?),
+            Source::StandardInput => ("standard input".to_owned(), spool::standard_input(spool)?),
         };
         let unreadable =
             |error: ParquetError| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error)));
@@ -144,27 +131,6 @@ impl Input {
             statistics.is_some_and(|statistics| !statistics.is_min_max_deprecated())
                 && matches!(statistics, Some(Statistics::Int64(values)) if values.max_opt().is_some_and(|&max| max >= 0))
         })
-    }
-}
-
-/// Another thread copies, so that Ctrl-C is heard while the input is waited for.
-fn spooled(spool: &Path) -> Result<File> {
-    const LOOK: Duration = Duration::from_millis(50);
-    let failed = |error: io::Error| Failure::new(format!("standard input: cannot be copied to a file: {error}"));
-    let file = tempfile::tempfile_in(spool).map_err(failed)?;
-    let mut copy = file.try_clone().map_err(failed)?;
-    let (done, finished) = channel();
-    let work = move || {
-        let _ = done.send(io::copy(&mut io::stdin().lock(), &mut copy));
-    };
-    std::thread::Builder::new().spawn(work).map_err(failed)?;
-    loop {
-        interrupt::check()?;
-        match finished.recv_timeout(LOOK) {
-            Ok(copied) => return copied.map(|_| file).map_err(failed),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(failed(io::ErrorKind::Other.into())),
-        }
     }
 }
 

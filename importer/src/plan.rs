@@ -50,6 +50,13 @@ pub enum Mode {
     Upsert,
 }
 
+impl Mode {
+    /// True if the rows of a table that exists stay, or some of them.
+    pub fn keeps_table(self) -> bool {
+        matches!(self, Mode::Append | Mode::Upsert)
+    }
+}
+
 /// Options that can be left to their defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Told {

@@ -5,6 +5,7 @@ use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::{self, Column, Format};
+use crate::screen::stdout;
 use crate::sql::{literal, quote_if_needed};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
@@ -27,10 +28,7 @@ pub fn run(args: &QueryArgs) -> Result<()> {
     let in_file = |failure: Failure| failure.at(args.database.display());
     let table = database::table(&connection, args.table.as_deref()).map_err(in_file)?;
     let _watch = interrupt::watch(&connection);
-    question.answer(&connection, &table).map_err(|failure| match failure {
-        Failure::Message(_) => in_file(failure),
-        other => other,
-    })
+    question.answer(&connection, &table).map_err(in_file)
 }
 
 impl<'a> Question<'a> {
@@ -186,7 +184,7 @@ impl<'a> Question<'a> {
         let mut statement = self.prepare(connection, &format!("EXPLAIN QUERY PLAN {sql}"))?;
         bind(&mut statement, "vector", value)?;
         bind(&mut statement, "ef_search", self.ef_search.clone())?;
-        let mut out = std::io::stdout().lock();
+        let mut out = stdout();
         if let Some(vector) = vector_sql {
             writeln!(out, "-- :vector = {vector}")?;
         }

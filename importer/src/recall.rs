@@ -5,26 +5,40 @@ use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::aligned;
+use crate::parquet::{Input, Source};
 use crate::report::{Progress, Unit};
+use crate::screen::{escaped, json_text, stdout};
 use crate::sql::{literal, quote, quote_if_needed};
+use crate::vectors::{Aptness, Scratch, VectorType, Vectors, aptness};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params};
 use serde_json::json;
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use vecrank::distance::{Element, Metric, decode};
 
 /// The values of ef_search that are tried.
 const LADDER: [i64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// Distances that differ by no more than this are a tie: either row is right.
-const TIE: f64 = 1e-9;
+/// Rows of the table that serve as queries, unless told otherwise.
+const SAMPLE: u32 = 200;
 
-/// A row of the table that serves as a query, and how far its true nearest rows are.
+/// A vector that is looked for, and its true nearest rows.
 struct Query {
+    /// As messages call it.
+    name: String,
+    /// Set for a row of the table, which does not count as one of its nearest.
+    rowid: Option<i64>,
+    vector: Value,
+    exact: Vec<Hit>,
+}
+
+/// A row that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Hit {
     rowid: i64,
-    vector: Vec<u8>,
-    /// Ascending, without the row itself.
-    exact: Vec<f64>,
+    distance: f64,
 }
 
 /// What one value of ef_search gives.
@@ -46,30 +60,34 @@ pub fn run(args: &RecallArgs) -> Result<()> {
     let vector = table.vector(args.embedding.as_deref()).map_err(in_file)?;
     let _watch = interrupt::watch(&connection);
     let mut progress = Progress::default();
-    let rungs = measure(&connection, &table, vector, args, &mut progress).map_err(in_file)?;
+    let queries = match &args.queries {
+        Some(path) => held_out(path, vector, args.sample)?,
+        None => sample(&connection, &table, vector, args.sample.unwrap_or(SAMPLE)).map_err(in_file)?,
+    };
+    let count = queries.len();
+    let rungs = measure(&connection, (&table, vector), queries, args, &mut progress).map_err(in_file)?;
     progress.finish();
-    report(args, &table, vector, &rungs)
+    report(args, (&table, vector), count, &rungs)
 }
 
 fn measure(
     connection: &Connection,
-    table: &Table,
-    vector: &VectorColumn,
+    (table, vector): (&Table, &VectorColumn),
+    mut queries: Vec<Query>,
     args: &RecallArgs,
     progress: &mut Progress,
 ) -> Result<Vec<Rung>> {
-    let mut queries = sample(connection, table, vector, args.sample)?;
-    if queries.is_empty() {
-        return Err(Failure::new(format!("table {} has no vectors", table.name)));
-    }
     let mut search = connection.prepare(&format!(
-        "SELECT rowid, distance FROM {} WHERE {} MATCH ?1 AND ef_search = ?2 ORDER BY distance LIMIT ?3",
+        "SELECT {}, distance FROM {} WHERE {} MATCH ?1 AND ef_search = ?2 ORDER BY distance LIMIT ?3",
+        table.rowid()?,
         quote(&table.name),
         quote(&vector.name)
     ))?;
     progress.count("Comparing every row", Unit::Queries, queries.len() as u64);
     for query in &mut queries {
-        query.exact = nearest(&mut search, query, Value::Text("exact".to_owned()), args.k)?;
+        interrupt::check()?;
+        let exact = nearest(&mut search, query, Value::Text("exact".to_owned()), args.k);
+        query.exact = exact.map_err(|failure| failure.at(&query.name))?;
         progress.advance(1);
     }
     progress.count("Searching", Unit::Queries, (LADDER.len() * queries.len()) as u64);
@@ -78,35 +96,94 @@ fn measure(
 
 /// Rows spread evenly over the table.
 fn sample(connection: &Connection, table: &Table, vector: &VectorColumn, count: u32) -> Result<Vec<Query>> {
-    let (column, name) = (quote(&vector.name), quote(&table.name));
+    let (column, name, rowid) = (quote(&vector.name), quote(&table.name), table.rowid()?);
     let rowids = connection
-        .prepare(&format!("SELECT rowid FROM {name} WHERE {column} IS NOT NULL ORDER BY rowid"))?
+        .prepare(&format!("SELECT {rowid} FROM {name} WHERE {column} IS NOT NULL ORDER BY {rowid}"))?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut one = connection.prepare(&format!("SELECT {column} FROM {name} WHERE rowid = ?1"))?;
-    let wanted = (count as usize).min(rowids.len());
-    let spread = (0..wanted).filter_map(|i| rowids.get(i * rowids.len() / wanted));
-    let queries = spread.map(|&rowid| {
-        let vector = one.query_row([rowid], |row| row.get(0))?;
-        Ok(Query { rowid, vector, exact: Vec::new() })
+    if rowids.is_empty() {
+        return Err(Failure::new(format!("table {} has no vectors", table.name)));
+    }
+    let mut one = connection.prepare(&format!("SELECT {column} FROM {name} WHERE {rowid} = ?1"))?;
+    let queries = spread(rowids, count as usize).map(|rowid| {
+        let vector = Value::Blob(one.query_row([rowid], |row| row.get(0))?);
+        Ok(Query { name: format!("row {rowid}"), rowid: Some(rowid), vector, exact: Vec::new() })
     });
     queries.collect()
 }
 
-/// Distances of the k nearest rows but the query's own.
-fn nearest(search: &mut Statement<'_>, query: &Query, ef_search: Value, k: u32) -> Result<Vec<f64>> {
-    let rows = search.query_map(params![query.vector, ef_search, i64::from(k) + 1], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?))
-    })?;
-    let mut distances = Vec::with_capacity(k as usize + 1);
-    for row in rows {
-        let (rowid, distance) = row?;
-        if rowid != query.rowid {
-            distances.push(distance);
+/// So many of them, spread evenly; all if there are no more.
+fn spread<T>(all: Vec<T>, count: usize) -> impl Iterator<Item = T> {
+    let (total, wanted) = (all.len(), count.min(all.len()));
+    let mut next = 0;
+    all.into_iter().enumerate().filter_map(move |(position, item)| {
+        let is_wanted = next < wanted && position == next * total / wanted;
+        next += usize::from(is_wanted);
+        is_wanted.then_some(item)
+    })
+}
+
+/// The vectors of a Parquet file, all of them unless a sample is asked for.
+fn held_out(path: &Path, vector: &VectorColumn, count: Option<u32>) -> Result<Vec<Query>> {
+    let input = Input::open(&Source::File(path.to_owned()), &std::env::temp_dir())?;
+    let column = queries_column(&input, vector)?;
+    // Whether a vector of zeros has a direction is for the search to say.
+    let as_came = VectorType { dims: vector.dims, element: Element::F32, metric: Metric::L2 };
+    let (mut queries, mut scratch) = (Vec::new(), Scratch::default());
+    for batch in input.batches(&[column])? {
+        interrupt::check()?;
+        let batch = batch?;
+        let vectors = Vectors::new(batch.column(0)).map_err(|failure| failure.at(&input.name))?;
+        for row in 0..batch.num_rows() {
+            let name = format!("{}: row {}", input.name, queries.len() + 1);
+            let bytes = vectors.encode(row, as_came, &mut scratch);
+            let bytes = bytes.map_err(|why| Failure::new(format!("{name}: {why}")))?;
+            let value = match vector.element {
+                Element::F32 => Value::Blob(bytes.to_vec()),
+                // A query is as exact as it came, whatever the column stores.
+                Element::F16 | Element::I8 => Value::Text(json!(decode(bytes, Element::F32)).to_string()),
+            };
+            queries.push(Query { name, rowid: None, vector: value, exact: Vec::new() });
         }
     }
-    distances.truncate(k as usize);
-    Ok(distances)
+    if queries.is_empty() {
+        return Err(Failure::new(format!("{}: has no rows, expected vectors to look for", input.name)));
+    }
+    let count = count.map_or(queries.len(), |count| count as usize);
+    Ok(spread(queries, count).collect())
+}
+
+/// The column of the same name, or the only one that has lists of floats.
+fn queries_column(input: &Input, vector: &VectorColumn) -> Result<usize> {
+    let fields = input.schema().fields();
+    let apt = |position: &usize| aptness(fields[*position].data_type()) == Aptness::Floats;
+    let same = fields.iter().position(|field| field.name() == &vector.name);
+    let mut floats = (0..fields.len()).filter(apt);
+    match (same, floats.next(), floats.next()) {
+        (Some(position), ..) | (None, Some(position), None) => Ok(position),
+        _ => Err(Failure::new(format!("{}: no column \"{}\" with the vectors to look for", input.name, vector.name))),
+    }
+}
+
+/// The k nearest rows but the query's own.
+fn nearest(search: &mut Statement<'_>, query: &Query, ef_search: Value, k: u32) -> Result<Vec<Hit>> {
+    let limit = i64::from(k) + i64::from(query.rowid.is_some());
+    let rows = search.query_map(params![query.vector, ef_search, limit], |row| {
+        Ok(Hit { rowid: row.get(0)?, distance: row.get(1)? })
+    })?;
+    let mut hits = rows.collect::<rusqlite::Result<Vec<Hit>>>()?;
+    hits.retain(|hit| Some(hit.rowid) != query.rowid);
+    hits.truncate(k as usize);
+    Ok(hits)
+}
+
+impl Query {
+    /// How many of these are among the true nearest rows, or as near as the last of them.
+    fn count(&self, hits: &[Hit]) -> usize {
+        let Some(last) = self.exact.last() else { return 0 };
+        let is_true = |hit: &&Hit| hit.distance <= last.distance || self.exact.iter().any(|row| row.rowid == hit.rowid);
+        hits.iter().filter(is_true).count()
+    }
 }
 
 fn climb(search: &mut Statement<'_>, queries: &[Query], ef_search: i64, k: u32, progress: &Progress) -> Result<Rung> {
@@ -115,10 +192,9 @@ fn climb(search: &mut Statement<'_>, queries: &[Query], ef_search: i64, k: u32, 
     for query in queries {
         interrupt::check()?;
         let started = Instant::now();
-        let distances = nearest(search, query, Value::Integer(ef_search), k)?;
+        let hits = nearest(search, query, Value::Integer(ef_search), k)?;
         times.push(started.elapsed());
-        let farthest = query.exact.last().copied().unwrap_or(f64::NEG_INFINITY);
-        found += distances.iter().filter(|&&distance| distance <= farthest + TIE).count();
+        found += query.count(&hits);
         wanted += query.exact.len();
         progress.advance(1);
     }
@@ -128,18 +204,18 @@ fn climb(search: &mut Statement<'_>, queries: &[Query], ef_search: i64, k: u32, 
     Ok(Rung { ef_search, recall: if wanted == 0 { 1.0 } else { found as f64 / wanted as f64 }, mean, slowest })
 }
 
-fn report(args: &RecallArgs, table: &Table, vector: &VectorColumn, rungs: &[Rung]) -> Result<()> {
+fn report(args: &RecallArgs, (table, vector): (&Table, &VectorColumn), queries: usize, rungs: &[Rung]) -> Result<()> {
     let enough = args.target.map(|target| rungs.iter().find(|rung| rung.recall >= target));
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if args.json {
         let ladder = rungs.iter().map(|rung| {
             json!({ "ef_search": rung.ef_search, "recall": rung.recall,
                     "mean_ms": milliseconds(rung.mean), "p99_ms": milliseconds(rung.slowest) })
         });
-        let summary = json!({ "table": table.name, "column": vector.name, "k": args.k, "sample": args.sample,
+        let summary = json!({ "table": table.name, "column": vector.name, "k": args.k, "sample": queries,
             "ladder": ladder.collect::<Vec<_>>(), "target": args.target,
             "ef_search": enough.flatten().map(|rung| rung.ef_search) });
-        writeln!(out, "{summary}")?;
+        writeln!(out, "{}", json_text(&summary))?;
     } else {
         let names =
             ["ef_search".to_owned(), format!("recall@{}", args.k), "mean ms".to_owned(), "99% below ms".to_owned()];
@@ -154,12 +230,13 @@ fn report(args: &RecallArgs, table: &Table, vector: &VectorColumn, rungs: &[Rung
         (Some(target), None) => Err(Failure::new(format!("no ef_search tried reaches a recall of {target}"))),
         (Some(target), Some(rung)) => {
             if !args.json {
+                let name = escaped(&quote_if_needed(&table.name)).into_owned();
                 writeln!(
                     out,
                     "\nef_search {} reaches {target}. To make it the table's default:\nINSERT INTO {}({}, k) VALUES ({}, {});",
                     rung.ef_search,
-                    quote_if_needed(&table.name),
-                    quote_if_needed(&table.name),
+                    name,
+                    name,
                     literal("ef_search"),
                     rung.ef_search
                 )?;
@@ -171,4 +248,29 @@ fn report(args: &RecallArgs, table: &Table, vector: &VectorColumn, rungs: &[Rung
 
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_spread_evenly() {
+        let sample = |count| spread((0..10).collect(), count).collect::<Vec<i32>>();
+        assert_eq!(sample(3), [0, 3, 6]);
+        assert_eq!(sample(10), sample(99));
+        assert_eq!(sample(99).len(), 10);
+        assert_eq!(spread(Vec::<i32>::new(), 5).count(), 0);
+    }
+
+    /// Ties with the last of the nearest count, and nothing that is farther by the least bit.
+    #[test]
+    fn a_hit_is_a_row_as_near_as_the_true_ones() {
+        let hit = |rowid, distance| Hit { rowid, distance };
+        let exact = vec![hit(1, 1e-12), hit(2, 2e-12)];
+        let query = Query { name: String::new(), rowid: None, vector: Value::Null, exact };
+        assert_eq!(query.count(&[hit(2, 2e-12), hit(3, 2e-12)]), 2);
+        assert_eq!(query.count(&[hit(1, 1e-12), hit(3, 3e-12)]), 1);
+        assert_eq!(query.count(&[]), 0);
+    }
 }

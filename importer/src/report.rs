@@ -1,5 +1,6 @@
 //! What goes to standard error while work is done: a progress bar for people, warnings for everybody.
 
+use crate::screen::escaped;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -64,7 +65,7 @@ impl Progress {
 
     /// Prints a line above the bar.
     pub fn warn(&self, message: impl fmt::Display) {
-        let line = format!("vecrank: warning: {message}");
+        let line = format!("vecrank: warning: {}", escaped(&message.to_string()));
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),

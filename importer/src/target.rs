@@ -1,40 +1,29 @@
-//! The database file: how a new one takes the place of the old in one step, or the old one is changed in one transaction.
+//! The database file: what is there, and whether a new file takes its place or it is changed in one transaction.
 //!
 //! A file that holds nothing but the table that is imported (or that does not exist) is built anew in a folder beside it
-//! and renamed over it: readers keep the old file until they open the new one. A file with other tables, which other
-//! programs may be writing to, and a file that is open in WAL mode elsewhere, is changed in place by one transaction.
+//! and published (see `publish`). A file with other tables, which other programs may be writing to, and a file that is
+//! open in WAL mode elsewhere, is changed in place by one transaction.
 
 use crate::database;
 use crate::failure::{Failure, Result};
+use crate::folder::Folder;
 use crate::plan::Mode;
-use crate::report::{Progress, Unit};
+use crate::special;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
-
-/// The folder in which a new file is built is called `.<file name>` plus this and something random.
-const FOLDER_MARK: &str = ".vecrank-";
-
-/// A running import holds a lock on this file of its folder; a folder without a lock holder is litter.
-const LOCK_FILE: &str = "lock";
-
-/// Folders without a lock file are left alone for this long: their import may be about to make it.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// How long an import waits for other programs that are writing to the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where an import writes to.
 #[derive(Debug)]
 pub struct Target {
     /// The database file, symbolic links followed.
     path: PathBuf,
-    folder: TempDir,
-    /// Held until the folder is removed.
-    _lock: File,
+    folder: Folder,
 }
 
 /// The old file: what is known of it, and a lock that keeps other writers off while its successor is built.
@@ -61,19 +50,10 @@ impl Old {
 impl Target {
     /// Makes the folder beside the file, and removes those that killed imports left.
     pub fn new(path: &Path) -> Result<Target> {
+        special::check_database(path)?;
         let path = fs::canonicalize(path).unwrap_or_else(|_| end_of_links(path));
-        let name = path.file_name().ok_or_else(|| Failure::new(format!("{}: not a file name", path.display())))?;
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let prefix = format!(".{}{FOLDER_MARK}", name.to_string_lossy());
-        let failed = |error| Failure::io(parent, "written to", &error);
-        remove_litter(parent, &prefix);
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(failed)?;
-        let lock = File::create(folder.path().join(LOCK_FILE)).map_err(failed)?;
-        lock.try_lock().map_err(|error| failed(error.into()))?;
-        Ok(Target { path, folder, _lock: lock })
+        let folder = Folder::beside(&path)?;
+        Ok(Target { path, folder })
     }
 
     /// A folder on the same disk for what is needed on the way.
@@ -98,7 +78,7 @@ impl Target {
         if exists && mode == Mode::Fail {
             return Err(Failure::new(format!("it has a table \"{table}\" already (--if-exists fail)")));
         }
-        let keeps = exists && matches!(mode, Mode::Append | Mode::Upsert);
+        let keeps = exists && mode.keeps_table();
         // A file that others have open in WAL mode cannot be replaced: its log would outlive it.
         if keeps || has_others(&connection, table)? || journal_mode_in_use(&connection)? == "wal" {
             begin(&connection)?;
@@ -115,44 +95,14 @@ impl Target {
         self.folder.path().join("draft.db")
     }
 
-    fn finished(&self) -> PathBuf {
+    /// The draft without the gaps that the build left, ready to be published.
+    pub fn finished(&self) -> PathBuf {
         self.folder.path().join("finished.db")
     }
 
-    /// Copies the draft without the gaps that the build left, and puts the copy in the place of the old file.
-    pub fn publish(self, draft: Connection, old: Old, progress: &mut Progress) -> Result<PathBuf> {
-        let finished = self.finished();
-        let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
-        let total = bytes(self.draft())().unwrap_or(0);
-        progress.follow("Writing the file", Unit::Bytes, total, bytes(finished.clone()));
-        let name =
-            finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
-        draft.execute("VACUUM INTO ?1", [name])?;
-        draft.close().map_err(|(_, error)| error)?;
-        let failed = |error| Failure::io(&self.path, "replaced", &error);
-        let file = File::options().write(true).open(&finished).map_err(failed)?;
-        if let Ok(metadata) = fs::metadata(&self.path) {
-            file.set_permissions(metadata.permissions()).map_err(failed)?;
-        }
-        file.sync_all().map_err(failed)?;
-        drop(file);
-        let connection = match old {
-            Old::Missing => None,
-            Old::Replaced { connection, .. } | Old::Changed { connection, .. } => Some(connection),
-        };
-        // The transaction wrote nothing: with the connection its lock just ends. It ends after the new file is in place, so
-        // that a program that waits to write is told that its file was moved, instead of writing to one that nobody will
-        // see. Windows renames over closed files only.
-        let close = |connection: Connection| connection.close().map_err(|(_, error)| error);
-        if cfg!(windows) {
-            connection.map(close).transpose()?;
-            fs::rename(&finished, &self.path).map_err(failed)?;
-        } else {
-            fs::rename(&finished, &self.path).map_err(failed)?;
-            connection.map(close).transpose()?;
-        }
-        sync_folder(&self.path);
-        Ok(self.path)
+    /// The database file, symbolic links followed.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The path of the file that was changed in place.
@@ -244,42 +194,10 @@ fn journal_mode_in_use(connection: &Connection) -> Result<String> {
 fn check_is_database(path: &Path) -> Result<()> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let failed = |error| Failure::io(path, "read", &error);
-    if path.is_dir() {
-        return Err(Failure::new(format!("{}: is a directory, expected a file name", path.display())));
-    }
     let mut start = Vec::new();
     File::open(path).map_err(failed)?.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     if start.is_empty() || start == MAGIC {
         return Ok(());
     }
     Err(Failure::new(format!("{}: exists and is not an SQLite database; it was not touched", path.display())))
-}
-
-/// Removes the folders of imports that were killed. What cannot be removed is left: it does no harm.
-fn remove_litter(parent: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(prefix) {
-            continue;
-        }
-        let is_litter = match File::open(entry.path().join(LOCK_FILE)) {
-            Ok(lock) => lock.try_lock().is_ok(),
-            Err(_) => is_old(&entry.path()),
-        };
-        if is_litter {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-fn is_old(path: &Path) -> bool {
-    let age = fs::metadata(path).and_then(|metadata| metadata.modified()).map(|modified| modified.elapsed());
-    matches!(age, Ok(Ok(age)) if age > GRACE)
-}
-
-/// Makes the rename survive a power failure. Platforms that cannot open a folder do without.
-fn sync_folder(path: &Path) {
-    if let Some(folder) = path.parent().and_then(|parent| File::open(parent).ok()) {
-        let _ = folder.sync_all();
-    }
 }

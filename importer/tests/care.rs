@@ -57,6 +57,60 @@ fn recall_climbs_the_ladder() {
     );
 }
 
+/// Two-dimensional directions that are no rows, and as many ways to name the row's own number.
+#[test]
+fn recall_takes_queries_that_are_no_rows() {
+    let place = place();
+    let queries: Vec<Option<Vec<f32>>> = (0..30).map(|i| Some(direction(17 + 100 * i).to_vec())).collect();
+    place.parquet("held_out.parquet", vec![("other", vectors_of(&queries))]);
+    let recall = |arguments: &[&str]| {
+        let out = place.run(&[&["recall", "feed.db", "--json", "--queries", "held_out.parquet"], arguments].concat());
+        serde_json::from_str::<serde_json::Value>(&out.done()).unwrap()
+    };
+    let all = recall(&[]);
+    assert_eq!((&all["sample"], &all["ladder"][7]["recall"]), (&serde_json::json!(30), &serde_json::json!(1.0)));
+    assert_eq!(recall(&["--sample", "7"])["sample"], 7);
+    let refusal = |file: &str| place.run(&["recall", "feed.db", "--queries", file]).failed();
+    place.parquet("long.parquet", vec![("v", vectors_of(&[Some(vec![1.0, 0.0]), Some(vec![1.0; 3])]))]);
+    assert_eq!(refusal("long.parquet"), "long.parquet: row 2: expected 2 dimensions, got 3");
+    place.parquet("null.parquet", vec![("v", vectors_of(&[None]))]);
+    assert_eq!(refusal("null.parquet"), "null.parquet: row 1: expected a vector, got NULL");
+    place.parquet("none.parquet", vec![("v", vectors_of(&[]))]);
+    assert_eq!(refusal("none.parquet"), "none.parquet: has no rows, expected vectors to look for");
+    place.parquet("zero.parquet", vec![("v", vectors_of(&[Some(vec![0.0, 0.0])]))]);
+    assert!(refusal("zero.parquet").starts_with("feed.db: zero.parquet: row 1: "), "{}", refusal("zero.parquet"));
+    let two = || vectors_of(&[Some(vec![1.0, 0.0])]);
+    place.parquet("two.parquet", vec![("a", two()), ("b", two())]);
+    assert_eq!(refusal("two.parquet"), "two.parquet: no column \"v\" with the vectors to look for");
+}
+
+/// Their values are no row numbers.
+#[test]
+fn recall_is_not_led_astray_by_columns_called_rowid() {
+    let place = Place::new();
+    let ids = |from: i64| {
+        std::sync::Arc::new(arrow_array::Int64Array::from_iter_values((0..3000).map(|i| from - i)))
+            as arrow_array::ArrayRef
+    };
+    let vectors = || vectors_of(&(1..=3000).map(|id| Some(direction(id).to_vec())).collect::<Vec<_>>());
+    let run = |columns: Vec<(&str, arrow_array::ArrayRef)>| {
+        place.parquet("t.parquet", columns);
+        place.run(&["import", "t.parquet", "feed.db"]).done();
+        place.run(&["recall", "feed.db", "--sample", "40", "--json"])
+    };
+    let ladder = |said: Said| serde_json::from_str::<serde_json::Value>(&said.done()).unwrap()["ladder"].clone();
+    let recalls = |said: Said| -> Vec<f64> {
+        ladder(said).as_array().unwrap().iter().map(|rung| rung["recall"].as_f64().unwrap()).collect()
+    };
+    let plain = recalls(run(vec![("v", vectors()), ("a", ids(9))]));
+    assert_eq!(recalls(run(vec![("v", vectors()), ("rowid", ids(9))])), plain);
+    assert_eq!(recalls(run(vec![("v", vectors()), ("ROWID", ids(9)), ("_rowid_", ids(0))])), plain);
+    assert_eq!(
+        run(vec![("v", vectors()), ("rowid", ids(9)), ("_rowid_", ids(0)), ("oid", ids(1))]).failed(),
+        "feed.db: table t: columns named rowid, _rowid_ and oid hide the number of a row"
+    );
+}
+
 #[test]
 fn every_command_explains_itself() {
     let place = Place::new();

@@ -199,6 +199,11 @@ fn begin(place: &Place, round: u64, moment: Duration) -> Child {
     child
 }
 
+/// So many kills in a test run, and as many as a change of publication deserves with VECRANK_LONG.
+fn kills() -> u64 {
+    if std::env::var_os("VECRANK_LONG").is_some() { 200 } else { 25 }
+}
+
 /// Kills imports of the second night at random moments: the first night's file is whole each time, or the second's if the
 /// import was done; the next import leaves nothing but the database.
 fn kill_at_random(place: &Place, times: u64, mut seed: u64) {
@@ -232,15 +237,37 @@ fn kill_at_random(place: &Place, times: u64, mut seed: u64) {
 
 #[test]
 fn an_import_killed_at_any_moment_leaves_the_old_file() {
-    kill_at_random(&place(1..3), 25, 7);
+    kill_at_random(&place(1..3), kills(), 7);
 }
 
 #[test]
 fn an_import_killed_at_any_moment_leaves_the_other_tables_too() {
     let place = place(1..3);
     place.open("feed.db").execute_batch("CREATE TABLE users(name); INSERT INTO users VALUES ('Ada')").unwrap();
-    kill_at_random(&place, 25, 8);
+    kill_at_random(&place, kills(), 8);
     assert_eq!(lines(&place.open("feed.db"), "SELECT name FROM users"), ["Ada"]);
+}
+
+/// The first moments of an import: it makes its folder, takes the lock of it, and looks for folders of others.
+#[test]
+fn an_import_killed_as_it_begins_leaves_nothing_that_the_next_one_does_not_remove() {
+    let place = Place::new();
+    place.catalogue("a.parquet", 1, 3);
+    let arguments = ["import", "a.parquet", "feed.db", "--table", "t"];
+    let began = Instant::now();
+    place.run(&arguments).done();
+    let whole = began.elapsed();
+    let names = place.names();
+    let mut seed = 11;
+    for round in 0..kills() {
+        let mut children: Vec<_> =
+            (0..2).map(|_| place.command(&arguments).stderr(std::process::Stdio::null()).spawn().unwrap()).collect();
+        std::thread::sleep(whole.mul_f64((chance(&mut seed) % 1000) as f64 / 1000.0));
+        children.iter_mut().for_each(|child| child.kill().unwrap());
+        children.iter_mut().for_each(|child| assert!(child.wait().is_ok()));
+        place.run(&arguments).done();
+        assert_eq!(place.names(), names, "round {round}: litter");
+    }
 }
 
 /// Ctrl-C at random moments, into every phase of an import.

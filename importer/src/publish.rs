@@ -1,0 +1,169 @@
+//! How a finished file takes the place of the old one.
+//!
+//! It is renamed over it: readers keep the old file until they open the new one. Where that is impossible, for the old
+//! file is mounted on its own, its content is overwritten in one transaction.
+
+use crate::database;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::report::{Progress, Unit};
+use crate::stamp::stamp;
+use crate::target::{BUSY_TIMEOUT, Old, Target};
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempPath;
+
+/// What SQLite keeps beside a database and takes for part of it, whichever file it is.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Pages that are overwritten between two looks at whether to go on.
+const STEP: i32 = 1000;
+
+/// Between two tries to overwrite a file that others read.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Copies the draft without the gaps that the build left, and puts the copy in the place of the old file.
+pub fn publish(target: Target, draft: Connection, old: Old, progress: &mut Progress) -> Result<PathBuf> {
+    let (path, finished) = (target.path(), target.finished());
+    let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
+    let total = bytes(target.draft())().unwrap_or(0);
+    progress.follow("Writing the file", Unit::Bytes, total, bytes(finished.clone()));
+    let name = finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
+    draft.execute("VACUUM INTO ?1", [name])?;
+    draft.close().map_err(|(_, error)| error)?;
+    progress.wait("Putting it in place");
+    let failed = |error| Failure::io(path, "replaced", &error);
+    let mut file = File::options().read(true).write(true).open(&finished).map_err(failed)?;
+    stamp(&mut file).map_err(failed)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        keep_rights(&file, &metadata, path, progress).map_err(failed)?;
+    }
+    file.sync_all().map_err(failed)?;
+    drop(file);
+    interrupt::check()?;
+    match old {
+        Old::Replaced { connection, .. } | Old::Changed { connection, .. } => {
+            replace(&finished, path, connection, progress)?;
+        }
+        Old::Missing => place(&finished, path, progress)?,
+    }
+    sync_folder(path);
+    Ok(target.into_path())
+}
+
+/// The new file gets the owner, the group and the mode of the old one.
+fn keep_rights(file: &File, old: &Metadata, path: &Path, progress: &Progress) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let own = file.metadata()?;
+        let (owner, group) = (old.uid(), old.gid());
+        if (own.uid(), own.gid()) != (owner, group) && fchown(file, Some(owner), Some(group)).is_err() {
+            // Only root gives files away; others may still give one to a group that they are in.
+            let _ = fchown(file, None, Some(group));
+            progress.warn(format_args!(
+                "{}: its owner (user {owner}, group {group}) cannot be kept, for this is not run by root",
+                path.display()
+            ));
+        }
+    }
+    file.set_permissions(old.permissions())
+}
+
+/// Puts the file where none is. One that another program has made meanwhile is left alone.
+fn place(finished: &Path, path: &Path, progress: &Progress) -> Result<()> {
+    let made_meanwhile =
+        || Failure::new(format!("{}: another program made this file meanwhile; import again", path.display()));
+    if path.exists() {
+        return Err(made_meanwhile());
+    }
+    remove_companions(path, progress)?;
+    let file = TempPath::try_from_path(finished).map_err(|error| Failure::io(finished, "found", &error))?;
+    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => made_meanwhile(),
+        _ => Failure::io(path, "made", &error.error),
+    })
+}
+
+/// SQLite would play the log of a database that is gone into the new one.
+fn remove_companions(path: &Path, progress: &Progress) -> Result<()> {
+    for ending in COMPANIONS {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let companion = PathBuf::from(name);
+        match fs::remove_file(&companion) {
+            Ok(()) => {
+                progress.warn(format_args!("{}: removed, it was left of a database that is gone", companion.display()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::io(&companion, "removed", &error)),
+        }
+    }
+    Ok(())
+}
+
+/// The transaction of `old` wrote nothing: with the connection its lock just ends. It ends after the new file is in place,
+/// so that a program that waits to write is told that its file was moved, instead of writing to one that nobody will see.
+fn replace(finished: &Path, path: &Path, old: Connection, progress: &mut Progress) -> Result<()> {
+    let close = |connection: Connection| connection.close().map_err(|(_, error)| error);
+    let rename = || fs::rename(finished, path);
+    let is_mounted =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices);
+    let failed = |error| Failure::io(path, "replaced", &error);
+    if cfg!(windows) {
+        // Windows renames over closed files only.
+        close(old)?;
+        return rename().map_err(failed);
+    }
+    match rename() {
+        Ok(()) => Ok(close(old)?),
+        Err(error) if is_mounted(&error) => overwrite(finished, path, old, progress),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Gives the old file the content of the new one in one transaction.
+fn overwrite(finished: &Path, path: &Path, mut old: Connection, progress: &mut Progress) -> Result<()> {
+    progress.warn(format_args!(
+        "{}: is mounted on its own, so no file can take its place: it is overwritten in one transaction. If that is \
+         killed, only a program that opens it by this path rolls it back (the journal lies beside it)",
+        path.display()
+    ));
+    // The backup begins a transaction of its own. This keeps the lock while the present one ends.
+    old.execute_batch("PRAGMA locking_mode = EXCLUSIVE; COMMIT")?;
+    let new = database::open_readable(finished)?;
+    let page: u32 = new.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages: u32 = new.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let (page, pages) = (u64::from(page), u64::from(pages));
+    progress.count("Overwriting", Unit::Bytes, pages * page);
+    let backup = Backup::new(&new, &mut old)?;
+    let mut waited_since = None;
+    loop {
+        interrupt::check()?;
+        match backup.step(STEP)? {
+            StepResult::Done => break,
+            StepResult::More => {
+                waited_since = None;
+                progress.advance(page * u64::from(STEP.cast_unsigned()));
+            }
+            // Readers keep it from being written to.
+            _ if waited_since.get_or_insert_with(Instant::now).elapsed() > BUSY_TIMEOUT => {
+                return Err(database::busy().into());
+            }
+            _ => std::thread::sleep(PAUSE),
+        }
+    }
+    drop(backup);
+    Ok(old.close().map_err(|(_, error)| error)?)
+}
+
+/// Makes the rename survive a power failure. Platforms that cannot open a folder do without.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent().and_then(|parent| File::open(parent).ok()) {
+        let _ = folder.sync_all();
+    }
+}
