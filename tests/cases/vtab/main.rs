@@ -5,6 +5,7 @@ mod effort;
 mod elements;
 mod filters;
 mod fixture;
+mod ghosts;
 mod index_orders;
 mod interleaved;
 mod k;
