@@ -2,7 +2,7 @@
 
 use vecrank_tests::data::blob;
 
-use crate::{DIMS, ROWS, reads};
+use crate::{DIMS, ROWS, query, reads};
 
 /// Offsets in a node row of FLOAT[192] with m 16 (FORMAT.md).
 mod node {
@@ -58,6 +58,8 @@ const NODE_OF_4: &str = "(SELECT e FROM t_rows WHERE id = 4)";
 const NODE_OF_5: &str = "(SELECT e FROM t_rows WHERE id = 5)";
 const MISCOUNTED: &str = "t_nodes is damaged: it holds * nodes (* deleted), its header counts * nodes (* deleted): \
                           run the command 'rebuild'";
+const GONE: &str = "t_rows is damaged: row * is missing, which node * names: INSERT INTO t(t) VALUES ('rebuild') mends the \
+                    index; delete from t, not from t_rows";
 const ROW_4: &str = "SELECT e FROM t WHERE id = 4";
 
 pub fn all() -> Vec<Case> {
@@ -361,12 +363,19 @@ fn row_cases() -> Vec<Case> {
         ),
         case(node("1.5"), ROW_4, Corrupt("t_rows is damaged: expected the number of a node, got Real(1.5)")),
         case(node("NULL"), ROW_4, Found),
+        case("DELETE FROM t_rows WHERE id = 7", &reads()[1], Corrupt(GONE)),
+        case("DELETE FROM t_rows", &reads()[1], Corrupt(GONE)),
+        // Of the row nothing is read.
+        case(
+            "DELETE FROM t_rows",
+            &format!("SELECT distance FROM t WHERE e MATCH {} ORDER BY distance LIMIT 1", query()),
+            Corrupt(GONE),
+        ),
         case(
             "DELETE FROM t_rows WHERE id = 7",
-            &reads()[1],
-            Corrupt("t_rows is damaged: row 7 is missing, which node * names"),
+            &format!("SELECT count(*) FROM t WHERE e MATCH {}", query()),
+            Corrupt(GONE),
         ),
-        case("DELETE FROM t_rows", &reads()[1], Corrupt("t_rows is damaged: row * is missing, which node * names")),
         case("DROP TABLE t_rows", "SELECT id FROM t", Corrupt("a shadow table is damaged: no such table: main.t_rows")),
         case(
             "DROP TABLE t_rows",
