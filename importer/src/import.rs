@@ -33,8 +33,9 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
-    let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
-    let plan = Plan::new(options, &inputs)?;
+    let open = |source| Input::open(source, target.folder(), &options.shape);
+    let mut inputs = sources.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut plan = Plan::new(options, &mut inputs)?;
     interrupt::check()?;
     let old = target.old(&plan.options.table, plan.options.mode)?;
     if let (Some(connection), Mode::Replace) = (old.connection(), plan.options.mode) {
@@ -42,8 +43,12 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
             progress.warn(format_args!("{name} on the rows of the old table is not made again (see --index)"));
         }
     }
+    let adds = matches!(old, Old::Changed { exists: true, .. }) && plan.options.mode != Mode::Replace;
+    if !adds && let Some(failure) = plan.only_adds.take() {
+        return Err(failure);
+    }
     let (plan, outcome, path) = match old {
-        Old::Changed { connection, exists: true } if plan.options.mode != Mode::Replace => {
+        Old::Changed { connection, .. } if adds => {
             let plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
             let outcome = add(&connection, &plan, &inputs, &mut progress)?;
             (plan, outcome, target.into_path())
@@ -206,8 +211,9 @@ impl Summary<'_> {
         if self.outcome.without_vector > 0 {
             counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
         }
-        let vectors: Vec<String> =
-            self.plan.vectors().map(|(name, vector)| format!("{name} {}", describe(vector))).collect();
+        let vectors = self.plan.vectors().map(|(name, vector)| format!("{name} {}", describe(vector)));
+        let kept = self.plan.keeps.iter().map(|name| format!("{name} kept"));
+        let vectors: Vec<String> = vectors.chain(kept).collect();
         format!(
             "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
             args.database.display(),
@@ -238,7 +244,10 @@ impl Summary<'_> {
 
     /// A statement to paste: what is nearest to the first row.
     fn example(&self) -> String {
-        let Some((vector, _)) = self.plan.vectors().next() else { return String::new() };
+        let vectors = self.plan.vectors().map(|(name, _)| name);
+        let Some(vector) = vectors.chain(self.plan.keeps.iter().map(String::as_str)).next() else {
+            return String::new();
+        };
         let vector = quote_if_needed(vector);
         let table = quote_if_needed(&self.plan.options.table);
         let key = self.plan.key.and_then(|key| self.plan.columns.get(key));

@@ -1,11 +1,17 @@
 //! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
 
+mod agree;
 mod args;
 mod check;
+mod choose;
+mod columns;
 mod database;
 mod existing;
 mod failure;
+mod footer;
 mod guard;
+mod hints;
+mod hive;
 mod import;
 mod info;
 mod interrupt;
@@ -22,6 +28,8 @@ mod recall;
 mod report;
 mod sql;
 mod target;
+mod thrift;
+mod typed;
 mod vectors;
 
 use args::{Cli, Command};
