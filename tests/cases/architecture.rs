@@ -36,7 +36,7 @@ const UNSAFE: &[&str] = &[
 const PURE: &[&str] = &["hnsw", "quantize", "distance", "format"];
 
 struct Source {
-    /// The path below src, with slashes.
+    /// The path below the folder that was read, mostly src, with slashes.
     name: String,
     text: String,
 }
@@ -105,20 +105,24 @@ fn root() -> PathBuf {
 }
 
 fn sources() -> Vec<Source> {
-    let folder = root().join("src");
-    let (mut folders, mut sources) = (vec![folder.clone()], Vec::new());
+    let sources = sources_in(&root().join("src"));
+    assert!(sources.len() > 30, "the sources are there");
+    sources
+}
+
+fn sources_in(folder: &Path) -> Vec<Source> {
+    let (mut folders, mut sources) = (vec![folder.to_owned()], Vec::new());
     while let Some(current) = folders.pop() {
         for entry in fs::read_dir(current).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().replace('\\', "/");
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
                 sources.push(Source { name, text: fs::read_to_string(path).unwrap() });
             }
         }
     }
-    assert!(sources.len() > 30, "the sources are there");
     sources
 }
 
@@ -279,6 +283,30 @@ fn nothing_below_storage_knows_sql_the_clock_or_chance() {
             );
         }
     }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Where tests read the clock: to wait for a condition with a limit, and for the length of an import in which others are
+/// stopped at random moments.
+const MAY_READ_THE_CLOCK: &[&str] = &["importer/tests/support/mod.rs", "importer/tests/nightly.rs"];
+
+/// How long a thing takes says how busy the machine is.
+#[test]
+fn tests_read_no_clock() {
+    let workspace = root().with_file_name("");
+    let (mut wrong, mut read) = (Vec::new(), 0);
+    for folder in ["tests/cases", "tests/support", "importer/tests", "extension/tests"] {
+        for source in sources_in(&workspace.join(folder)) {
+            let name = format!("{folder}/{}", source.name);
+            read += 1;
+            if name != "tests/cases/architecture.rs" && !MAY_READ_THE_CLOCK.contains(&name.as_str()) {
+                let is_clock =
+                    |line: &str| ["Instant", "SystemTime", ".elapsed()"].iter().any(|word| line.contains(word));
+                wrong.extend(source.code().filter(|(_, line)| is_clock(line)).map(|(n, _)| format!("{name}:{n}")));
+            }
+        }
+    }
+    assert!(read > 60, "the tests are seen: {read}");
     assert_eq!(wrong, Vec::<String>::new());
 }
 

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vecrank_tests::data::Numbers;
 use vecrank_tests::{Host, library, long_or};
@@ -16,9 +16,10 @@ const ROLE: &str = "VECRANK_TEST_ROLE";
 const FILE: &str = "VECRANK_TEST_FILE";
 /// How many rows stay.
 const BASE: &str = "VECRANK_TEST_BASE";
-/// Where a reader begins its random numbers, and how many pages it reads.
+/// Where a reader begins its random numbers, how many pages it reads at least, and of how many states.
 const SEED: &str = "VECRANK_TEST_SEED";
-const MILLISECONDS: &str = "VECRANK_TEST_MILLISECONDS";
+const PAGES: &str = "VECRANK_TEST_PAGES";
+const STATES: &str = "VECRANK_TEST_STATES";
 
 fn start(role: &str, file: &Path, more: &[(&str, u64)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -46,8 +47,9 @@ fn a_started_process_does_its_part() {
 fn connect(file: &Path) -> Host {
     let host = Host::bundled(file);
     host.load(library()).unwrap();
-    // A killed process loses nothing that it has written: only a loss of power does, and that has a test of its own.
-    host.run("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF");
+    // A killed process loses nothing that it has written: only a loss of power does, and that has a test of its own. And
+    // no machine is so busy that it takes that long to get a lock.
+    host.run("PRAGMA busy_timeout = 600000; PRAGMA synchronous = OFF");
     host
 }
 
@@ -115,7 +117,8 @@ fn kill_writers(journal: &str) {
         check_state(&host, &mut history, least, &format!("{journal}, kill {kill}"));
     }
     eprintln!("{journal}: {kills} kills, {} transactions", history.last);
-    assert!(history.last > kills, "{} transactions", history.last);
+    // Each writer told of one at least.
+    assert!(history.last >= kills, "{} transactions", history.last);
 }
 
 #[test]
@@ -128,14 +131,13 @@ fn a_killed_writer_leaves_a_committed_state_under_a_wal() {
     kill_writers("WAL");
 }
 
-/// Reads pages for a while; each must be that of the state that its transaction sees.
+/// Reads pages until it has read enough of them, of enough states; each must be that of the state that its transaction sees.
 fn read_on(file: &Path) {
     let host = connect(file);
     let mut history = History::new(number(BASE).cast_signed());
     let mut numbers = Numbers::from_seed(number(SEED));
-    let end = Instant::now() + Duration::from_millis(number(MILLISECONDS));
     let (mut pages, mut states) = (0, 0);
-    while Instant::now() < end {
+    while pages < number(PAGES) || states < number(STATES) {
         let query: Vec<i64> = (0..6).map(|_| numbers.below(21) as i64 - 10).collect();
         let (limit, offset) = (1 + numbers.below(30), numbers.below(40));
         let page = |columns: &str, rest: &str| {
@@ -177,9 +179,9 @@ fn read_beside_a_writer(journal: &str) {
     let mut writer = start("writer", &file, &[]);
     let output = BufReader::new(writer.stdout.take().unwrap());
     let counter = std::thread::spawn(move || output.lines().map_while(Result::ok).count());
-    let milliseconds = long_or(60_000, 3_000);
-    let reader =
-        |seed: u64| start("reader", &file, &[(BASE, base.cast_unsigned()), (SEED, seed), (MILLISECONDS, milliseconds)]);
+    let (least_pages, least_states) = long_or((4_000, 200), (60, 3));
+    let told = [(BASE, base.cast_unsigned()), (PAGES, least_pages), (STATES, least_states)];
+    let reader = |seed: u64| start("reader", &file, &[&told[..], &[(SEED, seed)]].concat());
     let readers: Vec<Child> = (0..READERS).map(reader).collect();
     let (mut pages, mut states) = (0, 0);
     for reader in readers {
@@ -194,7 +196,7 @@ fn read_beside_a_writer(journal: &str) {
     writer.wait().unwrap();
     let commits = counter.join().unwrap();
     eprintln!("{journal}: {pages} pages of {states} states, {commits} commits");
-    assert!(pages > 100 && states > READERS, "{pages} pages of {states} states");
+    assert!(pages >= READERS * least_pages && states >= READERS * least_states, "{pages} pages of {states} states");
     check_state(&host, &mut History::new(base), 0, journal);
 }
 
