@@ -1,17 +1,21 @@
 //! The virtual table through SQL, on each SQLite library: what it accepts, what it gives, what it says when it refuses.
 
 mod create;
+mod declaration;
 mod effort;
 mod elements;
 mod filters;
 mod fixture;
 mod index_orders;
+mod info;
 mod interleaved;
 mod k;
 mod knn;
 mod match_terms;
+mod outer_joins;
 mod paging;
 mod plans;
+mod small_windows;
 mod transactions;
 mod triggers;
 mod warm;

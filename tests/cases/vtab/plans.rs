@@ -80,18 +80,18 @@ fn searches() {
                 ),
                 (
                     "SELECT id FROM articles WHERE embedding MATCH ? AND \"odd name\" IS NOT ? AND id IN (1, 2) \
-                     AND category = 'x' COLLATE BINARY ORDER BY distance",
+                     AND category = 'x' COLLATE BINARY ORDER BY distance LIMIT 9",
                     "knn embedding cosine, filter id IN (?) category=? \"odd name\" IS NOT ?, by rowid: \
-                     exact, steered or walked",
+                     exact, steered or walked, limit",
                 ),
                 (
-                    "SELECT id FROM articles WHERE embedding MATCH ? AND code LIKE 'a%' ORDER BY distance",
-                    "knn embedding cosine, filter code LIKE ?: walked or scanned",
+                    "SELECT id FROM articles WHERE embedding MATCH ? AND code LIKE 'a%' ORDER BY distance LIMIT 9",
+                    "knn embedding cosine, filter code LIKE ?: walked or scanned, limit",
                 ),
                 ("SELECT name FROM pairs WHERE text MATCH ? ORDER BY distance", "knn text l2"),
                 (
-                    "SELECT name FROM pairs WHERE image MATCH ? AND text IS NOT NULL ORDER BY distance",
-                    "knn image l2, filter text IS NOT NULL: walked or scanned",
+                    "SELECT name FROM pairs WHERE image MATCH ? AND text IS NOT NULL ORDER BY distance LIMIT 9",
+                    "knn image l2, filter text IS NOT NULL: walked or scanned, limit",
                 ),
             ],
         );
@@ -167,6 +167,8 @@ fn joins() {
 
 #[test]
 fn what_cannot_be_searched_is_an_error() {
+    const NO_QUERY: &str = "articles.k: an argument of a search, and there is no query vector: write \"WHERE embedding MATCH ? \
+                            AND k = ?\" or \"FROM articles(?, ...)\"";
     let hosts = hosts(&format!("{TABLES} INSERT INTO articles(embedding) VALUES ('[1,2]')"));
     check_errors(
         &hosts,
@@ -192,7 +194,13 @@ fn what_cannot_be_searched_is_an_error() {
                 "SELECT name FROM pairs(?)",
                 "table \"pairs\" has two vector columns: write \"WHERE image MATCH ?\" instead of pairs(?)",
             ),
-            ("SELECT id FROM articles WHERE k = 3", "no query solution"),
+            ("SELECT id FROM articles WHERE k = 3", NO_QUERY),
+            ("SELECT a.id FROM articles a, pairs p WHERE a.k = p.rowid", NO_QUERY),
+            (
+                "SELECT id FROM articles WHERE ef_search = 'exact' AND id = 1",
+                &NO_QUERY.replace("articles.k", "articles.ef_search").replace("k = ?", "ef_search = ?"),
+            ),
+            ("SELECT count(*) FROM pairs p LEFT JOIN articles a ON a.k = 3", NO_QUERY),
             (
                 "SELECT id FROM articles WHERE embedding MATCH ? AND k <= 3",
                 "articles.k: an argument of the search: write \"k = ?\"",
