@@ -94,11 +94,11 @@ impl ExactQuery {
         }
     }
 
-    /// From a key to the distance that SQL sees.
+    /// From a key to the distance that SQL sees. Adding zero takes the sign off -0.0, which SQL holds equal to 0.0.
     #[inline]
     pub fn distance(&self, key: f64) -> f64 {
         match self.metric {
-            Metric::Cosine | Metric::Dot => key,
+            Metric::Cosine | Metric::Dot => key + 0.0,
             Metric::L2 => key.sqrt(),
         }
     }

@@ -129,11 +129,13 @@ impl Comparison {
 }
 
 /// True if the SQL of such a term says all that the term says, so that SQLite need not test again. (Not for IN, whose
-/// list may be too long to be written out, and not for <> and IS NOT, whose collation SQLite does not tell.)
+/// list may be too long to be written out, and not for <> and IS NOT, whose collation SQLite does not tell. Not for LIKE
+/// and GLOB either: in the ON clause of an outer join SQLite would lose the rows that find no partner.)
 pub fn is_exact(affinity: Affinity, comparison: Comparison) -> bool {
+    use Comparison::{Glob, In, IsNot, IsNotNull, IsNull, Like, Ne};
     match comparison {
-        Comparison::IsNull | Comparison::IsNotNull | Comparison::Like | Comparison::Glob => true,
-        Comparison::In | Comparison::Ne | Comparison::IsNot => false,
+        IsNull | IsNotNull => true,
+        In | Ne | IsNot | Like | Glob => false,
         _ => affinity == Affinity::Numeric,
     }
 }
@@ -266,7 +268,7 @@ mod tests {
             );
         }
         assert!(is_exact(Affinity::Numeric, Comparison::Lt) && is_exact(Affinity::Numeric, Comparison::Is));
-        for comparison in [Comparison::In, Comparison::Ne, Comparison::IsNot] {
+        for comparison in [Comparison::In, Comparison::Ne, Comparison::IsNot, Comparison::Like, Comparison::Glob] {
             assert!(!is_exact(Affinity::Numeric, comparison), "{comparison:?}");
         }
     }

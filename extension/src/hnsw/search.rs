@@ -20,6 +20,9 @@ const ENTRY_POINTS: usize = 4;
 const MATCHING_ENTRY_POINTS: usize = 32;
 /// Such a search reads so many times the rows: most of them lead from one match to the next.
 const MATCHING_BUDGET: f64 = 8.0;
+/// A window is at least so wide: through a narrower one so many rows come too late to keep the order that a page beside a
+/// filter of the host's own would not be full.
+const LEAST_WINDOW: usize = 16;
 /// Nodes that the window grows by for every emitted hit; by 1.5, recall@1000 holds 0.95.
 const GROWTH: f64 = 1.5;
 /// Graphs of at most so many nodes are ranked exactly from the start.
@@ -64,9 +67,10 @@ pub struct Hit {
     pub distance: f64,
 }
 
-/// An expanded node: ordered by key, ties by rowid.
+/// An expanded node: ordered by the distance that SQL sees, of which two keys may have one, ties by rowid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Found {
+    distance: f64,
     key: f64,
     rowid: i64,
     node: NodeId,
@@ -76,7 +80,8 @@ impl Eq for Found {}
 
 impl Ord for Found {
     fn cmp(&self, other: &Found) -> Ordering {
-        self.key.total_cmp(&other.key).then(self.rowid.cmp(&other.rowid)).then(self.node.cmp(&other.node))
+        let by_distance = self.distance.total_cmp(&other.distance);
+        by_distance.then(self.rowid.cmp(&other.rowid)).then(self.node.cmp(&other.node))
     }
 }
 
@@ -290,7 +295,7 @@ pub struct GraphState<'a> {
 impl Search {
     pub fn new(graph: GraphState<'_>, query: Query, ef: Ef, order: Order) -> Search {
         let window = match ef {
-            Ef::Window(window) => window.max(1),
+            Ef::Window(window) => window.max(LEAST_WINDOW),
             Ef::Default | Ef::Exact => graph.space.params.ef_search,
         };
         let linked = u64::from(graph.linked);
@@ -425,10 +430,11 @@ impl Search {
         let mut found = None;
         self.traversal.expand(space, store, |node, key| {
             if !node.is_tombstone() {
-                found = Some(Found { key, rowid: node.rowid(), node: node.id });
+                found = Some((key, node.rowid(), node.id));
             }
         })?;
-        let Some(found) = found else { return Ok(()) };
+        let Some((key, rowid, node)) = found else { return Ok(()) };
+        let found = Found { distance: self.traversal.query.exact.distance(key), key, rowid, node };
         self.exact |= found.key.abs() > STEERABLE;
         self.ready.push(Reverse(found));
         let key = Key(found.key);
@@ -456,7 +462,7 @@ impl Search {
         if self.order == Order::Relaxed {
             self.done.push(found.rowid);
         }
-        Some(Hit { rowid: found.rowid, node: found.node, distance: self.traversal.query.exact.distance(found.key) })
+        Some(Hit { rowid: found.rowid, node: found.node, distance: found.distance })
     }
 
     /// Every live linked node not yet emitted; under strict order only those that are not too late.
@@ -470,7 +476,8 @@ impl Search {
             if node.is_pending() || node.is_tombstone() || done.contains(&node.rowid()) {
                 return Ok(());
             }
-            let found = Found { key: query.key(&node), rowid: node.rowid(), node: node.id };
+            let key = query.key(&node);
+            let found = Found { distance: query.exact.distance(key), key, rowid: node.rowid(), node: node.id };
             if floor.is_none_or(|last| found > last) {
                 rest.push(Reverse(found));
             }

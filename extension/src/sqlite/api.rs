@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 
 /// The oldest SQLite this extension works in, as sqlite3_libversion_number() writes it: 3.38.0 brought `sqlite3_vtab_in`.
 pub const FLOOR: i32 = 3_038_000;
+/// The planner keeps `<>`, LIKE and the like in the ON clause of a later join to itself.
+pub(super) const HIDES_LATER_JOINS: i32 = 3_051_000;
 /// sqlite3_is_interrupted().
 pub(super) const HAS_IS_INTERRUPTED: i32 = 3_041_000;
 

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::ptr;
 
-use super::api::{Api, call};
+use super::api::{Api, HIDES_LATER_JOINS, call};
 use super::bindings::*;
 use super::connection::utf8;
 use super::value::Value;
@@ -173,6 +173,11 @@ impl<'a> IndexInfo<'a> {
             3 => Distinct::DistinctOrdered,
             _ => Distinct::Ordered,
         }
+    }
+
+    /// False on a host that offers `<>`, IS NOT, IS NOT NULL, LIKE and GLOB out of the ON clause of a later LEFT JOIN.
+    pub fn hides_later_joins(&self) -> bool {
+        self.api.has(HIDES_LATER_JOINS)
     }
 
     /// A bit for each column that the statement reads; bit 63 stands for column 63 and all after it.

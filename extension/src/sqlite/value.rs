@@ -95,6 +95,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The content as a column of numeric affinity compares it: a TEXT that is a number is that number.
+    pub fn numeric_content(self) -> Content<'a> {
+        if self.kind() == Kind::Text {
+            // SAFETY: `new`'s promise; the value becomes a number only if nothing is lost.
+            unsafe { call!(self.api, value_numeric_type(self.raw)) };
+        }
+        self.content()
+    }
+
     /// As an integer, by SQLite's rules of CAST (text that is no number gives 0).
     #[inline]
     pub fn as_i64(self) -> i64 {

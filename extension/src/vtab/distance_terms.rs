@@ -1,13 +1,48 @@
 //! Terms on the distance: they let a search leave rows out before k counts them, and stop when nothing can follow.
 
+use std::cmp::Ordering;
+
 use crate::filter::predicate::Comparison;
 use crate::sqlite::{Content, Value};
 
 /// What the WHERE clause asks of the distance.
 #[derive(Debug, Default)]
 pub struct DistanceTerms {
-    terms: Vec<(Comparison, f64)>,
+    terms: Vec<(Comparison, Bound)>,
     is_never: bool,
+}
+
+/// The right side of a term.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    Integer(i64),
+    Real(f64),
+    /// A BLOB, or a text that is no number: more than any number.
+    Above,
+}
+
+impl Bound {
+    /// How a distance stands to it, as SQLite compares a REAL.
+    fn compare(self, distance: f64) -> Ordering {
+        match self {
+            Bound::Above => Ordering::Less,
+            Bound::Real(number) => distance.partial_cmp(&number).unwrap_or(Ordering::Less),
+            Bound::Integer(number) => compare_with_integer(distance, number),
+        }
+    }
+}
+
+/// Without rounding the integer, which may have more digits than a f64.
+fn compare_with_integer(distance: f64, number: i64) -> Ordering {
+    const PAST_LAST: f64 = 9_223_372_036_854_775_808.0;
+    if distance >= PAST_LAST {
+        return Ordering::Greater;
+    }
+    if distance < -PAST_LAST {
+        return Ordering::Less;
+    }
+    let whole = distance as i64;
+    whole.cmp(&number).then_with(|| distance.partial_cmp(&(whole as f64)).unwrap_or(Ordering::Less))
 }
 
 impl DistanceTerms {
@@ -16,10 +51,10 @@ impl DistanceTerms {
         !matches!(comparison, Comparison::Like | Comparison::Glob | Comparison::In)
     }
 
-    /// Adds `distance <comparison> value`. SQLite tests the term again: of a value that is no number as f64 has them,
-    /// every row may come.
+    /// Adds `distance <comparison> value`. `distance` is a REAL column: whatever stands on the right is compared as a
+    /// number if it is one.
     pub fn push(&mut self, comparison: Comparison, value: Value<'_>) {
-        self.add(comparison, value.content());
+        self.add(comparison, value.numeric_content());
     }
 
     fn add(&mut self, comparison: Comparison, value: Content<'_>) {
@@ -27,11 +62,9 @@ impl DistanceTerms {
             (Comparison::IsNotNull, _) | (Comparison::IsNot, Content::Null) => {}
             // No distance is NULL.
             (Comparison::IsNull, _) | (_, Content::Null) => self.is_never = true,
-            // Larger ones are rounded.
-            (_, Content::Integer(number)) if number.unsigned_abs() >= 1 << 53 => {}
-            (_, Content::Integer(number)) => self.terms.push((comparison, number as f64)),
-            (_, Content::Real(number)) => self.terms.push((comparison, number)),
-            (_, Content::Text(_) | Content::Blob(_)) => {}
+            (_, Content::Integer(number)) => self.terms.push((comparison, Bound::Integer(number))),
+            (_, Content::Real(number)) => self.terms.push((comparison, Bound::Real(number))),
+            (_, Content::Text(_) | Content::Blob(_)) => self.terms.push((comparison, Bound::Above)),
         }
     }
 
@@ -41,23 +74,31 @@ impl DistanceTerms {
     }
 
     pub fn admits(&self, distance: f64) -> bool {
-        self.terms.iter().all(|&(comparison, number)| match comparison {
-            Comparison::Lt => distance < number,
-            Comparison::Le => distance <= number,
-            Comparison::Gt => distance > number,
-            Comparison::Ge => distance >= number,
-            Comparison::Eq | Comparison::Is => distance == number,
-            Comparison::Ne | Comparison::IsNot => distance != number,
-            _ => true,
+        self.terms.iter().all(|&(comparison, bound)| {
+            let order = bound.compare(distance);
+            match comparison {
+                Comparison::Lt => order.is_lt(),
+                Comparison::Le => order.is_le(),
+                Comparison::Gt => order.is_gt(),
+                Comparison::Ge => order.is_ge(),
+                Comparison::Eq | Comparison::Is => order.is_eq(),
+                Comparison::Ne | Comparison::IsNot => order.is_ne(),
+                _ => true,
+            }
         })
     }
 
     /// No row of this distance or a larger one is admitted.
     pub fn end_before(&self, distance: f64) -> bool {
-        self.terms.iter().any(|&(comparison, number)| match comparison {
-            Comparison::Lt => distance >= number,
-            Comparison::Le | Comparison::Eq | Comparison::Is => distance > number,
-            _ => false,
+        self.terms.iter().any(|&(comparison, bound)| {
+            let order = bound.compare(distance);
+            match comparison {
+                Comparison::Lt => order.is_ge(),
+                Comparison::Le | Comparison::Eq | Comparison::Is => order.is_gt(),
+                // Nothing is above a text or a BLOB.
+                Comparison::Gt | Comparison::Ge => matches!(bound, Bound::Above),
+                _ => false,
+            }
         })
     }
 }
@@ -95,16 +136,46 @@ mod tests {
     }
 
     #[test]
-    fn null_is_never_and_what_is_no_number_is_left_to_sqlite() {
+    fn null_is_never() {
         for comparison in Comparison::ALL.into_iter().filter(|&comparison| DistanceTerms::takes(comparison)) {
             let is_true = matches!(comparison, Comparison::IsNot | Comparison::IsNotNull);
             assert_eq!(terms(&[(comparison, Content::Null)]).is_never(), !is_true, "{comparison:?}");
         }
-        for value in [Content::Text(b"0.1"), Content::Blob(b"x"), Content::Integer(i64::MIN), Content::Integer(1 << 53)]
-        {
-            let terms = terms(&[(Comparison::Lt, value), (Comparison::Gt, value)]);
-            assert!(terms.admits(0.3) && !terms.end_before(0.3) && !terms.is_never(), "{value:?}");
-        }
         assert!(terms(&[(Comparison::IsNull, Content::Integer(1))]).is_never());
+    }
+
+    #[test]
+    fn texts_and_blobs_are_above_every_number() {
+        for value in [Content::Text(b"x"), Content::Blob(b"")] {
+            for (comparison, admits, ends) in [
+                (Comparison::Lt, true, false),
+                (Comparison::Ne, true, false),
+                (Comparison::Ge, false, true),
+                (Comparison::Gt, false, true),
+                (Comparison::Eq, false, false),
+            ] {
+                let terms = terms(&[(comparison, value)]);
+                assert_eq!([terms.admits(1e300), terms.end_before(1e300)], [admits, ends], "{comparison:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn integers_are_compared_digit_by_digit() {
+        let two_53 = 9_007_199_254_740_992.0;
+        for (distance, number, order) in [
+            (two_53, (1 << 53) + 1, Ordering::Less),
+            (two_53, 1 << 53, Ordering::Equal),
+            (two_53 + 2.0, (1 << 53) + 1, Ordering::Greater),
+            (-0.5, 0, Ordering::Less),
+            (0.5, 0, Ordering::Greater),
+            (-0.0, 0, Ordering::Equal),
+            (9_223_372_036_854_775_808.0, i64::MAX, Ordering::Greater),
+            (-9_223_372_036_854_775_808.0, i64::MIN, Ordering::Equal),
+            (f64::INFINITY, i64::MAX, Ordering::Greater),
+            (f64::NEG_INFINITY, i64::MIN, Ordering::Less),
+        ] {
+            assert_eq!(Bound::Integer(number).compare(distance), order, "{distance} {number}");
+        }
     }
 }

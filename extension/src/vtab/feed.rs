@@ -135,7 +135,7 @@ impl Feed {
         if let Some(ranges) = &self.ranges {
             return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
         }
-        let test = tester(table, request, test)?;
+        let test = tester(table, &request.filter, test)?;
         let mut count = 0;
         for &(rowid, _) in &near {
             count += usize::from(passes(test, rowid)?);
@@ -245,7 +245,7 @@ impl Feed {
                 Some(ranges) => ranges.contains(node),
                 None => {
                     tests += 1;
-                    passes(tester(table, request, test)?, rowid)?
+                    passes(tester(table, &request.filter, test)?, rowid)?
                 }
             };
             observed.refused += u64::from(!passes);
@@ -330,22 +330,22 @@ fn wider(ef: Ef, quarters: usize) -> Ef {
 }
 
 /// The statement that tests one row, prepared at its first use.
-fn tester<'p, 't>(
+pub fn tester<'p, 't>(
     table: &'t HnswTable,
-    request: &Request,
+    filter: &RowsFilter,
     test: &'p mut Option<Pooled<'t>>,
 ) -> Result<&'p mut Pooled<'t>> {
     if test.is_none() {
         let (names, rowid) = (table.names()?, quote_identifier(table.schema.rowid_name()));
-        let sql = format!("SELECT 1 FROM {} WHERE {rowid} = ?1{}", names.rows, request.filter.and_sql());
+        let sql = format!("SELECT 1 FROM {} WHERE {rowid} = ?1{}", names.rows, filter.and_sql());
         let mut statement = table.statements.reading(sql)?;
-        request.filter.bind(&mut statement)?;
+        filter.bind(&mut statement)?;
         *test = Some(statement);
     }
     test.as_mut().ok_or_else(|| Error::internal("a test that was not prepared"))
 }
 
-fn passes(test: &mut Pooled<'_>, rowid: i64) -> Result<bool> {
+pub fn passes(test: &mut Pooled<'_>, rowid: i64) -> Result<bool> {
     test.bind_i64(1, rowid)?;
     let passes = test.step();
     test.reset();

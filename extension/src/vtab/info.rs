@@ -1,6 +1,8 @@
 //! `hnsw_info(table [, schema])`: what a table is and holds, as keys and values.
 
+use super::MODULE;
 use super::rows_filter::Kept;
+use super::tokens::module_of;
 use crate::distance::{Element, Metric};
 use crate::error::{Error, Result};
 use crate::format::FORMAT_VERSION;
@@ -113,10 +115,11 @@ fn find(db: Connection, name: &str, schema: Option<&str>) -> Result<Owner> {
     if let Some(owner) = find_in(db, name, schema)? {
         return Ok(owner);
     }
-    if let (None, Some((schema, table))) = (schema, name.split_once('.'))
-        && let Some(owner) = find_in(db, table, Some(schema))?
-    {
-        return Ok(owner);
+    for (dot, _) in name.match_indices('.').filter(|_| schema.is_none()) {
+        let (schema, table) = (name.get(..dot).unwrap_or_default(), name.get(dot + 1..).unwrap_or_default());
+        if let Some(owner) = find_in(db, table, Some(schema))? {
+            return Ok(owner);
+        }
     }
     let place = schema.map_or(String::new(), |schema| format!(" in the schema \"{schema}\""));
     Err(Error::invalid(format!("hnsw_info: there is no hnsw table \"{name}\"{place}")))
@@ -135,12 +138,15 @@ fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<O
     schemas.sort_by_key(|name| name != "temp");
     for schema in schemas {
         let sql = format!(
-            "SELECT name FROM {}.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE \
-             AND sql LIKE 'CREATE VIRTUAL TABLE%USING%hnsw%'",
+            "SELECT name, sql FROM {}.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
             quote_identifier(&schema)
         );
-        let read = |row: &crate::sqlite::Statement| Ok(row.column_text(0, "table")?.to_string());
-        if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)? {
+        let read = |row: &crate::sqlite::Statement| {
+            let is_ours = module_of(&String::from_utf8_lossy(row.column_bytes(1)))
+                .is_some_and(|module| module.eq_ignore_ascii_case(MODULE));
+            is_ours.then(|| row.column_text(0, "table").map(str::to_string)).transpose()
+        };
+        if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)?.flatten() {
             return Ok(Some(Owner { schema, table, vectors: 0 }));
         }
     }

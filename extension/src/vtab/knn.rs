@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::distance_terms::DistanceTerms;
-use super::feed::{Feed, Request};
+use super::feed::{Feed, Request, passes, tester};
 use super::hit_row::HitRow;
-use super::plan::{FoundBy, KnnPlan};
+use super::plan::{Filter, FoundBy, KnnPlan};
 use super::pool::Pooled;
 use super::rows_filter::{Kept, RowsFilter};
 use super::scan::Selection;
@@ -34,6 +34,7 @@ pub struct Knn<'t> {
     distances: DistanceTerms,
     /// Rows that may still come: k, less those given.
     remaining: u64,
+    counted: Counted<'t>,
     /// None if no row can come.
     feed: Option<Feed>,
     /// Hits that the feed has given.
@@ -52,6 +53,34 @@ pub struct Knn<'t> {
     writes: u64,
     /// The same when the search began.
     began: u64,
+}
+
+/// Terms that a row must fulfil to be counted by k, and need not fulfil to come.
+#[derive(Default)]
+struct Counted<'t> {
+    distances: DistanceTerms,
+    filter: RowsFilter,
+    test: Option<Pooled<'t>>,
+}
+
+impl<'t> Counted<'t> {
+    fn new(table: &HnswTable, terms: &[Filter], arguments: Values<'_>) -> Result<Counted<'t>> {
+        let is_on_column = |term: &&Filter| term.column.is_none() || term.column != table.schema.distance_column();
+        let (filters, on_distance) = terms.split_at(terms.iter().take_while(is_on_column).count());
+        let mut distances = DistanceTerms::default();
+        for (position, term) in on_distance.iter().enumerate() {
+            distances.push(term.comparison, arguments.at(filters.len() + position)?);
+        }
+        Ok(Counted { distances, filter: RowsFilter::new(&table.schema, filters, arguments)?, test: None })
+    }
+
+    fn counts(&mut self, table: &'t HnswTable, hit: &Hit) -> Result<bool> {
+        let Counted { distances, filter, test } = self;
+        if distances.is_never() || filter.is_never || !distances.admits(hit.distance) {
+            return Ok(false);
+        }
+        Ok(filter.sql.is_empty() || passes(tester(table, filter, test)?, hit.rowid)?)
+    }
 }
 
 impl<'t> Knn<'t> {
@@ -77,6 +106,7 @@ impl<'t> Knn<'t> {
         let ef = ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
         let components = query.map_or(Ok(None), |value| place.query(value))?;
         let filter = RowsFilter::new(&table.schema, &plan.filters, arguments.skip(position))?;
+        let counted = Counted::new(table, &plan.counted, arguments.skip(position + plan.filters.len()))?;
         let mut knn = Knn {
             table,
             arguments: Arguments { query: kept(query).map(Rc::new), k: kept(k), ef_search: kept(ef_search) },
@@ -85,6 +115,7 @@ impl<'t> Knn<'t> {
             order: plan.order,
             distances,
             remaining,
+            counted,
             feed: None,
             position: 0,
             test: None,
@@ -187,7 +218,7 @@ impl<'t> Knn<'t> {
             if !self.distances.admits(hit.distance) {
                 continue;
             }
-            self.remaining -= 1;
+            self.remaining -= u64::from(self.counted.counts(self.table, &hit)?);
             self.writes = self.table.transaction.writes();
             self.hit = Some(hit);
             if self.row.has_no_columns() {
@@ -214,6 +245,7 @@ impl<'t> Knn<'t> {
     fn rest(&mut self) {
         self.test = None;
         self.presence = None;
+        self.counted.test = None;
         let Some(mut feed) = self.feed.take() else { return };
         let is_kept = feed.suspend() && self.began == self.table.transaction.writes();
         if is_kept && self.table.state(&feed.request).is_ok_and(|state| state == feed.state) {

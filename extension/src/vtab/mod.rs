@@ -32,9 +32,12 @@ pub use schema::HIDDEN_COLUMNS;
 use crate::error::Result;
 use crate::sqlite::{Connection, register_eponymous, register_module};
 
+/// The name of the module in CREATE VIRTUAL TABLE ... USING.
+const MODULE: &str = "hnsw";
+
 /// Registers the module `hnsw` and the table-valued function `hnsw_info`.
 pub fn register(connection: Connection) -> Result<()> {
-    register_module::<table::HnswTable>(connection, "hnsw")?;
+    register_module::<table::HnswTable>(connection, MODULE)?;
     gather::register(connection)?;
     register_eponymous::<info::InfoTable>(connection, "hnsw_info")
 }

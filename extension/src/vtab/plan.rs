@@ -4,7 +4,8 @@
 //! The number: bits 0..4 the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by MATCH),
 //! bits 4..30 the columns that the statement reads (the last of them: this column and all after it).
 //!
-//! The arguments follow the text: the query vector, k, ef_search, distance bounds, one for each filter, limit, offset.
+//! The arguments follow the text: the query vector, k, ef_search, distance bounds, one for each
+//! filter and for each counted term, limit, offset.
 
 use super::schema::{ColumnRef, TableSchema};
 use crate::error::{Error, Result};
@@ -49,6 +50,8 @@ pub struct KnnPlan {
     /// Terms on the distance.
     pub distances: Vec<Comparison>,
     pub filters: Vec<Filter>,
+    /// With a k: terms that leave no row out, and that k counts by. Those on the distance come last.
+    pub counted: Vec<Filter>,
     /// How the rows table finds the rows that the filters let through.
     pub found_by: FoundBy,
     /// Strict under ORDER BY distance; else every row comes, if a late one must come late.
@@ -209,6 +212,7 @@ impl KnnPlan {
         if !self.filters.is_empty() {
             text.push_str(&self.found_by.text());
         }
+        push_filters(&mut text, COUNTED, &self.counted, schema);
         text.push_str(match (self.has_limit, self.has_offset) {
             (false, false) => "",
             (true, false) => ", limit",
@@ -222,6 +226,7 @@ impl KnnPlan {
 
 const DISTANCE: &str = ", distance";
 const FILTER: &str = ", filter ";
+const COUNTED: &str = ", k counts ";
 const AFTER_K: &str = ", k before ";
 const BY_SCAN: &str = ": walked or scanned";
 const BY_PARTIAL_INDEX: &str = ", by a partial index or none: exact, steered, walked or scanned";
@@ -255,6 +260,9 @@ fn push_filters(text: &mut String, before: &str, filters: &[Filter], schema: &Ta
 
 /// Bare if it is a plain word, else quoted; the rowid is `rowid`, and a column of that name is quoted.
 fn column_name(column: Option<usize>, schema: &TableSchema) -> String {
+    if column.is_some() && column == schema.distance_column() {
+        return ColumnRef::Distance.hidden_name().to_string();
+    }
     let Some(column) = column.and_then(|number| schema.columns.get(number)) else { return "rowid".to_string() };
     if column.name == "rowid" { quote_identifier(&column.name) } else { shown_name(&column.name) }
 }
@@ -301,6 +309,7 @@ impl Reader<'_> {
         }
         let filters = self.filters(FILTER)?;
         let found_by = if filters.is_empty() { FoundBy::Scan } else { self.found_by()? };
+        let counted = self.filters(COUNTED)?;
         let (has_limit, has_offset) = match (self.take(", limit offset"), self.take(", limit"), self.take(", offset")) {
             (true, _, _) => (true, true),
             (_, has_limit, has_offset) => (has_limit, has_offset),
@@ -313,6 +322,7 @@ impl Reader<'_> {
             has_ef_search,
             distances,
             filters,
+            counted,
             found_by,
             order,
             has_limit,
@@ -372,6 +382,9 @@ impl Reader<'_> {
         let name = self.name()?;
         if name == "rowid" && !is_quoted {
             return Some(None);
+        }
+        if name == ColumnRef::Distance.hidden_name() {
+            return Some(self.schema.distance_column());
         }
         self.schema.columns.iter().position(|column| column.name == name).map(Some)
     }

@@ -1,5 +1,9 @@
 //! Chooses a plan from what SQLite says of a query. Pure: SQLite's side is `best_index` in `table.rs`.
 
+mod search_arguments;
+
+use search_arguments::{check_arguments, check_no_argument, is_argument};
+
 use super::distance_terms::DistanceTerms;
 use super::match_test;
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
@@ -36,6 +40,20 @@ pub struct Question {
     pub columns_used: u64,
     /// What LIKE means on this connection.
     pub is_like_case_sensitive: bool,
+    /// SQLite keeps the terms of a later join's ON clause to itself. Before 3.51 it offers some as if they stood in WHERE.
+    pub hides_later_joins: bool,
+}
+
+impl Question {
+    /// Whether a term may stand in the ON clause of a later LEFT JOIN: rows that it refuses are wanted then. A LIMIT is
+    /// offered only where no other table is.
+    fn may_be_of_later_join(&self, comparison: Comparison) -> bool {
+        use Comparison::{Glob, IsNot, IsNotNull, Like, Ne};
+        let is_hint = |term: &Term| matches!(term.operator, Operator::Limit | Operator::Offset);
+        matches!(comparison, Ne | IsNot | IsNotNull | Like | Glob)
+            && !self.hides_later_joins
+            && !self.terms.iter().any(is_hint)
+    }
 }
 
 /// A term that the plan takes; the position among them is that of its argument.
@@ -80,23 +98,13 @@ const REPEATED_COST: f64 = 1.2;
 /// `Error::Invalid` for MATCH where it has no meaning.
 pub fn choose(table: &str, schema: &TableSchema, question: &Question) -> Result<Option<Choice>> {
     check_arguments(table, schema, question)?;
-    let Some(source) = source_of(table, schema, question)? else { return Ok(scan(schema, question)) };
-    Ok(knn(schema, question, source))
-}
-
-/// `k < 10` would compare a column that is NULL, and find nothing.
-fn check_arguments(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
-    for term in &question.terms {
-        let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
-        else {
-            continue;
-        };
-        if comparison_of(term).is_some_and(|comparison| compares(comparison) && term.operator != Operator::Eq) {
-            let name = column.hidden_name();
-            return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
+    match source_of(table, schema, question)? {
+        Some(source) => Ok(knn(schema, question, source)),
+        None => {
+            check_no_argument(table, schema, question)?;
+            Ok(Some(scan(schema, question)))
         }
     }
-    Ok(())
 }
 
 /// Where the query vector comes from.
@@ -170,6 +178,7 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
 
     let distances = take_distances(schema, question, &mut taking);
     let filters = take_filters(schema, question, &mut taking);
+    let counted = if has_k { take_counted(schema, question, &mut taking) } else { Vec::new() };
     let is_order_consumed = is_by_distance(schema, question);
     // Of rows that SQLite sorts it takes all.
     let is_page = is_order_consumed || question.order.is_empty();
@@ -194,6 +203,7 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
         has_ef_search,
         distances,
         filters,
+        counted,
         found_by: FoundBy::Scan,
         order,
         has_limit,
@@ -211,22 +221,34 @@ fn knn(schema: &TableSchema, question: &Question, source: Source<'_>) -> Option<
     })
 }
 
-/// An argument of the table-valued form.
-fn is_argument(schema: &TableSchema, term: &Term) -> bool {
-    let column = term.column.and_then(|number| schema.column(number));
-    term.operator == Operator::Eq && matches!(column, Some(ColumnRef::Query | ColumnRef::K | ColumnRef::EfSearch))
-}
-
 /// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
 fn take_distances(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Comparison> {
     let mut distances = Vec::new();
     for term in usable(question).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
-        if let Some(comparison) = comparison_of(term).filter(|comparison| DistanceTerms::takes(*comparison)) {
+        let comparison = comparison_of(term).filter(|comparison| DistanceTerms::takes(*comparison));
+        if let Some(comparison) = comparison.filter(|comparison| !question.may_be_of_later_join(*comparison)) {
             taking.take(term, Recheck::Yes);
             distances.push(comparison);
         }
     }
     distances
+}
+
+/// Takes the terms that no row may be left out for, since they may be of a later join, for k to count by: first those on
+/// columns, then those on the distance.
+fn take_counted(schema: &TableSchema, question: &Question, taking: &mut Taking) -> Vec<Filter> {
+    let mut counted = Vec::new();
+    for is_distance in [false, true] {
+        for term in usable(question).filter(|term| is_hidden(schema, term, ColumnRef::Distance) == is_distance) {
+            let Some(filter) = filter_of(schema, term) else { continue };
+            let is_answered = is_distance || affinity_of(schema, term.column, filter.comparison).is_some();
+            if is_answered && question.may_be_of_later_join(filter.comparison) {
+                taking.take(term, Recheck::Yes);
+                counted.push(filter);
+            }
+        }
+    }
+    counted
 }
 
 /// The terms that nothing was done about, such as those of a join whose other table is read later.
@@ -257,11 +279,7 @@ fn is_by_distance(schema: &TableSchema, question: &Question) -> bool {
     starts_right && matches!(question.distinct, Distinct::Ordered | Distinct::DistinctOrdered)
 }
 
-/// None if a k, ef_search or query is there without being usable, which is not for a scan to ignore.
-fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
-    if question.terms.iter().any(|term| is_argument(schema, term)) {
-        return None;
-    }
+fn scan(schema: &TableSchema, question: &Question) -> Choice {
     let mut taking = Taking::default();
     let filters = take_filters(schema, question, &mut taking);
     let access = access(schema, &filters);
@@ -278,7 +296,7 @@ fn scan(schema: &TableSchema, question: &Question) -> Option<Choice> {
     let columns = ColumnSet::from_mask(question.columns_used);
     let is_order_consumed = order.is_some();
     let plan = Plan::Scan(ScanPlan { access, filters, order, columns });
-    Some(Choice { plan, taken: taking.taken, is_order_consumed, is_unique, cost, rows })
+    Choice { plan, taken: taking.taken, is_order_consumed, is_unique, cost, rows }
 }
 
 fn usable(question: &Question) -> impl Iterator<Item = &Term> {
@@ -293,6 +311,9 @@ fn take_filters(schema: &TableSchema, question: &Question, taking: &mut Taking) 
             continue;
         }
         let Some(filter) = filter_of(schema, term) else { continue };
+        if question.may_be_of_later_join(filter.comparison) {
+            continue;
+        }
         let Some(affinity) = affinity_of(schema, term.column, filter.comparison) else { continue };
         let is_exact = is_exact(affinity, filter.comparison) && !is_part_of_in(schema, term);
         let recheck = if is_exact { Recheck::No } else { Recheck::Yes };

@@ -363,7 +363,14 @@ fn question(info: &IndexInfo<'_>) -> Result<Question> {
         });
     }
     let (order, distinct) = (info.order_by().collect(), info.distinct());
-    Ok(Question { terms, order, distinct, columns_used: info.columns_used(), is_like_case_sensitive: false })
+    Ok(Question {
+        terms,
+        order,
+        distinct,
+        columns_used: info.columns_used(),
+        is_like_case_sensitive: false,
+        hides_later_joins: info.hides_later_joins(),
+    })
 }
 
 fn text_of(value: Value<'_>) -> Option<Vec<u8>> {

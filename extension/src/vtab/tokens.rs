@@ -58,23 +58,45 @@ impl Token<'_> {
 
 /// The tokens of `source`, comments left out. The messages do not name the table: the caller does.
 pub fn tokenise(source: &str) -> Result<Vec<Token<'_>>> {
-    let mut tokens: Vec<Token<'_>> = Vec::new();
-    let mut rest = source;
-    let mut touches = false;
-    while let Some(first) = rest.chars().next() {
-        if let Some(length) = blank_length(rest) {
-            rest = rest.get(length..).unwrap_or_default();
-            touches = false;
-            continue;
+    Tokens { rest: source, touches: false }.collect()
+}
+
+/// The module that a CREATE VIRTUAL TABLE names; None of any other statement. What is between the module's parentheses
+/// is not looked at: it may be anything.
+pub fn module_of(create: &str) -> Option<String> {
+    let mut tokens = Tokens { rest: create, touches: false }.map_while(Result::ok);
+    let is_virtual =
+        ["CREATE", "VIRTUAL", "TABLE"].iter().all(|word| tokens.next().is_some_and(|token| token.is_word(word)));
+    // A name that is this word is quoted.
+    let is_using = |token: &Token<'_>| token.is_word("USING");
+    is_virtual.then(|| tokens.find(is_using)).flatten().and_then(|_| tokens.next()).map(|module| module.content())
+}
+
+/// Cuts one token after the other.
+struct Tokens<'a> {
+    rest: &'a str,
+    touches: bool,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Result<Token<'a>>;
+
+    fn next(&mut self) -> Option<Result<Token<'a>>> {
+        while let Some(length) = blank_length(self.rest) {
+            self.rest = self.rest.get(length..).unwrap_or_default();
+            self.touches = false;
         }
-        let (kind, length) = token_at(rest, first)?;
-        let (raw, after) =
-            rest.split_at_checked(length).ok_or_else(|| Error::internal("a token ends within a letter"))?;
-        tokens.push(Token { kind, raw, touches });
-        rest = after;
-        touches = true;
+        let first = self.rest.chars().next()?;
+        let cut = token_at(self.rest, first).and_then(|(kind, length)| {
+            let parts = self.rest.split_at_checked(length);
+            let (raw, rest) = parts.ok_or_else(|| Error::internal("a token ends within a letter"))?;
+            Ok((Token { kind, raw, touches: self.touches }, rest))
+        });
+        // After an error nothing follows.
+        self.rest = cut.as_ref().map_or("", |(_, rest)| rest);
+        self.touches = true;
+        Some(cut.map(|(token, _)| token))
     }
-    Ok(tokens)
 }
 
 /// The tokens as text again: one space where there was white space or a comment.
@@ -170,6 +192,21 @@ mod tests {
         assert_eq!(raws("größe$1 TEXT -- it's\n/* ( */ NOT NULL--"), ["größe$1", "TEXT", "NOT", "NULL"]);
         assert_eq!(raws("0x1e-3"), ["0x1e", "-", "3"]);
         assert_eq!(raws(" /* open"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_statement_names_its_module() {
+        for (create, module) in [
+            ("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2])", Some("hnsw")),
+            ("create virtual table if not exists main.t using HNSW (e {?;#)", Some("HNSW")),
+            ("CREATE VIRTUAL TABLE \"a USING hnsw\" USING fts5(hnsw)", Some("fts5")),
+            ("CREATE VIRTUAL TABLE 'using'/* USING x */--USING y\nUSING[hnsw](e FLOAT[2])", Some("hnsw")),
+            ("CREATE TABLE t(a CHECK(a <> ' USING hnsw'))", None),
+            ("CREATE VIRTUAL TABLE t", None),
+            ("", None),
+        ] {
+            assert_eq!(module_of(create).as_deref(), module, "{create}");
+        }
     }
 
     #[test]

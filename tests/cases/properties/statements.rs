@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::outer::{Outer, outer};
 use crate::terms::{field, filler, filler_sql, operator, shown_term, tree};
 
 pub const QUERIES: [&str; 5] = ["[1,0.5,-0.25]", "[-1,0,0]", "[0.5,0.5,0.5]", "[0,-1,1]", "[0.3,0.7,-0.1]"];
@@ -40,9 +41,10 @@ pub enum Shape {
     UsersLeft,
     UsersExist,
     UsersList,
+    Outer,
 }
 
-const SHAPES: [Shape; 21] = [
+const SHAPES: [Shape; 27] = [
     Shape::Page,
     Shape::Page,
     Shape::Page,
@@ -64,6 +66,12 @@ const SHAPES: [Shape; 21] = [
     Shape::UsersLeft,
     Shape::UsersExist,
     Shape::UsersList,
+    Shape::Outer,
+    Shape::Outer,
+    Shape::Outer,
+    Shape::Outer,
+    Shape::Outer,
+    Shape::Outer,
 ];
 
 /// Beside more than thirty terms SQLite does not show a list as one, and k counts before it.
@@ -110,16 +118,17 @@ pub struct Statement {
     order: &'static str,
     page: Page,
     k: usize,
+    outer: Outer,
 }
 
-pub fn statement(tables: usize) -> impl Strategy<Value = Statement> {
+pub fn statement(tables: usize, has_right_joins: bool) -> impl Strategy<Value = Statement> {
     let on = (field(), operator(), select(&["w.v", "w.i", "w.u"][..]))
         .prop_map(|(field, operator, right)| format!("{field} {operator} {right}"));
     let shown = prop::collection::vec(shown_term(), 1..4).prop_map(|terms| terms.join(" AND "));
     let queries = [0..QUERIES.len(), 0..QUERIES.len()];
     let what = (0..tables, select(&SHAPES[..]), queries, select(&ORDERS[..]), page(), 0..12usize);
-    (what, tree(), filler(), shown, on).prop_map(
-        |((table, shape, queries, order, page, k), filter, filler, shown, on)| Statement {
+    (what, tree(), filler(), shown, on, outer(has_right_joins)).prop_map(
+        |((table, shape, queries, order, page, k), filter, filler, shown, on, outer)| Statement {
             table,
             shape,
             queries,
@@ -130,6 +139,7 @@ pub fn statement(tables: usize) -> impl Strategy<Value = Statement> {
             order,
             page,
             k,
+            outer,
         },
     )
 }
@@ -236,6 +246,11 @@ impl Statement {
             Shape::InPage => format!(
                 "SELECT o.id, quote(o.t) FROM o WHERE o.id IN (SELECT a.id {found} ORDER BY {order} {page}) ORDER BY o.id"
             ),
+            Shape::Outer => {
+                // With a term of both tables in every other one.
+                let on = if k % 2 == 0 { format!("{filter}{filler}") } else { format!("{on} AND {filter}{filler}") };
+                self.outer.sql(is_search, self.queries[0], &on, &page)
+            }
             Shape::Users | Shape::UsersLeft | Shape::UsersExist | Shape::UsersList => self.of_users(is_search),
         }
     }

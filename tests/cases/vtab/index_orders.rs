@@ -79,8 +79,9 @@ fn filters_on_indexed_columns_are_answered_from_memory() {
         for ((cold, warm), filter) in cold.into_iter().zip(warm).zip(filters) {
             assert!(cold > 4 * warm, "SQLite {}: {filter}: {cold}, then {warm}", host.version());
         }
+        // Below 3.51 a table is not asked to answer for <> alone.
         let others = ["plain < 3000", "n < 3000 AND plain > 9", "n <> 7"];
-        for filter in others {
+        for filter in others.into_iter().take(if host.version() >= 3_051_000 { 3 } else { 2 }) {
             assert!(cost(&host, filter) > 100, "SQLite {}: {filter} cannot be answered so", host.version());
         }
     }

@@ -68,6 +68,53 @@ fn terms_that_sqlite_shows_come_before_k() {
     );
 }
 
+/// `distance` is a REAL column, and k counts what SQLite lets through whatever stands on the right.
+#[test]
+fn a_bound_of_the_distance_may_be_any_value() {
+    let values = [
+        "0.5",
+        "1",
+        "'1'",
+        "' 1.0 '",
+        "'1e0'",
+        "'x'",
+        "''",
+        "'1x'",
+        "x'31'",
+        "x''",
+        "NULL",
+        "9007199254740993",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "'9223372036854775808'",
+        "9e999",
+        "-9e999",
+        "'-1'",
+        "'0x1'",
+        "CAST('1' AS BLOB)",
+        "CAST(1 AS TEXT)",
+        "(SELECT '1')",
+        "(SELECT t FROM s WHERE i = 2)",
+        "(SELECT n FROM s WHERE i = 4)",
+    ];
+    for host in hosts(TABLE) {
+        for operator in ["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT"] {
+            for value in values {
+                let plain = format!(
+                    "SELECT id FROM (SELECT id, CAST(vec_l2(e, '[0]') AS REAL) AS distance FROM t LIMIT -1)
+                     WHERE distance {operator} {value} ORDER BY distance, id LIMIT 4"
+                );
+                for order in ["ORDER BY distance, id", "ORDER BY distance"] {
+                    let sql = format!(
+                        "SELECT id FROM t WHERE e MATCH '[0]' AND k = 4 AND distance {operator} {value} {order}"
+                    );
+                    assert_eq!(rows(&host, &sql), rows(&host, &plain), "SQLite {}: {sql}", host.version());
+                }
+            }
+        }
+    }
+}
+
 /// A search for each pair would put equal distances in the order of the pairs.
 #[test]
 fn ties_keep_their_order_beside_an_in_of_two_columns() {

@@ -275,3 +275,58 @@ fn a_distance_of_zero_has_no_sign() {
         assert!(rows(&host, products)[0].starts_with("0.0|0.0|0.0|"), "{}", line(&host, products));
     }
 }
+
+/// The root makes one distance of two keys that differ, and 0.0 and -0.0 are one distance to SQL.
+#[test]
+fn rows_of_one_distance_come_by_rowid_however_far_they_are() {
+    for host in hosts("") {
+        for (metric, element) in
+            [("l2", "FLOAT"), ("dot", "FLOAT"), ("cosine", "FLOAT"), ("l2", "INT8"), ("dot", "INT8")]
+        {
+            let parse = if element == "INT8" { "vec_int8" } else { "vec_parse" };
+            // More rows than a search ranks exactly of its own accord.
+            run(
+                &host,
+                &format!(
+                    "DROP TABLE IF EXISTS t;
+                     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER INDEXED, e {element}[2], metric = '{metric}');
+                     WITH RECURSIVE i(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM i WHERE i < 1500)
+                     INSERT INTO t SELECT i, i % 3, {parse}('[' || (i * 7 % 41 - 20) || ',' || (i * 11 % 37 + 1) || ']') FROM i;"
+                ),
+            );
+            for query in ["[-16595000938725376,130647124118339580]", "[1e8,-1e8]", "[0,5]"] {
+                for filter in ["true", "n = 1", "n + 0 = 1", "id > 1200"] {
+                    for ef in if filter == "true" { &["64", "'exact'"][..] } else { &["64"][..] } {
+                        check_ties(&host, &format!("e MATCH '{query}' AND {filter} AND ef_search = {ef}"), metric);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whole pages, and the same rows by pages that begin after the last row of the one before.
+fn check_ties(host: &Host, search: &str, metric: &str) {
+    let select = "SELECT id, printf('%!.17g', distance) FROM t WHERE";
+    let all = rows(host, &format!("{select} {search} ORDER BY distance"));
+    let sorted = rows(
+        host,
+        &format!(
+            "SELECT id, printf('%!.17g', d) FROM (SELECT id, distance AS d FROM t WHERE {search} ORDER BY distance LIMIT -1) ORDER BY +d, id"
+        ),
+    );
+    assert_eq!(all, sorted, "{metric}, SQLite {}: {search}", host.version());
+    assert!(all.len() >= 200, "{metric}, {search}: {} rows", all.len());
+    let mut paged = rows(host, &format!("{select} {search} ORDER BY distance, rowid LIMIT 50"));
+    while paged.len() < 200 {
+        let last = paged.last().unwrap().split('|').next().unwrap().to_string();
+        let after = format!("(SELECT distance FROM t WHERE {search} AND id = {last}), {last}");
+        let page = rows(
+            host,
+            &format!("{select} {search} AND (distance, rowid) > ({after}) ORDER BY distance, rowid LIMIT 50"),
+        );
+        assert_eq!(page.len(), 50, "{metric}, {search}");
+        paged.extend(page);
+    }
+    assert_eq!(paged, all[..200], "{metric}, SQLite {}: {search}", host.version());
+}

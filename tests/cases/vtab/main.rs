@@ -1,6 +1,7 @@
 //! The virtual table through SQL, on each SQLite library: what it accepts, what it gives, what it says when it refuses.
 
 mod create;
+mod declaration;
 mod effort;
 mod elements;
 mod file;
@@ -8,12 +9,15 @@ mod filters;
 mod fixture;
 mod ghosts;
 mod index_orders;
+mod info;
 mod interleaved;
 mod k;
 mod knn;
 mod match_terms;
+mod outer_joins;
 mod paging;
 mod plans;
+mod small_windows;
 mod transactions;
 mod triggers;
 mod warm;

@@ -45,6 +45,7 @@ fn all_plans() -> Vec<Plan> {
         Comparison::ALL.into_iter().rev().map(|comparison| filter(Some(2), comparison, None)).collect(),
         vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
     ];
+    let distance = schema().distance_column();
     let mut plans = Vec::new();
     for (n, filters) in lists.into_iter().enumerate() {
         let columns = ColumnSet::from_mask(0b1011 << n);
@@ -67,6 +68,12 @@ fn all_plans() -> Vec<Plan> {
                     _ => Comparison::ALL.to_vec(),
                 },
                 after_k: if bit(2) && bit(6) { vec![filter(None, Comparison::Eq, None)] } else { Vec::new() },
+                counted: match bits >> 5 {
+                    _ if !bit(2) => Vec::new(),
+                    0 => vec![filter(Some(1), Comparison::Like, None)],
+                    1 => vec![filter(Some(2), Comparison::IsNot, Some("x")), filter(distance, Comparison::Ne, None)],
+                    _ => Vec::new(),
+                },
                 found_by: found_by(if filters.is_empty() { 0 } else { bits }),
                 filters: filters.clone(),
                 order: if bit(4) { Order::Strict } else { Order::Relaxed },
@@ -97,6 +104,7 @@ fn the_text_says_what_will_happen() {
         has_k: false,
         has_ef_search: false,
         distances: vec![Comparison::Gt, Comparison::Le],
+        counted: Vec::new(),
         after_k: Vec::new(),
         found_by: FoundBy::Covering("t_rows_category".to_string()),
         filters: vec![filter(Some(1), Comparison::Eq, None), filter(Some(2), Comparison::Gt, Some("NOCASE"))],
@@ -109,8 +117,9 @@ fn the_text_says_what_will_happen() {
                 by covering index t_rows_category: exact, steered or walked, limit offset";
     assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
     let after_k = vec![filter(Some(1), Comparison::Eq, None), filter(None, Comparison::Lt, None)];
-    let knn = KnnPlan { has_k: true, distances: Vec::new(), filters: Vec::new(), after_k, ..knn };
-    let text = "knn e cosine k, limit offset, k before category=? rowid<?";
+    let counted = vec![filter(Some(1), Comparison::Like, None), filter(schema.distance_column(), Comparison::Ne, None)];
+    let knn = KnnPlan { has_k: true, distances: Vec::new(), filters: Vec::new(), counted, after_k, ..knn };
+    let text = "knn e cosine k, k counts category LIKE ? distance<>?, limit offset, k before category=? rowid<?";
     assert_eq!(Plan::Knn(knn).encode(&schema), (5, text.to_string()));
 }
 

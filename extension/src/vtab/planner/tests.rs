@@ -25,7 +25,7 @@ fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], distinct: Distinct) ->
     choose(
         "t",
         &parse("t", &TABLE).unwrap(),
-        &Question { terms, order, distinct, columns_used: 0, is_like_case_sensitive: false },
+        &Question { terms, order, distinct, columns_used: 0, is_like_case_sensitive: false, hides_later_joins: true },
     )
 }
 
@@ -95,10 +95,11 @@ fn what_is_not_known_yet_is_no_plan() {
         vec![unusable(E, Operator::Match)],
         vec![unusable(QUERY, Operator::Eq)],
         vec![term(0, E, Operator::Match), unusable(K, Operator::Eq)],
-        vec![term(0, K, Operator::Eq)],
     ] {
         assert_eq!(ask(terms, &[], Distinct::Ordered).unwrap(), None);
     }
+    // No other order of a join would bring a query vector.
+    assert!(ask(vec![term(0, K, Operator::Eq)], &[], Distinct::Ordered).is_err());
     let choice = ask(vec![term(0, E, Operator::Match), unusable(2, Operator::Lt)], &[], Distinct::Ordered).unwrap();
     assert_eq!(choice.unwrap().taken.len(), 1);
 }
@@ -137,8 +138,14 @@ fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
 #[test]
 fn so_are_those_of_a_like_that_is_not_shown() {
     let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
-        let question =
-            Question { terms, order: Vec::new(), distinct: Distinct::Ordered, columns_used: 0, is_like_case_sensitive };
+        let question = Question {
+            terms,
+            order: Vec::new(),
+            distinct: Distinct::Ordered,
+            columns_used: 0,
+            is_like_case_sensitive,
+            hides_later_joins: true,
+        };
         !choose("t", &parse("t", &TABLE).unwrap(), &question).unwrap().unwrap().taken.is_empty()
     };
     for (least, most, collation, is_sensitive, taken) in [

@@ -1,0 +1,38 @@
+//! The arguments of a search among the terms of a query: `query`, `k` and `ef_search`.
+
+use super::{Question, Term, compares, comparison_of};
+use crate::error::{Error, Result};
+use crate::sqlite::Operator;
+use crate::vtab::schema::{ColumnRef, TableSchema};
+
+/// `k < 10` would compare a column that is NULL, and find nothing.
+pub fn check_arguments(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
+    for term in &question.terms {
+        let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
+        else {
+            continue;
+        };
+        if comparison_of(term).is_some_and(|comparison| compares(comparison) && term.operator != Operator::Eq) {
+            let name = column.hidden_name();
+            return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
+        }
+    }
+    Ok(())
+}
+
+/// A k or ef_search without a query vector: no order of a join would bring one.
+pub fn check_no_argument(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
+    let Some(term) = question.terms.iter().find(|term| is_argument(schema, term)) else { return Ok(()) };
+    let name = term.column.and_then(|number| schema.column(number)).map_or("", |column| column.hidden_name());
+    let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
+    Err(Error::invalid(format!(
+        "{table}.{name}: an argument of a search, and there is no query vector: write \"WHERE {vector} MATCH ? AND {name} = ?\" \
+         or \"FROM {table}(?, ...)\""
+    )))
+}
+
+/// An argument of the table-valued form.
+pub fn is_argument(schema: &TableSchema, term: &Term) -> bool {
+    let column = term.column.and_then(|number| schema.column(number));
+    term.operator == Operator::Eq && matches!(column, Some(ColumnRef::Query | ColumnRef::K | ColumnRef::EfSearch))
+}
