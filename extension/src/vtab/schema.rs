@@ -187,7 +187,7 @@ impl TableSchema {
     /// What SQLite is told of the virtual table. No PRIMARY KEY and no UNIQUE: SQLite would make an index of them that
     /// does not exist; `plan` knows them.
     pub fn declaration(&self, table: &str) -> String {
-        let mut columns: Vec<String> = self.columns.iter().map(declared).collect();
+        let mut columns: Vec<String> = self.columns.iter().map(shown_to_sqlite).collect();
         columns
             .extend(["query HIDDEN", "k INTEGER HIDDEN", "ef_search HIDDEN", "distance REAL HIDDEN"].map(String::from));
         columns.push(format!("{} HIDDEN", quote_identifier(table)));
@@ -212,6 +212,18 @@ pub fn is_hidden_name(name: &str) -> bool {
     HIDDEN_COLUMNS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
 
+/// Programs choose how they read and write a column by its declared type: a vector is a BLOB to them.
+fn shown_to_sqlite(column: &Column) -> String {
+    match &column.kind {
+        ColumnKind::Vector { .. } => with_not_null(column, format!("{} BLOB", quote_identifier(&column.name))),
+        ColumnKind::Ordinary(_) => declared(column),
+    }
+}
+
+fn with_not_null(column: &Column, sql: String) -> String {
+    if column.not_null { format!("{sql} NOT NULL") } else { sql }
+}
+
 fn declared(column: &Column) -> String {
     let mut sql = quote_identifier(&column.name);
     let type_name = column.type_name();
@@ -221,7 +233,7 @@ fn declared(column: &Column) -> String {
     if let Some(collation) = column.as_ordinary().and_then(|ordinary| ordinary.collation.as_deref()) {
         sql = format!("{sql} COLLATE {}", quote_identifier(collation));
     }
-    if column.not_null { format!("{sql} NOT NULL") } else { sql }
+    with_not_null(column, sql)
 }
 
 fn rows_column(column: &Column, ordinary: &OrdinaryColumn) -> String {
@@ -253,7 +265,7 @@ mod tests {
             schema(&["id TEXT PRIMARY KEY", "name VARCHAR(20) NOT NULL COLLATE NOCASE", "e FLOAT[3]", "\"a\"\"b\""]);
         assert_eq!(
             schema.declaration("art\"icles"),
-            "CREATE TABLE x(\"id\" TEXT, \"name\" VARCHAR(20) COLLATE \"NOCASE\" NOT NULL, \"e\" FLOAT[3], \"a\"\"b\", \
+            "CREATE TABLE x(\"id\" TEXT, \"name\" VARCHAR(20) COLLATE \"NOCASE\" NOT NULL, \"e\" BLOB, \"a\"\"b\", \
              query HIDDEN, k INTEGER HIDDEN, ef_search HIDDEN, distance REAL HIDDEN, \"art\"\"icles\" HIDDEN)"
         );
     }
