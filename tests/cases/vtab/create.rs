@@ -72,7 +72,7 @@ fn shadow_tables_are_as_documented() {
             ("SELECT value FROM a_config WHERE key = 'vector.1.element'", "FLOAT16"),
             (
                 "SELECT name || ' ' || type || iif(\"notnull\", ' not null', '') FROM pragma_table_xinfo('a')",
-                "id TEXT name TEXT not null price REAL image FLOAT[2] text FLOAT16[3] not null query  k INTEGER \
+                "id TEXT name TEXT not null price REAL image BLOB text BLOB not null query  k INTEGER \
                  ef_search  distance REAL a ",
             ),
         ],
