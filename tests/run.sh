@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 2
 target=${CARGO_TARGET_DIR:-$PWD/target}
 python_home=$target/python-hosts
 logs=$target/test-logs
-old_apsw=3.40.1.0
+old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
 all_steps=(prepare fmt clippy build rust hosts zoo quickstart)
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -28,9 +28,10 @@ missing() {
 debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted=() package
-  for package in ca-certificates git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv; do
+  for package in ca-certificates git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
+  command -v npm >/dev/null || wanted+=(nodejs npm)
   [ ${#wanted[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     missing "Debian packages ${wanted[*]} (not root: install them by hand)"
@@ -42,11 +43,11 @@ debian_packages() {
 
 python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt)
 
-# A virtual environment with the hosts, the zoo's writers and pytest, and beside it an apsw with an older SQLite.
+# A virtual environment with the hosts, the zoo's writers and pytest, and beside it apsws with older SQLites.
 python_packages() {
-  local stamp list requirements=()
+  local stamp list version requirements=()
   for list in "${python_requirements[@]}"; do requirements+=(-r "$list"); done
-  stamp=$(cat "${python_requirements[@]}" <(echo "$old_apsw") <(python3 --version) | cksum)
+  stamp=$(cat "${python_requirements[@]}" <(echo "${old_apsw[@]}") <(python3 --version) | cksum)
   [ "$(cat "$python_home/stamp" 2>/dev/null)" = "$stamp" ] && return 0
   rm -rf "$python_home"
   mkdir -p "$python_home"
@@ -54,15 +55,24 @@ python_packages() {
   python3 -m venv "$python_home/venv" || /usr/bin/python3 -m venv --clear "$python_home/venv" || return 1
   "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     "${requirements[@]}" || return 1
-  "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-    --target "$python_home/apsw-$old_apsw" "apsw==$old_apsw" || missing "apsw $old_apsw" || return 1
+  for version in "${old_apsw[@]}"; do
+    "$python_home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+      --target "$python_home/apsw-$version" "apsw==$version" || missing "apsw $version" || return 1
+  done
   echo "$stamp" >"$python_home/stamp"
+}
+
+# An ORM on Node, outside the source tree.
+node_packages() {
+  command -v npm >/dev/null || { missing npm; return; }
+  mkdir -p "$target/node-hosts" && cp -r tests/hosts/node/. "$target/node-hosts" || return 1
+  (cd "$target/node-hosts" && npm ci --silent) || missing "the packages of tests/hosts/node"
 }
 
 prepare() {
   command -v cargo >/dev/null || { echo "cargo is missing: install Rust (see README.md)" >&2; return 1; }
   cargo --version
-  debian_packages && python_packages
+  debian_packages && python_packages && node_packages
 }
 
 rusqlite_host=(--manifest-path tests/hosts/rusqlite/Cargo.toml)

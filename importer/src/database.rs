@@ -177,25 +177,41 @@ impl Table {
 }
 
 fn describe(connection: &Connection, name: String) -> Result<Table> {
+    let vectors = vector_columns(connection, &name)?;
     let mut statement = connection.prepare(&format!("PRAGMA table_xinfo({})", quote(&name)))?;
-    let mut table = Table { name: name.clone(), columns: Vec::new(), vectors: Vec::new() };
+    let mut table = Table { name, columns: Vec::new(), vectors: Vec::new() };
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (column, declared, hidden): (String, String, i64) =
-            (row.get("name")?, row.get("type")?, row.get("hidden")?);
-        match vector_type(&declared) {
+        let (column, hidden): (String, i64) = (row.get("name")?, row.get("hidden")?);
+        match vectors.iter().find(|vector| vector.name == column) {
             _ if hidden != 0 => {}
-            Some((element, dims)) => table.vectors.push(VectorColumn { name: column, element, dims }),
+            Some(vector) => table.vectors.push(vector.clone()),
             None => table.columns.push(column),
         }
     }
     Ok(table)
 }
 
-/// `FLOAT[256]` and so on.
-fn vector_type(declared: &str) -> Option<(Element, usize)> {
-    let (element, dims) = declared.strip_suffix(']')?.split_once('[')?;
-    Some((Element::parse(element.trim())?, dims.trim().parse().ok()?))
+/// What the table was made with: to SQLite a vector column is a BLOB.
+fn vector_columns(connection: &Connection, table: &str) -> Result<Vec<VectorColumn>> {
+    let config = quote(&format!("{table}_config"));
+    let of_column =
+        |key: &str| format!("(SELECT value FROM {config} WHERE key = substr(n.key, 1, length(n.key) - 4) || '{key}')");
+    let (element, dims) = (of_column("element"), of_column("dims"));
+    let sql = format!("SELECT value, {element}, {dims} FROM {config} n WHERE key GLOB 'vector.[0-9]*.name'");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut vectors = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, element, dims): (String, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let damaged = || Failure::new(format!("table {table}: {config} has no element {element} of column {name}"));
+        vectors.push(VectorColumn {
+            element: Element::parse(&element).ok_or_else(damaged)?,
+            name,
+            dims: dims as usize,
+        });
+    }
+    Ok(vectors)
 }
 
 #[cfg(test)]
@@ -203,11 +219,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vector_types_are_told_from_others() {
-        assert_eq!(vector_type("FLOAT[256]"), Some((Element::F32, 256)));
-        assert_eq!(vector_type("INT8[3]"), Some((Element::I8, 3)));
-        assert_eq!(vector_type("FLOAT"), None);
-        assert_eq!(vector_type("VARCHAR[3]"), None);
+    fn a_table_is_described_as_it_was_made() {
+        register_extension();
+        let connection = Connection::open_in_memory().unwrap();
+        let columns = "id TEXT PRIMARY KEY, \"a\"\"b\" FLOAT16[5], picture BLOB, v INT8[3], metric = 'l2'";
+        connection.execute_batch(&format!("CREATE VIRTUAL TABLE \"t\"\"u\" USING hnsw({columns})")).unwrap();
+        let vector = |name: &str, element, dims| VectorColumn { name: name.to_string(), element, dims };
+        let expected = Table {
+            name: "t\"u".to_string(),
+            columns: vec!["id".to_string(), "picture".to_string()],
+            vectors: vec![vector("a\"b", Element::F16, 5), vector("v", Element::I8, 3)],
+        };
+        assert_eq!(table(&connection, None).unwrap(), expected);
+        let damage = "UPDATE \"t\"\"u_config\" SET value = 'FLOAT8' WHERE key = 'vector.0.element'";
+        connection.execute_batch(damage).unwrap();
+        assert_eq!(
+            table(&connection, None).unwrap_err().to_string(),
+            "table t\"u: \"t\"\"u_config\" has no element FLOAT8 of column a\"b"
+        );
     }
 
     #[test]

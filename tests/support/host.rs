@@ -66,7 +66,11 @@ struct Functions {
     db_status: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int,
     get_autocommit: unsafe extern "C" fn(*mut ffi::sqlite3) -> c_int,
     db_config: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, ...) -> c_int,
+    set_authorizer: unsafe extern "C" fn(*mut ffi::sqlite3, Option<Authorizer>, *mut c_void) -> c_int,
 }
+
+type Authorizer =
+    unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, *const c_char, *const c_char) -> c_int;
 
 type ProgressHandler = unsafe extern "C" fn(*mut c_void) -> c_int;
 
@@ -95,6 +99,7 @@ impl Functions {
             db_status: ffi::sqlite3_db_status,
             get_autocommit: ffi::sqlite3_get_autocommit,
             db_config: ffi::sqlite3_db_config,
+            set_authorizer: ffi::sqlite3_set_authorizer,
         }
     }
 
@@ -124,6 +129,7 @@ impl Functions {
                 db_status: symbol(library, c"sqlite3_db_status"),
                 get_autocommit: symbol(library, c"sqlite3_get_autocommit"),
                 db_config: symbol(library, c"sqlite3_db_config"),
+                set_authorizer: symbol(library, c"sqlite3_set_authorizer"),
             }
         }
     }
@@ -375,6 +381,33 @@ impl Host {
         // SAFETY: written through the pointer until a line ago.
         let made = unsafe { (*context.cast::<Watch>()).made };
         (result, made)
+    }
+
+    /// Does `work` with an authorizer: `answer` gets the action's code, and the first two of its names (a table and a
+    /// column, say), and gives SQLITE_OK, SQLITE_DENY or SQLITE_IGNORE.
+    pub fn authorized_by<T>(&self, mut answer: impl FnMut(i32, &str, &str) -> i32, work: impl FnOnce() -> T) -> T {
+        type Answer<'a> = &'a mut dyn FnMut(i32, &str, &str) -> i32;
+        unsafe extern "C" fn ask(
+            context: *mut c_void,
+            action: c_int,
+            first: *const c_char,
+            second: *const c_char,
+            _schema: *const c_char,
+            _trigger: *const c_char,
+        ) -> c_int {
+            // SAFETY: SQLite hands back the pointer below, on the thread that works, and texts or null.
+            unsafe {
+                let (first, second) = (text(first).unwrap_or_default(), text(second).unwrap_or_default());
+                (*context.cast::<Answer<'_>>())(action, &first, &second)
+            }
+        }
+        let mut answer: Answer<'_> = &mut answer;
+        // SAFETY: the authorizer is taken off before `answer` dies.
+        unsafe { (self.functions.set_authorizer)(self.db, Some(ask), (&raw mut answer).cast()) };
+        let result = work();
+        // SAFETY: the connection is open.
+        unsafe { (self.functions.set_authorizer)(self.db, None, ptr::null_mut()) };
+        result
     }
 
     /// Pages that `work` asked SQLite's page cache for.

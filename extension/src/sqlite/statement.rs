@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use super::api::{call, transient};
 use super::bindings::*;
-use super::connection::Connection;
+use super::connection::{Connection, utf8};
 use super::value::{Content, Kind, Value, lent_bytes};
 use crate::error::{Error, Result, code};
 
@@ -136,12 +136,31 @@ impl Statement {
         Ok(())
     }
 
-    /// Binds the parameters, runs to the end, drops the rows, resets and clears.
+    /// Binds the parameters, runs a statement that writes to its end, resets and clears. An UPDATE may end with RETURNING
+    /// and a term that holds for the row as it must be by then.
+    ///
+    /// # Errors
+    /// `Error::Invalid` too if an authorizer of the host's says SQLITE_IGNORE: SQLite then leaves out the statement, or
+    /// a column that it sets, and reports nothing.
     pub fn run(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
-        self.with_parameters(parameters, |statement| {
-            while statement.step()? {}
+        let mut is_written = true;
+        self.query(parameters, |row| {
+            is_written &= row.column_i64(0) == 1;
             Ok(())
-        })
+        })?;
+        // SAFETY: the statement is live.
+        let is_empty = unsafe { call!(self.connection.api(), stmt_readonly(self.raw())) != 0 };
+        if is_written && !is_empty { Ok(()) } else { Err(self.ignored()) }
+    }
+
+    #[cold]
+    fn ignored(&self) -> Error {
+        // SAFETY: the statement is live, and its text as long as it is.
+        let sql = unsafe { utf8(call!(self.connection.api(), sql(self.raw())), "the statement") }.unwrap_or_default();
+        let what = sql.split(['(', '=']).next().unwrap_or_default();
+        Error::invalid(format!(
+            "the host's authorizer ignores {what}: it must allow or deny what is done to shadow tables"
+        ))
     }
 
     /// Binds the parameters and gives the first row, as `read` makes it, or None; then resets and clears.

@@ -124,14 +124,16 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
         let table = &column.place.table;
         Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
     };
-    let mut update = db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1"))?;
+    let mut update =
+        db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
     for (&from, place) in order.iter().zip(1..) {
         update.run(&[Parameter::Integer(from), Parameter::Integer(shift + place)])?;
         if db.changes() == 0 {
             return Err(kept_back());
         }
     }
-    let down = format!("UPDATE {rows} SET {rowid} = {rowid} - ?1 WHERE {rowid} > ?1");
+    let down =
+        format!("UPDATE {rows} SET {rowid} = {rowid} - ?1 WHERE {rowid} > ?1 RETURNING {rowid} BETWEEN 1 AND ?1");
     db.prepare(&down)?.run(&[Parameter::Integer(shift)])?;
     if db.changes() != count {
         return Err(kept_back());
@@ -273,10 +275,10 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
 /// write virtual tables at COMMIT.
 pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
     let (db, table, sql) = (column.db, &column.place.table, numbering_sql(column));
-    let (rows, _, rowid) = column.place.rows_table();
+    let (rows, node, rowid) = column.place.rows_table();
     let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
     let write = || {
-        let mut update = db.prepare_shadow(&sql)?;
+        let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
         for (row, id) in nodes {
             update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
             // Triggers of the temp schema are fired nevertheless. (A damaged table may lack the row.)

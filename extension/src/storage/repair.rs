@@ -128,7 +128,7 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
         remove.run(&[Parameter::Integer(id)])?;
     }
     let mut read = db.prepare_shadow(&format!("SELECT data FROM {nodes} WHERE id = ?1"))?;
-    let mut write = db.prepare_shadow(&format!("UPDATE {nodes} SET data = ?2 WHERE id = ?1"))?;
+    let mut write = db.prepare_shadow(&format!("UPDATE {nodes} SET data = ?2 WHERE id = ?1 RETURNING data IS ?2"))?;
     for node in found.iter().filter(|node| is_id(node.id)) {
         let Some(&rowid) = owners.get(&node.id) else { continue };
         if node.is_sound && rowid == node.rowid {

@@ -216,12 +216,13 @@ impl VectorColumn {
             // It may have undone the transaction: nothing more must be written.
             Err(error) => return Err(error),
         }
-        let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1", self.place.sql("graph"));
+        let sql =
+            format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.place.sql("graph"));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(ordinal), Parameter::Blob(header)])
     }
 
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
-        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1", self.place.sql("graph"));
+        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.place.sql("graph"));
         let blob = if entry.centre().is_empty() { Vec::new() } else { entry.blob().encode() };
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&blob)])?;
         self.entry_of = self.header.as_ref().map(|header| header.generation);

@@ -1,8 +1,10 @@
 """Read-only databases work in full, and reading never writes."""
 import hashlib
+import sqlite3
 
 import pytest
 
+from manual import sql_files
 from sample import blob, sample
 
 FEED = "SELECT rowid, distance FROM articles WHERE embedding MATCH :taste AND in_stock > 0 ORDER BY distance LIMIT 20"
@@ -40,3 +42,15 @@ def test_a_write_to_a_read_only_file_is_refused(connect, feed_file):
     session = connect(f"file:{feed_file}?mode=ro")
     assert "readonly" in session.error("DELETE FROM articles WHERE rowid = 1")
     assert session.value("SELECT count(*) FROM articles") == len(sample().rows)
+
+
+def test_a_host_without_the_extension_reads_the_rows(feed_file):
+    (sql_file,) = (f for f in sql_files() if f.path.name == "rows_table.sql")
+    db = sqlite3.connect(feed_file)
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="no such module: hnsw"):
+            db.execute("SELECT article_id FROM articles")
+        rows = db.execute(sql_file.text).fetchall()
+    finally:
+        db.close()
+    assert "".join("|".join(map(str, row)) + "\n" for row in rows) == sql_file.expected.read_text("utf8")

@@ -1,0 +1,147 @@
+//! A host's authorizer that denies or ignores one thing that a statement does to the shadow tables. Ignoring leaves a
+//! statement of the extension's out, or a column that it sets, and reports nothing: it must not leave a damaged index.
+
+use std::collections::BTreeSet;
+
+use rusqlite::ffi;
+use vecrank_tests::{Host, library};
+
+const TABLE: &str = "
+    CREATE VIRTUAL TABLE t USING hnsw(name TEXT UNIQUE, n INTEGER INDEXED, e FLOAT[2], f INT8[2], metric = 'l2');
+    INSERT INTO t(name, n, e, f) WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 12)
+      SELECT 'row ' || n, n, vec_parse('[' || n || ',1]'), vec_int8('[' || n || ',2]') FROM i;
+    DELETE FROM t WHERE n IN (7, 8);";
+
+const STATEMENTS: &[&str] = &[
+    "INSERT INTO t(name, n, e, f) VALUES ('new', 50, '[5,5]', '[5,5]')",
+    "INSERT INTO t(name, e) VALUES ('one', '[5,5]'), ('two', NULL), ('three', '[6,5]')",
+    "INSERT OR REPLACE INTO t(name, n, e) VALUES ('row 3', 3, '[0,5]')",
+    "UPDATE t SET e = '[9,9]' WHERE n = 5",
+    "UPDATE t SET e = NULL, n = 77 WHERE n = 6",
+    "UPDATE t SET rowid = rowid + 1000 WHERE n < 4",
+    "UPDATE t SET rowid = 500, e = '[1,9]', f = NULL WHERE n = 10",
+    "UPDATE OR REPLACE t SET name = 'row 4' WHERE n = 5",
+    "DELETE FROM t WHERE n = 9",
+    "DELETE FROM t",
+    "INSERT INTO t(t) VALUES ('optimize')",
+    "INSERT INTO t(t) VALUES ('rebuild')",
+    "INSERT INTO t(t) VALUES ('cluster')",
+    "INSERT INTO t(t, k) VALUES ('ef_search', 100)",
+    "ALTER TABLE t RENAME TO u",
+    "DROP TABLE t",
+    "CREATE VIRTUAL TABLE u USING hnsw(name TEXT INDEXED, e FLOAT[2])",
+];
+
+/// An action of the authorizer's, with its two names.
+type Action = (i32, String, String);
+
+fn new(open: &impl Fn() -> Host) -> Host {
+    let host = open();
+    host.load(library()).expect("the library loads");
+    host.run(TABLE);
+    host
+}
+
+/// What `sql` does to shadow tables and the schema, as an authorizer is asked.
+fn actions(host: &Host, sql: &str) -> BTreeSet<Action> {
+    let mut actions = BTreeSet::new();
+    let note = |action: i32, first: &str, second: &str| {
+        let is_read =
+            [ffi::SQLITE_READ, ffi::SQLITE_SELECT, ffi::SQLITE_FUNCTION, ffi::SQLITE_PRAGMA].contains(&action);
+        // Of the statement itself SQLite asks first: leaving it out is what its author wants.
+        if !is_read && !["t", "u"].contains(&first) && action != ffi::SQLITE_SAVEPOINT {
+            actions.insert((action, first.to_string(), second.to_string()));
+        }
+        ffi::SQLITE_OK
+    };
+    host.authorized_by(note, || host.run(sql));
+    actions
+}
+
+/// Everything that can be seen of the tables, and that they are sound.
+fn state(host: &Host) -> Vec<String> {
+    let mut all = host.rows("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2");
+    for table in host.rows("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'") {
+        host.check_sound(&table);
+        all.extend(host.rows(&format!("SELECT rowid, *, vec_json(e) FROM {table}")));
+        all.extend(host.rows(&format!("SELECT rowid, distance FROM {table} WHERE e MATCH '[5,1]' ORDER BY distance")));
+        all.extend(host.rows(&format!("SELECT value FROM hnsw_info('{table}') WHERE key LIKE '%ef_search'")));
+    }
+    all
+}
+
+/// SQLite itself crashes at `CREATE TABLE x(a PRIMARY KEY) WITHOUT ROWID` where the key's index is ignored.
+fn crashes_sqlite(sql: &str, (action, answer): (&Action, i32)) -> bool {
+    let is_schema = action.0 == ffi::SQLITE_INSERT && action.1 == "sqlite_master";
+    let is_key = action.0 == ffi::SQLITE_CREATE_INDEX && action.1.starts_with("sqlite_autoindex");
+    sql.starts_with("CREATE") && answer == ffi::SQLITE_IGNORE && (is_schema || is_key)
+}
+
+#[test]
+fn an_authorizer_that_denies_or_ignores_leaves_a_sound_index() {
+    for open in [|| Some(Host::bundled(":memory:")), || Host::system(":memory:")] {
+        if open().is_none() {
+            continue;
+        }
+        let open = || open().expect("it was there a moment ago");
+        let before = state(&new(&open));
+        let mut problems = Vec::new();
+        let mut ignored = 0;
+        for sql in STATEMENTS {
+            let host = new(&open);
+            let actions = actions(&host, sql);
+            let after = state(&host);
+            let answers = [ffi::SQLITE_DENY, ffi::SQLITE_IGNORE];
+            let cases = actions.iter().flat_map(|action| answers.map(|answer| (action, answer)));
+            for (action, answer) in cases.filter(|case| !crashes_sqlite(sql, *case)) {
+                for in_transaction in [false, true].into_iter().take(if answer == ffi::SQLITE_IGNORE { 2 } else { 1 }) {
+                    let host = new(&open);
+                    if in_transaction {
+                        host.run("BEGIN");
+                    }
+                    let is_it = |code: i32, first: &str, second: &str| {
+                        (code, first, second) == (action.0, &*action.1, &*action.2)
+                    };
+                    let result = host.authorized_by(
+                        |code, first, second| if is_it(code, first, second) { answer } else { ffi::SQLITE_OK },
+                        || {
+                            let result = host.execute(sql);
+                            let end = if in_transaction { host.execute("COMMIT") } else { Ok(()) };
+                            result.and(end)
+                        },
+                    );
+                    if !host.is_autocommit() {
+                        host.run("ROLLBACK");
+                    }
+                    let place =
+                        format!("SQLite {} {sql}: {action:?} answered {answer}, {in_transaction}", host.version());
+                    let got = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| state(&host)));
+                    let got = match got {
+                        Ok(got) => got,
+                        Err(_) => {
+                            problems.push(format!("{place}: {result:?}, and damaged"));
+                            std::mem::forget(host);
+                            continue;
+                        }
+                    };
+                    match result {
+                        Err(error) => {
+                            ignored += u32::from(error.message.starts_with("the host's authorizer ignores "));
+                            if got != before {
+                                problems.push(format!("{place}: {error}, and half done"));
+                            }
+                        }
+                        Ok(()) if got == after => {}
+                        // SQLite asks the same of the statement itself, which it then leaves out.
+                        Ok(()) if got == before && (action.1 == "sqlite_master" || action.2 == "t") => {}
+                        // An ordinary column keeps its value, as in an ordinary table.
+                        Ok(()) if action.0 == ffi::SQLITE_UPDATE && ["n", "name"].contains(&&*action.2) => {}
+                        Ok(()) => problems.push(format!("{place}: no error, and not done")),
+                    }
+                }
+            }
+        }
+        assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+        assert!(ignored > 50, "{ignored}");
+    }
+}

@@ -1,0 +1,92 @@
+"""A dump (`.dump`) of one shell, read by another: rows, keys, BLOBs and every vector column survive, and the index is sound."""
+import io
+import shutil
+import subprocess
+
+import apsw
+import apsw.shell
+import pytest
+
+from hosts import HOSTS, LIBRARY
+from conftest import opened
+
+ROWS = "SELECT rowid, id, name, picture, typeof(picture), hex(words), hex(image) FROM goods ORDER BY rowid"
+
+
+def apsw_connection(file) -> apsw.Connection:
+    db = apsw.Connection(str(file))
+    db.enable_load_extension(True)
+    db.load_extension(str(LIBRARY))
+    return db
+
+
+def debian_dump(file) -> str:
+    return subprocess.run([shell(), str(file), ".dump"], check=True, capture_output=True, text=True).stdout
+
+
+def debian_read(dump: str, file) -> None:
+    command = [shell(), "-batch", "-cmd", f".load {LIBRARY.with_suffix('')}", str(file)]
+    run = subprocess.run(command, input=dump, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def apsw_dump(file) -> str:
+    output = io.StringIO()
+    db = apsw_connection(file)
+    apsw.shell.Shell(db=db, stdout=output).process_command(".dump")
+    db.close()
+    return output.getvalue()
+
+
+def apsw_read(dump: str, file) -> None:
+    script = file.with_suffix(".sql")
+    script.write_text(dump, "utf8")
+    db = apsw_connection(file)
+    apsw.shell.Shell(db=db).process_command(f".read {script}")
+    db.close()
+
+
+def shell() -> str:
+    found = shutil.which("sqlite3")
+    if found is None:
+        opened(next(host for host in HOSTS if host.name == "shell"), ":memory:")
+    return found
+
+
+DUMPS = {"debian": debian_dump, "apsw": apsw_dump}
+READS = {"debian": debian_read, "apsw": apsw_read}
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("dump", DUMPS)
+def test_a_dump_is_the_table_again(dump, read, tmp_path):
+    db = apsw_connection(tmp_path / "old.db")
+    db.execute(
+        "CREATE VIRTUAL TABLE goods USING hnsw(id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE INDEXED, picture BLOB, "
+        "words FLOAT16[3], image INT8[2] NOT NULL, image.metric = 'l2')"
+    )
+    db.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+        "INSERT INTO goods SELECT 'G' || i, 'it''s ' || char(9731) || i, CAST(zeroblob(i % 3) || x'00ff27' AS BLOB), "
+        "iif(i % 7, vec_f16('[' || i || ', 1, -2]'), NULL), vec_int8('[' || i || ', -3]') FROM n"
+    )
+    db.execute("DELETE FROM goods WHERE id IN ('G5', 'G6')")
+    expected = [db.execute(ROWS).fetchall()] + [db.execute(sql).fetchall() for sql in searches()]
+    db.close()
+
+    READS[read](DUMPS[dump](tmp_path / "old.db"), tmp_path / "new.db")
+    db = apsw_connection(tmp_path / "new.db")
+    assert [db.execute(ROWS).fetchall()] + [db.execute(sql).fetchall() for sql in searches()] == expected
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    db.execute("INSERT INTO goods(id, image) VALUES ('new', '[1, 1]')")
+    db.execute("INSERT INTO goods(goods) VALUES ('integrity-check')")
+    with pytest.raises(apsw.ConstraintError, match="UNIQUE constraint failed: goods.id"):
+        db.execute("INSERT INTO goods(id, image) VALUES ('G7', '[1, 1]')")
+    db.close()
+
+
+def searches() -> list[str]:
+    return [
+        "SELECT id, distance FROM goods WHERE words MATCH '[3, 1, -2]' ORDER BY distance",
+        "SELECT id, distance FROM goods WHERE image MATCH '[9, 1]' AND name < 'it''s b' ORDER BY distance LIMIT 9",
+    ]
