@@ -349,6 +349,7 @@ mod neon {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distance::Metric;
     use crate::quantize::{Coder, Encoded, Rotation};
 
     fn vector(seed: u64, dims: usize) -> Vec<f32> {
@@ -376,7 +377,7 @@ mod tests {
         f0: Vec<f32>,
     }
 
-    fn fixture(dims: usize, bits: u8, squared: bool) -> Fixture {
+    fn fixture(dims: usize, bits: u8, metric: Metric) -> Fixture {
         let rotation = Rotation::new(dims, 5);
         let rotated = |seed| {
             let mut out = vec![0.0; rotation.padded()];
@@ -384,7 +385,7 @@ mod tests {
             out
         };
         let (query, centre) = (rotated(1), rotated(2));
-        let coder = Coder::new(rotation.padded(), bits, squared);
+        let coder = Coder::new(rotation.padded(), bits, metric);
         let neighbours: Vec<_> = (10..42).map(rotated).collect();
         let mut codes = vec![0; coder.group_bytes()];
         let (mut f1, mut f0) = (Vec::new(), Vec::new());
@@ -405,15 +406,16 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "takes many minutes")]
     fn estimates_are_near_the_truth_and_more_bits_are_nearer() {
-        for squared in [false, true] {
+        for metric in [Metric::Dot, Metric::L2, Metric::Cosine] {
             let mut errors = Vec::new();
             for bits in [1, 2, 4] {
-                let f = fixture(256, bits, squared);
+                let f = fixture(256, bits, metric);
                 let key = |x: &[f32]| -> f32 {
-                    if squared {
-                        f.query.iter().zip(x).map(|(a, b)| (a - b) * (a - b)).sum()
-                    } else {
-                        -inner(&f.query, x)
+                    let squared: f32 = f.query.iter().zip(x).map(|(a, b)| (a - b) * (a - b)).sum();
+                    match metric {
+                        Metric::Dot => -inner(&f.query, x),
+                        Metric::L2 => squared,
+                        Metric::Cosine => 0.5 * squared,
                     }
                 };
                 let (f1, f0) = (bytes(&f.f1), bytes(&f.f0));
@@ -431,7 +433,7 @@ mod tests {
     fn every_estimator_equals_the_specification_bit_for_bit() {
         for dims in [3, 64, 100, 256, 1536, 3072].into_iter().filter(|dims| !cfg!(miri) || *dims <= 100) {
             for bits in [1, 2, 4] {
-                let f = fixture(dims, bits, false);
+                let f = fixture(dims, bits, Metric::Dot);
                 let halves: [Vec<u8>; 2] = [&f.f1, &f.f0]
                     .map(|list| list.iter().flat_map(|&x| crate::distance::f32_to_f16(x).to_le_bytes()).collect());
                 let singles = [bytes(&f.f1), bytes(&f.f0)];

@@ -30,18 +30,14 @@ impl VectorColumn {
         Ok(ids)
     }
 
-    /// A node's vector as the centre of a graph that begins with it.
-    fn placed(&mut self, id: NodeId) -> Result<Vec<f32>> {
+    /// The centre of a graph that begins with a node: its vector.
+    fn first_centre(&mut self, id: NodeId) -> Result<Vec<f32>> {
+        self.space.set_centre(&[]);
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
-        let node = self
-            .nodes
-            .reader(&mut handle)
-            .node(id, &mut buffer)
-            .map(|node| (node.inverse_norm(), node.vector().to_vec()));
-        let (inverse_norm, vector) = node?;
-        let components = decode(&vector, self.space.params.element);
-        let mut placed = vec![0f32; components.len()];
-        self.space.place(&components, inverse_norm, &mut placed);
+        let mut store = self.nodes.reader(&mut handle);
+        let node = store.node(id, &mut buffer)?;
+        let mut placed = vec![0f32; self.space.params.dims];
+        self.space.place(&decode(node.vector(), self.space.params.element), node.inverse_norm(), &mut placed);
         Ok(placed)
     }
 
@@ -50,13 +46,13 @@ impl VectorColumn {
         let ids = self.pending(&header)?;
         self.load_entry()?;
         self.growth += 1;
-        let mut entry_changed = self.entry.centre().is_empty();
-        if let Some(&first) = ids.first().filter(|_| entry_changed) {
-            let centre = self.placed(first)?;
-            self.entry = EntrySample::about(&self.space, &centre);
-            self.space.set_centre(self.entry.centre());
-        }
         let mut entry = self.entry.clone();
+        let mut entry_changed = entry.centre().is_empty();
+        if let Some(&first) = ids.first().filter(|_| entry_changed) {
+            let centre = self.first_centre(first)?;
+            entry = EntrySample::about(&self.space, &centre);
+            self.space.set_centre(&centre);
+        }
         let mut rotated = vec![0f32; self.space.padded()];
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
         let cache = self.cache_to_link();
