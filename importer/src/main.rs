@@ -13,6 +13,7 @@ mod interrupt;
 mod load;
 mod manual;
 mod mapping;
+mod mirror;
 mod nested;
 mod output;
 mod page;

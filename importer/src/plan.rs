@@ -36,6 +36,10 @@ pub struct Options {
     pub on_bad_row: OnBadRow,
     pub page_size: Option<u32>,
     pub mode: Mode,
+    /// Fewer rows than this the table must not have.
+    pub min_rows: u64,
+    /// Label of the embedding model.
+    pub model: Option<String>,
     /// What was said of the index, for a table that exists and has its own.
     pub told: Told,
 }
@@ -48,12 +52,25 @@ pub enum Mode {
     Fail,
     Append,
     Upsert,
+    /// It becomes what the files say, by the rows that differ.
+    Mirror,
 }
 
 impl Mode {
+    /// As the command line calls it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Mode::Replace => "--replace",
+            Mode::Fail => "--if-exists fail",
+            Mode::Append => "--append",
+            Mode::Upsert => "--upsert",
+            Mode::Mirror => "--mirror",
+        }
+    }
+
     /// True if the rows of a table that exists stay, or some of them.
     pub fn keeps_table(self) -> bool {
-        matches!(self, Mode::Append | Mode::Upsert)
+        matches!(self, Mode::Append | Mode::Upsert | Mode::Mirror)
     }
 }
 
@@ -90,6 +107,15 @@ impl Options {
                 "table name \"{table}\": names that begin with sqlite_ belong to SQLite"
             )));
         }
+        if args.model.as_deref() == Some("") {
+            return Err(Failure::new("--model: expected a name such as text-embedding-3-small, got an empty text"));
+        }
+        // A row whose new version is bad has its key in the files, and must not be deleted for want of it.
+        if args.mirror && args.on_bad_row == OnBadRow::Skip {
+            return Err(Failure::new(
+                "--mirror: a row that is skipped would be deleted; use --on-bad-row fail or null",
+            ));
+        }
         Ok(Options {
             table,
             embedding: args.embedding.clone(),
@@ -104,7 +130,10 @@ impl Options {
             choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
             on_bad_row: args.on_bad_row,
             page_size: args.page_size,
+            min_rows: if args.allow_empty { 0 } else { args.min_rows.unwrap_or(1) },
+            model: args.model.clone(),
             mode: match (args.append, args.upsert, args.if_exists) {
+                _ if args.mirror => Mode::Mirror,
                 (true, ..) => Mode::Append,
                 (_, true, _) => Mode::Upsert,
                 (.., IfExists::Fail) => Mode::Fail,
@@ -136,6 +165,8 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// Position of the key among `columns`.
     pub key: Option<usize>,
+    /// The table that the rows are put into, in SQL, if it is not the one of the plan's name.
+    pub sink: Option<&'static str>,
 }
 
 impl Plan {
@@ -159,7 +190,7 @@ impl Plan {
             columns.push(Column { name, kind });
         }
         let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
-        let plan = Plan { options, columns, key };
+        let plan = Plan { options, columns, key, sink: None };
         plan.check_key_and_index()?;
         for input in &inputs[1..] {
             plan.check_same_schema(input, first)?;
@@ -197,6 +228,7 @@ impl Plan {
         parts.push(format!("metric = {}", literal(options.metric.name())));
         parts.push(format!("m = {}", options.m));
         parts.push(format!("ef_construction = {}", options.ef_construction));
+        parts.extend(options.model.iter().map(|model| format!("model = {}", literal(model))));
         format!("CREATE VIRTUAL TABLE {} USING hnsw(\n  {}\n)", quote(&options.table), parts.join(",\n  "))
     }
 
@@ -204,7 +236,8 @@ impl Plan {
         let names: Vec<String> = self.columns.iter().map(|column| quote(&column.name)).collect();
         let places = vec!["?"; names.len()].join(", ");
         let insert = if self.options.mode == Mode::Upsert { "INSERT OR REPLACE" } else { "INSERT" };
-        format!("{insert} INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
+        let table = self.sink.map_or_else(|| quote(&self.options.table), str::to_owned);
+        format!("{insert} INTO {table} ({}) VALUES ({places})", names.join(", "))
     }
 
     pub fn command_sql(&self, command: &str) -> String {

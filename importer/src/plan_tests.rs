@@ -17,6 +17,8 @@ fn options() -> Options {
         choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
         on_bad_row: OnBadRow::Fail,
         page_size: None,
+        min_rows: 1,
+        model: None,
         mode: Mode::Replace,
         told: Told::default(),
     }
@@ -94,7 +96,7 @@ fn names_are_quoted_in_sql() {
         ordinary("select", &DataType::Int32, true),
         Column { name: "v".to_owned(), kind: Kind::Vector(vector) },
     ];
-    let plan = Plan { options: Options { metric: Metric::L2, ..options() }, columns, key: Some(0) };
+    let plan = Plan { options: Options { metric: Metric::L2, ..options() }, columns, key: Some(0), sink: None };
     assert_eq!(
         plan.create_sql(),
         "CREATE VIRTUAL TABLE \"articles\" USING hnsw(\n  \"a \"\"b\"\"\" TEXT NOT NULL PRIMARY KEY,\n  \
