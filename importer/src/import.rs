@@ -29,6 +29,10 @@ const PAGE_SIZE_IGNORED: &str = "--page-size has no effect on a file that keeps 
 
 /// True if all rows were imported, false if some were left out.
 pub fn run(args: &ImportArgs) -> Result<bool> {
+    import(args).map_err(|failure| failure.in_file(&args.database))
+}
+
+fn import(args: &ImportArgs) -> Result<bool> {
     let started = Instant::now();
     let sources = expand(&args.inputs)?;
     check_database_path(&args.database)?;
@@ -36,7 +40,6 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
-    let in_file = |failure: Failure| failure.in_file(&args.database);
     let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
     let plan = Plan::new(options, &inputs)?;
     interrupt::check()?;
@@ -52,22 +55,22 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
             let mut plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
             let outcome = if plan.options.mode == Mode::Mirror {
                 plan.sink = Some(mirror::SINK);
-                let done = mirror(&connection, &plan, &inputs, target.folder(), &mut progress).map_err(in_file)?;
+                let done = mirror(&connection, &plan, &inputs, target.folder(), &mut progress)?;
                 changes = Some(done.1);
                 done.0
             } else {
-                add(&connection, &plan, &inputs, &mut progress).map_err(in_file)?
+                add(&connection, &plan, &inputs, &mut progress)?
             };
             (plan, outcome, target.into_path())
         }
         Old::Changed { connection, exists } => {
-            let outcome = change(&connection, exists, &plan, &inputs, &mut progress).map_err(in_file)?;
+            let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
             (plan, outcome, target.into_path())
         }
         old => {
-            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress).map_err(in_file)?;
+            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
             let _watch = interrupt::watch(&draft);
-            (plan, outcome, publish(target, draft, old, &mut progress).map_err(in_file)?)
+            (plan, outcome, publish(target, draft, old, &mut progress)?)
         }
     };
     progress.finish();
