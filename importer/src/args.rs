@@ -53,6 +53,8 @@ Examples:
   vecrank import products.parquet feed.db --element f16 \\
       --embedding text_vector --embedding image_vector
   zcat products.parquet.gz | vecrank import - feed.db --table articles
+  vecrank import products.parquet feed.db --key article_id --mirror \\
+      --min-rows 1000 --model text-embedding-3-small
 
 How Parquet becomes SQL:
   integers, booleans          INTEGER (unsigned beyond 2^63 - 1: TEXT, with a
@@ -136,7 +138,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "AS", value_enum, default_value_t = TimestampArg::Iso)]
     pub timestamps: TimestampArg,
     /// Make the table anew if it exists, which is the default
-    #[arg(long, conflicts_with_all = ["append", "upsert", "if_exists"])]
+    #[arg(long, conflicts_with_all = ["append", "upsert", "mirror", "if_exists"])]
     pub replace: bool,
     /// Add the rows to the table if it exists, instead of making it anew
     #[arg(long)]
@@ -144,9 +146,23 @@ pub struct ImportArgs {
     /// As --append, but a row whose --key is in the table takes the place of the row there
     #[arg(long, conflicts_with = "append", requires = "key")]
     pub upsert: bool,
+    /// Make the table what the files say by its --key: add rows, change those that differ, and delete those that the files
+    /// no longer have, all in one transaction
+    #[arg(long, conflicts_with_all = ["append", "upsert"], requires = "key")]
+    pub mirror: bool,
     /// What to do if the table exists already
-    #[arg(long, value_name = "ACTION", value_enum, default_value_t = IfExists::Replace, conflicts_with_all = ["append", "upsert"])]
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = IfExists::Replace, conflicts_with_all = ["append", "upsert", "mirror"])]
     pub if_exists: IfExists,
+    /// Leave the database as it is if the table would have fewer rows [default: 1]
+    #[arg(long, value_name = "N")]
+    pub min_rows: Option<u64>,
+    /// Make a table without rows if the files have none
+    #[arg(long, conflicts_with = "min_rows")]
+    pub allow_empty: bool,
+    /// Name of the model that made the vectors: kept with the table, shown by `vecrank info`, and compared when rows are
+    /// added
+    #[arg(long, value_name = "LABEL")]
+    pub model: Option<String>,
     /// Bytes of a database page: a power of two, 512..65536 [default: what wastes least for the vectors]
     #[arg(long, value_name = "BYTES")]
     pub page_size: Option<u32>,

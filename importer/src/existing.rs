@@ -70,7 +70,8 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         }
     }
     plan.options.types.extend(asked);
-    if plan.options.mode == Mode::Upsert {
+    check_model(&plan, connection, &table)?;
+    if matches!(plan.options.mode, Mode::Upsert | Mode::Mirror) {
         check_upsert(&plan, &table)?;
         let lacking = table.vectors.iter().map(|vector| &vector.name);
         let lacking = lacking.filter(|name| !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)));
@@ -82,8 +83,8 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         && !is_key(connection, &table.name, &key.name)?
     {
         let so = match plan.options.mode {
-            Mode::Upsert => "so --upsert cannot find rows by it",
-            _ => "and adding rows cannot make it one",
+            mode @ (Mode::Upsert | Mode::Mirror) => format!("so {} cannot find rows by it", mode.option()),
+            _ => "and adding rows cannot make it one".to_owned(),
         };
         let (table, key) = (&table.name, &key.name);
         return Err(Failure::new(format!("table {table}, column \"{key}\": it is not a key of the table, {so}")));
@@ -283,13 +284,32 @@ fn check_told(asked: Told, has: Told) -> std::result::Result<(), String> {
     Err(format!("{option} is not what the table was made with, and adding rows cannot change it"))
 }
 
+/// Vectors of two models cannot be compared.
+fn check_model(plan: &Plan, connection: &Connection, table: &database::Table) -> Result<()> {
+    let Some(asked) = &plan.options.model else { return Ok(()) };
+    for (vector, _) in plan.vectors() {
+        let key = if table.vectors.len() == 1 { "model".to_owned() } else { format!("{vector}.model") };
+        let sql = "SELECT value FROM hnsw_info(?1) WHERE key = ?2 COLLATE NOCASE";
+        let has: Option<String> = connection.query_row(sql, [&table.name, &key], |row| row.get(0)).optional()?;
+        if has.as_ref() != Some(asked) {
+            let has = has.map_or_else(|| "it has no label of a model".to_owned(), |has| format!("it is of \"{has}\""));
+            return Err(Failure::new(format!(
+                "table {}, column \"{vector}\": {has}, got --model \"{asked}\"; vectors of two models cannot be compared",
+                table.name
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A row that is replaced must not lose what the files do not have; vectors are kept.
 fn check_upsert(plan: &Plan, table: &database::Table) -> Result<()> {
     for name in &table.columns {
         if !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
             return Err(Failure::new(format!(
-                "table {}, column \"{name}\": the files lack it, so --upsert would lose its values",
-                table.name
+                "table {}, column \"{name}\": the files lack it, so {} would lose its values",
+                table.name,
+                plan.options.mode.option()
             )));
         }
     }

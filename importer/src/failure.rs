@@ -10,8 +10,8 @@ use std::path::Path;
 pub enum Failure {
     /// Anything that a user can read about and mend.
     Message(String),
-    /// What SQLite says, which does not name the file.
-    Sqlite(String),
+    /// What is wrong with the database file, such as SQLite says it: the file is not named yet.
+    InFile(String),
     /// Ctrl-C or a termination signal.
     Interrupted,
     /// The reader of standard output went away (`vecrank query ... | head`): nothing is wrong.
@@ -30,14 +30,14 @@ impl Failure {
     /// Puts the place in front of the text: `place: text`.
     pub fn at(self, place: impl fmt::Display) -> Failure {
         match self {
-            Failure::Message(message) | Failure::Sqlite(message) => Failure::Message(format!("{place}: {message}")),
+            Failure::Message(message) | Failure::InFile(message) => Failure::Message(format!("{place}: {message}")),
             other => other,
         }
     }
 
-    /// Puts the file in front of what SQLite says, and leaves alone what has a place already.
+    /// Puts the file in front of what lacks it, and leaves alone what has a place already.
     pub fn in_file(self, path: &Path) -> Failure {
-        if matches!(self, Failure::Sqlite(_)) { self.at(path.display()) } else { self }
+        if matches!(self, Failure::InFile(_)) { self.at(path.display()) } else { self }
     }
 
     /// A failed file operation: `path: cannot be read: permission denied`.
@@ -49,7 +49,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Message(message) | Failure::Sqlite(message) => f.write_str(&escaped(&one_line(message))),
+            Failure::Message(message) | Failure::InFile(message) => f.write_str(&escaped(&one_line(message))),
             Failure::Interrupted => f.write_str("interrupted"),
             Failure::Reported => f.write_str("internal error"),
             Failure::PipeClosed => f.write_str("the output was closed"),
@@ -68,7 +68,7 @@ impl From<rusqlite::Error> for Failure {
             return Failure::Interrupted;
         }
         let extended_code = error.sqlite_error().map_or(0, |error| error.extended_code);
-        Failure::Sqlite(match error.sqlite_error_code() {
+        Failure::InFile(match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => "database is locked: another program has a transaction or a statement open \
                 in it and did not end that for 5 seconds; try again when it has"
                 .to_owned(),

@@ -6,6 +6,7 @@ use crate::existing;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::load::{Outcome, load};
+use crate::mirror::{self, Changes};
 use crate::parquet::{Input, Source, expand};
 use crate::plan::{Kind, Mode, Options, Plan, describe};
 use crate::publish::publish;
@@ -28,6 +29,10 @@ const PAGE_SIZE_IGNORED: &str = "--page-size has no effect on a file that keeps 
 
 /// True if all rows were imported, false if some were left out.
 pub fn run(args: &ImportArgs) -> Result<bool> {
+    import(args).map_err(|failure| failure.in_file(&args.database))
+}
+
+fn import(args: &ImportArgs) -> Result<bool> {
     let started = Instant::now();
     let sources = expand(&args.inputs)?;
     check_database_path(&args.database)?;
@@ -35,7 +40,6 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
-    let in_file = |failure: Failure| failure.in_file(&args.database);
     let open = |source| Input::open(source, target.folder(), &options.shape);
     let mut inputs = sources.iter().map(open).collect::<Result<Vec<_>>>()?;
     let mut plan = Plan::new(options, &mut inputs)?;
@@ -50,24 +54,36 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
     if !adds && let Some(failure) = plan.only_adds.take() {
         return Err(failure);
     }
+    let mut changes = None;
     let (plan, outcome, path) = match old {
         Old::Changed { connection, .. } if adds => {
-            let plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
-            let outcome = add(&connection, &plan, &inputs, &mut progress).map_err(in_file)?;
+            let mut plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
+            let outcome = if plan.options.mode == Mode::Mirror {
+                plan.sink = Some(mirror::SINK);
+                let done = mirror(&connection, &plan, &inputs, target.folder(), &mut progress)?;
+                changes = Some(done.1);
+                done.0
+            } else {
+                add(&connection, &plan, &inputs, &mut progress)?
+            };
             (plan, outcome, target.into_path())
         }
         Old::Changed { connection, exists } => {
-            let outcome = change(&connection, exists, &plan, &inputs, &mut progress).map_err(in_file)?;
+            let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
             (plan, outcome, target.into_path())
         }
         old => {
-            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress).map_err(in_file)?;
+            let (draft, outcome) = build(&target, &old, &plan, &inputs, &mut progress)?;
             let _watch = interrupt::watch(&draft);
-            (plan, outcome, publish(target, draft, old, &mut progress).map_err(in_file)?)
+            (plan, outcome, publish(target, draft, old, &mut progress)?)
         }
     };
     progress.finish();
-    let summary = Summary { plan: &plan, outcome: &outcome, path: &path, took: started.elapsed() };
+    if plan.options.mode == Mode::Mirror {
+        changes.get_or_insert(Changes { inserted: outcome.rows, ..Changes::default() });
+    }
+    let phases = progress.phases();
+    let summary = Summary { plan: &plan, outcome: &outcome, changes, path: &path, took: started.elapsed(), phases };
     summary.print(args)?;
     Ok(outcome.skipped == 0)
 }
@@ -112,10 +128,49 @@ fn change(
     }
     let outcome = fill(connection, plan, inputs, progress)?;
     connection.execute_batch("COMMIT")?;
-    progress.wait("Tidying the file");
+    let total: i64 =
+        connection.query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", [], |row| {
+            row.get(0)
+        })?;
+    progress.follow("Tidying the file", Unit::Bytes, total.unsigned_abs(), journal_bytes(connection));
     // The import is done: a reader that keeps VACUUM from running leaves free pages, which the next import uses.
     let _ = connection.execute_batch("VACUUM");
     Ok(outcome)
+}
+
+/// A table that becomes what the files say: one transaction, already open. `folder` has room for what the files have.
+fn mirror(
+    connection: &Connection,
+    plan: &Plan,
+    inputs: &[Input],
+    folder: &Path,
+    progress: &mut Progress,
+) -> Result<(Outcome, Changes)> {
+    let _watch = interrupt::watch(connection);
+    if plan.options.page_size.is_some() {
+        progress.warn(PAGE_SIZE_IGNORED);
+    }
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    mirror::stage(connection, plan, folder)?;
+    let outcome = load(connection, plan, inputs, progress)?;
+    check_rows(plan, outcome.rows)?;
+    let changes = mirror::apply(connection, plan, progress)?;
+    if changes.any() {
+        index(connection, plan, changes.inserted + changes.updated, progress)?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok((outcome, changes))
+}
+
+/// What VACUUM overwrites goes into the journal first, or what it writes into the log: that is how far it is, once it has
+/// sorted the file.
+fn journal_bytes(connection: &Connection) -> impl Fn() -> Option<u64> + use<> {
+    let path = connection.path().map(str::to_owned);
+    move || {
+        let path = path.as_deref()?;
+        let files = ["-journal", "-wal"].map(|ending| std::fs::metadata(format!("{path}{ending}")));
+        files.into_iter().flatten().map(|file| file.len()).max().filter(|&bytes| bytes > 0)
+    }
 }
 
 /// Rows for a table that stays: one transaction, already open.
@@ -142,10 +197,38 @@ fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut P
 }
 
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
-    let table = &plan.options.table;
     let outcome = load(connection, plan, inputs, progress)?;
+    let rows = if plan.options.mode.keeps_table() { count_rows(connection, plan)? } else { outcome.rows };
+    check_rows(plan, rows)?;
+    index(connection, plan, outcome.rows, progress)?;
+    Ok(outcome)
+}
+
+fn count_rows(connection: &Connection, plan: &Plan) -> Result<u64> {
+    let table = quote(&format!("{}_rows", plan.options.table));
+    let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+    Ok(rows.unsigned_abs())
+}
+
+/// A source that broke must not empty a feed.
+fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
+    let (table, least) = (&plan.options.table, plan.options.min_rows);
+    if rows >= least {
+        return Ok(());
+    }
+    Err(Failure::InFile(match rows {
+        0 => format!("table {table} would have no row; nothing was changed (--allow-empty takes that)"),
+        _ => format!(
+            "table {table} would have {}, expected at least {least} (--min-rows); nothing was changed",
+            plural(rows, "row")
+        ),
+    }))
+}
+
+/// What goes with rows that are in place: figures for the planner, and the index, whose progress is shown.
+fn index(connection: &Connection, plan: &Plan, rows: u64, progress: &mut Progress) -> Result<()> {
+    let table = &plan.options.table;
     // Each vector column's index is built in turn, over all rows.
-    let rows = outcome.rows;
     let built = move || vecrank::storage::progress::share().map(|share| (share * rows as f64) as u64);
     progress.follow("Building the index", Unit::Rows, rows, built);
     // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
@@ -155,8 +238,7 @@ fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut
     if !had_samples && has_samples(connection)? {
         connection.execute_batch("DROP TABLE sqlite_stat4")?;
     }
-    interrupt::check()?;
-    Ok(outcome)
+    interrupt::check()
 }
 
 fn has_samples(connection: &Connection) -> Result<bool> {
@@ -194,8 +276,11 @@ fn check_database_path(path: &Path) -> Result<()> {
 struct Summary<'a> {
     plan: &'a Plan,
     outcome: &'a Outcome,
+    /// Of --mirror.
+    changes: Option<Changes>,
     path: &'a PathBuf,
     took: Duration,
+    phases: Vec<(&'static str, Duration)>,
 }
 
 impl Summary<'_> {
@@ -217,6 +302,10 @@ impl Summary<'_> {
         let mut counts = plural(self.outcome.rows, "row");
         if matches!(self.plan.options.mode, Mode::Append | Mode::Upsert) {
             counts += " added";
+        }
+        if let Some(changes) = &self.changes {
+            let Changes { inserted, updated, deleted } = changes;
+            counts += &format!(", {inserted} inserted, {updated} updated, {deleted} deleted");
         }
         if self.outcome.skipped > 0 {
             counts += &format!(", {} skipped", self.outcome.skipped);
@@ -242,17 +331,24 @@ impl Summary<'_> {
         let vectors = self.plan.vectors().map(|(name, vector)| {
             json!({ "column": name, "type": vector.element.name(), "dims": vector.dims, "metric": vector.metric.name() })
         });
-        json!({
+        let mut summary = json!({
             "database": args.database.to_string_lossy(),
             "table": self.plan.options.table,
             "rows": self.outcome.rows,
             "skipped": self.outcome.skipped,
             "without_vector": self.outcome.without_vector,
             "vectors": vectors.collect::<Vec<_>>(),
-            "seconds": (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
+            "seconds": seconds(self.took),
+            "phases": self.phases.iter().map(|(phase, took)| json!({ "phase": phase, "seconds": seconds(*took) })).collect::<Vec<_>>(),
             "bytes": self.file_bytes(),
             "sql": self.example(quote_if_needed),
-        })
+        });
+        if let Some(changes) = &self.changes {
+            summary["inserted"] = json!(changes.inserted);
+            summary["updated"] = json!(changes.updated);
+            summary["deleted"] = json!(changes.deleted);
+        }
+        summary
     }
 
     /// A statement to paste: what is nearest to the first row.
@@ -278,4 +374,9 @@ impl Summary<'_> {
             shown.join(", ")
         )
     }
+}
+
+/// To the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -19,6 +19,7 @@ mod interrupt;
 mod load;
 mod manual;
 mod mapping;
+mod mirror;
 mod nested;
 mod output;
 mod page;

@@ -35,6 +35,10 @@ pub struct Options {
     pub on_bad_row: OnBadRow,
     pub page_size: Option<u32>,
     pub mode: Mode,
+    /// Fewer rows than this the table must not have.
+    pub min_rows: u64,
+    /// Label of the embedding model.
+    pub model: Option<String>,
     /// What was said of the index, for a table that exists and has its own.
     pub told: Told,
 }
@@ -47,12 +51,25 @@ pub enum Mode {
     Fail,
     Append,
     Upsert,
+    /// It becomes what the files say, by the rows that differ.
+    Mirror,
 }
 
 impl Mode {
+    /// As the command line calls it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Mode::Replace => "--replace",
+            Mode::Fail => "--if-exists fail",
+            Mode::Append => "--append",
+            Mode::Upsert => "--upsert",
+            Mode::Mirror => "--mirror",
+        }
+    }
+
     /// True if the rows of a table that exists stay, or some of them.
     pub fn keeps_table(self) -> bool {
-        matches!(self, Mode::Append | Mode::Upsert)
+        matches!(self, Mode::Append | Mode::Upsert | Mode::Mirror)
     }
 }
 /// Of vectors of which no row has one; the table that takes the rows knows them.
@@ -86,6 +103,15 @@ impl Options {
             return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
         }
         check_table_name(&table)?;
+        if args.model.as_deref() == Some("") {
+            return Err(Failure::new("--model: expected a name such as text-embedding-3-small, got an empty text"));
+        }
+        // A row whose new version is bad has its key in the files, and must not be deleted for want of it.
+        if args.mirror && args.on_bad_row == OnBadRow::Skip {
+            return Err(Failure::new(
+                "--mirror: a row that is skipped would be deleted; use --on-bad-row fail or null",
+            ));
+        }
         Ok(Options {
             table,
             embedding: args.embedding.clone(),
@@ -103,7 +129,10 @@ impl Options {
             choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
             on_bad_row: args.on_bad_row,
             page_size: args.page_size,
+            min_rows: if args.allow_empty { 0 } else { args.min_rows.unwrap_or(1) },
+            model: args.model.clone(),
             mode: match (args.append, args.upsert, args.if_exists) {
+                _ if args.mirror => Mode::Mirror,
                 (true, ..) => Mode::Append,
                 (_, true, _) => Mode::Upsert,
                 (.., IfExists::Fail) => Mode::Fail,
@@ -146,6 +175,8 @@ pub struct Plan {
     pub only_adds: Option<Failure>,
     /// Columns of a table that exists which keep their values in rows that are replaced.
     pub keeps: Vec<String>,
+    /// The table that the rows are put into, in SQL, if it is not the one of the plan's name.
+    pub sink: Option<&'static str>,
 }
 
 impl Plan {
@@ -159,7 +190,7 @@ impl Plan {
         let in_first = |failure: Failure| failure.at(&first.name);
         let schema = first.schema();
         let mut only_adds = None;
-        let may_add = matches!(options.mode, Mode::Append | Mode::Upsert);
+        let may_add = options.mode.keeps_table();
         let vectors = match choose_vectors(schema, &options) {
             Err(failure) if may_add && options.embedding.is_empty() => {
                 only_adds = Some(in_first(failure));
@@ -193,7 +224,7 @@ impl Plan {
         }
         let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
         let required = key.into_iter().collect();
-        let plan = Plan { options, columns, key, required, only_adds, keeps: Vec::new() };
+        let plan = Plan { options, columns, key, required, only_adds, keeps: Vec::new(), sink: None };
         plan.check_key_and_index()?;
         Ok(plan)
     }
@@ -228,12 +259,13 @@ impl Plan {
         parts.push(format!("metric = {}", literal(options.metric.name())));
         parts.push(format!("m = {}", options.m));
         parts.push(format!("ef_construction = {}", options.ef_construction));
+        parts.extend(options.model.iter().map(|model| format!("model = {}", literal(model))));
         format!("CREATE VIRTUAL TABLE {} USING hnsw(\n  {}\n)", quote(&options.table), parts.join(",\n  "))
     }
 
     /// Inserts a row, or where columns of the table keep their values changes the others of the row with the key.
     pub fn row_sql(&self) -> String {
-        if let Some(key) = self.key.filter(|_| !self.keeps.is_empty()) {
+        if let Some(key) = self.key.filter(|_| !self.keeps.is_empty() && self.sink.is_none()) {
             let set =
                 self.columns.iter().enumerate().map(|(at, column)| format!("{} = ?{}", quote(&column.name), at + 1));
             let set = set.collect::<Vec<_>>().join(", ");
@@ -247,7 +279,8 @@ impl Plan {
         let names: Vec<String> = self.columns.iter().map(|column| quote(&column.name)).collect();
         let places = vec!["?"; names.len()].join(", ");
         let insert = if self.options.mode == Mode::Upsert { "INSERT OR REPLACE" } else { "INSERT" };
-        format!("{insert} INTO {} ({}) VALUES ({places})", quote(&self.options.table), names.join(", "))
+        let table = self.sink.map_or_else(|| quote(&self.options.table), str::to_owned);
+        format!("{insert} INTO {table} ({}) VALUES ({places})", names.join(", "))
     }
 
     pub fn command_sql(&self, command: &str) -> String {

@@ -21,6 +21,8 @@ fn options() -> Options {
         choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
         on_bad_row: OnBadRow::Fail,
         page_size: None,
+        min_rows: 1,
+        model: None,
         mode: Mode::Replace,
         told: Told::default(),
     }
@@ -117,6 +119,7 @@ fn names_are_quoted_in_sql() {
         required: vec![0],
         only_adds: None,
         keeps: Vec::new(),
+        sink: None,
     };
     assert_eq!(
         plan.create_sql(),

@@ -167,3 +167,26 @@ fn sync_folder(path: &Path) {
         let _ = folder.sync_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_made_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (finished, path) = (folder.path().join("finished.db"), folder.path().join("feed.db"));
+        fs::write(&finished, "new").unwrap();
+        fs::write(&path, "another's").unwrap();
+        fs::write(folder.path().join("feed.db-wal"), "its log").unwrap();
+        let failure = place(&finished, &path, &Progress::default()).unwrap_err();
+        let text = format!("{}: another program made this file meanwhile; import again", path.display());
+        assert_eq!(failure.to_string(), text);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "another's");
+        assert!(folder.path().join("feed.db-wal").exists());
+        fs::remove_file(&path).unwrap();
+        place(&finished, &path, &Progress::default()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(!folder.path().join("feed.db-wal").exists());
+    }
+}

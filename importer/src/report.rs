@@ -5,13 +5,15 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bar of one command. Shows nothing unless standard error is a terminal.
 #[derive(Debug, Default)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     follower: Option<Follower>,
+    /// Each phase so far and when it began.
+    phases: Vec<(&'static str, Instant)>,
 }
 
 /// What a phase is counted in.
@@ -31,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(100);
 impl Progress {
     /// A phase whose end is known, in which `advance` tells of each step.
     pub fn count(&mut self, what: &'static str, unit: Unit, total: u64) {
-        self.start(ProgressBar::new(total).with_style(counted(unit)).with_message(what));
+        self.start(what, ProgressBar::new(total).with_style(counted(unit)));
     }
 
     /// A phase whose end is known, and `done` gives how far it is; None before it has begun.
@@ -52,9 +54,10 @@ impl Progress {
 
     /// A phase whose end is not known.
     pub fn wait(&mut self, what: &'static str) {
-        let bar = ProgressBar::new_spinner().with_style(style(UNCOUNTED)).with_message(what);
+        let bar = ProgressBar::new_spinner().with_style(style(UNCOUNTED));
+        // It draws from now on, so the last bar must be gone.
+        self.start(what, bar.clone());
         bar.enable_steady_tick(Duration::from_millis(200));
-        self.start(bar);
     }
 
     pub fn advance(&self, steps: u64) {
@@ -72,9 +75,16 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, bar: ProgressBar) {
+    /// The phases so far, each with the time from its beginning to that of the next, or to now.
+    pub fn phases(&self) -> Vec<(&'static str, Duration)> {
+        let ends = self.phases.iter().skip(1).map(|(_, began)| *began).chain([Instant::now()]);
+        self.phases.iter().zip(ends).map(|((what, began), end)| (*what, end - *began)).collect()
+    }
+
+    fn start(&mut self, what: &'static str, bar: ProgressBar) {
         self.finish();
-        self.bar = Some(bar);
+        self.phases.push((what, Instant::now()));
+        self.bar = Some(bar.with_message(what));
     }
 
     /// Takes the bar off the screen.

@@ -274,7 +274,7 @@ fn an_empty_file_with_fixed_dimensions_makes_an_empty_table() {
     let place = Place::new();
     let lists = builder::FixedSizeListBuilder::new(builder::Float32Builder::new(), 4).finish();
     place.parquet("t.parquet", vec![("v", Arc::new(lists) as ArrayRef)]);
-    let out = place.run(&["import", "t.parquet", "feed.db"]).done();
+    let out = place.run(&["import", "t.parquet", "feed.db", "--allow-empty"]).done();
     assert!(out.starts_with("feed.db: table t, 0 rows, v FLOAT[4] cosine, "), "{out}");
     assert_eq!(place.run(&["query", "feed.db", "--vector", "[1, 0, 0, 0]", "--json"]).done(), "[]\n");
 }

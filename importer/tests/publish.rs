@@ -323,6 +323,54 @@ fn a_file_size_limit_is_an_error_like_a_full_disk() {
     assert_eq!(lines(&place.open("kept.db"), "SELECT name FROM sqlite_schema"), ["users"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_input_that_cannot_be_copied_names_the_folder() {
+    let place = place();
+    let script = format!("ulimit -f 1; cat a.parquet | {} import - feed.db --table t", env!("CARGO_BIN_EXE_vecrank"));
+    let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(place.folder()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("vecrank: standard input: cannot be copied to a file in /"), "{said}");
+    assert!(said.contains("/.feed.db.vecrank-") && said.ends_with(": File too large (os error 27)\n"), "{said}");
+    assert_eq!(place.names(), ["a.parquet", "b.parquet"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_leaves_the_old_file() {
+    let place = place();
+    place.catalogue("big.parquet", 1, 3000);
+    std::fs::create_dir(place.path("disk")).unwrap();
+    std::fs::write(place.path("feed.db"), "").unwrap();
+    let script = "mount -t tmpfs -o size=400k none disk && cp a.parquet disk/x &&
+        vecrank import a.parquet disk/feed.db --table t --key id && cp disk/feed.db before.db &&
+        { vecrank import big.parquet disk/feed.db --table t --key id; code=$?; ls -A disk; cmp before.db disk/feed.db && exit $code; }";
+    let said = with_mount(&place, script);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert_eq!(
+        said.err,
+        "vecrank: disk/feed.db: database or disk is full; the new file needs room beside the old one\n"
+    );
+    assert!(said.out.ends_with("\nfeed.db\nx\n"), "{said:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_overwriting_that_is_killed_is_rolled_back() {
+    let place = place();
+    import(&place, "a.parquet").done();
+    let script = "for i in 01 02 03 04 06 08 11 14 17 20 25 30; do
+            timeout -s KILL 0.$i vecrank import b.parquet feed.db --table t --key id >log 2>&1
+            vecrank check feed.db || exit 9
+        done; rm -f log";
+    with_mount(&place, script).done();
+    assert!(["1|300", "1001|300"].contains(&first_id(&place).as_str()));
+    with_mount(&place, IMPORT).done();
+    assert_eq!(first_id(&place), "1001|300");
+    assert_eq!(place.names(), ["a.parquet", "b.parquet", "feed.db"]);
+}
+
 /// An open connection and a plain copy over its file, night for night.
 fn copied_over(place: &Place, nights: [(&str, &str); 2], rounds: usize) {
     let live = place.path("live.db");

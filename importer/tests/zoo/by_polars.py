@@ -81,7 +81,7 @@ def animals():
     many = with_vectors({"n": pl.Series(range(3000)), "word": pl.Series(["a", None, "b"] * 1000, dtype=pl.Categorical)})
     for codec in ("uncompressed", "snappy", "gzip", "brotli", "lz4", "zstd"):
         yield of_frame(codec, many, compression=codec, row_group_size=1100, data_page_size=2000)
-    yield of_frame("no-rows", with_vectors({"n": pl.Series([1])}, pl.Array(pl.Float32, 4)).clear())
+    yield of_frame("no-rows", with_vectors({"n": pl.Series([1])}, pl.Array(pl.Float32, 4)).clear(), ("--allow-empty",))
 
     def sink(path):
         many.lazy().sink_parquet(path, row_group_size=512)

@@ -1,9 +1,11 @@
 """What the command shows on a terminal, and whether its figures are right: on a catalogue made here."""
 import fcntl
+import importlib
 import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import termios
@@ -61,6 +63,50 @@ def test_recall_is_what_numpy_says(place):
             found += len(true & set(ids[:K]))
         assert recall == pytest.approx(found / (sample * K), abs=0.0005), ef_search
     assert measured[8] < 0.999, "the ladder's foot finds less than all, or the comparison says nothing"
+
+
+def test_recall_of_held_out_queries_is_what_numpy_says(place):
+    """Queries that are no rows, against SELECTs in the same connection settings and all distances by numpy in f64."""
+    random = np.random.default_rng(21)
+    queries = catalogue(ROWS)[::200] + random.normal(size=(100, DIMS)).astype(np.float32) * 0.1
+    pq.write_table(pa.table({"embedding": list(queries)}), place / "held_out.parquet")
+    arguments = ("recall", "feed.db", "--queries", "held_out.parquet", "--k", str(K), "--json")
+    measured = {rung["ef_search"]: rung["recall"] for rung in json.loads(vecrank(*arguments, folder=place).stdout)["ladder"]}
+    vectors = catalogue(ROWS).astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    truth = [set(np.argsort(-(vectors @ query), kind="stable")[:K].tolist()) for query in queries.astype(np.float64)]
+    for ef_search, recall in list(measured.items())[:3]:
+        found = 0
+        for query, true in zip(queries, truth):
+            out = vecrank("query", "feed.db", "--vector", json.dumps(query.tolist()), "--columns", "id", "--json",
+                          "--limit", str(K), "--ef-search", str(ef_search), folder=place).stdout
+            found += len(true & {row["id"] for row in json.loads(out)})
+        assert recall == pytest.approx(found / (len(queries) * K), abs=0.0005), ef_search
+    assert measured[8] < 0.999, "the ladder's foot finds less than all, or the comparison says nothing"
+
+
+@pytest.mark.parametrize("module", ["sqlite3", "apsw"])
+def test_an_open_connection_notices_a_copy_over_its_file(tmp_path, module):
+    """Two imports, copied over the live file in turn: each page is of one of them, and so is the schema."""
+    driver = pytest.importorskip(module) if os.environ.get("CI") != "true" else importlib.import_module(module)
+    vectors = list(catalogue(600))
+    for night, more in ((1, {}), (2, {"price": np.arange(600) / 2})):
+        columns = {"id": np.arange(600) + night * 100_000, "embedding": vectors} | more
+        pq.write_table(pa.table(columns), tmp_path / f"{night}.parquet")
+        done = vecrank("import", f"{night}.parquet", f"{night}.db", "--table", "t", "--key", "id", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    live = tmp_path / "live.db"
+    shutil.copyfile(tmp_path / "1.db", live)
+    db = driver.connect(str(live)) if module == "sqlite3" else driver.Connection(str(live))
+    for round in range(200):
+        night = 2 - round % 2
+        shutil.copyfile(tmp_path / f"{night}.db", live)
+        for offset in (0, 300):
+            page = [row[0] for row in db.execute("SELECT id FROM t_rows ORDER BY rowid LIMIT 300 OFFSET ?", (offset,))]
+            assert len(page) == 300 and {id // 100_000 for id in page} == {night}, (round, page)
+        columns = [row[1] for row in db.execute("PRAGMA table_info(t_rows)")]
+        assert ("price" in columns) == (night == 2), (round, columns)
+    db.close()
 
 
 def test_a_target_that_nothing_reaches_is_a_failure(place):
