@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::parquet::Input;
 use crate::plan::{Options, is_wanted};
-use crate::vectors::{Aptness, Lengths, Vectors, aptness, check_dims, fixed_dims, sparse};
+use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
 use arrow_schema::Schema;
 use std::collections::HashMap;
 use vecrank::vtab::HIDDEN_COLUMNS;
@@ -121,15 +121,17 @@ pub fn no_column(name: &str, schema: &Schema) -> Failure {
     Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
 }
 
-/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; None if there are none.
-pub fn find_dims(column: &str, inputs: &[Input]) -> Result<Option<usize>> {
+/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; else why they are
+/// unknown.
+pub fn find_dims(column: &str, inputs: &[Input]) -> Result<std::result::Result<usize, Failure>> {
+    let mut unknown = None;
     let mut found: Option<(usize, &str)> = None;
     for input in inputs {
         let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
         let dims = match fixed_dims(input.schema().field(position).data_type()) {
             None if found.is_some() => continue,
-            None => sample(input, position)?,
+            None => sample(input, position, &mut unknown)?,
             fixed => fixed,
         };
         match (dims, found) {
@@ -143,19 +145,28 @@ pub fn find_dims(column: &str, inputs: &[Input]) -> Result<Option<usize>> {
             (None, _) => {}
         }
     }
-    Ok(found.map(|(dims, _)| dims))
+    let none = || Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown"));
+    Ok(found.map(|(dims, _)| dims).ok_or_else(|| unknown.unwrap_or_else(none)))
 }
 
-fn sample(input: &Input, position: usize) -> Result<Option<usize>> {
+/// `unknown`: what the first row has that is not NULL and no vector either.
+fn sample(input: &Input, position: usize, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
     let mut lengths = Lengths::default();
     let mut rows = 0;
     for batch in input.batches(&[position])? {
         let batch = batch?;
-        let in_column = |failure: Failure| {
-            failure.at(format_args!("{}: column \"{}\"", input.name, batch.schema().field(0).name()))
-        };
-        let vectors = Vectors::new(batch.column(0)).map_err(in_column)?;
+        let schema = batch.schema();
+        let in_column = |failure: Failure| failure.at(format_args!("column \"{}\"", schema.field(0).name()));
+        let vectors = Vectors::new(batch.column(0)).map_err(|failure| in_column(failure).at(&input.name))?;
         lengths.add(&vectors, batch.num_rows());
+        let bad = (0..batch.num_rows()).find_map(|row| match vectors.length(row) {
+            Ok(_) | Err(Unusable::Null) => None,
+            Err(why) => Some((rows + row + 1, why)),
+        });
+        if let (Some((row, why)), None) = (bad, &unknown) {
+            let failure = in_column(Failure::new(why.to_string()));
+            *unknown = Some(Failure::new(format!("{}: row {row}, {failure}", input.name)));
+        }
         rows += batch.num_rows();
         if rows >= SAMPLE_ROWS && !lengths.is_empty() {
             break;
