@@ -51,14 +51,16 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
 /// Names in the arguments must exist in one of the files, and names in a file must be possible in the table.
 pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
-    let renamed = options.shape.renames.iter().map(|(_, new)| new);
     let typed = options.types.iter().map(|(name, _)| name);
-    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed).chain(renamed);
+    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed);
     for name in named.chain(&options.columns).chain(&options.exclude) {
         if !inputs.iter().any(|input| input.schema().field_with_name(name).is_ok()) {
-            let old = options.shape.renames.iter().find_map(|(old, new)| (new == name).then_some(old));
-            return Err(no_column(old.unwrap_or(name), first.schema()).at(&first.name));
+            return Err(no_column(name, first.schema()).at(&first.name));
         }
+    }
+    let is_found = |old: &String| inputs.iter().any(|input| input.renamed().contains(old));
+    if let Some((old, _)) = options.shape.renames.iter().find(|(old, _)| !is_found(old)) {
+        return Err(no_column(old, first.schema()).at(&first.name));
     }
     let left_out = |name: &&String| !is_wanted(name, options);
     if let Some(name) = options.key.iter().chain(&options.index).find(left_out) {

@@ -157,6 +157,11 @@ impl Input {
         self.columns.embedding()
     }
 
+    /// Columns that --rename found, by their old names.
+    pub fn renamed(&self) -> &[String] {
+        self.columns.renamed()
+    }
+
     /// Why a column cannot be read.
     pub fn fault(&self, column: &str) -> Option<&str> {
         self.columns.fault(column)
