@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::parquet::Input;
 use crate::plan::{Options, is_wanted};
-use crate::vectors::{Aptness, Lengths, Vectors, aptness, check_dims, fixed_dims, sparse};
+use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
 use arrow_schema::Schema;
 use std::collections::HashMap;
 use vecrank::vtab::HIDDEN_COLUMNS;
@@ -51,14 +51,16 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
 /// Names in the arguments must exist in one of the files, and names in a file must be possible in the table.
 pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
-    let renamed = options.shape.renames.iter().map(|(_, new)| new);
     let typed = options.types.iter().map(|(name, _)| name);
-    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed).chain(renamed);
+    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed);
     for name in named.chain(&options.columns).chain(&options.exclude) {
         if !inputs.iter().any(|input| input.schema().field_with_name(name).is_ok()) {
-            let old = options.shape.renames.iter().find_map(|(old, new)| (new == name).then_some(old));
-            return Err(no_column(old.unwrap_or(name), first.schema()).at(&first.name));
+            return Err(no_column(name, first.schema()).at(&first.name));
         }
+    }
+    let is_found = |old: &String| inputs.iter().any(|input| input.renamed().contains(old));
+    if let Some((old, _)) = options.shape.renames.iter().find(|(old, _)| !is_found(old)) {
+        return Err(no_column(old, first.schema()).at(&first.name));
     }
     let left_out = |name: &&String| !is_wanted(name, options);
     if let Some(name) = options.key.iter().chain(&options.index).find(left_out) {
@@ -121,15 +123,17 @@ pub fn no_column(name: &str, schema: &Schema) -> Failure {
     Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
 }
 
-/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; None if there are none.
-pub fn find_dims(column: &str, inputs: &[Input]) -> Result<Option<usize>> {
+/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; else why they are
+/// unknown.
+pub fn find_dims(column: &str, inputs: &[Input]) -> Result<std::result::Result<usize, Failure>> {
+    let mut unknown = None;
     let mut found: Option<(usize, &str)> = None;
     for input in inputs {
         let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
         let dims = match fixed_dims(input.schema().field(position).data_type()) {
             None if found.is_some() => continue,
-            None => sample(input, position)?,
+            None => sample(input, position, &mut unknown)?,
             fixed => fixed,
         };
         match (dims, found) {
@@ -143,19 +147,28 @@ pub fn find_dims(column: &str, inputs: &[Input]) -> Result<Option<usize>> {
             (None, _) => {}
         }
     }
-    Ok(found.map(|(dims, _)| dims))
+    let none = || Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown"));
+    Ok(found.map(|(dims, _)| dims).ok_or_else(|| unknown.unwrap_or_else(none)))
 }
 
-fn sample(input: &Input, position: usize) -> Result<Option<usize>> {
+/// `unknown`: what the first row has that is not NULL and no vector either.
+fn sample(input: &Input, position: usize, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
     let mut lengths = Lengths::default();
     let mut rows = 0;
     for batch in input.batches(&[position])? {
         let batch = batch?;
-        let in_column = |failure: Failure| {
-            failure.at(format_args!("{}: column \"{}\"", input.name, batch.schema().field(0).name()))
-        };
-        let vectors = Vectors::new(batch.column(0)).map_err(in_column)?;
+        let schema = batch.schema();
+        let in_column = |failure: Failure| failure.at(format_args!("column \"{}\"", schema.field(0).name()));
+        let vectors = Vectors::new(batch.column(0)).map_err(|failure| in_column(failure).at(&input.name))?;
         lengths.add(&vectors, batch.num_rows());
+        let bad = (0..batch.num_rows()).find_map(|row| match vectors.length(row) {
+            Ok(_) | Err(Unusable::Null) => None,
+            Err(why) => Some((rows + row + 1, why)),
+        });
+        if let (Some((row, why)), None) = (bad, &unknown) {
+            let failure = in_column(Failure::new(why.to_string()));
+            *unknown = Some(Failure::new(format!("{}: row {row}, {failure}", input.name)));
+        }
         rows += batch.num_rows();
         if rows >= SAMPLE_ROWS && !lengths.is_empty() {
             break;

@@ -72,6 +72,8 @@ pub struct Columns {
     offers: Vec<Offer>,
     /// Names of the vector columns that were asked for.
     embedding: Vec<String>,
+    /// The old names of columns that have new ones.
+    renamed: Vec<String>,
 }
 
 impl Columns {
@@ -84,12 +86,12 @@ impl Columns {
             data_type: DataType::Utf8,
             origin: Origin::Path(value),
         }));
-        rename(&mut offers, &shape.renames)?;
+        let renamed = rename(&mut offers, &shape.renames);
         let mut embedding = Vec::new();
         for asked in &shape.embedding {
             embedding.push(make_vector(&mut offers, asked)?);
         }
-        Ok(Columns { schema: schema_of(&offers), offers, embedding })
+        Ok(Columns { schema: schema_of(&offers), offers, embedding, renamed })
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -98,6 +100,10 @@ impl Columns {
 
     pub fn embedding(&self) -> &[String] {
         &self.embedding
+    }
+
+    pub fn renamed(&self) -> &[String] {
+        &self.renamed
     }
 
     /// Why a column cannot be read.
@@ -212,18 +218,21 @@ fn schema_of(offers: &[Offer]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Each renames one column: of two with the same name the first, and then the second.
-fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Result<()> {
-    let mut done = vec![false; offers.len()];
+/// Each renames one column: of two with the same name the first, and then the second. Gives the old names that were found;
+/// with several files, not each need have them.
+fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
+    let mut is_new = vec![false; offers.len()];
+    let mut found = Vec::new();
     for (old, new) in renames {
-        let found = (0..offers.len()).find(|&at| !done[at] && &offers[at].name == old);
-        // With several files, not each need have it.
-        if let Some(found) = found {
-            done[found] = true;
-            offers[found].name.clone_from(new);
+        if let Some((offer, is_new)) =
+            offers.iter_mut().zip(&mut is_new).find(|(offer, new)| !**new && &offer.name == old)
+        {
+            *is_new = true;
+            offer.name.clone_from(new);
+            found.push(old.clone());
         }
     }
-    Ok(())
+    found
 }
 
 /// Finds or makes the column that an --embedding means, and gives its name.

@@ -1,7 +1,7 @@
 //! Adding rows to a table that exists: the plan takes over what the table is, and what it cannot change is refused.
 
 use crate::args::TypeArg;
-use crate::database;
+use crate::database::{self, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::mapping::Mapping;
 use crate::plan::{Kind, Mode, Plan, Told, UNKNOWN_DIMS};
@@ -13,16 +13,63 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use vecrank::distance::{Element, Metric};
 
+/// The table that takes the rows, and what it says of its columns.
+struct Existing<'a> {
+    connection: &'a Connection,
+    table: &'a database::Table,
+    /// Of the vector columns.
+    settings: HashMap<String, Told>,
+    /// By the names of all columns in lower case.
+    declared: HashMap<String, String>,
+}
+
+impl Existing<'_> {
+    fn fault(&self, column: &str, text: &str) -> Failure {
+        Failure::new(format!("table {}, column \"{column}\": {text}", self.table.name))
+    }
+
+    fn adopt_vector(&self, planned: &mut VectorType, vector: &VectorColumn, asked: Told) -> Result<()> {
+        let in_column = |text: String| self.fault(&vector.name, &text);
+        if planned.dims != vector.dims && planned.dims != UNKNOWN_DIMS {
+            return Err(in_column(format!("expected {} dimensions, the files have {}", vector.dims, planned.dims)));
+        }
+        let told = self.settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
+        check_told(asked, *told).map_err(in_column)?;
+        planned.dims = vector.dims;
+        planned.element = vector.element;
+        planned.metric = told.metric.unwrap_or(planned.metric);
+        Ok(())
+    }
+
+    /// Checks that the table keeps a column's values, and gives the type that they must be converted to for it.
+    fn check_ordinary(&self, name: &str, mapping: &Mapping, indexed: bool) -> Result<Option<TypeArg>> {
+        let in_column = |text: String| self.fault(name, &text);
+        if !self.table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(in_column("the table has no such column; leave it out with --exclude".to_owned()));
+        }
+        if indexed && !has_index(self.connection, &self.table.name, name)? {
+            return Err(in_column(
+                "it has no index in the table, and adding rows cannot give it one (--index)".to_owned(),
+            ));
+        }
+        let declared = self.declared.get(&name.to_ascii_lowercase()).map_or("", String::as_str);
+        check_type(mapping, declared, name).map_err(in_column)?;
+        check_moments(mapping, self.connection, &self.table.name, name)?.map_err(in_column)?;
+        let may_change = mapping.is_unsigned() && affinity(declared) != Affinity::Blob;
+        Ok(may_change.then_some(TypeArg::Integer))
+    }
+}
+
 /// Makes the plan fit the table of its name, which is in the file.
 pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
     let table = database::table(connection, Some(&plan.options.table))?;
     plan.options.table.clone_from(&table.name);
     let settings = settings(connection, &table.name)?;
     let declared = declared_types(connection, &table.name)?;
+    let existing = Existing { connection, table: &table, settings, declared };
     let mut asked = Vec::new();
     for column in &mut plan.columns {
         let name = &column.name;
-        let in_column = |text: String| Failure::new(format!("table {}, column \"{name}\": {text}", table.name));
         let vector = table.vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(name));
         if let (Kind::Ordinary { mapping, .. }, Some(_)) = (&column.kind, vector)
             && holds_nothing(&mapping.from)
@@ -31,41 +78,14 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
             column.kind = Kind::Vector(VectorType { dims: UNKNOWN_DIMS, element, metric });
         }
         match (&mut column.kind, vector) {
-            (Kind::Vector(planned), Some(vector)) => {
-                if planned.dims != vector.dims && planned.dims != UNKNOWN_DIMS {
-                    return Err(in_column(format!(
-                        "expected {} dimensions, the files have {}",
-                        vector.dims, planned.dims
-                    )));
-                }
-                let told =
-                    settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
-                check_told(plan.options.told, *told).map_err(in_column)?;
-                planned.dims = vector.dims;
-                planned.element = vector.element;
-                planned.metric = told.metric.unwrap_or(planned.metric);
+            (Kind::Vector(planned), Some(vector)) => existing.adopt_vector(planned, vector, plan.options.told)?,
+            (Kind::Ordinary { indexed, mapping }, None) => {
+                let to = existing.check_ordinary(name, mapping, *indexed)?;
+                asked.extend(to.map(|to| (name.clone(), to)));
             }
-            (Kind::Ordinary { indexed, mapping }, None)
-                if table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) =>
-            {
-                if *indexed && !has_index(connection, &table.name, name)? {
-                    return Err(in_column(
-                        "it has no index in the table, and adding rows cannot give it one (--index)".to_owned(),
-                    ));
-                }
-                let declared = declared.get(&name.to_ascii_lowercase()).map_or("", String::as_str);
-                check_type(mapping, declared, name).map_err(in_column)?;
-                check_moments(mapping, connection, &table.name, name)?.map_err(in_column)?;
-                if mapping.is_unsigned() && affinity(declared) != Affinity::Blob {
-                    asked.push((name.clone(), TypeArg::Integer));
-                }
-            }
-            (Kind::Vector(_), None) => return Err(in_column("is not a vector column of the table".to_owned())),
+            (Kind::Vector(_), None) => return Err(existing.fault(name, "is not a vector column of the table")),
             (Kind::Ordinary { .. }, Some(_)) => {
-                return Err(in_column("holds vectors in the table; name it with --embedding".to_owned()));
-            }
-            (Kind::Ordinary { .. }, None) => {
-                return Err(in_column("the table has no such column; leave it out with --exclude".to_owned()));
+                return Err(existing.fault(name, "holds vectors in the table; name it with --embedding"));
             }
         }
     }

@@ -1,16 +1,15 @@
 //! The footer of a Parquet file, and what of its columns the library can read: a column at fault does not keep the others
 //! from being read.
 
-use crate::hints::{self, Change};
+use crate::hints::{self, Change, Hint};
 use crate::parquet::reason;
 use crate::thrift::{self, Field, Value};
 use arrow_schema::{FieldRef, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema_by_columns};
+use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
-    ColumnChunkMetaData, FileMetaData, KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader,
-    RowGroupMetaData,
+    ColumnChunkMetaData, FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type};
@@ -126,7 +125,8 @@ fn mend_chunks(metadata: ParquetMetaData, end: u64) -> Result<ParquetMetaData> {
     if !is_short && !chunks.any(has_zero) {
         return Ok(metadata);
     }
-    let mut starts: Vec<i64> = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).map(start).collect();
+    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let mut starts: Vec<i64> = chunks.flat_map(starts_of).collect();
     starts.push(i64::try_from(end).unwrap_or(i64::MAX));
     starts.sort_unstable();
     let mend = |chunk: &ColumnChunkMetaData| {
@@ -154,8 +154,14 @@ fn mend_chunks(metadata: ParquetMetaData, end: u64) -> Result<ParquetMetaData> {
 const LONGEST_HEADER: i64 = 100;
 
 /// Where a chunk begins.
-pub fn start(chunk: &ColumnChunkMetaData) -> i64 {
+fn start(chunk: &ColumnChunkMetaData) -> i64 {
     chunk.dictionary_page_offset().filter(|offset| *offset > 0).unwrap_or_else(|| chunk.data_page_offset())
+}
+
+/// Where a chunk and what belongs to it begin.
+fn starts_of(chunk: &ColumnChunkMetaData) -> impl Iterator<Item = i64> {
+    let more = [chunk.column_index_offset(), chunk.offset_index_offset(), chunk.bloom_filter_offset()];
+    std::iter::once(start(chunk)).chain(more.into_iter().flatten())
 }
 
 fn understates(writer: &str) -> bool {
@@ -194,11 +200,12 @@ pub fn readable(metadata: ParquetMetaData) -> Result<Readable> {
         return Ok(Readable { metadata: whole, columns: names.into_iter().map(|name| (name, Form::Plain)).collect() });
     }
     let keys = metadata.file_metadata().key_value_metadata();
-    let (keys, changes) = keys.and_then(|keys| hints::mend(keys)).unwrap_or_default();
+    let hints = keys.and_then(|keys| hints::of_columns(keys)).filter(|hints| hints.len() == names.len());
     let (mut forms, mut fields) = (Vec::new(), Vec::new());
     for root in 0..names.len() {
-        let change = changes.get(root).copied().unwrap_or(Change::None);
-        let form = match (field(&metadata, &keys, root), change) {
+        let hint = hints.as_ref().and_then(|hints| hints.get(root));
+        let change = hint.map_or(Change::None, |hint| hint.change);
+        let form = match (field(&metadata, hint, root), change) {
             (Err(why), _) => Form::Unreadable(why),
             (Ok(_), Change::Unreadable) => Form::Unreadable("it holds integers of more than 64 bits".to_owned()),
             (Ok(field), change) => {
@@ -215,21 +222,26 @@ pub fn readable(metadata: ParquetMetaData) -> Result<Readable> {
     Ok(Readable { metadata, columns: names.into_iter().zip(forms).collect() })
 }
 
-/// A column's type, or why the library cannot read it.
-fn field(metadata: &ParquetMetaData, keys: &Vec<KeyValue>, root: usize) -> std::result::Result<FieldRef, String> {
-    let schema = metadata.file_metadata().schema_descr();
-    let mask = ProjectionMask::roots(schema, [root]);
-    let made = parquet_to_arrow_schema_by_columns(schema, mask, Some(keys)).map_err(|error| reason(&error))?;
+/// A column's type, or why the library cannot read it. The library looks at all columns of a schema, wanted or not.
+fn field(metadata: &ParquetMetaData, hint: Option<&Hint>, root: usize) -> std::result::Result<FieldRef, String> {
+    let keys = hint.map(|hint| vec![hint.key()]);
+    let made = schema_of(metadata.file_metadata(), &[root])
+        .and_then(|schema| parquet_to_arrow_schema(&schema, keys.as_ref()))
+        .map_err(|error| reason(&error))?;
     made.fields().first().cloned().ok_or_else(|| "it has no fields".to_owned())
+}
+
+fn schema_of(file: &FileMetaData, roots: &[usize]) -> Result<SchemaDescriptor> {
+    let fields = file.schema().get_fields().iter().enumerate().filter(|(root, _)| roots.contains(root));
+    let fields = fields.map(|(_, field)| field.clone()).collect();
+    let schema = Type::group_type_builder(file.schema().name()).with_fields(fields).build()?;
+    Ok(SchemaDescriptor::new(Arc::new(schema)))
 }
 
 /// The same file with these top-level columns only.
 fn prune(metadata: &ParquetMetaData, roots: &[usize]) -> Result<ParquetMetaData> {
     let old = metadata.file_metadata();
-    let fields = old.schema().get_fields().iter().enumerate().filter(|(root, _)| roots.contains(root));
-    let fields = fields.map(|(_, field)| field.clone()).collect();
-    let schema = Type::group_type_builder(old.schema().name()).with_fields(fields).build()?;
-    let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+    let schema = Arc::new(schema_of(old, roots)?);
     let leaves: Vec<usize> = (0..old.schema_descr().num_columns())
         .filter(|&leaf| roots.contains(&old.schema_descr().get_column_root_idx(leaf)))
         .collect();
@@ -247,3 +259,7 @@ fn prune(metadata: &ParquetMetaData, roots: &[usize]) -> Result<ParquetMetaData>
     let file = FileMetaData::new(old.version(), old.num_rows(), created_by, keys, schema, None);
     Ok(ParquetMetaData::new(file, groups))
 }
+
+#[cfg(test)]
+#[path = "footer_tests.rs"]
+mod tests;

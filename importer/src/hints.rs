@@ -18,31 +18,41 @@ pub enum Change {
     Unreadable,
 }
 
-/// The metadata with a schema that the library reads, and what changed for each column. None if no schema is there, or
-/// one that cannot be mended.
-pub fn mend(keys: &[KeyValue]) -> Option<(Vec<KeyValue>, Vec<Change>)> {
-    let at = keys.iter().position(|key| key.key == ARROW_SCHEMA_META_KEY)?;
-    let bytes = BASE64_STANDARD.decode(keys.get(at)?.value.as_ref()?).ok()?;
+/// What the writer's schema says of one column.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    pub change: Change,
+    field: Field,
+}
+
+impl Hint {
+    /// As the metadata of a file that has this column only.
+    pub fn key(&self) -> KeyValue {
+        let schema = encode_arrow_schema(&Schema::new(vec![self.field.clone()]));
+        KeyValue { key: ARROW_SCHEMA_META_KEY.to_owned(), value: Some(schema) }
+    }
+}
+
+/// One hint to each column, without the types that the library lacks. None if the file has no schema that can be read.
+pub fn of_columns(keys: &[KeyValue]) -> Option<Vec<Hint>> {
+    let encoded = keys.iter().find(|key| key.key == ARROW_SCHEMA_META_KEY)?.value.as_ref()?;
+    let bytes = BASE64_STANDARD.decode(encoded).ok()?;
     // Newer writers put a mark and the length in front.
     let message = if bytes.starts_with(&[0xff; 4]) { bytes.get(8..)? } else { &bytes };
     let message = root_as_message(message).ok()?;
-    let (mut fields, mut changes) = (Vec::new(), Vec::new());
-    for field in message.header_as_schema()?.fields()? {
-        let name = field.name().unwrap_or_default();
+    let hints = message.header_as_schema()?.fields()?.iter().map(|field| {
         let change = match width(&field) {
             Some((128, true)) => Change::Int128,
             _ if has_wide(&field) => Change::Unreadable,
             _ => Change::None,
         };
-        changes.push(change);
-        fields.push(match change {
+        let field = match change {
             Change::None => Field::from(field),
-            _ => Field::new(name, DataType::FixedSizeBinary(16), true),
-        });
-    }
-    let mut keys = keys.to_vec();
-    keys.get_mut(at)?.value = Some(encode_arrow_schema(&Schema::new(fields)));
-    Some((keys, changes))
+            _ => Field::new(field.name().unwrap_or_default(), DataType::FixedSizeBinary(16), true),
+        };
+        Hint { change, field }
+    });
+    Some(hints.collect())
 }
 
 /// Bits of an integer type, and whether it has a sign.

@@ -144,6 +144,11 @@ impl Input {
         self.columns.embedding()
     }
 
+    /// Columns that --rename found, by their old names.
+    pub fn renamed(&self) -> &[String] {
+        self.columns.renamed()
+    }
+
     /// Why a column cannot be read.
     pub fn fault(&self, column: &str) -> Option<&str> {
         self.columns.fault(column)
@@ -272,13 +277,30 @@ fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Res
 
 /// An import that believes a false count would leave rows out, or replace a table by nothing.
 fn check_counts(metadata: &ParquetMetaData) -> std::result::Result<(), ParquetError> {
+    let says = |whole: &str, said: i64, part: &str, has: i64| {
+        Err(ParquetError::General(format!("{whole} says {said} rows, {part} {has}")))
+    };
     let promised = metadata.file_metadata().num_rows();
-    let has = metadata.row_groups().iter().try_fold(0_i64, |sum, group| sum.checked_add(group.num_rows()));
-    if has == Some(promised) {
-        return Ok(());
+    let has = metadata.row_groups().iter().fold(0_i64, |sum, group| sum.saturating_add(group.num_rows()));
+    if has != promised {
+        return says("its footer", promised, "its row groups have", has);
     }
-    let has = has.map_or_else(|| "more than can be".to_owned(), |has| has.to_string());
-    Err(ParquetError::General(format!("its footer says {promised} rows, its row groups have {has}")))
+    for group in metadata.row_groups() {
+        for chunk in group.columns() {
+            let (rows, values) = (group.num_rows(), chunk.num_values());
+            // A row of a list may have several values, and has one if it is empty.
+            let is_repeated = chunk.column_descr().max_rep_level() > 0;
+            if values < rows || (values > rows && (!is_repeated || rows == 0)) {
+                return says(
+                    "a row group",
+                    rows,
+                    &format!("its column \"{}\" has", chunk.column_path().string()),
+                    values,
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The file's columns with the types that they are offered in.

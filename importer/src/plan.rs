@@ -205,15 +205,12 @@ impl Plan {
             let name = field.name().clone();
             let kind = if vectors.contains(&name) {
                 let dims = match find_dims(&name, inputs)? {
-                    Some(dims) => dims,
-                    None => {
-                        let unknown = format!("column \"{name}\": no row has a vector, so its dimensions are unknown");
-                        if !may_add {
-                            return Err(Failure::new(unknown));
-                        }
-                        only_adds = Some(Failure::new(unknown));
+                    Ok(dims) => dims,
+                    Err(unknown) if may_add => {
+                        only_adds = Some(unknown);
                         UNKNOWN_DIMS
                     }
+                    Err(unknown) => return Err(unknown),
                 };
                 Kind::Vector(VectorType { dims, element: options.element, metric: options.metric })
             } else {

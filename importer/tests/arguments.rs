@@ -69,8 +69,26 @@ fn columns_that_do_not_fit() {
     assert_eq!(import("--key", "v"), "--key v: a vector column cannot be the key");
     assert_eq!(import("--index", "v"), "--index v: a vector column has its own index; --index is for ordinary columns");
     assert_eq!(
+        import("--embedding", "id"),
+        "a.parquet: --embedding id: expected lists of numbers, JSON arrays or binary of float32, got Int64"
+    );
+    assert_eq!(
         import("--embedding", "name"),
-        "a.parquet: --embedding name: expected lists of numbers or fixed-size binary of float32, got Utf8"
+        "a.parquet: row 1, column \"name\": expected a JSON array of numbers, got \"article 1\""
+    );
+    assert_eq!(import("--embedding", "x.y"), "a.parquet: no column \"x.y\"; the columns are id, name, v");
+    assert_eq!(
+        import("--embedding", "w=na*e"),
+        "a.parquet: --embedding w=na*e: no column has such a name with a number in the place of the *"
+    );
+    assert_eq!(import("--rename", "nr=id"), "a.parquet: no column \"nr\"; the columns are id, name, v");
+    assert_eq!(
+        refusal(&["import", "a.parquet", "feed.db", "--key", "id", "--exclude", "id"]),
+        "column \"id\" is both needed (--key or --index) and left out"
+    );
+    assert_eq!(
+        refusal(&["import", "a.parquet", "feed.db", "--embedding", "v", "--type", "v=TEXT"]),
+        "--type v=TEXT: the column holds vectors"
     );
     assert_eq!(
         import("--exclude", "v"),
@@ -105,7 +123,10 @@ fn a_file_that_is_damaged_inside() {
     bytes[4..middle].fill(0xa5);
     std::fs::write(place.path("damaged.parquet"), bytes).unwrap();
     let line = place.run(&["import", "damaged.parquet", "feed.db"]).failed();
-    assert!(line.starts_with("damaged.parquet: cannot be decoded, it is damaged or encrypted: "), "{line}");
+    assert!(
+        line.starts_with("damaged.parquet: column \"id\": cannot be decoded, it is damaged or encrypted: "),
+        "{line}"
+    );
     assert_eq!(place.names(), ["damaged.parquet"]);
 }
 
@@ -114,12 +135,20 @@ fn files_of_unlike_schemas() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 3);
     let vectors = || vectors_of(&[Some(vec![1.0, 0.0])]);
-    let id = || std::sync::Arc::new(arrow_array::Int32Array::from(vec![9])) as arrow_array::ArrayRef;
+    let id = || std::sync::Arc::new(arrow_array::Int64Array::from(vec![9])) as arrow_array::ArrayRef;
     place.parquet("b.parquet", vec![("id", id()), ("v", vectors())]);
     place.parquet("c.parquet", vec![("id", id()), ("name", id()), ("v", vectors())]);
     let refusal = |name: &str| place.run(&["import", "a.parquet", name, "feed.db", "--table", "t"]).failed();
-    assert_eq!(refusal("b.parquet"), "b.parquet: column \"name\" is missing, unlike in a.parquet");
-    assert_eq!(refusal("c.parquet"), "c.parquet: column \"name\" is of type Int32, unlike in a.parquet");
+    assert_eq!(
+        refusal("b.parquet"),
+        "a.parquet: column \"name\" (Utf8) is not in b.parquet; --union-by-name makes it NULL there, or leave it out with \
+         --exclude"
+    );
+    assert_eq!(
+        refusal("c.parquet"),
+        "c.parquet: column \"name\": expected Utf8, as in a.parquet, got Int64; no type holds the values of both; leave it \
+         out with --exclude"
+    );
 }
 
 #[test]

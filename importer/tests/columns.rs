@@ -345,3 +345,35 @@ fn vectors_may_be_fields_of_structs() {
         "b.parquet: --embedding s: expected all components of a vector, got sparse vectors (a struct of indices and values)"
     );
 }
+
+#[test]
+fn a_table_cannot_have_the_name_of_a_hidden_column() {
+    let place = Place::new();
+    file(&place, "query.parquet", 1, None);
+    let expected = |name: &str| {
+        format!(
+            "table name \"{name}\": every vecrank table has a hidden column of that name; choose another with --table"
+        )
+    };
+    assert_eq!(place.run(&["import", "query.parquet", "feed.db"]).failed(), expected("query"));
+    assert_eq!(place.run(&["import", "query.parquet", "feed.db", "--table", "K"]).failed(), expected("K"));
+}
+
+/// SQLite says "datatype mismatch" of a rowid, and names neither column nor value.
+#[test]
+fn a_key_that_is_no_whole_number_is_named() {
+    let place = Place::new();
+    file(&place, "a.parquet", 1, None);
+    import(&place, &["a.parquet"], &[]).done();
+    let key = |values: Vec<u64>| -> Vec<(&str, ArrayRef)> {
+        let rows = values.len();
+        vec![("id", Arc::new(UInt64Array::from(values)) as ArrayRef), ("v", unit_vectors(rows))]
+    };
+    place.parquet("b.parquet", key(vec![7, u64::MAX]));
+    let line = refused(&place, &["b.parquet"], &["--append"]);
+    let expected = "b.parquet: row 2, column \"id\": 18446744073709551615 would not keep its value as INTEGER (--type)";
+    assert_eq!(line, expected);
+    place.parquet("c.parquet", key(vec![7]));
+    import(&place, &["c.parquet"], &["--append"]).done();
+    assert_eq!(stored(&place, "id, typeof(id)"), ["1|integer", "7|integer"]);
+}

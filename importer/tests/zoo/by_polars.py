@@ -83,6 +83,11 @@ def animals():
         yield of_frame(codec, many, compression=codec, row_group_size=1100, data_page_size=2000)
     yield of_frame("no-rows", with_vectors({"n": pl.Series([1])}, pl.Array(pl.Float32, 4)).clear(), ("--allow-empty",))
 
+    wide = with_vectors({"i128": pl.Series([0, -(2**126), None, 2**100], dtype=pl.Int128), "span": pl.Series([timedelta(1)] * 4)})
+    meant = wide.with_columns(pl.col("i128").cast(pl.String)).to_arrow()
+    yield Animal("polars-int128", wide.write_parquet, lambda path: meant)
+    yield Animal("polars-int128-excluded", wide.write_parquet, lambda path: meant.drop_columns(["i128"]), ("--exclude", "i128"))
+
     def sink(path):
         many.lazy().sink_parquet(path, row_group_size=512)
 

@@ -133,8 +133,14 @@ def nested(scalar: pa.Scalar, unix: bool):
 
 
 def key(scalar: pa.Scalar) -> str:
-    """JSON has no keys but text."""
+    """JSON has no keys but text: binary is hexadecimal, and what is nested is JSON in it."""
     value = stored(scalar)
+    if isinstance(value, Json):
+        return json.dumps(value.value, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(value, bytes):
+        return value.hex()
+    if types.is_boolean(scalar.type):
+        return "true" if scalar.as_py() else "false"
     return value if isinstance(value, str) else str(value)
 
 

@@ -99,9 +99,27 @@ def animals():
                    "{file}: no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN")
     yield of_table("no-rows-no-dims", GOOD.slice(0, 0), says='column "embedding": no row has a vector, so its dimensions are unknown')
     yield of_refused("same-names", {"a": pa.array([1]), "A": pa.array([2])},
-                     '{file}: columns "a" and "A" have the same name for SQLite; leave one out with --exclude')
+                     '{file}: columns "a" and "A" have the same name for SQLite; give one another by --rename, or leave one out with --exclude')
     yield of_refused("reserved", {"distance": pa.array([1.0])},
-                     '{file}: column "distance": the name is reserved in a vecrank table; leave it out with --exclude')
+                     '{file}: column "distance": the name is reserved in a vecrank table; give it another by --rename \'distance=...\' or leave it out with --exclude')
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3]), GOOD["embedding"][:1]], ["id", "a", "a", "embedding"])
+    yield of_table("same-name-twice", twice, says='{file}: columns "a" and "a" have the same name; --rename \'a=...\' gives the first of '
+                   "them another, --exclude leaves both out")
+    bad = pa.array([b"ok", b"\xff"], pa.binary()).view(pa.string())
+    yield of_refused("bad-text", {"n": pa.array([1, 2]), "word": bad},
+                     '{file}: column "word": the file calls it text, but a value is not valid UTF-8; leave it out with --exclude')
+    for name, sparse, kind in (("struct", pa.array([{"indices": [1], "values": [0.5]}]), "a struct of indices and values"),
+                               ("map", pa.array([[(1, 0.5)]], pa.map_(pa.int32(), pa.float32())), "a map")):
+        yield of_refused(f"sparse-{name}", {"s": sparse}, "{file}: --embedding s: expected all components of a vector, got sparse "
+                         rf"vectors \({kind}\)", ("--embedding", "s"))
+    yield of_refused("two-vectors-in-a-row", {"v": pa.array([[[1.0], [2.0]]])}, '{file}: row 1, column "v": expected one vector, got 2',
+                     ("--embedding", "v"))
+    yield of_refused("not-json", {"v": pa.array(["[1, 2]", "1;2"])}, '{file}: row 2, column "v": expected a JSON array of numbers, got "1;2"; '
+                     r"nothing was imported \(--on-bad-row skip leaves such rows out\)", ("--embedding", "v"))
+    yield of_refused("leading-zero", {"zip": pa.array(["7", "01234"])}, '{file}: row 2, column "zip": \'01234\' would not keep its value as '
+                     r"INTEGER \(--type\)", ("--type", "zip=INTEGER"))
+    yield of_refused("missing-component", {"e0": pa.array([1.0]), "e2": pa.array([1.0])},
+                     r'{file}: --embedding v=e\*: expected the component 1, got column "e2"', ("--embedding", "v=e*"))
     yield of_refused("two-lists-of-floats", {"v": pa.array([[1.0]])},
                      "{file}: several columns may be vectors: v, embedding; choose with --embedding, or --exclude the others")
     unix = "; --timestamps unix stores such values as numbers"

@@ -12,8 +12,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import by_duckdb
+import by_options
 import by_polars
 import by_pyarrow
+import checksums
 import pyarrow as pa
 import pytest
 import refused
@@ -21,7 +23,7 @@ from animal import Animal
 from expected import stored
 from vecrank_command import vecrank
 
-ANIMALS = [*by_pyarrow.animals(), *by_polars.animals(), *by_duckdb.animals()]
+ANIMALS = [*by_pyarrow.animals(), *by_polars.animals(), *by_duckdb.animals(), *by_options.animals()]
 REFUSED = list(refused.animals())
 
 
@@ -98,3 +100,17 @@ def test_damage_anywhere_is_survived(seed, tmp_path, old_database):
     if done.returncode == 2:
         assert re.fullmatch("vecrank: [^\n]*animal.parquet: [^\n]+\n", done.stderr), done.stderr
         assert (tmp_path / "zoo.db").read_bytes() == old_database
+
+
+@pytest.mark.parametrize("seed", range(checksums.COUNT))
+def test_damage_that_a_checksum_shows_is_refused(seed, tmp_path, old_database):
+    (tmp_path / "zoo.db").write_bytes(old_database)
+    codec, content = checksums.damaged(seed)
+    (tmp_path / "animal.parquet").write_bytes(content)
+    done = vecrank("import", "animal.parquet", "zoo.db", "--table", "zoo", "--key", "id", folder=tmp_path)
+    if content == checksums.good(codec):
+        assert done.returncode == 0, done.stderr
+        return
+    assert (done.returncode, done.stdout) == (2, ""), "a changed byte was imported"
+    assert re.fullmatch("vecrank: animal.parquet: [^\n]+\n", done.stderr), done.stderr
+    assert (tmp_path / "zoo.db").read_bytes() == old_database
