@@ -59,7 +59,8 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
         }
     };
     progress.finish();
-    let summary = Summary { plan: &plan, outcome: &outcome, path: &path, took: started.elapsed() };
+    let phases = progress.phases().collect();
+    let summary = Summary { plan: &plan, outcome: &outcome, path: &path, took: started.elapsed(), phases };
     summary.print(args)?;
     Ok(outcome.skipped == 0)
 }
@@ -172,12 +173,18 @@ fn check_database_path(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// To the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// What is said on standard output when all is done.
 struct Summary<'a> {
     plan: &'a Plan,
     outcome: &'a Outcome,
     path: &'a PathBuf,
     took: Duration,
+    phases: Vec<(&'static str, Duration)>,
 }
 
 impl Summary<'_> {
@@ -206,14 +213,17 @@ impl Summary<'_> {
         if self.outcome.without_vector > 0 {
             counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
         }
+        let phases =
+            self.phases.iter().map(|(phase, took)| format!("{} {:.1}", phase.to_lowercase(), took.as_secs_f64()));
         let vectors: Vec<String> =
             self.plan.vectors().map(|(name, vector)| format!("{name} {}", describe(vector))).collect();
         format!(
-            "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
+            "{}: table {}, {counts}, {}, {:.1} s ({}), {}\n\n{}\n",
             args.database.display(),
             self.plan.options.table,
             vectors.join(", "),
             self.took.as_secs_f64(),
+            phases.collect::<Vec<_>>().join(", "),
             human_bytes(self.file_bytes()),
             self.example()
         )
@@ -223,6 +233,7 @@ impl Summary<'_> {
         let vectors = self.plan.vectors().map(|(name, vector)| {
             json!({ "column": name, "type": vector.element.name(), "dims": vector.dims, "metric": vector.metric.name() })
         });
+        let phases = self.phases.iter().map(|&(phase, took)| json!({ "phase": phase, "seconds": seconds(took) }));
         json!({
             "database": args.database.to_string_lossy(),
             "table": self.plan.options.table,
@@ -230,7 +241,8 @@ impl Summary<'_> {
             "skipped": self.outcome.skipped,
             "without_vector": self.outcome.without_vector,
             "vectors": vectors.collect::<Vec<_>>(),
-            "seconds": (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
+            "seconds": seconds(self.took),
+            "phases": phases.collect::<Vec<_>>(),
             "bytes": self.file_bytes(),
             "sql": self.example(),
         })

@@ -1,6 +1,7 @@
 //! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
 
 mod args;
+mod batches;
 mod check;
 mod database;
 mod existing;
@@ -15,6 +16,7 @@ mod mapping;
 mod nested;
 mod output;
 mod page;
+mod pages;
 mod parquet;
 mod plan;
 mod query;

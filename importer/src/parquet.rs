@@ -1,12 +1,12 @@
 //! The input side: which files are meant, what is in them, and their rows batch by batch.
 
+use crate::batches::Batches;
 use crate::failure::{Failure, Result};
 use crate::guard;
 use crate::interrupt;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -17,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
-
-/// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
-const BATCH_ROWS: usize = 1024;
 
 /// The argument that means standard input.
 const STANDARD_INPUT: &str = "-";
@@ -119,15 +116,12 @@ impl Input {
     pub fn batches(&self, columns: &[usize]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
         let in_file = |message: String| Failure::new(format!("{}: {message}", self.name));
         let file = self.file.try_clone().map_err(|error| in_file(format!("cannot be read: {error}")))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| in_file(reason(&error)))?;
+        let new = || Batches::new(file, self.metadata.clone(), columns);
         let undecodable = move |why: &str| in_file(format!("cannot be decoded, it is damaged or encrypted{why}"));
-        Ok(std::iter::from_fn(move || match guard::reading(|| reader.next()) {
-            Some(batch) => Some(batch?.map_err(|error| undecodable(&format!(": {}", strip(&error.to_string()))))),
+        let mut batches =
+            guard::reading(new).ok_or_else(|| undecodable(""))?.map_err(|error| in_file(reason(&error)))?;
+        Ok(std::iter::from_fn(move || match guard::reading(|| batches.next()) {
+            Some(batch) => batch.map_err(|error| undecodable(&format!(": {}", strip(&error.to_string())))).transpose(),
             None => Some(Err(undecodable(""))),
         }))
     }

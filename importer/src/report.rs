@@ -4,13 +4,22 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bar of one command. Shows nothing unless standard error is a terminal.
 #[derive(Debug, Default)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     follower: Option<Follower>,
+    phases: Vec<Phase>,
+}
+
+/// A phase of the work, and when it began.
+#[derive(Debug)]
+struct Phase {
+    what: &'static str,
+    began: Instant,
+    took: Option<Duration>,
 }
 
 /// What a phase is counted in.
@@ -30,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(100);
 impl Progress {
     /// A phase whose end is known, in which `advance` tells of each step.
     pub fn count(&mut self, what: &'static str, unit: Unit, total: u64) {
-        self.start(ProgressBar::new(total).with_style(counted(unit)).with_message(what));
+        self.start(what, ProgressBar::new(total).with_style(counted(unit)).with_message(what));
     }
 
     /// A phase whose end is known, and `done` gives how far it is; None before it has begun.
@@ -53,7 +62,7 @@ impl Progress {
     pub fn wait(&mut self, what: &'static str) {
         let bar = ProgressBar::new_spinner().with_style(style(UNCOUNTED)).with_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
-        self.start(bar);
+        self.start(what, bar);
     }
 
     pub fn advance(&self, steps: u64) {
@@ -71,14 +80,23 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, bar: ProgressBar) {
+    fn start(&mut self, what: &'static str, bar: ProgressBar) {
         self.finish();
         self.bar = Some(bar);
+        self.phases.push(Phase { what, began: Instant::now(), took: None });
     }
 
-    /// Takes the bar off the screen.
+    /// What the phases were, and how long each that has ended took.
+    pub fn phases(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.phases.iter().filter_map(|phase| Some((phase.what, phase.took?)))
+    }
+
+    /// Takes the bar off the screen and ends the phase.
     pub fn finish(&mut self) {
         self.follower = None;
+        if let Some(phase) = self.phases.last_mut().filter(|phase| phase.took.is_none()) {
+            phase.took = Some(phase.began.elapsed());
+        }
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
