@@ -1,6 +1,7 @@
 //! The columns that a file offers to an import: its own, with other names where the arguments give them, and those that
 //! are made of several columns, of a part of one, or of the file's path.
 
+use crate::batches::viewed;
 use crate::failure::{Failure, Result};
 use crate::mapping::{Fault, exact_cast};
 use arrow_array::cast::AsArray;
@@ -184,7 +185,7 @@ impl Offer {
             Origin::Unreadable(why) => return Err(Failure::new(why.clone()).into()),
         };
         match array.as_fixed_size_binary_opt() {
-            _ if array.data_type() == &self.data_type => Ok(array),
+            _ if array.data_type() == &self.data_type || array.data_type() == &viewed(&self.data_type) => Ok(array),
             Some(bytes) if bytes.value_length() == 16 && self.data_type == INT128 => Ok(int128(bytes)?),
             _ => exact_cast(&array, &self.data_type),
         }

@@ -82,7 +82,7 @@ fn import(args: &ImportArgs) -> Result<bool> {
     if plan.options.mode == Mode::Mirror {
         changes.get_or_insert(Changes { inserted: outcome.rows, ..Changes::default() });
     }
-    let phases = progress.phases();
+    let phases = progress.phases().collect();
     let summary = Summary { plan: &plan, outcome: &outcome, changes, path: &path, took: started.elapsed(), phases };
     summary.print(args)?;
     Ok(outcome.skipped == 0)
@@ -272,6 +272,11 @@ fn check_database_path(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// To the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// What is said on standard output when all is done.
 struct Summary<'a> {
     plan: &'a Plan,
@@ -313,15 +318,18 @@ impl Summary<'_> {
         if self.outcome.without_vector > 0 {
             counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
         }
+        let phases =
+            self.phases.iter().map(|(phase, took)| format!("{} {:.1}", phase.to_lowercase(), took.as_secs_f64()));
         let vectors = self.plan.vectors().map(|(name, vector)| format!("{} {}", escaped(name), describe(vector)));
         let kept = self.plan.keeps.iter().map(|name| format!("{} kept", escaped(name)));
         let vectors: Vec<String> = vectors.chain(kept).collect();
         format!(
-            "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
+            "{}: table {}, {counts}, {}, {:.1} s ({}), {}\n\n{}\n",
             escaped(&args.database.to_string_lossy()),
             escaped(&self.plan.options.table),
             vectors.join(", "),
             self.took.as_secs_f64(),
+            phases.collect::<Vec<_>>().join(", "),
             human_bytes(self.file_bytes()),
             self.example(|name| escaped(&quote_if_needed(name)).into_owned())
         )
@@ -331,6 +339,7 @@ impl Summary<'_> {
         let vectors = self.plan.vectors().map(|(name, vector)| {
             json!({ "column": name, "type": vector.element.name(), "dims": vector.dims, "metric": vector.metric.name() })
         });
+        let phases = self.phases.iter().map(|&(phase, took)| json!({ "phase": phase, "seconds": seconds(took) }));
         let mut summary = json!({
             "database": args.database.to_string_lossy(),
             "table": self.plan.options.table,
@@ -339,7 +348,7 @@ impl Summary<'_> {
             "without_vector": self.outcome.without_vector,
             "vectors": vectors.collect::<Vec<_>>(),
             "seconds": seconds(self.took),
-            "phases": self.phases.iter().map(|(phase, took)| json!({ "phase": phase, "seconds": seconds(*took) })).collect::<Vec<_>>(),
+            "phases": phases.collect::<Vec<_>>(),
             "bytes": self.file_bytes(),
             "sql": self.example(quote_if_needed),
         });
@@ -374,9 +383,4 @@ impl Summary<'_> {
             shown.join(", ")
         )
     }
-}
-
-/// To the millisecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -10,6 +10,7 @@ use crate::report::{Progress, Unit};
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Bad rows that are described one by one; the others are counted.
 const DESCRIBED: u64 = 10;
@@ -25,7 +26,8 @@ pub struct Outcome {
     pub without_vector: u64,
 }
 
-/// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction.
+/// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction. The next batches are read
+/// and converted on another thread meanwhile.
 pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
     let statement = connection.prepare(&plan.row_sql())?;
@@ -33,24 +35,62 @@ pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &m
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
     let warned = vec![false; plan.columns.len()];
     let mut loader = Loader { plan, statement, insertion, scratch, outcome: Outcome::default(), progress, warned };
-    for input in inputs {
-        let reader = FileReader::new(plan, input)?;
-        let mut first_row = 1;
-        for batch in input.batches(&reader.projection)? {
+    std::thread::scope(|scope| {
+        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        let reader = std::thread::Builder::new()
+            .spawn_scoped(scope, || read(plan, inputs, sender))
+            .map_err(|error| Failure::new(format!("no thread can be had to read the files: {error}")))?;
+        // Where a row is refused the reader, which has nobody to send to, ends too.
+        let loaded: Result<()> = batches.into_iter().try_for_each(|batch| {
             interrupt::check()?;
-            let batch = batch?;
-            let columns = reader.convert(&batch, first_row)?;
-            loader.insert(&columns, &Batch { file: &input.name, first_row, rows: batch.num_rows() })?;
-            loader.progress.advance(batch.num_rows() as u64);
-            first_row += batch.num_rows() as u64;
+            let (batch, columns) = batch?;
+            loader.insert(&columns, &batch)?;
+            loader.progress.advance(batch.rows as u64);
+            Ok(())
+        });
+        match reader.join() {
+            Ok(()) => loaded,
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-    }
+    })?;
     let Loader { outcome, progress, .. } = loader;
     let more = (outcome.skipped + outcome.without_vector).saturating_sub(DESCRIBED);
     if more > 0 {
         progress.warn(format_args!("{more} more like these"));
     }
     Ok(outcome)
+}
+
+/// Batches that are ready while one is written.
+const BATCHES_AHEAD: usize = 2;
+
+/// Sends all batches in order, up to the first fault or until nobody takes them.
+fn read<'a>(plan: &Plan, inputs: &'a [Input], sender: SyncSender<Result<(Batch<'a>, Vec<Converted>)>>) {
+    let read_file = |input: &'a Input| -> Result<bool> {
+        let reader = FileReader::new(plan, input)?;
+        let mut first_row = 1;
+        for batch in input.batches(&reader.projection)? {
+            let batch = batch?;
+            let columns = reader.convert(&batch, first_row)?;
+            let rows = batch.num_rows();
+            let place = Batch { file: &input.name, first_row, rows };
+            if sender.send(Ok((place, columns))).is_err() {
+                return Ok(false);
+            }
+            first_row += rows as u64;
+        }
+        Ok(true)
+    };
+    for input in inputs {
+        match read_file(input) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => {
+                let _ = sender.send(Err(failure));
+                return;
+            }
+        }
+    }
 }
 
 /// How the columns of one file are found and converted.

@@ -2,6 +2,7 @@
 
 mod agree;
 mod args;
+mod batches;
 mod check;
 mod choose;
 mod columns;
@@ -23,6 +24,7 @@ mod mirror;
 mod nested;
 mod output;
 mod page;
+mod pages;
 mod parquet;
 mod plan;
 mod publish;

@@ -1,5 +1,6 @@
 //! The input side: which files are meant, what is in them, and their rows batch by batch.
 
+use crate::batches::Batches;
 use crate::columns::{Columns, FileColumn, INT128, Shape};
 use crate::failure::{Failure, Result};
 use crate::footer::{self, Form, Readable};
@@ -8,10 +9,7 @@ use crate::hive;
 use crate::spool;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -21,9 +19,6 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Rows decoded at a time: 1 MB of vectors at 256 dimensions.
-const BATCH_ROWS: usize = 1024;
 
 /// The argument that means standard input.
 const STANDARD_INPUT: &str = "-";
@@ -168,17 +163,17 @@ impl Input {
     pub fn batches(&self, columns: &[usize]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
         let roots = self.columns.roots(columns);
         let columns = columns.to_vec();
-        let mut reader = self.reader(&roots)?;
+        let mut batches = self.reader(&roots)?;
         let mut rows = 0;
         let mut is_done = false;
         Ok(std::iter::from_fn(move || {
             if is_done {
                 return None;
             }
-            let batch = match guard::reading(|| reader.next()) {
+            let batch = match guard::reading(|| batches.next()) {
                 None => Err(self.undecodable(&roots, None)),
-                Some(Some(Err(error))) => Err(self.undecodable(&roots, Some(&error))),
-                Some(Some(Ok(batch))) => {
+                Some(Err(error)) => Err(self.undecodable(&roots, Some(&error))),
+                Some(Ok(Some(batch))) => {
                     let first = rows;
                     rows += batch.num_rows() as u64;
                     let made = self.columns.assemble(&batch, &roots, &columns);
@@ -186,13 +181,13 @@ impl Input {
                         self.at_fault(&column, fault.row.map(|row| first + row as u64 + 1), &fault.text)
                     })
                 }
-                Some(None) if rows != self.rows() => {
+                Some(Ok(None)) if rows != self.rows() => {
                     let promised = self.rows();
                     Err(self.failure(format_args!(
                         "cannot be decoded, it is damaged: its footer says {promised} rows, it has {rows}"
                     )))
                 }
-                Some(None) => return None,
+                Some(Ok(None)) => return None,
             };
             is_done = batch.is_err();
             Some(batch)
@@ -200,12 +195,13 @@ impl Input {
     }
 
     /// The file's own columns.
-    fn reader(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader> {
+    fn reader(&self, roots: &[usize]) -> Result<Batches> {
         let file = self.file.try_clone().map_err(|error| self.failure(format_args!("cannot be read: {error}")))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-        builder.build().map_err(|error| self.failure(reason(&error)))
+        let new = || Batches::new(file, self.metadata.clone(), roots);
+        match guard::reading(new) {
+            Some(batches) => batches.map_err(|error| self.failure(reason(&error))),
+            None => Err(self.failure("cannot be decoded, it is damaged or encrypted")),
+        }
     }
 
     fn failure(&self, text: impl fmt::Display) -> Failure {
@@ -220,13 +216,13 @@ impl Input {
     /// Reads the columns one by one, to name the one that cannot be decoded.
     fn undecodable(&self, roots: &[usize], error: Option<&ArrowError>) -> Failure {
         let fails = |root: &usize| {
-            let mut reader = self.reader(&[*root]).ok()?;
+            let mut batches = self.reader(&[*root]).ok()?;
             loop {
-                match guard::reading(|| reader.next()) {
+                match guard::reading(|| batches.next()) {
                     None => return Some(String::new()),
-                    Some(Some(Err(error))) => return Some(format!(": {}", strip(&error.to_string()))),
-                    Some(Some(Ok(_))) => {}
-                    Some(None) => return None,
+                    Some(Err(error)) => return Some(format!(": {}", strip(&error.to_string()))),
+                    Some(Ok(Some(_))) => {}
+                    Some(Ok(None)) => return None,
                 }
             }
         };

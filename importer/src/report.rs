@@ -12,8 +12,15 @@ use std::time::{Duration, Instant};
 pub struct Progress {
     bar: Option<ProgressBar>,
     follower: Option<Follower>,
-    /// Each phase so far and when it began.
-    phases: Vec<(&'static str, Instant)>,
+    phases: Vec<Phase>,
+}
+
+/// A phase of the work, and when it began.
+#[derive(Debug)]
+struct Phase {
+    what: &'static str,
+    began: Instant,
+    took: Option<Duration>,
 }
 
 /// What a phase is counted in.
@@ -75,21 +82,23 @@ impl Progress {
         }
     }
 
-    /// The phases so far, each with the time from its beginning to that of the next, or to now.
-    pub fn phases(&self) -> Vec<(&'static str, Duration)> {
-        let ends = self.phases.iter().skip(1).map(|(_, began)| *began).chain([Instant::now()]);
-        self.phases.iter().zip(ends).map(|((what, began), end)| (*what, end - *began)).collect()
-    }
-
     fn start(&mut self, what: &'static str, bar: ProgressBar) {
         self.finish();
-        self.phases.push((what, Instant::now()));
         self.bar = Some(bar.with_message(what));
+        self.phases.push(Phase { what, began: Instant::now(), took: None });
     }
 
-    /// Takes the bar off the screen.
+    /// What the phases were, and how long each that has ended took.
+    pub fn phases(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.phases.iter().filter_map(|phase| Some((phase.what, phase.took?)))
+    }
+
+    /// Takes the bar off the screen and ends the phase.
     pub fn finish(&mut self) {
         self.follower = None;
+        if let Some(phase) = self.phases.last_mut().filter(|phase| phase.took.is_none()) {
+            phase.took = Some(phase.began.elapsed());
+        }
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -231,29 +231,48 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     Ok(first)
 }
 
+/// Rows on their way into the node table.
+#[derive(Default)]
+struct Block {
+    /// The place of the first in the new order.
+    first: usize,
+    rows: Vec<Vec<u8>>,
+}
+
+/// Block after block: while other threads link one, this one, which alone may call SQLite, writes the block before it and
+/// reads the next. Which thread links a row makes no difference to its bytes.
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(built);
+    let layout = column.space.layout;
     let mut handle = Handle::default();
     let mut store = column.nodes.reader(&mut handle);
     let mut buffer = Vec::new();
-    let mut rows: Vec<Vec<u8>> = Vec::with_capacity(BLOCK);
-    for (block, numbers) in built.order.chunks(BLOCK).enumerate() {
-        store.check_interrupt()?;
-        let share = (block * BLOCK) as f64 / built.order.len() as f64;
-        progress.set(BUILD_SHARE + share * (1.0 - BUILD_SHARE));
-        rows.resize_with(numbers.len(), Vec::new);
-        for (row, &number) in rows.iter_mut().zip(numbers) {
-            let old = &old[number as usize];
-            let node = store.node(old.id, &mut buffer)?;
-            column.space.layout.write_pending(row, old.rowid, node.inverse_norm(), node.vector());
-        }
-        let first = (block * BLOCK) as u32;
-        writer.link_rows(first, &mut rows, threads());
-        for (offset, row) in rows.iter().enumerate() {
-            store.put_node(built.first_id + first + offset as u32, row)?;
+    let (mut linking, mut other) = (Block::default(), Block::default());
+    let mut numbers = built.order.chunks(BLOCK);
+    loop {
+        let next = linking.first + linking.rows.len();
+        writer.link_rows(linking.first as u32, &mut linking.rows, threads(), || {
+            store.check_interrupt()?;
+            progress.set(BUILD_SHARE + next as f64 / built.order.len().max(1) as f64 * (1.0 - BUILD_SHARE));
+            for (row, id) in other.rows.iter().zip(built.first_id + other.first as u32..) {
+                store.put_node(id, row)?;
+            }
+            let numbers = numbers.next().unwrap_or_default();
+            other.first = next;
+            other.rows.resize_with(numbers.len(), Vec::new);
+            for (row, &number) in other.rows.iter_mut().zip(numbers) {
+                let old = &old[number as usize];
+                let node = store.node(old.id, &mut buffer)?;
+                layout.write_pending(row, old.rowid, node.inverse_norm(), node.vector());
+            }
+            Ok(())
+        })?;
+        // The first time round nothing is linked, the last time nothing was read.
+        std::mem::swap(&mut linking, &mut other);
+        if linking.rows.is_empty() && other.rows.is_empty() {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {

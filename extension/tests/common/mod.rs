@@ -83,7 +83,7 @@ impl Graph {
                 row
             })
             .collect();
-        writer.link_rows(0, &mut rows, threads);
+        writer.link_rows(0, &mut rows, threads, || ());
         for (id, row) in (0..).zip(&rows) {
             store.put_node(id, row).unwrap();
         }

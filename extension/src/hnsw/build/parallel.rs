@@ -38,8 +38,19 @@ pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sy
 
 /// `work(i, chunk i)` for every chunk of `size` of `data`.
 pub fn for_chunks<T: Send>(threads: usize, data: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    for_chunks_beside(threads, data, size, work, || ());
+}
+
+/// As `for_chunks`, while this thread does `own` first.
+pub fn for_chunks_beside<T: Send, R>(
+    threads: usize,
+    data: &mut [T],
+    size: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+    own: impl FnOnce() -> R,
+) -> R {
     let chunks = Mutex::new(data.chunks_mut(size).enumerate());
-    map(threads, threads, |_| {
+    let run = || {
         loop {
             let next = match chunks.lock() {
                 Ok(mut chunks) => chunks.next(),
@@ -50,7 +61,19 @@ pub fn for_chunks<T: Send>(threads: usize, data: &mut [T], size: usize, work: im
                 None => return,
             }
         }
-    });
+    };
+    std::thread::scope(|scope| {
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, run).ok();
+        let helpers: Vec<_> = (1..threads).map_while(spawn).collect();
+        let result = own();
+        run();
+        for helper in helpers {
+            if let Err(panic) = helper.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        result
+    })
 }
 
 #[cfg(test)]
@@ -64,6 +87,8 @@ mod tests {
             let mut data = vec![0; 103];
             for_chunks(threads, &mut data, 10, |chunk, part| part.fill(chunk));
             assert_eq!(data, (0..103).map(|i| i / 10).collect::<Vec<_>>());
+            let own = for_chunks_beside(threads, &mut data, 10, |_, part| part.fill(1), std::thread::current);
+            assert_eq!((own.id(), data), (std::thread::current().id(), vec![1; 103]));
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::format::node::{LANES, set_degree, set_neighbour};
 use crate::hnsw::entry::is_sampled;
 use crate::quantize::{Encoded, Factors};
 
+/// Rows that a thread links at a time.
+const CHUNK: usize = 64;
+
 /// Encodes the link part of node rows.
 pub struct RowWriter<'a> {
     built: &'a Built,
@@ -38,14 +41,16 @@ impl<'a> RowWriter<'a> {
         RowWriter { built }
     }
 
-    /// Links the rows of vectors `first`.. of the build: each comes pending (own vector only) and leaves linked.
-    pub fn link_rows(&self, first: u32, rows: &mut [Vec<u8>], threads: usize) {
-        parallel::for_chunks(threads, rows, 64, |chunk, rows| {
+    /// Links the rows of vectors `first`.. of the build: each comes pending (own vector only) and leaves linked. Other
+    /// threads begin while this one does `own`.
+    pub fn link_rows<R>(&self, first: u32, rows: &mut [Vec<u8>], threads: usize, own: impl FnOnce() -> R) -> R {
+        let link = |chunk: usize, rows: &mut [Vec<u8>]| {
             let mut encoded = Encoded::default();
             for (offset, row) in rows.iter_mut().enumerate() {
-                self.link_row(first + (chunk * 64 + offset) as u32, row, &mut encoded);
+                self.link_row(first + (chunk * CHUNK + offset) as u32, row, &mut encoded);
             }
-        });
+        };
+        parallel::for_chunks_beside(threads, rows, CHUNK, link, own)
     }
 
     fn link_row(&self, id: u32, row: &mut Vec<u8>, encoded: &mut Encoded) {

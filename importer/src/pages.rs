@@ -1,0 +1,566 @@
+//! Pages of a Parquet file, read without believing what their headers claim: the library takes memory for it before it
+//! looks for the bytes.
+
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// Bytes from which on a page is decoded only after the system has shown that it has them.
+const LARGE: u64 = 16 << 20;
+
+/// One row group whose pages are checked.
+pub struct CheckedRowGroup {
+    pub file: Arc<File>,
+    pub metadata: Arc<ParquetMetaData>,
+    /// Its number in the file.
+    pub number: usize,
+}
+
+impl CheckedRowGroup {
+    fn group(&self) -> &RowGroupMetaData {
+        self.metadata.row_group(self.number)
+    }
+}
+
+impl RowGroups for CheckedRowGroup {
+    fn num_rows(&self) -> usize {
+        usize::try_from(self.group().num_rows()).unwrap_or(0)
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
+        let pages: Box<dyn PageReader> =
+            Box::new(CheckedPages::new(&self.file, self.group().column(leaf), self.num_rows())?);
+        Ok(Box::new(Once(Some(pages))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.group()))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The pages of the one row group.
+struct Once(Option<Box<dyn PageReader>>);
+
+impl Iterator for Once {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for Once {}
+
+/// The library's reader, which gets to see a page after its header was looked at.
+struct CheckedPages {
+    pages: SerializedPageReader<File>,
+    file: Arc<File>,
+    /// The page that comes next, and the end of the column chunk.
+    next: u64,
+    end: u64,
+    limits: Limits,
+}
+
+/// What a column chunk can hold.
+struct Limits {
+    column: String,
+    codec: Compression,
+    /// Bytes of the smallest value of a dictionary.
+    least_bytes: u64,
+    values: u64,
+    levels: [i16; 2],
+}
+
+impl CheckedPages {
+    fn new(file: &Arc<File>, chunk: &ColumnChunkMetaData, rows: usize) -> Result<CheckedPages> {
+        let (start, length) = chunk.byte_range();
+        let column = chunk.column_descr();
+        Ok(CheckedPages {
+            pages: SerializedPageReader::new(file.clone(), chunk, rows, None)?,
+            file: file.clone(),
+            next: start,
+            end: start.saturating_add(length),
+            limits: Limits {
+                column: column.path().string(),
+                codec: chunk.compression(),
+                least_bytes: least_bytes(column),
+                values: u64::try_from(chunk.num_values()).unwrap_or(0),
+                levels: [column.max_rep_level(), column.max_def_level()],
+            },
+        })
+    }
+
+    /// Looks at the header of the next page, and goes past the page.
+    fn check_next(&mut self) -> Result<()> {
+        while self.next < self.end {
+            let mut bytes = self.file.get_read(self.next)?.take(self.end - self.next);
+            let header = Header::read(&mut bytes).map_err(|error| self.limits.wrong(format_args!("{error}")))?;
+            self.limits.check(&header, bytes.limit())?;
+            self.next = self.end - bytes.limit() + header.compressed;
+            if header.kind != Kind::Index {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for CheckedPages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for CheckedPages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        self.check_next()?;
+        let page = self.pages.get_next_page()?;
+        if let Some(page) = &page {
+            self.limits.check_page(page)?;
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.check_next()?;
+        self.pages.skip_next_page()
+    }
+}
+
+impl Limits {
+    fn wrong(&self, what: std::fmt::Arguments<'_>) -> ParquetError {
+        ParquetError::General(format!("column \"{}\", page header: {what}", self.column))
+    }
+
+    /// `left`: bytes of the column chunk behind the header.
+    fn check(&self, header: &Header, left: u64) -> Result<()> {
+        if header.compressed > left {
+            let claimed = header.compressed;
+            return Err(self.wrong(format_args!("it claims {claimed} bytes, of the column chunk there are {left}")));
+        }
+        let most = header.compressed.saturating_mul(largest_ratio(self.codec)).saturating_add(SLACK);
+        let claimed = header.uncompressed;
+        if claimed > most {
+            return Err(self.wrong(format_args!("it claims {claimed} bytes of content, the page can hold {most}")));
+        }
+        let most = match header.kind {
+            Kind::Dictionary => claimed / self.least_bytes,
+            Kind::Data => self.values,
+            Kind::Index => return Ok(()),
+        };
+        if header.values > most {
+            let claimed = header.values;
+            return Err(self.wrong(format_args!("it claims {claimed} values, the page can hold {most}")));
+        }
+        // Where memory is short the library would end the process.
+        if claimed >= LARGE && Vec::<u8>::new().try_reserve_exact(claimed as usize).is_err() {
+            return Err(self.wrong(format_args!("{claimed} bytes of content are more than there is memory for")));
+        }
+        Ok(())
+    }
+
+    /// Some encodings begin with a count of their own.
+    fn check_page(&self, page: &Page) -> Result<()> {
+        let lists = match page.encoding() {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
+            Encoding::DELTA_BYTE_ARRAY => 2,
+            _ => return Ok(()),
+        };
+        let Some(mut values) = self.behind_levels(page) else { return Ok(()) };
+        for _ in 0..lists {
+            // What cannot be read is the library's to refuse, which gets no farther.
+            let Ok(counted) = delta_count(&mut values) else { return Ok(()) };
+            if counted > u64::from(page.num_values()) {
+                let values = page.num_values();
+                return Err(self.wrong(format_args!("its encoding claims {counted} values, the page has {values}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The encoded values of a data page; None if the page ends before.
+    fn behind_levels<'a>(&self, page: &'a Page) -> Option<&'a [u8]> {
+        let mut rest = page.buffer().as_ref();
+        match page {
+            Page::DataPage { rep_level_encoding, def_level_encoding, .. } => {
+                if [rep_level_encoding, def_level_encoding].into_iter().any(|&encoding| encoding != Encoding::RLE) {
+                    return None;
+                }
+                for _ in self.levels.iter().filter(|&&most| most > 0) {
+                    let (length, behind) = rest.split_first_chunk()?;
+                    rest = behind.get(u32::from_le_bytes(*length) as usize..)?;
+                }
+                Some(rest)
+            }
+            Page::DataPageV2 { def_levels_byte_len, rep_levels_byte_len, .. } => {
+                rest.get((*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize)?..)
+            }
+            Page::DictionaryPage { .. } => None,
+        }
+    }
+}
+
+/// How many numbers in DELTA_BINARY_PACKED are said to come next, whether they do or not; `bytes` is left behind those that
+/// do.
+fn delta_count(bytes: &mut &[u8]) -> io::Result<u64> {
+    let [block, parts, count] = [varint(bytes)?, varint(bytes)?, varint(bytes)?];
+    varint(bytes)?; // the first number
+    let mut left = count.saturating_sub(1);
+    while left > 0 {
+        let least_difference = varint(bytes);
+        let Some((widths, mut rest)) = bytes.split_at_checked(parts as usize) else { return Ok(count) };
+        if least_difference.is_err() {
+            return Ok(count);
+        }
+        for &width in widths {
+            let part = block / parts; // `parts` is not 0 where there are widths
+            let packed = part.saturating_mul(u64::from(width)).div_ceil(8);
+            match rest.get(packed as usize..) {
+                Some(behind) if left > 0 => (rest, left) = (behind, left.saturating_sub(part)),
+                _ => break,
+            }
+        }
+        *bytes = rest;
+    }
+    Ok(count)
+}
+
+/// Bytes that a page may have beyond what the ratio of its codec says: the headers of empty ones.
+const SLACK: u64 = 1 << 10;
+
+/// How many bytes one byte of a codec can become. Brotli sets no bound; the one here is that of zstd.
+fn largest_ratio(codec: Compression) -> u64 {
+    match codec {
+        Compression::UNCOMPRESSED => 1,
+        Compression::SNAPPY => 22, // a copy of 64 bytes takes 3
+        Compression::LZ4 | Compression::LZ4_RAW | Compression::LZO => 256, // a byte of length stands for 255
+        Compression::GZIP(_) => 1033, // 258 bytes take 2 bits
+        Compression::ZSTD(_) | Compression::BROTLI(_) => (128 << 10) / 4 + 1, // a block of 128 KiB takes 4
+    }
+}
+
+fn least_bytes(column: &ColumnDescriptor) -> u64 {
+    match column.physical_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(1).max(1),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Data,
+    Index,
+    Dictionary,
+}
+
+/// What a page header says of memory.
+#[derive(Debug, PartialEq, Eq)]
+struct Header {
+    kind: Kind,
+    uncompressed: u64,
+    compressed: u64,
+    values: u64,
+}
+
+impl Header {
+    /// The header is a struct in Thrift's compact protocol.
+    fn read(input: &mut dyn Read) -> io::Result<Header> {
+        let (mut kind, mut sizes, mut values) = (None, [None; 2], 0);
+        fields(input, 0, &mut |input, id, of| {
+            match (id, of) {
+                (1, thrift::I32) => kind = Some(positive(input)?),
+                (2 | 3, thrift::I32) => sizes[usize::from(id == 3)] = Some(positive(input)?),
+                // The headers of data and dictionary pages begin with the number of values.
+                (5 | 7 | 8, thrift::STRUCT) => fields(input, 1, &mut |input, id, of| {
+                    if (id, of) != (1, thrift::I32) {
+                        return skip(input, of, 2);
+                    }
+                    values = values.max(positive(input)?);
+                    Ok(())
+                })?,
+                _ => skip(input, of, 1)?,
+            }
+            Ok(())
+        })?;
+        let damaged = || io::Error::other("it is damaged");
+        let kind = match kind {
+            Some(0 | 3) => Kind::Data,
+            Some(1) => Kind::Index,
+            Some(2) => Kind::Dictionary,
+            _ => return Err(damaged()),
+        };
+        let [Some(uncompressed), Some(compressed)] = sizes else { return Err(damaged()) };
+        Ok(Header { kind, uncompressed, compressed, values })
+    }
+}
+
+/// Type numbers of the compact protocol.
+mod thrift {
+    pub const STOP: u8 = 0;
+    pub const BOOLEANS: std::ops::RangeInclusive<u8> = 1..=2;
+    pub const BYTE: u8 = 3;
+    pub const I32: u8 = 5;
+    pub const INTEGERS: std::ops::RangeInclusive<u8> = 4..=6;
+    pub const DOUBLE: u8 = 7;
+    pub const BINARY: u8 = 8;
+    pub const LISTS: std::ops::RangeInclusive<u8> = 9..=10;
+    pub const MAP: u8 = 11;
+    pub const STRUCT: u8 = 12;
+}
+
+/// Structs within structs that are followed.
+const DEEPEST: u32 = 16;
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Read, i16, u8) -> io::Result<()>;
+
+/// Calls `visit` with number and type of each field of a struct; it reads the field.
+fn fields(input: &mut dyn Read, depth: u32, visit: Visit<'_>) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Err(io::Error::other("its structs are too deep"));
+    }
+    let mut id = 0i16;
+    loop {
+        let start = byte(input)?;
+        if start & 0xf == thrift::STOP {
+            return Ok(());
+        }
+        id = match start >> 4 {
+            0 => zigzag(input)? as i16,
+            delta => id.wrapping_add(i16::from(delta)),
+        };
+        visit(input, id, start & 0xf)?;
+    }
+}
+
+fn skip(input: &mut dyn Read, of: u8, depth: u32) -> io::Result<()> {
+    match of {
+        of if thrift::BOOLEANS.contains(&of) => Ok(()),
+        thrift::BYTE => byte(input).map(drop),
+        of if thrift::INTEGERS.contains(&of) => varint(input).map(drop),
+        thrift::DOUBLE => skip_bytes(input, 8),
+        thrift::BINARY => {
+            let length = varint(input)?;
+            skip_bytes(input, length)
+        }
+        of if thrift::LISTS.contains(&of) => {
+            let start = byte(input)?;
+            let count = if start >> 4 == 15 { varint(input)? } else { u64::from(start >> 4) };
+            skip_items(input, count, &[start & 0xf], depth)
+        }
+        thrift::MAP => match varint(input)? {
+            0 => Ok(()),
+            count => {
+                let types = byte(input)?;
+                skip_items(input, count, &[types >> 4, types & 0xf], depth)
+            }
+        },
+        thrift::STRUCT => fields(input, depth, &mut |input, _, of| skip(input, of, depth + 1)),
+        _ => Err(io::Error::other("it is damaged")),
+    }
+}
+
+/// Items of lists and maps, of which each takes a byte at least.
+fn skip_items(input: &mut dyn Read, count: u64, types: &[u8], depth: u32) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Err(io::Error::other("its structs are too deep"));
+    }
+    for _ in 0..count {
+        for &of in types {
+            match of {
+                of if thrift::BOOLEANS.contains(&of) => byte(input).map(drop)?,
+                of => skip(input, of, depth + 1)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn skip_bytes(input: &mut dyn Read, count: u64) -> io::Result<()> {
+    match io::copy(&mut input.take(count), &mut io::sink())? {
+        skipped if skipped == count => Ok(()),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn byte(input: &mut dyn Read) -> io::Result<u8> {
+    let mut byte = [0];
+    input.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+fn varint(input: &mut dyn Read) -> io::Result<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = byte(input)?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(io::Error::other("a number in it has no end"))
+}
+
+fn zigzag(input: &mut dyn Read) -> io::Result<i64> {
+    let value = varint(input)?;
+    Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+}
+
+/// Sizes and counts are signed and not negative.
+fn positive(input: &mut dyn Read) -> io::Result<u64> {
+    u64::try_from(zigzag(input)?).map_err(|_| io::Error::other("it claims a negative size"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number as it stands in a header: zigzag, in seven bits a byte.
+    fn number(value: i64) -> Vec<u8> {
+        let mut left = (value << 1 ^ value >> 63).cast_unsigned();
+        let mut bytes = Vec::new();
+        while left > 0x7f {
+            bytes.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        bytes.push(left as u8);
+        bytes
+    }
+
+    fn header(sizes: [i64; 2], values: i64) -> Vec<u8> {
+        let data = [&[0x2c, 0x15][..], &number(values), &[0x15, 0, 0, 0]].concat();
+        [&[0x15, 0, 0x15][..], &number(sizes[0]), &[0x15], &number(sizes[1]), &data].concat()
+    }
+
+    #[test]
+    fn a_header_is_read_and_what_it_may_have_besides_is_passed_over() {
+        let plain = header([300, 200], 70);
+        let expected = Header { kind: Kind::Data, uncompressed: 300, compressed: 200, values: 70 };
+        assert_eq!(Header::read(&mut plain.as_slice()).unwrap(), expected);
+        let end = plain.len() - 1;
+        let besides: [&[u8]; 7] = [
+            &[0x21],                               // a boolean
+            &[0x23, 7],                            // a byte
+            &[0x27, 1, 2, 3, 4, 5, 6, 7, 8],       // a double
+            &[0x28, 3, 1, 2, 3],                   // binary
+            &[0x29, 0xf5, 2, 1, 1],                // a long list of two integers
+            &[0x2b, 1, 0x58, 9, 2, 1, 1],          // a map of an integer to binary
+            &[0x0c, 0xc8, 1, 0x2c, 0x15, 1, 0, 0], // structs, under a full number of a field
+        ];
+        for field in besides {
+            let longer = [&plain[..end], field, &[0, 99]].concat();
+            let mut rest = longer.as_slice();
+            assert_eq!(Header::read(&mut rest).unwrap(), expected, "{field:?}");
+            assert_eq!(rest, [99], "{field:?}");
+        }
+        for cut in 0..plain.len() {
+            assert!(Header::read(&mut &plain[..cut]).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn no_damage_of_a_header_takes_long_or_panics() {
+        let refused = |bytes: &[u8]| Header::read(&mut &*bytes).unwrap_err().to_string();
+        assert_eq!(refused(&header([-1, 200], 70)), "it claims a negative size");
+        assert_eq!(refused(&header([300, 200], -1)), "it claims a negative size");
+        assert_eq!(refused(&[0x1c; 100]), "its structs are too deep");
+        assert_eq!(refused(&[0x19; 100]), "its structs are too deep");
+        assert_eq!(refused(&[0x15, 14, 0]), "it is damaged");
+        assert_eq!(refused(&[0x15, 0, 0]), "it is damaged");
+        assert_eq!(refused(&[0xff; 100]), "it is damaged");
+        assert_eq!(refused(&[&[0x16][..], &[0xff; 20]].concat()), "a number in it has no end");
+        let mut bytes = header([300, 200], 70);
+        for place in 0..bytes.len() {
+            let whole = bytes[place];
+            for damage in 0..=255 {
+                bytes[place] = damage;
+                let _ = Header::read(&mut bytes.as_slice());
+            }
+            bytes[place] = whole;
+        }
+    }
+
+    fn limits(codec: Compression) -> Limits {
+        Limits { column: "a.b".to_owned(), codec, least_bytes: 4, values: 100, levels: [0, 1] }
+    }
+
+    #[test]
+    fn claims_are_held_against_what_there_is() {
+        let check = |codec, kind, uncompressed, values| {
+            let header = Header { kind, uncompressed, compressed: 1000, values };
+            limits(codec).check(&header, 1000).map_err(|error| error.to_string())
+        };
+        let none = Compression::UNCOMPRESSED;
+        assert_eq!(check(none, Kind::Data, 1000, 100), Ok(()));
+        assert_eq!(check(none, Kind::Dictionary, 1000, 250), Ok(()));
+        assert_eq!(check(Compression::SNAPPY, Kind::Data, 21_000, 100), Ok(()));
+        let refused = |what: &str| Err(format!("Parquet error: column \"a.b\", page header: it claims {what}"));
+        assert_eq!(check(none, Kind::Data, 1000, 101), refused("101 values, the page can hold 100"));
+        assert_eq!(check(none, Kind::Dictionary, 1000, 251), refused("251 values, the page can hold 250"));
+        assert_eq!(check(none, Kind::Data, 3000, 1), refused("3000 bytes of content, the page can hold 2024"));
+        let header = Header { kind: Kind::Data, uncompressed: 1000, compressed: 1000, values: 1 };
+        let error = limits(none).check(&header, 999).unwrap_err().to_string();
+        assert_eq!(Err(error), refused("1000 bytes, of the column chunk there are 999"));
+        for codec in [Compression::SNAPPY, Compression::LZ4_RAW, Compression::GZIP(Default::default())] {
+            assert!(check(codec, Kind::Data, 1 << 21, 1).is_err(), "{codec}");
+        }
+    }
+
+    #[test]
+    fn the_count_of_a_delta_encoding_is_read_without_its_numbers() {
+        // Blocks of 128 in 4 parts, 200 numbers from 3 on: parts of widths 1, 0, 2 and 0, then one of width 1.
+        let first = [&[0x80, 1, 4, 0xc8, 1, 6, 0, 1, 0, 2, 0][..], &[0; 12]].concat();
+        let second = [&[0, 1, 0, 0, 0][..], &[0; 4], b"next"].concat();
+        let encoded = [first, second].concat();
+        let mut rest = encoded.as_slice();
+        assert_eq!(delta_count(&mut rest).unwrap(), 200);
+        assert_eq!(rest, b"next");
+        let mut empty: &[u8] = &[0x80, 1, 4, 0, 0, 9];
+        assert_eq!((delta_count(&mut empty).unwrap(), empty), (0, &[9][..]));
+        let mut lying: &[u8] = &[0x80, 1, 4, 0xff, 0xff, 0xff, 0xff, 0xf, 0, 0];
+        assert_eq!(delta_count(&mut lying).unwrap(), u64::from(u32::MAX));
+        for cut in 0..encoded.len() {
+            let _ = delta_count(&mut &encoded[..cut]);
+        }
+    }
+
+    #[test]
+    fn a_page_that_counts_more_than_it_has_is_refused() {
+        let page = |count: &[u8], encoding| Page::DataPage {
+            // Levels of one byte, then the numbers.
+            buf: [&[1, 0, 0, 0, 3, 0x80, 1, 4][..], count, &[0, 0, 0, 0, 0, 0]].concat().into(),
+            num_values: 3,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let limits = limits(Compression::UNCOMPRESSED);
+        for encoding in [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY] {
+            assert!(limits.check_page(&page(&[3], encoding)).is_ok());
+            let error = limits.check_page(&page(&[0xff, 0xff, 0xff, 0xff, 7], encoding)).unwrap_err().to_string();
+            assert!(error.ends_with("its encoding claims 2147483647 values, the page has 3"), "{error}");
+        }
+        assert!(limits.check_page(&page(&[4], Encoding::PLAIN)).is_ok());
+    }
+}
