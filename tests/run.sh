@@ -5,14 +5,17 @@
 #   tests/run.sh                 everything
 #   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts zoo quickstart
 #
-# A step that fails doesn't stop the others; the run fails at the end and names it. Outside CI a host that can't be
-# installed is left out, and said so; under CI (CI=true) that is a failure.
+# A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
+# summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
+# any were. Outside CI a host that can't be installed is left out, and said so; under CI (CI=true) that is a failure, as
+# is every test that is skipped. A step has the time that `budget` gives it; after that it is stopped and has failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 target=${CARGO_TARGET_DIR:-$PWD/target}
 python_home=$target/python-hosts
+logs=$target/test-logs
 old_apsw=3.40.1.0
-failed=()
+all_steps=(prepare fmt clippy build rust hosts zoo quickstart)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -79,33 +82,118 @@ build() {
     cargo build --release --quiet "${rusqlite_host[@]}" --target-dir "$target/rusqlite-host"
 }
 
-rust() { cargo test --workspace; }
-
-hosts() {
-  VECRANK_TARGET=$target "$python_home/venv/bin/python" -m pytest tests/hosts/python -q -ra -p no:cacheprovider
+# Streams what a step's command says, and keeps it for the summary. Takes the step's name first.
+kept() {
+  mkdir -p "$logs"
+  "${@:2}" 2>&1 | tee "$logs/$1"
 }
+
+rust() { kept rust cargo test --workspace --no-fail-fast; }
+
+pytest() {
+  VECRANK_TARGET=$target kept "$1" "$python_home/venv/bin/python" -m pytest "$2" -q -ra -p no:cacheprovider
+}
+
+hosts() { pytest hosts tests/hosts/python; }
 
 # Parquet files of other writers, through the importer.
-zoo() {
-  VECRANK_TARGET=$target "$python_home/venv/bin/python" -m pytest importer/tests/zoo -q -ra -p no:cacheprovider
-}
+zoo() { pytest zoo importer/tests/zoo; }
 
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
 
-steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(prepare fmt clippy build rust hosts zoo quickstart)
-for step in "${steps[@]}"; do
-  case $step in
-    prepare | fmt | clippy | build | rust | hosts | zoo | quickstart) ;;
-    *) echo "unknown step: $step" >&2; exit 2 ;;
+# Seconds that a step may take: about three times what it takes on two cores, and less than an hour for all together.
+budget() {
+  case $1 in
+    prepare) echo 300 ;;
+    fmt | quickstart) echo 60 ;;
+    clippy) echo 240 ;;
+    build) echo 540 ;;
+    rust) echo 1680 ;;
+    hosts) echo 420 ;;
+    zoo) echo 240 ;;
   esac
-done
-for step in "${steps[@]}"; do
-  say "$step"
-  "$step" || failed+=("$step")
-done
-if [ ${#failed[@]} -gt 0 ]; then
-  say "failed: ${failed[*]}"
-  exit 1
+}
+
+# Becomes a command that has so many seconds. Where there is no `timeout` (macOS) it takes the time that it takes.
+become_within() {
+  if command -v timeout >/dev/null; then
+    exec timeout --kill-after=10 "$@"
+  fi
+  exec "${@:2}"
+}
+
+# The numbers before a word in the lines of standard input, summed: `sum_of passed` of "3 passed; 0 failed" is 3.
+sum_of() { grep -oE "[0-9]+ $1" | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+# Prints "passed failed skipped" of a step's tests, from the lines in which its runner sums them up.
+counts() {
+  local results=''
+  case $1 in
+    rust) results=$(grep -aE '^test result: ' "$logs/$1" 2>/dev/null) ;;
+    hosts | zoo) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
+  esac
+  echo "$(sum_of passed <<<"$results") $(sum_of '(failed|error)' <<<"$results") $(sum_of '(ignored|skipped)' <<<"$results")"
+}
+
+passed=0 failed=0 skipped=0 failed_steps=() summary=() running=''
+
+# Runs one step in a shell of its own, and adds it to the summary.
+run_step() {
+  local name=$1 started=$SECONDS result=passed seconds ok bad left tests=''
+  rm -f "$logs/$name"
+  become_within "$(budget "$name")" bash tests/run.sh --step "$name" &
+  running=$!
+  wait "$running" || result=failed
+  seconds=$((SECONDS - started))
+  [ $seconds -lt "$(budget "$name")" ] || echo "$name: stopped after $seconds seconds" >&2
+  read -r ok bad left <<<"$(counts "$name")"
+  [ "${CI:-}" != true ] || [ "$left" = 0 ] || result=failed
+  [ "$ok$bad$left" = 000 ] || tests="   $ok passed, $bad failed, $left skipped"
+  if [ $result = failed ]; then
+    failed_steps+=("$name")
+    # What fails without a failed test, such as a build, is one failure.
+    [ "$bad" != 0 ] || bad=1
+  fi
+  passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + left))
+  summary+=("$(printf '%-12s %-8s %6d s%s' "$name" $result $seconds "$tests")")
+}
+
+summarise() {
+  say summary
+  printf '%s\n' "${summary[@]}"
+  [ ${#failed_steps[@]} = 0 ] || printf '\nfailed: %s\n' "${failed_steps[*]}"
+  printf '\n%d passed, %d failed' $passed $failed
+  [ $skipped = 0 ] || printf ', %d skipped' $skipped
+  echo
+}
+
+is_step() {
+  local step
+  for step in "${all_steps[@]}"; do
+    [ "$step" != "$1" ] || return 0
+  done
+  echo "unknown step: $1" >&2
+  return 2
+}
+
+main() {
+  local step
+  for step in "$@"; do is_step "$step" || exit 2; done
+  # Each step is a process group, so that stopping it stops all that it started.
+  set -m
+  trap 'kill -- "-$running"; exit 130' INT TERM
+  for step in "$@"; do
+    say "$step"
+    run_step "$step"
+  done
+  summarise
+  [ ${#failed_steps[@]} = 0 ]
+}
+
+if [ "${1:-}" = --step ]; then
+  "$2"
+elif [ $# -gt 0 ]; then
+  main "$@"
+else
+  main "${all_steps[@]}"
 fi
-say "all steps passed: ${steps[*]}"

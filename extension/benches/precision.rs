@@ -13,9 +13,10 @@ use std::time::Instant;
 
 use common::{Graph, clustered};
 use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::{Ef, Params, Space};
+use vecrank::hnsw::{Ef, Order, Params, Query, Space};
 
 const COUNT: usize = 20_000;
+const FEW: usize = 6_000;
 const QUERIES: usize = 200;
 
 fn main() {
@@ -34,7 +35,7 @@ fn recall(graph: &mut Graph, queries: &[Vec<f32>], k: usize) -> (f64, f64, f64) 
     for query in queries {
         let bound = graph.exact(query, |_| true)[k - 1].1;
         let start = Instant::now();
-        let mut search = graph.search(query, Ef::Default, vecrank::hnsw::Order::Strict);
+        let mut search = graph.search(query, Ef::Default, Order::Strict);
         let hits = graph.take(&mut search, k);
         micros += start.elapsed().as_secs_f64() * 1e6;
         rows += search.expanded();
@@ -46,7 +47,10 @@ fn recall(graph: &mut Graph, queries: &[Vec<f32>], k: usize) -> (f64, f64, f64) 
 
 /// Every component plus so many times what it spreads by.
 fn offsets(metric: Metric) {
-    println!("{}: recall@10 (rows read) of {COUNT} vectors about an offset of so many times their spread", metric.name());
+    println!(
+        "{}: recall@10 (rows read) of {COUNT} vectors about an offset of so many times their spread",
+        metric.name()
+    );
     let offsets = [0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e6];
     println!("dims | {}", offsets.map(|offset| format!("{offset:>12}")).join(" | "));
     for dims in [2, 8, 64, 256] {
@@ -62,17 +66,30 @@ fn offsets(metric: Metric) {
     }
 }
 
-/// Codes of every width at the dimensions where the choice is made.
+/// Codes of every width at the dimensions where the choice is made, and what the scan of the entry sample takes of a query.
 fn bits() {
-    println!("cosine: recall@10, rows and us per query, bytes per row, of {COUNT} vectors");
+    println!("cosine: recall@10, rows and us per query, of them us per scan of 4,096 samples, of {FEW} vectors");
     for dims in [64, 128, 256] {
-        let vectors = clustered(7, COUNT + QUERIES, dims);
+        let vectors = clustered(7, FEW + QUERIES, dims);
         for bits in [1, 2, 4] {
             let space = Space::new(Params::new(dims, Element::F32, Metric::Cosine), 42, bits);
             let bytes = space.layout.row_bytes();
-            let mut graph = Graph::build_in(space, &vectors[..COUNT], available_parallelism().map_or(1, usize::from));
-            let (recall, rows, micros) = recall(&mut graph, &vectors[COUNT..], 10);
-            println!("{dims:>4} dims, {bits} bits: {recall:.4}, {rows:>4.0} rows, {micros:>4.0} us, {bytes} bytes");
+            let mut graph = Graph::build_in(space, &vectors[..FEW], available_parallelism().map_or(1, usize::from));
+            let queries = &vectors[FEW..];
+            let (recall, rows, micros) = recall(&mut graph, queries, 10);
+            let scan = scan_micros(&graph, queries);
+            println!(
+                "{dims:>4} dims, {bits} bits: {recall:.4}, {rows:>4.0} rows, {micros:>4.0} us, scan {scan:>4.1} us, {bytes} bytes per row"
+            );
         }
     }
+}
+
+/// The time of a scan, as for 4,096 samples.
+fn scan_micros(graph: &Graph, queries: &[Vec<f32>]) -> f64 {
+    let queries: Vec<Query> = queries.iter().map(|query| Query::new(&graph.space, query)).collect();
+    let start = Instant::now();
+    let nearest: usize = queries.iter().map(|query| graph.entry.nearest(&graph.space, query, 4).len()).sum();
+    assert_eq!(nearest, 4 * queries.len());
+    start.elapsed().as_secs_f64() * 1e6 / queries.len() as f64 * 4096.0 / graph.entry.len() as f64
 }

@@ -1,7 +1,9 @@
 //! The command line as typed. Each subcommand's own file turns its part into checked values before any file is touched.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Loads Parquet files with embeddings into an SQLite file, and ranks its rows by vector distance
 ///
@@ -70,6 +72,9 @@ How Parquet becomes SQL:
                               in hexadecimal, decimals as numbers
   lists of floating-point numbers, fixed-size binary of little-endian float32
                               a vector column, if chosen
+  binary of any length with little-endian float32, text with a JSON array,
+  lists of integers, arrays of shape (1, n), a field of a struct
+                              a vector column, if named by --embedding
   intervals, unions           none: leave them out with --exclude")]
 pub struct ImportArgs {
     /// Parquet files with the same columns: paths, patterns such as 'part-*.parquet', or - for standard input
@@ -81,9 +86,23 @@ pub struct ImportArgs {
     /// Name of the table [default: the name of the one Parquet file, without its ending]
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
-    /// Column with the vectors; may be given several times [default: the one column that has lists of floats]
+    /// Column with the vectors; may be given several times [default: the one column that has lists of floats].
+    /// payload.vector is a field of a struct, 'vector=emb_*' one column made of emb_0, emb_1 and so on
     #[arg(long, value_name = "COLUMN")]
     pub embedding: Vec<String>,
+    /// Call a column of the files otherwise in the table; the other options take the new name. May be given several times
+    #[arg(long, value_name = "OLD=NEW", value_parser = pair::<String>)]
+    pub rename: Vec<(String, String)>,
+    /// Store a column as TEXT, INTEGER, REAL or BLOB, if no value changes by it. May be given several times
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = pair::<TypeArg>)]
+    pub types: Vec<(String, TypeArg)>,
+    /// Make TEXT columns of folders such as date=2024-01-01 in the files' paths
+    #[arg(long)]
+    pub hive: bool,
+    /// Columns that some files lack become NULL there, and numbers and timestamps get the type that holds those of all
+    /// files; without it files must have the same columns in the same types
+    #[arg(long)]
+    pub union_by_name: bool,
     /// How two vectors are compared [default: cosine]
     #[arg(long, value_name = "METRIC", value_enum)]
     pub metric: Option<MetricArg>,
@@ -362,6 +381,45 @@ pub enum IfExists {
     Replace,
     /// Stop, and leave it as it is
     Fail,
+}
+
+/// A type of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeArg {
+    Text,
+    Integer,
+    Real,
+    Blob,
+}
+
+impl TypeArg {
+    pub fn name(self) -> &'static str {
+        match self {
+            TypeArg::Text => "TEXT",
+            TypeArg::Integer => "INTEGER",
+            TypeArg::Real => "REAL",
+            TypeArg::Blob => "BLOB",
+        }
+    }
+}
+
+impl FromStr for TypeArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TypeArg, String> {
+        let types = [TypeArg::Text, TypeArg::Integer, TypeArg::Real, TypeArg::Blob];
+        let found = types.into_iter().find(|known| known.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| format!("expected TEXT, INTEGER, REAL or BLOB, got {text}"))
+    }
+}
+
+/// Splits at the last equals sign: a column's name may have one.
+fn pair<T: FromStr<Err: Display>>(text: &str) -> Result<(String, T), String> {
+    let (column, value) = text.rsplit_once('=').ok_or("expected a column, an equals sign and a value")?;
+    if column.is_empty() {
+        return Err("expected a column before the equals sign".to_owned());
+    }
+    Ok((column.to_owned(), value.parse().map_err(|error: T::Err| error.to_string())?))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,9 +1,13 @@
 //! Adding rows to a table that exists: the plan takes over what the table is, and what it cannot change is refused.
 
+use crate::args::TypeArg;
 use crate::database;
 use crate::failure::{Failure, Result};
-use crate::plan::{Kind, Mode, Plan, Told};
-use crate::sql::literal;
+use crate::mapping::Mapping;
+use crate::plan::{Kind, Mode, Plan, Told, UNKNOWN_DIMS};
+use crate::sql::{literal, quote};
+use crate::vectors::{VectorType, holds_nothing};
+use arrow_schema::DataType;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -14,13 +18,21 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
     let table = database::table(connection, Some(&plan.options.table))?;
     plan.options.table.clone_from(&table.name);
     let settings = settings(connection, &table.name)?;
+    let declared = declared_types(connection, &table.name)?;
+    let mut asked = Vec::new();
     for column in &mut plan.columns {
         let name = &column.name;
         let in_column = |text: String| Failure::new(format!("table {}, column \"{name}\": {text}", table.name));
         let vector = table.vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(name));
+        if let (Kind::Ordinary { mapping, .. }, Some(_)) = (&column.kind, vector)
+            && holds_nothing(&mapping.from)
+        {
+            let (element, metric) = (plan.options.element, plan.options.metric);
+            column.kind = Kind::Vector(VectorType { dims: UNKNOWN_DIMS, element, metric });
+        }
         match (&mut column.kind, vector) {
             (Kind::Vector(planned), Some(vector)) => {
-                if planned.dims != vector.dims {
+                if planned.dims != vector.dims && planned.dims != UNKNOWN_DIMS {
                     return Err(in_column(format!(
                         "expected {} dimensions, the files have {}",
                         vector.dims, planned.dims
@@ -29,16 +41,23 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
                 let told =
                     settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
                 check_told(plan.options.told, *told).map_err(in_column)?;
+                planned.dims = vector.dims;
                 planned.element = vector.element;
                 planned.metric = told.metric.unwrap_or(planned.metric);
             }
-            (Kind::Ordinary { indexed, .. }, None)
+            (Kind::Ordinary { indexed, mapping }, None)
                 if table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) =>
             {
                 if *indexed && !has_index(connection, &table.name, name)? {
                     return Err(in_column(
                         "it has no index in the table, and adding rows cannot give it one (--index)".to_owned(),
                     ));
+                }
+                let declared = declared.get(&name.to_ascii_lowercase()).map_or("", String::as_str);
+                check_type(mapping, declared, name).map_err(in_column)?;
+                check_moments(mapping, connection, &table.name, name)?.map_err(in_column)?;
+                if mapping.is_unsigned() && affinity(declared) != Affinity::Blob {
+                    asked.push((name.clone(), TypeArg::Integer));
                 }
             }
             (Kind::Vector(_), None) => return Err(in_column("is not a vector column of the table".to_owned())),
@@ -50,9 +69,15 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
             }
         }
     }
+    plan.options.types.extend(asked);
     check_model(&plan, connection, &table)?;
     if matches!(plan.options.mode, Mode::Upsert | Mode::Mirror) {
         check_upsert(&plan, &table)?;
+        let lacking = table.vectors.iter().map(|vector| &vector.name);
+        let lacking = lacking.filter(|name| !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)));
+        plan.keeps = lacking.cloned().collect();
+    } else if plan.vectors().next().is_none() {
+        return Err(plan.only_adds.take().unwrap_or_else(|| Failure::new("no column has vectors")));
     }
     if let Some(key) = plan.key.and_then(|key| plan.columns.get(key))
         && !is_key(connection, &table.name, &key.name)?
@@ -64,7 +89,135 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         let (table, key) = (&table.name, &key.name);
         return Err(Failure::new(format!("table {table}, column \"{key}\": it is not a key of the table, {so}")));
     }
+    require_key(&mut plan, connection, &table)?;
     Ok(plan)
+}
+
+/// The table's key must be in the files: SQLite makes up the rowid that a row lacks.
+fn require_key(plan: &mut Plan, connection: &Connection, table: &database::Table) -> Result<()> {
+    let Some(key) = primary_key(connection, table)? else { return Ok(()) };
+    let Some(position) = plan.columns.iter().position(|column| column.name.eq_ignore_ascii_case(&key)) else {
+        return Err(Failure::new(format!(
+            "table {}, column \"{key}\": expected a key, got NULL: the files have no such column (see --rename)",
+            table.name
+        )));
+    };
+    plan.key.get_or_insert(position);
+    if !plan.required.contains(&position) {
+        plan.required.push(position);
+    }
+    Ok(())
+}
+
+/// The column that was declared as the PRIMARY KEY.
+fn primary_key(connection: &Connection, table: &database::Table) -> Result<Option<String>> {
+    let rows = literal(&format!("{}_rows", table.name));
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
+    let rowid = text(&format!("SELECT name FROM pragma_table_info({rows}) WHERE pk = 1"))?;
+    if let Some(rowid) = rowid.filter(|rowid| table.columns.iter().any(|column| column.eq_ignore_ascii_case(rowid))) {
+        return Ok(Some(rowid));
+    }
+    let sql = text(&format!("SELECT sql FROM sqlite_schema WHERE name = {} COLLATE NOCASE", literal(&table.name)))?;
+    let words = sql.unwrap_or_default().to_ascii_uppercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    if !words.contains("PRIMARY KEY") {
+        return Ok(None);
+    }
+    let mut unique = Vec::new();
+    for column in &table.columns {
+        if is_key(connection, &table.name, column)? {
+            unique.push(column.clone());
+        }
+    }
+    Ok(unique.pop().filter(|_| unique.is_empty()))
+}
+
+/// The declared type of each column, by its name in lower case.
+fn declared_types(connection: &Connection, table: &str) -> Result<HashMap<String, String>> {
+    let mut statement = connection.prepare("SELECT lower(name), type FROM pragma_table_xinfo(?1)")?;
+    let types = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(types.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What SQLite makes of the values of a column, by its declared type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Affinity {
+    Integer,
+    Text,
+    Blob,
+    Real,
+    Numeric,
+}
+
+/// By the rules of SQLite's documentation, "Determination Of Column Affinity".
+fn affinity(declared: &str) -> Affinity {
+    let name = declared.to_ascii_uppercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if has(&["INT"]) {
+        Affinity::Integer
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        Affinity::Text
+    } else if has(&["BLOB"]) || name.is_empty() {
+        Affinity::Blob
+    } else if has(&["REAL", "FLOA", "DOUB"]) {
+        Affinity::Real
+    } else {
+        Affinity::Numeric
+    }
+}
+
+/// SQLite would turn '01234' into 1234, and 5 into '5', in silence.
+fn check_type(mapping: &Mapping, declared: &str, name: &str) -> std::result::Result<(), String> {
+    let is_kept = match (mapping.sql_type, affinity(declared)) {
+        _ if mapping.is_null() => true,
+        (_, Affinity::Blob)
+        | (Some("TEXT"), Affinity::Text)
+        | (Some("INTEGER"), Affinity::Integer | Affinity::Numeric)
+        | (Some("REAL"), Affinity::Real | Affinity::Numeric) => true,
+        (Some("INTEGER"), Affinity::Real) => is_small(&mapping.from),
+        (None, affinity) => matches!(affinity, Affinity::Integer | Affinity::Numeric),
+        _ => false,
+    };
+    if is_kept {
+        return Ok(());
+    }
+    let cure = match affinity(declared) {
+        Affinity::Integer => format!("--type '{name}=INTEGER' converts those that are the same in it"),
+        Affinity::Real => format!("--type '{name}=REAL' converts those that are the same in it"),
+        Affinity::Text => format!("--type '{name}=TEXT' converts them"),
+        Affinity::Blob | Affinity::Numeric => "leave it out with --exclude".to_owned(),
+    };
+    Err(format!("{} in the files, {declared} in the table, which would change values; {cure}", mapping.from))
+}
+
+/// Whole numbers that are the same in floating point.
+fn is_small(data_type: &DataType) -> bool {
+    use DataType::{Boolean, Int8, Int16, Int32, UInt8, UInt16, UInt32};
+    matches!(data_type, Boolean | Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32)
+}
+
+/// Text order is time order only if all moments of a column are written alike.
+fn check_moments(
+    mapping: &Mapping,
+    connection: &Connection,
+    table: &str,
+    column: &str,
+) -> Result<std::result::Result<(), String>> {
+    let Some(form) = mapping.time_form() else { return Ok(Ok(())) };
+    let (rows, column) = (quote(&format!("{table}_rows")), quote(column));
+    let sql = format!("SELECT {column} FROM {rows} WHERE {column} IS NOT NULL LIMIT 1");
+    let Some(value) = connection.query_row(&sql, [], |row| row.get::<_, Value>(0)).optional()? else {
+        return Ok(Ok(()));
+    };
+    let Value::Text(text) = value else { return Ok(Ok(())) };
+    let time: String = text.find('T').map_or("", |at| &text[at..]).replace(|c: char| c.is_ascii_digit(), "0");
+    if time == form {
+        return Ok(Ok(()));
+    }
+    Ok(Err(format!(
+        "{} in the files, texts such as '{text}' in the table, so the order of the texts would not be that of time; leave \
+         it out with --exclude",
+        mapping.from
+    )))
 }
 
 /// True for a column that no two rows may share.
@@ -149,10 +302,9 @@ fn check_model(plan: &Plan, connection: &Connection, table: &database::Table) ->
     Ok(())
 }
 
-/// A row that is replaced must not lose what the files do not have.
+/// A row that is replaced must not lose what the files do not have; vectors are kept.
 fn check_upsert(plan: &Plan, table: &database::Table) -> Result<()> {
-    let columns = table.columns.iter().chain(table.vectors.iter().map(|vector| &vector.name));
-    for name in columns {
+    for name in &table.columns {
         if !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
             return Err(Failure::new(format!(
                 "table {}, column \"{name}\": the files lack it, so {} would lose its values",

@@ -40,8 +40,9 @@ fn import(args: &ImportArgs) -> Result<bool> {
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
-    let inputs = sources.iter().map(|source| Input::open(source, target.folder())).collect::<Result<Vec<_>>>()?;
-    let plan = Plan::new(options, &inputs)?;
+    let open = |source| Input::open(source, target.folder(), &options.shape);
+    let mut inputs = sources.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut plan = Plan::new(options, &mut inputs)?;
     interrupt::check()?;
     let old = target.old(&plan.options.table, plan.options.mode)?;
     if let (Some(connection), Mode::Replace) = (old.connection(), plan.options.mode) {
@@ -49,9 +50,13 @@ fn import(args: &ImportArgs) -> Result<bool> {
             progress.warn(format_args!("{name} on the rows of the old table is not made again (see --index)"));
         }
     }
+    let adds = matches!(old, Old::Changed { exists: true, .. }) && plan.options.mode != Mode::Replace;
+    if !adds && let Some(failure) = plan.only_adds.take() {
+        return Err(failure);
+    }
     let mut changes = None;
     let (plan, outcome, path) = match old {
-        Old::Changed { connection, exists: true } if plan.options.mode != Mode::Replace => {
+        Old::Changed { connection, .. } if adds => {
             let mut plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
             let outcome = if plan.options.mode == Mode::Mirror {
                 plan.sink = Some(mirror::SINK);
@@ -308,9 +313,9 @@ impl Summary<'_> {
         if self.outcome.without_vector > 0 {
             counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
         }
-        let vectors = self.plan.vectors();
-        let vectors: Vec<String> =
-            vectors.map(|(name, vector)| format!("{} {}", escaped(name), describe(vector))).collect();
+        let vectors = self.plan.vectors().map(|(name, vector)| format!("{} {}", escaped(name), describe(vector)));
+        let kept = self.plan.keeps.iter().map(|name| format!("{} kept", escaped(name)));
+        let vectors: Vec<String> = vectors.chain(kept).collect();
         format!(
             "{}: table {}, {counts}, {}, {:.1} s, {}\n\n{}\n",
             escaped(&args.database.to_string_lossy()),
@@ -348,7 +353,10 @@ impl Summary<'_> {
 
     /// A statement to paste: what is nearest to the first row.
     fn example(&self, name: impl Fn(&str) -> String) -> String {
-        let Some((vector, _)) = self.plan.vectors().next() else { return String::new() };
+        let vectors = self.plan.vectors().map(|(name, _)| name);
+        let Some(vector) = vectors.chain(self.plan.keeps.iter().map(String::as_str)).next() else {
+            return String::new();
+        };
         let vector = name(vector);
         let table = name(&self.plan.options.table);
         let key = self.plan.key.and_then(|key| self.plan.columns.get(key));

@@ -28,10 +28,11 @@ pub struct Outcome {
 /// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction.
 pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
-    let statement = connection.prepare(&plan.insert_sql())?;
+    let statement = connection.prepare(&plan.row_sql())?;
+    let insertion = connection.prepare(&plan.insert_sql())?;
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
     let warned = vec![false; plan.columns.len()];
-    let mut loader = Loader { plan, statement, scratch, outcome: Outcome::default(), progress, warned };
+    let mut loader = Loader { plan, statement, insertion, scratch, outcome: Outcome::default(), progress, warned };
     for input in inputs {
         let reader = FileReader::new(plan, input)?;
         let mut first_row = 1;
@@ -68,7 +69,7 @@ impl<'a> FileReader<'a> {
         let mappings = plan.columns.iter().zip(&projection).map(|(column, &position)| match column.kind {
             Kind::Vector(_) => Ok(None),
             // Another file may hold the same values in another Arrow type.
-            Kind::Ordinary { .. } => Mapping::of(schema.field(position).data_type(), plan.options.choices).map(Some),
+            Kind::Ordinary { .. } => plan.mapping(&column.name, schema.field(position).data_type()).map(Some),
         });
         Ok(FileReader {
             plan,
@@ -124,6 +125,8 @@ struct Fault {
 struct Loader<'a> {
     plan: &'a Plan,
     statement: Statement<'a>,
+    /// For rows of which `statement` found none to change.
+    insertion: Statement<'a>,
     /// One a column of the plan.
     scratch: Vec<Scratch>,
     outcome: Outcome,
@@ -165,7 +168,7 @@ impl Loader<'_> {
         for (position, (column, scratch)) in columns.iter().zip(&mut self.scratch).enumerate() {
             let parameter = position + 1;
             match column {
-                Converted::Ordinary(cells) if self.plan.key == Some(position) && cells.is_null(row) => {
+                Converted::Ordinary(cells) if self.plan.required.contains(&position) && cells.is_null(row) => {
                     return Ok(Err(Fault { column: Some(position), text: "expected a key, got NULL".to_owned() }));
                 }
                 Converted::Ordinary(cells) => cells.bind(row, &mut self.statement, parameter)?,
@@ -183,11 +186,58 @@ impl Loader<'_> {
             }
         }
         match self.statement.raw_execute() {
+            Ok(0) if !self.plan.keeps.is_empty() => self.without_vector(columns, row),
             Ok(_) => Ok(Ok(left_out)),
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                Ok(Err(self.constraint(columns, row, &error)))
+            Err(error) => Ok(Err(self.refused(columns, row, error)?)),
+        }
+    }
+
+    /// A row that the table has not, and the files bring no vector for.
+    fn without_vector(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
+        let key = self.plan.key.and_then(|key| columns.get(key));
+        let key = match key {
+            Some(Converted::Ordinary(cells)) => cells.show(row),
+            _ => String::new(),
+        };
+        let text = format!("the table has no row with the key {key}, and the files have no vector for it");
+        let fault = Fault { column: self.plan.key, text };
+        if self.plan.options.on_bad_row != OnBadRow::Null {
+            return Ok(Err(fault));
+        }
+        for (position, column) in columns.iter().enumerate() {
+            match column {
+                Converted::Ordinary(cells) => cells.bind(row, &mut self.insertion, position + 1)?,
+                Converted::Vectors(vectors, kind) => {
+                    let bytes =
+                        self.scratch.get_mut(position).and_then(|scratch| vectors.encode(row, *kind, scratch).ok());
+                    self.insertion.raw_bind_parameter(position + 1, bytes)?;
+                }
             }
-            Err(error) => Err(error.into()),
+        }
+        match self.insertion.raw_execute() {
+            Ok(_) => Ok(Ok(vec![fault])),
+            Err(error) => Ok(Err(self.refused(columns, row, error)?)),
+        }
+    }
+
+    /// What of a refusal by SQLite is the row's fault.
+    fn refused(&self, columns: &[Converted], row: usize, error: rusqlite::Error) -> Result<Fault> {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => Ok(self.constraint(columns, row, &error)),
+            // SQLite converts all values but the rowid's.
+            Some(ErrorCode::TypeMismatch) => Ok(self.mismatch(columns, row)),
+            _ => Err(error.into()),
+        }
+    }
+
+    fn mismatch(&self, columns: &[Converted], row: usize) -> Fault {
+        let key = self.plan.required.iter().find_map(|&key| match columns.get(key)? {
+            Converted::Ordinary(cells) if !matches!(cells, Cells::Integer(_)) => Some((key, cells.show(row))),
+            _ => None,
+        });
+        match key {
+            Some((key, value)) => Fault { column: Some(key), text: format!("expected a whole number, got {value}") },
+            None => Fault { column: None, text: "expected a whole number as its key".to_owned() },
         }
     }
 

@@ -1,12 +1,18 @@
 //! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
 
+mod agree;
 mod args;
 mod check;
+mod choose;
+mod columns;
 mod database;
 mod existing;
 mod failure;
 mod folder;
+mod footer;
 mod guard;
+mod hints;
+mod hive;
 mod import;
 mod info;
 mod interrupt;
@@ -29,6 +35,8 @@ mod spool;
 mod sql;
 mod stamp;
 mod target;
+mod thrift;
+mod typed;
 mod vectors;
 
 use args::{Cli, Command};

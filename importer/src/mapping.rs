@@ -2,13 +2,15 @@
 //!
 //! Conversion goes a batch at a time through arrow's own casts and formatters; what is left for each row is one bind.
 
-use crate::args::{DecimalArg, TimestampArg};
+use crate::args::{DecimalArg, TimestampArg, TypeArg};
 use crate::failure::Failure;
 use crate::nested;
+use crate::typed;
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray, UInt64Array};
+use arrow_buffer::NullBuffer;
 use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
@@ -28,10 +30,14 @@ pub struct Choices {
 pub struct Mapping {
     /// The type in CREATE TABLE; None declares no type, so that SQLite converts nothing.
     pub sql_type: Option<&'static str>,
+    /// The type in the file.
+    pub from: DataType,
     /// The Arrow type that the column is cast to first.
     target: DataType,
     rule: Rule,
     choices: Choices,
+    /// --type, where it is not what the column would be anyway.
+    asked: Option<TypeArg>,
 }
 
 /// Why a column, or a row of a batch of it, cannot be converted.
@@ -106,7 +112,9 @@ impl Mapping {
     /// Chooses by type. Fails for the few Arrow types that have no meaning in SQL.
     pub fn of(data_type: &DataType, choices: Choices) -> Result<Mapping, Failure> {
         let target = plain(data_type);
-        let new = |sql_type, target, rule| Ok(Mapping { sql_type, target, rule, choices });
+        let new = |sql_type, target, rule| {
+            Ok(Mapping { sql_type, from: data_type.clone(), target, rule, choices, asked: None })
+        };
         let unix = choices.timestamps == TimestampArg::Unix;
         if let Some(other) = without_meaning(&target) {
             return Err(Failure::new(format!(
@@ -155,9 +163,50 @@ impl Mapping {
         self.rule == Rule::Unsigned
     }
 
+    /// True if all values are NULL.
+    pub fn is_null(&self) -> bool {
+        self.rule == Rule::Null
+    }
+
+    /// What follows the date in the text of moments: 0 for each digit.
+    pub fn time_form(&self) -> Option<String> {
+        match (&self.target, self.rule) {
+            (DataType::Timestamp(unit, zone), Rule::Formatted { .. }) if self.asked.is_none() => {
+                let digits = units_a_second(*unit).ilog10() as usize;
+                let point = if digits > 0 { "." } else { "" };
+                let zone = if zone.is_some() { "Z" } else { "" };
+                Some(format!("T00:00:00{point}{}{zone}", "0".repeat(digits)))
+            }
+            _ => None,
+        }
+    }
+
     /// The column is known to fit INTEGER.
     pub fn into_integer(self) -> Mapping {
         Mapping { sql_type: Some("INTEGER"), target: DataType::Int64, rule: Rule::Integer, ..self }
+    }
+
+    /// Stores the column in another type. Fails where no value could be kept.
+    pub fn into_type(self, to: TypeArg) -> Result<Mapping, Failure> {
+        let is_possible = match (self.sql_type, to) {
+            (Some("TEXT"), _) | (_, TypeArg::Text) => true,
+            (Some("BLOB"), to) => to == TypeArg::Blob,
+            (_, to) => to != TypeArg::Blob || self.rule == Rule::Null,
+        };
+        // The nearest floating-point number to a decimal is what is asked for, as by --decimal real.
+        let rule = match to {
+            TypeArg::Real if is_decimal(&self.target) => Rule::Decimal,
+            _ if is_decimal(&self.target) => Rule::Formatted { pattern: None },
+            _ => self.rule,
+        };
+        match is_possible {
+            true => Ok(Mapping { sql_type: Some(to.name()), rule, asked: Some(to), ..self }),
+            false => Err(Failure::new(format!(
+                "--type {}: {} would not keep its value",
+                to.name(),
+                self.sql_type.unwrap_or("the file's type")
+            ))),
+        }
     }
 
     /// One batch of the column. Fails on values that have no text, such as a timestamp in the year 300,000.
@@ -165,11 +214,11 @@ impl Mapping {
         if self.rule == Rule::Null {
             return Ok(Cells::Null);
         }
-        let mut column = cast(column, &self.target)?;
+        let mut column = exact_cast(column, &self.target)?;
         if self.rule == Rule::Integer && column.data_type() != &DataType::Int64 {
-            column = cast(&column, &DataType::Int64)?;
+            column = exact_cast(&column, &DataType::Int64)?;
         }
-        Ok(match self.rule {
+        let cells = match self.rule {
             Rule::Null => Cells::Null,
             Rule::Integer => Cells::Integer(column.as_primitive::<Int64Type>().clone()),
             Rule::Unsigned => Cells::Unsigned(column.as_primitive::<UInt64Type>().clone()),
@@ -183,7 +232,11 @@ impl Mapping {
             Rule::Blob => Cells::Blob(column.as_binary::<i64>().clone()),
             Rule::Formatted { pattern } => Cells::Text(format(&column, pattern)?),
             Rule::Json => Cells::Text(nested::json(&column, self.choices)?),
-        })
+        };
+        match self.asked {
+            Some(to) => typed::convert(cells, to),
+            None => Ok(cells),
+        }
     }
 }
 
@@ -233,6 +286,18 @@ impl Cells {
         }
     }
 
+    /// Rows in the batch; none are known of a column that holds nothing.
+    pub fn rows(&self) -> usize {
+        match self {
+            Cells::Null => 0,
+            Cells::Integer(array) => array.len(),
+            Cells::Unsigned(array) => array.len(),
+            Cells::Real(array) => array.len(),
+            Cells::Text(array) => array.len(),
+            Cells::Blob(array) => array.len(),
+        }
+    }
+
     /// The first row whose number is beyond the largest INTEGER, if any.
     pub fn first_beyond_integer(&self) -> Option<usize> {
         let Cells::Unsigned(array) = self else { return None };
@@ -240,8 +305,23 @@ impl Cells {
     }
 }
 
+/// A cast in which no value may get lost: arrow's own makes NULL of what the new type cannot hold.
+pub fn exact_cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, Fault> {
+    let new = cast(column, to)?;
+    if new.logical_null_count() > column.logical_null_count() {
+        let (before, after) = (column.logical_nulls(), new.logical_nulls());
+        let is_null = |nulls: &Option<NullBuffer>, row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        if let Some(row) = (0..column.len()).find(|&row| is_null(&after, row) && !is_null(&before, row)) {
+            let options = FormatOptions::new().with_display_error(true);
+            let value = ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).to_string();
+            return Err(Fault::of_row(row, format!("{value} is not in the range of {to}")));
+        }
+    }
+    Ok(new)
+}
+
 /// The type with encodings taken off (dictionaries, runs, views of lists), zones turned to UTC and map keys to text.
-fn plain(data_type: &DataType) -> DataType {
+pub fn plain(data_type: &DataType) -> DataType {
     let field = |field: &FieldRef| -> FieldRef {
         Arc::new(Field::new(field.name(), plain(field.data_type()), field.is_nullable()))
     };
@@ -326,7 +406,7 @@ fn time_pattern(unit: TimeUnit) -> &'static str {
     }
 }
 
-fn format(column: &ArrayRef, pattern: Option<&str>) -> Result<LargeStringArray, Fault> {
+pub fn format(column: &ArrayRef, pattern: Option<&str>) -> Result<LargeStringArray, Fault> {
     let options = FormatOptions::new()
         .with_display_error(false)
         .with_timestamp_format(pattern)

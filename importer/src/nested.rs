@@ -4,7 +4,7 @@
 //! own; binary is hexadecimal; the keys of maps are text. Arrow's own writer puts its error messages among the values
 //! where a date has no text, so dates and times are turned to text first.
 
-use crate::mapping::{Cells, Choices, Fault, Mapping};
+use crate::mapping::{Cells, Choices, Fault, Mapping, format};
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{
@@ -63,7 +63,7 @@ fn without_times(array: &ArrayRef, choices: Choices) -> Result<ArrayRef, Fault> 
         DataType::Map(entries, sorted) => {
             let map = array.as_map();
             let in_row = |fault: Fault| fault.in_row(|value| row_of(map.offsets(), value));
-            let keys = cast(&without_times(map.keys(), choices).map_err(in_row)?, &DataType::Utf8)?;
+            let keys = keys(map.keys(), choices).map_err(in_row)?;
             let values = without_times(map.values(), choices).map_err(in_row)?;
             let fields = map.entries().fields().iter().zip([&keys, &values]).map(|(field, new)| renew(field, new));
             let pairs: ArrayRef =
@@ -79,6 +79,16 @@ fn without_times(array: &ArrayRef, choices: Choices) -> Result<ArrayRef, Fault> 
         },
         _ => array.clone(),
     })
+}
+
+/// JSON has no keys but text: others are what they are in a column of their own, nested ones JSON in a text.
+fn keys(keys: &ArrayRef, choices: Choices) -> Result<ArrayRef, Fault> {
+    let text: ArrayRef = match keys.data_type() {
+        kind if kind.is_nested() => Arc::new(json(keys, choices)?),
+        kind if kind.is_binary() || matches!(kind, DataType::FixedSizeBinary(_)) => Arc::new(format(keys, None)?),
+        _ => without_times(keys, choices)?,
+    };
+    Ok(cast(&text, &DataType::Utf8)?)
 }
 
 fn list<Offset: OffsetSizeTrait>(array: &ArrayRef, field: &FieldRef, choices: Choices) -> Result<ArrayRef, Fault> {

@@ -1,16 +1,23 @@
 //! The input side: which files are meant, what is in them, and their rows batch by batch.
 
+use crate::columns::{Columns, FileColumn, INT128, Shape};
 use crate::failure::{Failure, Result};
+use crate::footer::{self, Form, Readable};
 use crate::guard;
+use crate::hive;
 use crate::spool;
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
+use std::collections::HashSet;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,9 +35,10 @@ pub enum Source {
     StandardInput,
 }
 
-/// Paths and patterns to files: each file once, the matches of one pattern in alphabetical order.
+/// Paths and patterns to files: each file once, however it is spelt, the matches of one pattern in alphabetical order.
 pub fn expand(arguments: &[String]) -> Result<Vec<Source>> {
     let mut sources: Vec<Source> = Vec::new();
+    let mut known: HashSet<Identity> = HashSet::new();
     for argument in arguments {
         let found = if argument == STANDARD_INPUT {
             vec![Source::StandardInput]
@@ -40,12 +48,33 @@ pub fn expand(arguments: &[String]) -> Result<Vec<Source>> {
             matches(argument)?
         };
         for source in found {
-            if !sources.contains(&source) {
+            let is_new = match &source {
+                Source::File(path) => identity(path).is_none_or(|identity| known.insert(identity)),
+                Source::StandardInput => !sources.contains(&source),
+            };
+            if is_new {
                 sources.push(source);
             }
         }
     }
     Ok(sources)
+}
+
+/// What two spellings of one file have in common.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = PathBuf;
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    path.canonicalize().ok()
 }
 
 fn matches(pattern: &str) -> Result<Vec<Source>> {
@@ -69,12 +98,18 @@ pub struct Input {
     /// As messages call it.
     pub name: String,
     file: File,
+    /// Of the columns that can be read.
     metadata: ArrowReaderMetadata,
+    columns: Columns,
 }
 
 impl Input {
     /// Reads the footer. Standard input and FIFOs are copied to a nameless file in `spool` first.
-    pub fn open(source: &Source, spool: &Path) -> Result<Input> {
+    pub fn open(source: &Source, spool: &Path, shape: &Shape) -> Result<Input> {
+        let partitions = match source {
+            Source::File(path) if shape.hive => hive::partitions(path),
+            _ => Vec::new(),
+        };
         let (name, file) = match source {
             Source::File(path) => (path.display().to_string(), spool::open(path, spool)?),
             Source::StandardInput => ("standard input".to_owned(), spool::standard_input(spool)?),
@@ -82,19 +117,41 @@ impl Input {
         let unreadable =
             |error: ParquetError| Failure::new(format!("{name}: not a readable Parquet file: {}", reason(&error)));
         let damaged = || ParquetError::General("its footer is damaged".to_owned());
-        let load = || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-        let mut metadata = guard::reading(load).unwrap_or_else(|| Err(damaged())).map_err(unreadable)?;
         let bytes = file.metadata().map_err(|error| unreadable(error.into()))?.len();
-        check_places(metadata.metadata(), bytes).map_err(unreadable)?;
+        let read = || {
+            let metadata = footer::read(&file)?;
+            check_places(&metadata, bytes)?;
+            check_counts(&metadata)?;
+            footer::readable(metadata)
+        };
+        let readable = guard::reading(read).unwrap_or_else(|| Err(damaged())).map_err(unreadable)?;
+        let Readable { mut metadata, columns } = readable;
         if let Some(schema) = better_schema(&metadata) {
             let options = ArrowReaderOptions::new().with_schema(schema);
             metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(unreadable)?;
         }
-        Ok(Input { name, file, metadata })
+        let own = typed(columns, metadata.schema().fields().iter());
+        let columns = Columns::new(&own, partitions, shape).map_err(|failure| failure.at(&name))?;
+        Ok(Input { name, file, metadata, columns })
     }
 
     pub fn schema(&self) -> &SchemaRef {
-        self.metadata.schema()
+        self.columns.schema()
+    }
+
+    /// The vector columns that --embedding asks for.
+    pub fn embedding(&self) -> &[String] {
+        self.columns.embedding()
+    }
+
+    /// Why a column cannot be read.
+    pub fn fault(&self, column: &str) -> Option<&str> {
+        self.columns.fault(column)
+    }
+
+    /// Puts these columns first, in these types.
+    pub fn conform(&mut self, columns: &[(String, DataType)]) {
+        self.columns.conform(columns);
     }
 
     /// Rows that the footer promises.
@@ -102,27 +159,91 @@ impl Input {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
 
-    /// Batches of the given top-level columns, in the order of the file.
+    /// Batches of columns of `schema`, in the order of the file.
     pub fn batches(&self, columns: &[usize]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<'_>> {
-        let in_file = |message: String| Failure::new(format!("{}: {message}", self.name));
-        let file = self.file.try_clone().map_err(|error| in_file(format!("cannot be read: {error}")))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| in_file(reason(&error)))?;
-        let undecodable = move |why: &str| in_file(format!("cannot be decoded, it is damaged or encrypted{why}"));
-        Ok(std::iter::from_fn(move || match guard::reading(|| reader.next()) {
-            Some(batch) => Some(batch?.map_err(|error| undecodable(&format!(": {}", strip(&error.to_string()))))),
-            None => Some(Err(undecodable(""))),
+        let roots = self.columns.roots(columns);
+        let columns = columns.to_vec();
+        let mut reader = self.reader(&roots)?;
+        let mut rows = 0;
+        let mut is_done = false;
+        Ok(std::iter::from_fn(move || {
+            if is_done {
+                return None;
+            }
+            let batch = match guard::reading(|| reader.next()) {
+                None => Err(self.undecodable(&roots, None)),
+                Some(Some(Err(error))) => Err(self.undecodable(&roots, Some(&error))),
+                Some(Some(Ok(batch))) => {
+                    let first = rows;
+                    rows += batch.num_rows() as u64;
+                    let made = self.columns.assemble(&batch, &roots, &columns);
+                    made.map_err(|(column, fault)| {
+                        self.at_fault(&column, fault.row.map(|row| first + row as u64 + 1), &fault.text)
+                    })
+                }
+                Some(None) if rows != self.rows() => {
+                    let promised = self.rows();
+                    Err(self.failure(format_args!(
+                        "cannot be decoded, it is damaged: its footer says {promised} rows, it has {rows}"
+                    )))
+                }
+                Some(None) => return None,
+            };
+            is_done = batch.is_err();
+            Some(batch)
         }))
+    }
+
+    /// The file's own columns.
+    fn reader(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader> {
+        let file = self.file.try_clone().map_err(|error| self.failure(format_args!("cannot be read: {error}")))?;
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        builder.build().map_err(|error| self.failure(reason(&error)))
+    }
+
+    fn failure(&self, text: impl fmt::Display) -> Failure {
+        Failure::new(format!("{}: {text}", self.name))
+    }
+
+    fn at_fault(&self, column: &str, row: Option<u64>, text: &str) -> Failure {
+        let row = row.map_or_else(String::new, |row| format!("row {row}, "));
+        self.failure(format_args!("{row}column \"{column}\": {text}"))
+    }
+
+    /// Reads the columns one by one, to name the one that cannot be decoded.
+    fn undecodable(&self, roots: &[usize], error: Option<&ArrowError>) -> Failure {
+        let fails = |root: &usize| {
+            let mut reader = self.reader(&[*root]).ok()?;
+            loop {
+                match guard::reading(|| reader.next()) {
+                    None => return Some(String::new()),
+                    Some(Some(Err(error))) => return Some(format!(": {}", strip(&error.to_string()))),
+                    Some(Some(Ok(_))) => {}
+                    Some(None) => return None,
+                }
+            }
+        };
+        let found = roots.iter().find_map(|root| Some((root, fails(root)?)));
+        let Some((root, why)) = found else {
+            let why = error.map_or_else(String::new, |error| format!(": {}", strip(&error.to_string())));
+            return self.failure(format_args!("cannot be decoded, it is damaged or encrypted{why}"));
+        };
+        let name = self.metadata.schema().fields().get(*root).map_or("", |field| field.name());
+        let text = if why.contains("UTF-8") || why.contains("utf-8") || why.contains("UTF8") {
+            "the file calls it text, but a value is not valid UTF-8; leave it out with --exclude".to_owned()
+        } else {
+            format!("cannot be decoded, it is damaged or encrypted{why}")
+        };
+        self.at_fault(name, None, &text)
     }
 
     /// True if the statistics in the file prove that an unsigned 64-bit column holds nothing beyond the largest INTEGER.
     pub fn fits_integer(&self, column: &str) -> bool {
         let schema = self.metadata.parquet_schema();
-        let Some(leaf) = (0..schema.num_columns()).find(|&leaf| schema.column(leaf).path().parts() == [column]) else {
+        let Some(root) = self.columns.root(column) else { return false };
+        let Some(leaf) = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root) else {
             return false;
         };
         self.metadata.metadata().row_groups().iter().all(|group| {
@@ -147,6 +268,31 @@ fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Res
         }
     }
     Ok(())
+}
+
+/// An import that believes a false count would leave rows out, or replace a table by nothing.
+fn check_counts(metadata: &ParquetMetaData) -> std::result::Result<(), ParquetError> {
+    let promised = metadata.file_metadata().num_rows();
+    let has = metadata.row_groups().iter().try_fold(0_i64, |sum, group| sum.checked_add(group.num_rows()));
+    if has == Some(promised) {
+        return Ok(());
+    }
+    let has = has.map_or_else(|| "more than can be".to_owned(), |has| has.to_string());
+    Err(ParquetError::General(format!("its footer says {promised} rows, its row groups have {has}")))
+}
+
+/// The file's columns with the types that they are offered in.
+fn typed<'a>(own: Vec<(String, Form)>, mut readable: impl Iterator<Item = &'a FieldRef>) -> Vec<FileColumn> {
+    let mut next = || readable.next().map(|field| field.data_type().clone()).ok_or_else(|| "it has no type".to_owned());
+    let typed = own.into_iter().map(|(name, form)| {
+        let data_type = match form {
+            Form::Plain => next(),
+            Form::Int128 => next().map(|_| INT128),
+            Form::Unreadable(why) => Err(why),
+        };
+        FileColumn { name, data_type }
+    });
+    typed.collect()
 }
 
 /// The schema that the rows are read by, if it is not the one that the library makes of the file:
@@ -182,13 +328,13 @@ fn better(field: &FieldRef, is_int96: &mut dyn Iterator<Item = bool>) -> FieldRe
     Arc::new(field.as_ref().clone().with_data_type(new))
 }
 
-fn reason(error: &ParquetError) -> String {
+pub fn reason(error: &ParquetError) -> String {
     let message = error.to_string();
     if message.contains("encrypted") { "it is encrypted".to_owned() } else { strip(&message).to_owned() }
 }
 
 /// The libraries say several times whose error it is.
-fn strip(mut message: &str) -> &str {
+pub fn strip(mut message: &str) -> &str {
     while let Some(rest) = ["Parquet error: ", "ParquetError: ", "Parquet argument error: ", "Arrow: ", "EOF: "]
         .iter()
         .find_map(|prefix| message.strip_prefix(prefix))

@@ -1,23 +1,19 @@
 //! What an import is going to make: the table's columns and its SQL, chosen from the arguments and the files' schemas
 //! before anything is written.
 
-use crate::args::{ElementArg, IfExists, ImportArgs, MetricArg, OnBadRow};
+use crate::agree::agree;
+use crate::args::{ElementArg, IfExists, ImportArgs, MetricArg, OnBadRow, TypeArg};
+use crate::choose::{check_column_names, check_table_name, choose_vectors, find_dims, no_column};
+use crate::columns::Shape;
 use crate::failure::{Failure, Result};
 use crate::mapping::{Choices, Mapping};
 use crate::page;
 use crate::parquet::Input;
 use crate::sql::{literal, quote};
-use crate::vectors::{Aptness, Lengths, VectorType, Vectors, aptness, check_dims, fixed_dims};
-use arrow_schema::{Field, Schema};
-use std::collections::HashMap;
+use crate::vectors::VectorType;
+use arrow_schema::{DataType, Field, Schema};
 use vecrank::distance::{Element, Metric};
 use vecrank::hnsw::Params;
-
-/// Column names that a vecrank table uses for itself, besides its own name.
-const RESERVED: [&str; 4] = ["query", "k", "ef_search", "distance"];
-
-/// Vectors looked at to find the dimensions, where the type leaves them open.
-const SAMPLE_ROWS: usize = 1000;
 
 /// The options of an import, checked as far as they can be without reading a file.
 #[derive(Debug, Clone)]
@@ -28,6 +24,9 @@ pub struct Options {
     pub index: Vec<String>,
     pub columns: Vec<String>,
     pub exclude: Vec<String>,
+    pub shape: Shape,
+    pub types: Vec<(String, TypeArg)>,
+    pub union_by_name: bool,
     pub metric: Metric,
     pub element: Element,
     pub m: usize,
@@ -73,6 +72,8 @@ impl Mode {
         matches!(self, Mode::Append | Mode::Upsert | Mode::Mirror)
     }
 }
+/// Of vectors of which no row has one; the table that takes the rows knows them.
+pub const UNKNOWN_DIMS: usize = 0;
 
 /// Options that can be left to their defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,12 +102,7 @@ impl Options {
         {
             return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
         }
-        check_name("table", &table)?;
-        if table.to_ascii_lowercase().starts_with("sqlite_") {
-            return Err(Failure::new(format!(
-                "table name \"{table}\": names that begin with sqlite_ belong to SQLite"
-            )));
-        }
+        check_table_name(&table)?;
         if args.model.as_deref() == Some("") {
             return Err(Failure::new("--model: expected a name such as text-embedding-3-small, got an empty text"));
         }
@@ -123,6 +119,9 @@ impl Options {
             index: args.index.clone(),
             columns: args.columns.clone(),
             exclude: args.exclude.clone(),
+            shape: Shape { renames: args.rename.clone(), embedding: args.embedding.clone(), hive: args.hive },
+            types: args.types.clone(),
+            union_by_name: args.union_by_name,
             metric: params.metric,
             element: params.element,
             m: params.m,
@@ -141,6 +140,11 @@ impl Options {
             },
             told,
         })
+    }
+
+    /// --type of a column.
+    pub fn asked_type(&self, column: &str) -> Option<TypeArg> {
+        self.types.iter().rfind(|(name, _)| name == column).map(|(_, to)| *to)
     }
 }
 
@@ -167,21 +171,50 @@ pub struct Plan {
     pub key: Option<usize>,
     /// The table that the rows are put into, in SQL, if it is not the one of the plan's name.
     pub sink: Option<&'static str>,
+    /// Positions of the columns that may not be NULL, the key among them.
+    pub required: Vec<usize>,
+    /// Why no table can be made of the files, though their rows can go into one that exists.
+    pub only_adds: Option<Failure>,
+    /// Columns of a table that exists which keep their values in rows that are replaced.
+    pub keeps: Vec<String>,
 }
 
 impl Plan {
-    /// Chooses and checks everything. `inputs` is not empty.
-    pub fn new(options: Options, inputs: &[Input]) -> Result<Plan> {
+    /// Chooses and checks everything. `inputs` is not empty; they agree afterwards.
+    pub fn new(mut options: Options, inputs: &mut [Input]) -> Result<Plan> {
+        let embeddings: Vec<String> = inputs.first().map(|first| first.embedding().to_vec()).unwrap_or_default();
+        options.embedding = embeddings;
+        check_column_names(inputs, &options)?;
+        agree(inputs, &options)?;
         let Some(first) = inputs.first() else { return Err(Failure::new("no input")) };
         let in_first = |failure: Failure| failure.at(&first.name);
         let schema = first.schema();
-        check_column_names(schema, &options.table, &options).map_err(in_first)?;
-        let vectors = choose_vectors(schema, &options).map_err(in_first)?;
+        let mut only_adds = None;
+        let may_add = options.mode.keeps_table();
+        let vectors = match choose_vectors(schema, &options) {
+            Err(failure) if may_add && options.embedding.is_empty() => {
+                only_adds = Some(in_first(failure));
+                Vec::new()
+            }
+            chosen => chosen.map_err(in_first)?,
+        };
         let mut columns = Vec::new();
-        for field in schema.fields().iter().filter(|field| wanted(field, &vectors, &options)) {
+        for field in
+            schema.fields().iter().filter(|field| is_wanted(field.name(), &options) || vectors.contains(field.name()))
+        {
             let name = field.name().clone();
             let kind = if vectors.contains(&name) {
-                let dims = find_dims(&name, inputs)?;
+                let dims = match find_dims(&name, inputs)? {
+                    Some(dims) => dims,
+                    None => {
+                        let unknown = format!("column \"{name}\": no row has a vector, so its dimensions are unknown");
+                        if !may_add {
+                            return Err(Failure::new(unknown));
+                        }
+                        only_adds = Some(Failure::new(unknown));
+                        UNKNOWN_DIMS
+                    }
+                };
                 Kind::Vector(VectorType { dims, element: options.element, metric: options.metric })
             } else {
                 let mapping = mapping_of(field, &options, inputs).map_err(in_first)?;
@@ -190,11 +223,9 @@ impl Plan {
             columns.push(Column { name, kind });
         }
         let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
-        let plan = Plan { options, columns, key, sink: None };
+        let required = key.into_iter().collect();
+        let plan = Plan { options, columns, key, required, only_adds, keeps: Vec::new(), sink: None };
         plan.check_key_and_index()?;
-        for input in &inputs[1..] {
-            plan.check_same_schema(input, first)?;
-        }
         Ok(plan)
     }
 
@@ -230,6 +261,18 @@ impl Plan {
         parts.push(format!("ef_construction = {}", options.ef_construction));
         parts.extend(options.model.iter().map(|model| format!("model = {}", literal(model))));
         format!("CREATE VIRTUAL TABLE {} USING hnsw(\n  {}\n)", quote(&options.table), parts.join(",\n  "))
+    }
+
+    /// Inserts a row, or where columns of the table keep their values changes the others of the row with the key.
+    pub fn row_sql(&self) -> String {
+        if let Some(key) = self.key.filter(|_| !self.keeps.is_empty() && self.sink.is_none()) {
+            let set =
+                self.columns.iter().enumerate().map(|(at, column)| format!("{} = ?{}", quote(&column.name), at + 1));
+            let set = set.collect::<Vec<_>>().join(", ");
+            let (table, key_name) = (quote(&self.options.table), quote(&self.columns[key].name));
+            return format!("UPDATE {table} SET {set} WHERE {key_name} = ?{}", key + 1);
+        }
+        self.insert_sql()
     }
 
     pub fn insert_sql(&self) -> String {
@@ -272,6 +315,15 @@ impl Plan {
             .collect()
     }
 
+    /// How a column is converted from the type that a file has it in.
+    pub fn mapping(&self, column: &str, data_type: &DataType) -> Result<Mapping> {
+        let mapping = Mapping::of(data_type, self.options.choices)?;
+        match self.options.asked_type(column) {
+            Some(to) => mapping.into_type(to),
+            None => Ok(mapping),
+        }
+    }
+
     fn check_key_and_index(&self) -> Result<()> {
         if let Some(key) = self.key
             && let Kind::Vector(_) = self.columns[key].kind
@@ -286,153 +338,24 @@ impl Plan {
             None => Ok(()),
         }
     }
-
-    /// Every file must give the same columns the same meaning.
-    fn check_same_schema(&self, input: &Input, first: &Input) -> Result<()> {
-        for column in &self.columns {
-            let differs = |what: String| {
-                Failure::new(format!("{}: column \"{}\" {what}, unlike in {}", input.name, column.name, first.name))
-            };
-            let Ok(field) = input.schema().field_with_name(&column.name) else {
-                return Err(differs("is missing".to_owned()));
-            };
-            let same = match &column.kind {
-                Kind::Vector(vector) => {
-                    aptness(field.data_type()) != Aptness::No
-                        && fixed_dims(field.data_type()).is_none_or(|dims| dims == vector.dims)
-                }
-                Kind::Ordinary { mapping, .. } => Mapping::of(field.data_type(), self.options.choices)
-                    .is_ok_and(|other| other.sql_type == mapping.sql_type || other.is_unsigned()),
-            };
-            if !same {
-                return Err(differs(format!("is of type {}", field.data_type())));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// True if the column is to be imported.
-fn wanted(field: &Field, vectors: &[String], options: &Options) -> bool {
-    let name = field.name();
-    vectors.contains(name)
+pub fn is_wanted(name: &String, options: &Options) -> bool {
+    options.embedding.contains(name)
         || (!options.exclude.contains(name) && (options.columns.is_empty() || options.columns.contains(name)))
 }
 
 fn mapping_of(field: &Field, options: &Options, inputs: &[Input]) -> Result<Mapping> {
-    let mapping = Mapping::of(field.data_type(), options.choices)
-        .map_err(|failure| failure.at(format_args!("column \"{}\"", field.name())))?;
+    let in_column = |failure: Failure| failure.at(format_args!("column \"{}\"", field.name()));
+    let mut mapping = Mapping::of(field.data_type(), options.choices).map_err(in_column)?;
     if mapping.is_unsigned() && inputs.iter().all(|input| input.fits_integer(field.name())) {
-        return Ok(mapping.into_integer());
+        mapping = mapping.into_integer();
     }
-    Ok(mapping)
-}
-
-/// The names given with --embedding, or the one column that looks like vectors.
-fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>> {
-    if !options.embedding.is_empty() {
-        for name in &options.embedding {
-            let field = schema.field_with_name(name).map_err(|_| no_column(name, schema))?;
-            if aptness(field.data_type()) == Aptness::No {
-                return Err(Failure::new(format!(
-                    "--embedding {name}: expected lists of numbers or fixed-size binary of float32, got {}",
-                    field.data_type()
-                )));
-            }
-        }
-        return Ok(options.embedding.clone());
+    match options.asked_type(field.name()) {
+        Some(to) => mapping.into_type(to).map_err(in_column),
+        None => Ok(mapping),
     }
-    let candidates = |aptness_wanted: Aptness| -> Vec<String> {
-        let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
-        fields.filter(|field| aptness(field.data_type()) == aptness_wanted).map(|field| field.name().clone()).collect()
-    };
-    let mut found = candidates(Aptness::Floats);
-    if found.is_empty() {
-        found = candidates(Aptness::Binary);
-    }
-    match found.as_slice() {
-        [_] => Ok(found),
-        [] => Err(Failure::new(
-            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN",
-        )),
-        _ => Err(Failure::new(format!(
-            "several columns may be vectors: {}; choose with --embedding, or --exclude the others",
-            found.join(", ")
-        ))),
-    }
-}
-
-/// Names in the arguments must exist, and names in the file must be possible in the table.
-fn check_column_names(schema: &Schema, table: &str, options: &Options) -> Result<()> {
-    let named = options.embedding.iter().chain(&options.key).chain(&options.index);
-    for name in named.chain(&options.columns).chain(&options.exclude) {
-        schema.field_with_name(name).map_err(|_| no_column(name, schema))?;
-    }
-    let taken = |name: &String| {
-        !options.embedding.contains(name)
-            && (options.exclude.contains(name) || (!options.columns.is_empty() && !options.columns.contains(name)))
-    };
-    if let Some(name) = options.key.iter().chain(&options.index).find(|name| taken(name)) {
-        return Err(Failure::new(format!("column \"{name}\" is both needed (--key or --index) and left out")));
-    }
-    // SQLite compares names without regard to ASCII case.
-    let mut seen: HashMap<String, &String> = HashMap::new();
-    for name in schema.fields().iter().map(|field| field.name()).filter(|name| !taken(name)) {
-        check_name("column", name)?;
-        let folded = name.to_ascii_lowercase();
-        if RESERVED.contains(&folded.as_str()) || folded == table.to_ascii_lowercase() {
-            return Err(Failure::new(format!(
-                "column \"{name}\": the name is reserved in a vecrank table; leave it out with --exclude{}",
-                if folded == table.to_ascii_lowercase() { ", or choose another --table" } else { "" }
-            )));
-        }
-        if let Some(other) = seen.insert(folded, name) {
-            return Err(Failure::new(format!(
-                "columns \"{other}\" and \"{name}\" have the same name for SQLite; leave one out with --exclude"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() || name.contains('\0') {
-        return Err(Failure::new(format!("{what} name {name:?}: SQLite cannot use it")));
-    }
-    Ok(())
-}
-
-fn no_column(name: &str, schema: &Schema) -> Failure {
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
-}
-
-/// Dimensions from the type, else the most frequent length among the first vectors.
-fn find_dims(column: &str, inputs: &[Input]) -> Result<usize> {
-    let place = |failure: Failure, input: &Input| failure.at(format_args!("{}: column \"{column}\"", input.name));
-    for input in inputs {
-        let Ok(position) = input.schema().index_of(column) else { continue };
-        if let Some(dims) = fixed_dims(input.schema().field(position).data_type()) {
-            check_dims(dims).map_err(|failure| place(failure, input))?;
-            return Ok(dims);
-        }
-        let mut lengths = Lengths::default();
-        let mut rows = 0;
-        for batch in input.batches(&[position])? {
-            let batch = batch?;
-            let vectors = Vectors::new(batch.column(0)).map_err(|failure| place(failure, input))?;
-            lengths.add(&vectors, batch.num_rows());
-            rows += batch.num_rows();
-            if rows >= SAMPLE_ROWS && !lengths.is_empty() {
-                break;
-            }
-        }
-        if let Some(dims) = lengths.most_frequent() {
-            check_dims(dims).map_err(|failure| place(failure, input))?;
-            return Ok(dims);
-        }
-    }
-    Err(Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown")))
 }
 
 /// The type of a column as messages name it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::choose::{check_names, check_table_name};
 use arrow_schema::{DataType, Fields};
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ fn options() -> Options {
         index: Vec::new(),
         columns: Vec::new(),
         exclude: Vec::new(),
+        shape: Shape::default(),
+        types: Vec::new(),
+        union_by_name: false,
         metric: Metric::Cosine,
         element: Element::F32,
         m: 16,
@@ -59,28 +63,40 @@ fn a_uuid_is_not_taken_for_a_vector() {
 
 #[test]
 fn impossible_names_are_refused() {
-    let refusal = |columns: &[(&str, DataType)], options: &Options| {
-        check_column_names(&schema(columns), "articles", options).unwrap_err().to_string()
-    };
+    let refusal = |columns: &[(&str, DataType)]| check_names(&schema(columns), &options()).unwrap_err().to_string();
     let int = || DataType::Int64;
     assert_eq!(
-        refusal(&[("Name", int()), ("name", int())], &options()),
-        "columns \"Name\" and \"name\" have the same name for SQLite; leave one out with --exclude"
+        refusal(&[("Name", int()), ("name", int())]),
+        "columns \"Name\" and \"name\" have the same name for SQLite; give one another by --rename, or leave one out with \
+         --exclude"
     );
     assert_eq!(
-        refusal(&[("Distance", int())], &options()),
-        "column \"Distance\": the name is reserved in a vecrank table; leave it out with --exclude"
+        refusal(&[("name", int()), ("name", int())]),
+        "columns \"name\" and \"name\" have the same name; --rename 'name=...' gives the first of them another, --exclude \
+         leaves both out"
     );
+    for hidden in vecrank::vtab::HIDDEN_COLUMNS {
+        let name = hidden.to_uppercase();
+        assert_eq!(
+            refusal(&[(&name, int())]),
+            format!(
+                "column \"{name}\": the name is reserved in a vecrank table; give it another by --rename '{name}=...' or \
+                 leave it out with --exclude"
+            )
+        );
+        assert_eq!(
+            check_table_name(&name).unwrap_err().to_string(),
+            format!(
+                "table name \"{name}\": every vecrank table has a hidden column of that name; choose another with --table"
+            )
+        );
+    }
     assert_eq!(
-        refusal(&[("articles", int())], &options()),
-        "column \"articles\": the name is reserved in a vecrank table; leave it out with --exclude, \
-         or choose another --table"
+        refusal(&[("articles", int())]),
+        "column \"articles\": the name is reserved in a vecrank table; give it another by --rename 'articles=...' or leave \
+         it out with --exclude, or choose another --table"
     );
-    assert_eq!(refusal(&[("", int())], &options()), "column name \"\": SQLite cannot use it");
-    let key = Options { key: Some("id".to_owned()), ..options() };
-    assert_eq!(refusal(&[("a", int()), ("b", int())], &key), "no column \"id\"; the columns are a, b");
-    let left_out = Options { exclude: vec!["id".to_owned()], ..key };
-    assert_eq!(refusal(&[("id", int())], &left_out), "column \"id\" is both needed (--key or --index) and left out");
+    assert_eq!(refusal(&[("", int())]), "column name \"\": SQLite cannot use it");
 }
 
 #[test]
@@ -96,7 +112,15 @@ fn names_are_quoted_in_sql() {
         ordinary("select", &DataType::Int32, true),
         Column { name: "v".to_owned(), kind: Kind::Vector(vector) },
     ];
-    let plan = Plan { options: Options { metric: Metric::L2, ..options() }, columns, key: Some(0), sink: None };
+    let plan = Plan {
+        options: Options { metric: Metric::L2, ..options() },
+        columns,
+        key: Some(0),
+        required: vec![0],
+        only_adds: None,
+        keeps: Vec::new(),
+        sink: None,
+    };
     assert_eq!(
         plan.create_sql(),
         "CREATE VIRTUAL TABLE \"articles\" USING hnsw(\n  \"a \"\"b\"\"\" TEXT NOT NULL PRIMARY KEY,\n  \

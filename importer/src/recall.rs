@@ -1,6 +1,7 @@
 //! `vecrank recall`.
 
 use crate::args::RecallArgs;
+use crate::columns::Shape;
 use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
@@ -125,7 +126,7 @@ fn spread<T>(all: Vec<T>, count: usize) -> impl Iterator<Item = T> {
 
 /// The vectors of a Parquet file, all of them unless a sample is asked for.
 fn held_out(path: &Path, vector: &VectorColumn, count: Option<u32>) -> Result<Vec<Query>> {
-    let input = Input::open(&Source::File(path.to_owned()), &std::env::temp_dir())?;
+    let input = Input::open(&Source::File(path.to_owned()), &std::env::temp_dir(), &Shape::default())?;
     let column = queries_column(&input, vector)?;
     // Whether a vector of zeros has a direction is for the search to say.
     let as_came = VectorType { dims: vector.dims, element: Element::F32, metric: Metric::L2 };

@@ -1,9 +1,11 @@
 //! The vector columns: which Arrow columns can be one, how long their vectors are, and the bytes that each row stores.
 
 use crate::failure::{Failure, Result};
+use arrow_array::builder::{Float32Builder, LargeListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float32Array, LargeListArray};
+use arrow_array::{Array, ArrayRef, Float32Array, LargeBinaryArray, LargeListArray, LargeStringArray};
+use arrow_buffer::OffsetBuffer;
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field};
 use std::collections::BTreeMap;
@@ -21,6 +23,8 @@ pub enum Aptness {
     No,
     /// It may, if the user says so.
     Named,
+    /// A list of lists of floating-point numbers, one to each row: chosen by itself if nothing else is there.
+    Nested,
     /// Fixed-size binary, too long for a hash: chosen by itself if no list of floats is there.
     Binary,
     /// A list of floating-point numbers: chosen by itself.
@@ -29,25 +33,57 @@ pub enum Aptness {
 
 /// Judges a column by its type.
 pub fn aptness(data_type: &DataType) -> Aptness {
+    if let Some(inner) = item(data_type) {
+        return match inner {
+            inner if inner.is_floating() => Aptness::Floats,
+            inner if inner.is_integer() || inner.is_null() => Aptness::Named,
+            inner if item(inner).is_some_and(DataType::is_floating) => Aptness::Nested,
+            inner if item(inner).is_some_and(DataType::is_integer) => Aptness::Named,
+            _ => Aptness::No,
+        };
+    }
     match data_type {
         DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > LARGEST_HASH => Aptness::Binary,
         DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > 0 => Aptness::Named,
+        DataType::FixedSizeBinary(_) => Aptness::No,
+        DataType::Dictionary(_, value) => aptness(value).min(Aptness::Named),
+        kind if kind.is_string() || kind.is_binary() || kind.is_null() => Aptness::Named,
+        _ => Aptness::No,
+    }
+}
+
+/// The type of a list's items.
+fn item(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
         DataType::List(inner)
         | DataType::LargeList(inner)
         | DataType::FixedSizeList(inner, _)
         | DataType::ListView(inner)
-        | DataType::LargeListView(inner) => match inner.data_type() {
-            inner if inner.is_floating() => Aptness::Floats,
-            inner if inner.is_integer() => Aptness::Named,
-            _ => Aptness::No,
-        },
-        _ => Aptness::No,
+        | DataType::LargeListView(inner) => Some(inner.data_type()),
+        _ => None,
+    }
+}
+
+/// True for a type that has no values but NULL and empty lists.
+pub fn holds_nothing(data_type: &DataType) -> bool {
+    item(data_type).unwrap_or(data_type).is_null()
+}
+
+/// What a type of sparse vectors is: they have a number for each component that is not zero.
+pub fn sparse(data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::Map(..) => Some("sparse vectors (a map)"),
+        DataType::Struct(fields) if fields.find("indices").is_some() && fields.find("values").is_some() => {
+            Some("sparse vectors (a struct of indices and values)")
+        }
+        _ => None,
     }
 }
 
 /// Dimensions that the type itself fixes.
 pub fn fixed_dims(data_type: &DataType) -> Option<usize> {
     match data_type {
+        _ if item(data_type).and_then(item).is_some() => fixed_dims(item(data_type)?),
         DataType::FixedSizeList(_, size) => usize::try_from(*size).ok(),
         DataType::FixedSizeBinary(size) => usize::try_from(*size / 4).ok(),
         _ => None,
@@ -65,20 +101,43 @@ pub struct VectorType {
 /// One batch of a vector column.
 #[derive(Debug)]
 pub enum Vectors {
-    Lists { lists: LargeListArray, values: Float32Array },
-    Bytes(FixedSizeBinaryArray),
+    Lists {
+        lists: LargeListArray,
+        values: Float32Array,
+        /// Rows that hold something else than one vector.
+        unusable: BTreeMap<usize, Unusable>,
+    },
+    Bytes(LargeBinaryArray),
 }
 
 /// Why a row has no usable vector.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Unusable {
     Null,
-    Length { expected: usize, got: usize },
-    NullComponent { component: usize },
-    NotFinite { component: usize, value: f32 },
+    Length {
+        expected: usize,
+        got: usize,
+    },
+    NullComponent {
+        component: usize,
+    },
+    NotFinite {
+        component: usize,
+        value: f32,
+    },
     Zero,
-    BeyondF16 { component: usize, value: f32 },
-    NotWhole { component: usize, value: f32 },
+    BeyondF16 {
+        component: usize,
+        value: f32,
+    },
+    NotWhole {
+        component: usize,
+        value: f32,
+    },
+    /// The start of the text.
+    NotJson(String),
+    SeveralVectors(i64),
+    OddBytes(usize),
 }
 
 impl fmt::Display for Unusable {
@@ -97,6 +156,9 @@ impl fmt::Display for Unusable {
             Unusable::NotWhole { component, value } => {
                 write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value}")
             }
+            Unusable::NotJson(start) => write!(f, "expected a JSON array of numbers, got {start:?}"),
+            Unusable::SeveralVectors(count) => write!(f, "expected one vector, got {count}"),
+            Unusable::OddBytes(bytes) => write!(f, "expected 4 bytes a component (float32), got {bytes} bytes"),
         }
     }
 }
@@ -104,22 +166,38 @@ impl fmt::Display for Unusable {
 impl Vectors {
     /// Casts a column to lists of f32. The components of f32 lists are not copied.
     pub fn new(column: &ArrayRef) -> Result<Vectors> {
-        if let Some(bytes) = column.as_fixed_size_binary_opt() {
-            return Ok(Vectors::Bytes(bytes.clone()));
+        let kind = match column.data_type() {
+            DataType::Dictionary(_, value) => value.as_ref(),
+            other => other,
+        };
+        if kind.is_binary() || matches!(kind, DataType::FixedSizeBinary(_)) {
+            return Ok(Vectors::Bytes(cast(column, &DataType::LargeBinary)?.as_binary::<i64>().clone()));
         }
-        let target = DataType::LargeList(Arc::new(Field::new("element", DataType::Float32, true)));
-        let lists = cast(column, &target)?.as_list::<i64>().clone();
+        let list = |inner: DataType| DataType::LargeList(Arc::new(Field::new_list_field(inner, true)));
+        let (lists, unusable) = if kind.is_string() {
+            of_json(cast(column, &DataType::LargeUtf8)?.as_string::<i64>())
+        } else if item(kind).and_then(item).is_some() {
+            one_of_each(cast(column, &list(list(DataType::Float32)))?.as_list::<i64>())?
+        } else {
+            (cast(column, &list(DataType::Float32))?.as_list::<i64>().clone(), BTreeMap::new())
+        };
         let values = lists.values().as_primitive::<Float32Type>().clone();
-        Ok(Vectors::Lists { lists, values })
+        Ok(Vectors::Lists { lists, values, unusable })
     }
 
-    /// Length of the row's vector, None if it is NULL.
-    pub fn length(&self, row: usize) -> Option<usize> {
+    /// Length of the row's vector.
+    pub fn length(&self, row: usize) -> std::result::Result<usize, Unusable> {
         match self {
-            Vectors::Lists { lists, .. } if lists.is_null(row) => None,
-            Vectors::Lists { lists, .. } => usize::try_from(lists.value_length(row)).ok(),
-            Vectors::Bytes(bytes) if bytes.is_null(row) => None,
-            Vectors::Bytes(bytes) => usize::try_from(bytes.value_length() / 4).ok(),
+            Vectors::Lists { unusable, .. } if unusable.contains_key(&row) => {
+                Err(unusable.get(&row).cloned().unwrap_or(Unusable::Null))
+            }
+            Vectors::Lists { lists, .. } if lists.is_null(row) => Err(Unusable::Null),
+            Vectors::Lists { lists, .. } => usize::try_from(lists.value_length(row)).map_err(|_| Unusable::Null),
+            Vectors::Bytes(bytes) if bytes.is_null(row) => Err(Unusable::Null),
+            Vectors::Bytes(bytes) => match bytes.value(row).len() {
+                length if length % 4 == 0 => Ok(length / 4),
+                length => Err(Unusable::OddBytes(length)),
+            },
         }
     }
 
@@ -130,12 +208,12 @@ impl Vectors {
         to: VectorType,
         out: &'a mut Scratch,
     ) -> std::result::Result<&'a [u8], Unusable> {
-        let length = self.length(row).ok_or(Unusable::Null)?;
+        let length = self.length(row)?;
         if length != to.dims {
             return Err(Unusable::Length { expected: to.dims, got: length });
         }
         match self {
-            Vectors::Lists { lists, values } => {
+            Vectors::Lists { lists, values, .. } => {
                 let start = usize::try_from(lists.value_offsets()[row]).unwrap_or(usize::MAX);
                 if values.null_count() > 0
                     && let Some(component) = (0..length).find(|i| values.is_null(start + i))
@@ -160,6 +238,43 @@ impl Vectors {
         }
         Ok(&out.bytes)
     }
+}
+
+/// Vectors written as JSON arrays.
+fn of_json(texts: &LargeStringArray) -> (LargeListArray, BTreeMap<usize, Unusable>) {
+    const SHOWN: usize = 30;
+    let mut lists = LargeListBuilder::new(Float32Builder::new());
+    let mut unusable = BTreeMap::new();
+    for (row, text) in texts.iter().enumerate() {
+        let numbers = text.map(serde_json::from_str::<Vec<Option<f64>>>);
+        if let (Some(Err(_)), Some(text)) = (&numbers, text) {
+            unusable.insert(row, Unusable::NotJson(text.chars().take(SHOWN).collect()));
+        }
+        let numbers = numbers.and_then(std::result::Result::ok);
+        lists
+            .append_option(numbers.map(|numbers| numbers.into_iter().map(|number| number.map(|number| number as f32))));
+    }
+    (lists.finish(), unusable)
+}
+
+/// Arrays of shape (1, n): the one inner list of each row.
+fn one_of_each(outer: &LargeListArray) -> Result<(LargeListArray, BTreeMap<usize, Unusable>)> {
+    let inner = outer.values().as_list::<i64>();
+    let mut unusable = BTreeMap::new();
+    let mut present = Vec::with_capacity(outer.len());
+    for row in 0..outer.len() {
+        let (count, first) = (outer.value_length(row), outer.value_offsets()[row]);
+        let is_one = usize::try_from(first).is_ok_and(|first| count != 1 || inner.is_valid(first));
+        present.push(outer.is_valid(row) && is_one);
+        if count > 1 && outer.is_valid(row) {
+            unusable.insert(row, Unusable::SeveralVectors(count));
+        }
+    }
+    let ends = inner.value_offsets();
+    let end = |outer: &i64| usize::try_from(*outer).ok().and_then(|at| ends.get(at)).copied().unwrap_or_default();
+    let offsets = OffsetBuffer::new(outer.value_offsets().iter().map(end).collect());
+    let field = Arc::new(Field::new_list_field(DataType::Float32, true));
+    Ok((LargeListArray::try_new(field, offsets, inner.values().clone(), Some(present.into()))?, unusable))
 }
 
 /// Buffers that are used for row after row.
@@ -234,7 +349,7 @@ pub struct Lengths {
 
 impl Lengths {
     pub fn add(&mut self, vectors: &Vectors, rows: usize) {
-        for length in (0..rows).filter_map(|row| vectors.length(row)).filter(|&length| length > 0) {
+        for length in (0..rows).filter_map(|row| vectors.length(row).ok()).filter(|&length| length > 0) {
             *self.counts.entry(length).or_default() += 1;
         }
     }

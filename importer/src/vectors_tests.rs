@@ -1,6 +1,6 @@
 use super::*;
 use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, Float64Builder, LargeListBuilder, ListBuilder};
-use arrow_array::{Float64Array, Int8Array, ListViewArray};
+use arrow_array::{BinaryArray, FixedSizeBinaryArray, Float64Array, Int8Array, ListViewArray, NullArray, StringArray};
 
 const COSINE: VectorType = VectorType { dims: 2, element: Element::F32, metric: Metric::Cosine };
 const L2: VectorType = VectorType { metric: Metric::L2, ..COSINE };
@@ -126,4 +126,65 @@ fn the_most_frequent_length_wins() {
 fn too_many_dimensions_are_refused() {
     assert_eq!(check_dims(16_385).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 16385");
     assert_eq!(check_dims(0).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 0");
+}
+
+#[test]
+fn json_texts_are_vectors() {
+    let texts = ["[1, -2.5]", "[1]", "[1, null]", "1,2", "{\"1\": 0.5}", "[1e39, 0]", "[[1, 2]]"];
+    let column: ArrayRef = Arc::new(texts.into_iter().map(Some).chain([None]).collect::<StringArray>());
+    assert_eq!(encoded(&column, 0, COSINE), Ok(bytes(&[1.0, -2.5])));
+    let why = |row| encoded(&column, row, COSINE).unwrap_err();
+    assert_eq!(why(1), "expected 2 dimensions, got 1");
+    assert_eq!(why(2), "component 1: expected a number, got NULL");
+    assert_eq!(why(3), "expected a JSON array of numbers, got \"1,2\"");
+    assert_eq!(why(4), "expected a JSON array of numbers, got \"{\\\"1\\\": 0.5}\"");
+    assert_eq!(why(5), "component 0: expected a finite number, got inf");
+    assert_eq!(why(6), "expected a JSON array of numbers, got \"[[1, 2]]\"");
+    assert_eq!(why(7), "expected a vector, got NULL");
+}
+
+#[test]
+fn binary_of_any_length_is_a_vector_if_it_fits() {
+    let (two, one) = (bytes(&[1.0, -2.5]), bytes(&[1.0]));
+    let column: ArrayRef = Arc::new(BinaryArray::from(vec![Some(two.as_slice()), Some(&one), Some(&two[..7]), None]));
+    assert_eq!(encoded(&column, 0, COSINE), Ok(two.clone()));
+    let why = |row| encoded(&column, row, COSINE).unwrap_err();
+    assert_eq!(why(1), "expected 2 dimensions, got 1");
+    assert_eq!(why(2), "expected 4 bytes a component (float32), got 7 bytes");
+    assert_eq!(why(3), "expected a vector, got NULL");
+}
+
+#[test]
+fn arrays_of_one_row_are_vectors() {
+    let mut outer = ListBuilder::new(ListBuilder::new(Float64Builder::new()));
+    outer.values().append_value([Some(1.0), Some(-2.5)]);
+    outer.append(true);
+    outer.append(false);
+    outer.append(true);
+    for _ in 0..2 {
+        outer.values().append_value([Some(1.0), Some(2.0)]);
+    }
+    outer.append(true);
+    outer.values().append(false);
+    outer.append(true);
+    outer.values().append_value([Some(3.0), Some(4.0)]);
+    outer.append(true);
+    let column: ArrayRef = Arc::new(outer.finish());
+    for (column, first) in [(column.clone(), 0), (column.slice(1, 5), 1)] {
+        let encoded = |row: usize| encoded(&column, row - first, L2);
+        if first == 0 {
+            assert_eq!(encoded(0), Ok(bytes(&[1.0, -2.5])));
+        }
+        assert_eq!(encoded(1).unwrap_err(), "expected a vector, got NULL");
+        assert_eq!(encoded(2).unwrap_err(), "expected 2 dimensions, got 0");
+        assert_eq!(encoded(3).unwrap_err(), "expected one vector, got 2");
+        assert_eq!(encoded(4).unwrap_err(), "expected a vector, got NULL");
+        assert_eq!(encoded(5), Ok(bytes(&[3.0, 4.0])));
+    }
+}
+
+#[test]
+fn a_column_of_nothing_has_no_vectors() {
+    let column: ArrayRef = Arc::new(NullArray::new(1));
+    assert_eq!(encoded(&column, 0, L2).unwrap_err(), "expected a vector, got NULL");
 }

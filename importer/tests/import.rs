@@ -106,7 +106,7 @@ fn several_files_and_patterns_make_one_table() {
     let place = Place::new();
     place.catalogue("part-1.parquet", 1, 3);
     place.catalogue("part-2.parquet", 4, 2);
-    // The same columns in another order, in other Arrow types.
+    // The same columns in another order, in narrower and wider types.
     let mut wide = LargeListBuilder::new(Float64Builder::new());
     wide.append_value(direction(6).map(|x| Some(f64::from(x))));
     place.parquet(
@@ -117,7 +117,9 @@ fn several_files_and_patterns_make_one_table() {
             ("id", Arc::new(Int16Array::from(vec![6]))),
         ],
     );
-    place.run(&["import", "part-*.parquet", "more.parquet", "feed.db", "--table", "t", "--key", "id"]).done();
+    let import =
+        ["import", "part-*.parquet", "more.parquet", "feed.db", "--table", "t", "--key", "id", "--union-by-name"];
+    place.run(&import).done();
     let db = place.open("feed.db");
     let expected: Vec<String> = (1..=6).map(|id| format!("{id}|article {id}")).collect();
     assert_eq!(lines(&db, "SELECT id, name FROM t_rows ORDER BY id"), expected);

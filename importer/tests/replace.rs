@@ -2,8 +2,6 @@
 
 mod support;
 use rusqlite::OpenFlags;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 use support::*;
 
 fn import(place: &Place, file: &str) -> Said {
@@ -203,18 +201,13 @@ fn a_symbolic_link_stays_one() {
     assert_eq!(std::fs::read_dir(place.path("data")).unwrap().count(), 1);
 }
 
-/// Starts an import and waits until its folder is there.
+/// Starts an import that takes long, and waits until it builds the new file.
 #[cfg(unix)]
 fn start(place: &Place) -> std::process::Child {
     use std::process::Stdio;
     let mut command = place.command(&["import", "big.parquet", "feed.db", "--table", "t", "--key", "id"]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    while !place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the import did not start");
-        sleep(Duration::from_millis(1));
-    }
-    sleep(Duration::from_millis(100));
+    wait_until("the import starts", || place.has_draft());
     child
 }
 
@@ -227,8 +220,7 @@ fn ctrl_c_leaves_the_old_file_and_no_litter() {
     import(&place, "a.parquet").done();
     let before = std::fs::read(place.path("feed.db")).unwrap();
     let mut child = start(&place);
-    let signal = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(signal.success());
+    signal(&mut child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(std::fs::read(place.path("feed.db")).unwrap() == before);
     assert_eq!(place.names(), ["a.parquet", "big.parquet", "feed.db"]);
@@ -241,13 +233,8 @@ fn ctrl_c_is_heard_while_standard_input_is_waited_for() {
     let place = Place::new();
     let mut command = place.command(&["import", "-", "feed.db", "--table", "t"]);
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while !place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the import did not start");
-        sleep(Duration::from_millis(1));
-    }
-    let signal = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(signal.success());
+    wait_until("the import starts", || place.working_folder().is_some());
+    signal(&mut child, "INT");
     // Its standard input stays open all the while.
     let input = child.stdin.take();
     let output = child.wait_with_output().unwrap();
@@ -265,9 +252,10 @@ fn the_next_import_removes_what_a_killed_one_left() {
     import(&place, "a.parquet").done();
     let before = std::fs::read(place.path("feed.db")).unwrap();
     let mut child = start(&place);
+    assert!(freeze_when(&mut child, || true), "it was done too soon");
     // A second import beside a running one waits for it, in vain here, and leaves its folder alone.
     assert!(import(&place, "a.parquet").failed().contains("another program is writing to the file"));
-    assert!(place.names().iter().any(|name| name.starts_with(".feed.db.vecrank-")), "{:?}", place.names());
+    assert!(place.has_draft(), "{:?}", place.names());
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(std::fs::read(place.path("feed.db")).unwrap() == before);

@@ -34,9 +34,21 @@ struct Kind {
     dims: usize,
     metric: Metric,
     lengths: Lengths,
+    /// Added to every component.
+    offset: f64,
 }
 
-const COSINE: Kind = Kind { element: Element::Float, dims: DIMS, metric: Metric::Cosine, lengths: Lengths::Alike };
+const COSINE: Kind =
+    Kind { element: Element::Float, dims: DIMS, metric: Metric::Cosine, lengths: Lengths::Alike, offset: 0.0 };
+
+impl Kind {
+    fn moved(&self, vector: Vec<f64>) -> Vec<f64> {
+        if self.offset == 0.0 {
+            return vector;
+        }
+        vector.into_iter().map(|x| self.element.rounded(x + self.offset)).collect()
+    }
+}
 
 /// The lengths of a table's vectors.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,7 +103,7 @@ impl Table {
             let length = f64::exp(self.numbers.normal());
             vector.iter_mut().for_each(|x| *x = self.kind.element.rounded(*x * length));
         }
-        vector
+        self.kind.moved(vector)
     }
 
     /// One transaction a row.
@@ -125,6 +137,9 @@ impl Table {
         Clusters::new(self.seed, CLUSTERS, self.kind.dims, self.kind.element)
             .vectors(2 * ROWS)
             .split_off(2 * ROWS - QUERIES)
+            .into_iter()
+            .map(|vector| self.kind.moved(vector))
+            .collect()
     }
 
     fn truth(&self, query: &[f64], keep: impl Fn(&Row) -> bool) -> Vec<(f64, i64)> {
@@ -195,9 +210,12 @@ impl Table {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Kind { element, dims, metric, lengths }, rows) = (self.kind, self.model.len());
+        let (Kind { element, dims, metric, lengths, offset }, rows) = (self.kind, self.model.len());
         let (element, metric, seed, version) = (element.name(), metric.name(), self.seed, self.host.version());
-        write!(f, "{element}[{dims}] {metric}, {rows} rows of lengths {lengths:?}, seed {seed}, SQLite {version}")
+        write!(
+            f,
+            "{element}[{dims}] {metric}, {rows} rows of lengths {lengths:?} about {offset}, seed {seed}, SQLite {version}"
+        )
     }
 }
 
@@ -276,6 +294,24 @@ fn of_vectors_of_many_lengths() {
         table.update_share(0.1);
         table.check("a tenth with another vector");
     }
+}
+
+/// As longitudes and latitudes of one town are, or pixels: what tells vectors apart is small beside what they share.
+#[test]
+fn far_from_the_origin() {
+    for (turn, (dims, offset)) in [(2, 1e3), (32, 1e4), (DIMS, 1e3)].into_iter().enumerate() {
+        let kind = Kind { metric: Metric::L2, dims, offset, ..COSINE };
+        let mut table = Table::loaded(host(turn), kind, 900 + turn as u64);
+        table.check("loaded");
+        table.insert_singly(ROWS as i64..ROWS as i64 + 200);
+        table.check("200 rows more, singly");
+    }
+    let mut table = Table::empty(host(1), Kind { metric: Metric::L2, dims: 8, offset: 1e3, ..COSINE }, 910);
+    table.insert_singly(0..2_000);
+    table.check("every row in a transaction of its own");
+    let mut table = Table::loaded(host(0), Kind { dims: 64, offset: 30.0, ..COSINE }, 920);
+    table.insert_singly(ROWS as i64..ROWS as i64 + 200);
+    table.check("of directions that are nearly one");
 }
 
 /// Of vectors in all directions the short ones are near to all others, and their lists have no room for the rest.

@@ -32,6 +32,14 @@ const fn wrong_in_rows(table: &'static str, value: &'static str, message: &'stat
     Wrong { table, value, message, in_search: false }
 }
 
+const NOT_UTF8_AT_2: &str =
+    "malformed JSON vector: the text is not valid UTF-8 at byte 2: bind the bytes of a vector as BLOB, not as TEXT";
+const NOT_UTF8_AT_5: &str =
+    "malformed JSON vector: the text is not valid UTF-8 at byte 5: bind the bytes of a vector as BLOB, not as TEXT";
+const OBJECT: &str = "malformed JSON vector: expected '[' at byte 0, found '{': JSON.stringify makes an object of a typed \
+                      array: use JSON.stringify(Array.from(vector))";
+const JSON_BLOB: &str = "expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)";
+
 const WRONG: &[Wrong] = &[
     // Dimensions.
     wrong("f", "'[1,2]'", "expected 3 dimensions (12 bytes of FLOAT), got 2"),
@@ -43,12 +51,35 @@ const WRONG: &[Wrong] = &[
     wrong("f", "zeroblob(4000000)", "expected 3 dimensions (12 bytes of FLOAT), got 1000000"),
     wrong("h", "'[1,2]'", "expected 3 dimensions (6 bytes of FLOAT16), got 2"),
     wrong_in_rows("h", "zeroblob(8)", "expected 3 dimensions (6 bytes of FLOAT16), got 4"),
-    wrong_in_rows("h", "zeroblob(12)", "expected 3 dimensions (6 bytes of FLOAT16), got 6"),
+    wrong_in_rows(
+        "h",
+        "zeroblob(12)",
+        "expected 3 dimensions (6 bytes of FLOAT16), got 6 (12 bytes: are these 32-bit floats? vec_f16(vec_json(v)) converts them)",
+    ),
     wrong("i", "'[1,2]'", "expected 3 dimensions (3 bytes of INT8), got 2"),
+    wrong_in_rows(
+        "i",
+        "zeroblob(12)",
+        "expected 3 dimensions (3 bytes of INT8), got 12 (12 bytes: are these 32-bit floats? vec_int8(vec_json(v)) converts them)",
+    ),
     wrong_in_rows("i", "zeroblob(4)", "expected 3 dimensions (3 bytes of INT8), got 4"),
+    // Twice the bytes: the floats of numpy, R and JavaScript's Float64Array.
+    wrong("f", "zeroblob(24)", "expected 3 dimensions (12 bytes of FLOAT), got 6 (24 bytes: are these 64-bit floats?)"),
+    wrong_in_rows(
+        "h",
+        "zeroblob(24)",
+        "expected 3 dimensions (6 bytes of FLOAT16), got 12 (24 bytes: are these 64-bit floats?)",
+    ),
+    wrong_in_rows(
+        "i",
+        "zeroblob(24)",
+        "expected 3 dimensions (3 bytes of INT8), got 24 (24 bytes: are these 64-bit floats?)",
+    ),
+    wrong("f", "'[1,2,3,4,5,6]'", "expected 3 dimensions (12 bytes of FLOAT), got 6"),
     // Lengths that are no whole number of components.
     wrong("f", "zeroblob(11)", "expected 3 dimensions (12 bytes of FLOAT), got 11 bytes"),
     wrong("f", "zeroblob(13)", "expected 3 dimensions (12 bytes of FLOAT), got 13 bytes"),
+    wrong("f", "x'00'", "expected 3 dimensions (12 bytes of FLOAT), got 1 byte"),
     wrong("h", "zeroblob(7)", "expected 3 dimensions (6 bytes of FLOAT16), got 7 bytes"),
     // Components that are no numbers.
     wrong("f", "x'0000c07f0000803f00000000'", "component 0: expected a finite number, got NaN"),
@@ -86,7 +117,22 @@ const WRONG: &[Wrong] = &[
         "'[1,2,1e39]'",
         "malformed JSON vector: expected a number within the range of f32 at byte 5, found 1e39",
     ),
-    wrong("f", "CAST(x'5b312c322cff5d' AS TEXT)", "malformed JSON vector: the text is not valid UTF-8"),
+    wrong("f", "CAST(x'5b312c322cff5d' AS TEXT)", NOT_UTF8_AT_5),
+    wrong("f", "'{\"0\":1,\"1\":2,\"2\":3}'", OBJECT),
+    // Bytes that a host bound as TEXT.
+    wrong("f", "CAST(x'0000803f0000803f0000803f' AS TEXT)", NOT_UTF8_AT_2),
+    wrong(
+        "f",
+        "CAST(x'000000400000004000000040' AS TEXT)",
+        "malformed JSON vector: expected '[' at byte 0, found '\\0': bind the bytes of a vector as BLOB, not as TEXT",
+    ),
+    // Text that a host bound as bytes, readfile() for one.
+    wrong("f", "CAST('[1,2,3]' AS BLOB)", JSON_BLOB),
+    wrong("f", "CAST(' [0.5,1,2.25]' || char(10) AS BLOB)", JSON_BLOB),
+    wrong("f", "CAST('[1,0,0.3125]' AS BLOB)", JSON_BLOB),
+    wrong("f", "CAST('[1,2]' AS BLOB)", JSON_BLOB),
+    wrong("h", "CAST('[1,2,3]' AS BLOB)", JSON_BLOB),
+    wrong("i", "CAST('[1,2,3]' AS BLOB)", JSON_BLOB),
 ];
 
 fn tables(host: &Host) -> Vec<String> {
@@ -203,7 +249,11 @@ fn wrong_arguments_of_a_search_are_refused() {
         ("k = 'inf'", k, "'inf'"),
         ("k = ''", k, "''"),
         ("k = NULL", k, "NULL"),
-        ("k = x'01'", k, "BLOB"),
+        ("k = x'010203'", k, "BLOB"),
+        // A numpy.int64, and the other integers of numpy.
+        ("k = x'0a00000000000000'", k, "BLOB (a numpy integer? use int())"),
+        ("k = x'01'", k, "BLOB (a numpy integer? use int())"),
+        ("ef_search = x'c800000000000000'", ef, "BLOB (a numpy integer? use int())"),
         ("k = -9223372036854775808", k, "-9223372036854775808"),
         ("ef_search = 0", ef, "0"),
         ("ef_search = -1", ef, "-1"),

@@ -104,7 +104,7 @@ pub fn decoders(data: &[u8]) {
         assert!(header.tombstones <= header.linked);
         assert_eq!(Header::decode(&header.encode(), "t_graph row 0").ok(), Some(header));
     }
-    if let Ok(entry) = EntryBlob::decode(blob, padded, layout.group_bytes, 1000, "t_graph row 0") {
+    if let Ok(entry) = EntryBlob::decode(blob, dims, layout.group_bytes, 1000, "t_graph row 0") {
         let again = if blob.is_empty() { Vec::new() } else { entry.encode() };
         assert_eq!(again, blob);
     }

@@ -5,11 +5,12 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::path::Path;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc;
 
 use libloading::Library;
 use rusqlite::ffi;
+
+use crate::data::blob;
 
 /// The result code and message of a call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,10 @@ struct Functions {
     step: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
     column_count: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
     column_text: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> *const u8,
+    column_type: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> c_int,
+    column_double: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> f64,
+    column_blob: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> *const c_void,
+    column_bytes: unsafe extern "C" fn(*mut ffi::sqlite3_stmt, c_int) -> c_int,
     finalize: unsafe extern "C" fn(*mut ffi::sqlite3_stmt) -> c_int,
     interrupt: unsafe extern "C" fn(*mut ffi::sqlite3),
     progress_handler: unsafe extern "C" fn(*mut ffi::sqlite3, c_int, Option<ProgressHandler>, *mut c_void),
@@ -80,6 +85,10 @@ impl Functions {
             step: ffi::sqlite3_step,
             column_count: ffi::sqlite3_column_count,
             column_text: ffi::sqlite3_column_text,
+            column_type: ffi::sqlite3_column_type,
+            column_double: ffi::sqlite3_column_double,
+            column_blob: ffi::sqlite3_column_blob,
+            column_bytes: ffi::sqlite3_column_bytes,
             finalize: ffi::sqlite3_finalize,
             interrupt: ffi::sqlite3_interrupt,
             progress_handler: ffi::sqlite3_progress_handler,
@@ -105,6 +114,10 @@ impl Functions {
                 step: symbol(library, c"sqlite3_step"),
                 column_count: symbol(library, c"sqlite3_column_count"),
                 column_text: symbol(library, c"sqlite3_column_text"),
+                column_type: symbol(library, c"sqlite3_column_type"),
+                column_double: symbol(library, c"sqlite3_column_double"),
+                column_blob: symbol(library, c"sqlite3_column_blob"),
+                column_bytes: symbol(library, c"sqlite3_column_bytes"),
                 finalize: symbol(library, c"sqlite3_finalize"),
                 interrupt: symbol(library, c"sqlite3_interrupt"),
                 progress_handler: symbol(library, c"sqlite3_progress_handler"),
@@ -241,6 +254,15 @@ impl Host {
 
     /// As `query`; `watch` is called with each row when it comes, while the statement is open.
     pub fn query_watched(&self, sql: &str, watch: &mut dyn FnMut(&[Cell])) -> Result<Vec<Vec<Cell>>, HostError> {
+        self.query_by(sql, as_text, watch)
+    }
+
+    /// As `query`; each value is an SQL literal, which shows its type: `1`, `1.0`, `'1'`, `x'31'`, `NULL`.
+    pub fn query_literals(&self, sql: &str) -> Result<Vec<Vec<String>>, HostError> {
+        self.query_by(sql, as_literal, &mut |_| ())
+    }
+
+    fn query_by<T>(&self, sql: &str, read: Read<T>, watch: &mut dyn FnMut(&[T])) -> Result<Vec<Vec<T>>, HostError> {
         let sql = CString::new(sql).expect("SQL without NUL");
         let mut rest = sql.as_ptr();
         let mut rows = Vec::new();
@@ -255,7 +277,7 @@ impl Host {
             if !statement.is_null() {
                 // SAFETY: the statement is live, and finalized once.
                 unsafe {
-                    let result = self.run_to_end(statement, watch);
+                    let result = self.run_to_end(statement, read, watch);
                     (self.functions.finalize)(statement);
                     rows = result?;
                 }
@@ -266,20 +288,20 @@ impl Host {
 
     /// # Safety
     /// The statement is live.
-    unsafe fn run_to_end(
+    unsafe fn run_to_end<T>(
         &self,
         statement: *mut ffi::sqlite3_stmt,
-        watch: &mut dyn FnMut(&[Cell]),
-    ) -> Result<Vec<Vec<Cell>>, HostError> {
+        read: Read<T>,
+        watch: &mut dyn FnMut(&[T]),
+    ) -> Result<Vec<Vec<T>>, HostError> {
         let mut rows = Vec::new();
         loop {
-            // SAFETY: as the caller promises; text is copied before the next step.
+            // SAFETY: as the caller promises; values are copied before the next step.
             unsafe {
                 match (self.functions.step)(statement) {
                     ffi::SQLITE_ROW => {
                         let columns = 0..(self.functions.column_count)(statement);
-                        let cell = |column| text((self.functions.column_text)(statement, column).cast());
-                        let row: Vec<Cell> = columns.map(cell).collect();
+                        let row: Vec<T> = columns.map(|column| read(&self.functions, statement, column)).collect();
                         watch(&row);
                         rows.push(row);
                     }
@@ -290,51 +312,65 @@ impl Host {
         }
     }
 
-    /// Does `work` while another thread asks SQLite, from `delay` on, to stop what it does.
-    pub fn interrupted_after<T>(&self, delay: Duration, work: impl FnOnce() -> T) -> T {
+    /// Does `work` with a progress handler, called every `steps` instructions, that has another thread interrupt SQLite at
+    /// its `call`-th call, and waits for it. Gives how often it was called after that too.
+    pub fn interrupted_at_call<T>(&self, steps: i32, call: u32, work: impl FnOnce() -> T) -> (T, u32) {
         /// The connection, for the one call that any thread may make.
         struct Shared(*mut ffi::sqlite3);
         // SAFETY: sqlite3_interrupt may be called from any thread while the connection is open.
         unsafe impl Send for Shared {}
-        let (db, interrupt, is_done) = (Shared(self.db), self.functions.interrupt, AtomicBool::new(false));
+        let (db, interrupt) = (Shared(self.db), self.functions.interrupt);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let ((ask, asked), (tell, told)) = (mpsc::channel::<()>(), mpsc::channel());
+            scope.spawn(move || {
                 let Shared(db) = { db };
-                std::thread::sleep(delay);
-                while !is_done.load(Ordering::Acquire) {
+                while asked.recv().is_ok() {
                     // SAFETY: the connection is open until the scope ends.
                     unsafe { interrupt(db) };
-                    std::thread::sleep(Duration::from_millis(1));
+                    if tell.send(()).is_err() {
+                        return;
+                    }
                 }
             });
-            let result = work();
-            is_done.store(true, Ordering::Release);
-            result
+            let mut handshake = |made: u32| {
+                if made == call {
+                    ask.send(()).expect("the other thread lives");
+                    told.recv().expect("it answers");
+                }
+                false
+            };
+            let (result, made) = self.watched(steps, &mut handshake, work);
+            (result, made.saturating_sub(call))
         })
     }
 
     /// Does `work` with a progress handler that stops SQLite at its `calls`-th call (0: never), one every `steps`
     /// instructions. Gives how often it was called too.
     pub fn stopped_at_call<T>(&self, steps: i32, calls: u32, work: impl FnOnce() -> T) -> (T, u32) {
-        struct Countdown {
+        self.watched(steps, &mut |made| made == calls, work)
+    }
+
+    /// Does `work` with a progress handler that is told how often it was called, and says whether to stop.
+    fn watched<T>(&self, steps: i32, stops: &mut dyn FnMut(u32) -> bool, work: impl FnOnce() -> T) -> (T, u32) {
+        struct Watch<'a> {
             made: u32,
-            stop_at: u32,
+            stops: &'a mut dyn FnMut(u32) -> bool,
         }
-        unsafe extern "C" fn count(countdown: *mut c_void) -> c_int {
+        unsafe extern "C" fn count(watch: *mut c_void) -> c_int {
             // SAFETY: SQLite hands back the pointer below, on the thread that works.
-            let countdown = unsafe { &mut *countdown.cast::<Countdown>() };
-            countdown.made += 1;
-            c_int::from(countdown.made == countdown.stop_at)
+            let watch = unsafe { &mut *watch.cast::<Watch>() };
+            watch.made += 1;
+            c_int::from((watch.stops)(watch.made))
         }
-        let mut countdown = Countdown { made: 0, stop_at: calls };
-        let context = (&raw mut countdown).cast();
-        // SAFETY: the handler is taken off before the countdown dies.
+        let mut watch = Watch { made: 0, stops };
+        let context = (&raw mut watch).cast();
+        // SAFETY: the handler is taken off before the watch dies.
         unsafe { (self.functions.progress_handler)(self.db, steps, Some(count), context) };
         let result = work();
         // SAFETY: the connection is open.
         unsafe { (self.functions.progress_handler)(self.db, 0, None, ptr::null_mut()) };
         // SAFETY: written through the pointer until a line ago.
-        let made = unsafe { (*context.cast::<Countdown>()).made };
+        let made = unsafe { (*context.cast::<Watch>()).made };
         (result, made)
     }
 
@@ -378,4 +414,34 @@ impl Drop for Host {
 unsafe fn text(text: *const c_char) -> Cell {
     // SAFETY: as the caller promises.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
+
+/// Reads a column of the row that a live statement is at.
+type Read<T> = unsafe fn(&Functions, *mut ffi::sqlite3_stmt, c_int) -> T;
+
+/// # Safety
+/// As `Read` says.
+unsafe fn as_text(functions: &Functions, statement: *mut ffi::sqlite3_stmt, column: c_int) -> Cell {
+    // SAFETY: as the caller promises; SQLite ends text with NUL.
+    unsafe { text((functions.column_text)(statement, column).cast()) }
+}
+
+/// # Safety
+/// As `Read` says.
+unsafe fn as_literal(functions: &Functions, statement: *mut ffi::sqlite3_stmt, column: c_int) -> String {
+    // SAFETY: as the caller promises; the bytes are copied at once.
+    unsafe {
+        match (functions.column_type)(statement, column) {
+            ffi::SQLITE_FLOAT => format!("{:?}", (functions.column_double)(statement, column)),
+            ffi::SQLITE_TEXT => {
+                format!("'{}'", as_text(functions, statement, column).unwrap_or_default().replace('\'', "''"))
+            }
+            ffi::SQLITE_BLOB => {
+                let start = (functions.column_blob)(statement, column).cast::<u8>();
+                let length = usize::try_from((functions.column_bytes)(statement, column)).unwrap_or(0);
+                blob(if start.is_null() { &[] } else { std::slice::from_raw_parts(start, length) })
+            }
+            _ => as_text(functions, statement, column).unwrap_or("NULL".into()),
+        }
+    }
 }

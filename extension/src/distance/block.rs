@@ -1,8 +1,10 @@
 //! Blocks of distances for the bulk builder: all rows of one set against all rows of another.
 
+use super::scalar::{LANES, fold};
+
 /// Writes out[i * b_rows + j] = <a_i, b_j>; `a` and `b` are row-major with `width` components a row.
 ///
-/// Sums may use fused multiply-add: deterministic on one kind of CPU.
+/// Sums may use fused multiply-add: the same on one kind of CPU, and rounded otherwise on another.
 pub fn inner_products(a: &[f32], b: &[f32], width: usize, out: &mut [f32]) {
     let (a_rows, b_rows) = (a.len() / width, b.len() / width);
     assert!(out.len() >= a_rows * b_rows, "{a_rows} x {b_rows} products need more than {} places", out.len());
@@ -61,19 +63,24 @@ pub(super) fn near_pairs_portable(row: &PairRow<'_>, first: usize, out: &mut Vec
     }
 }
 
-/// <a, b>, as fast as this CPU can; for building only, since the order of the sum is not specified.
+/// <a, b> of whole runs of 32 components, summed as `scalar.rs` says: insertion links by it, and gives the same bytes on every
+/// CPU.
 pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+    if std::arch::is_x86_feature_detected!("avx2") {
         return super::x86_64::fast_dot(a, b);
     }
-    let mut lanes = [0f32; 8];
-    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for i in 0..8 {
+    fast_dot_portable(a, b)
+}
+
+fn fast_dot_portable(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    for (x, y) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+        for i in 0..LANES {
             lanes[i] += x[i] * y[i];
         }
     }
-    lanes.iter().sum()
+    fold(lanes)
 }
 
 #[cfg(test)]
@@ -106,6 +113,18 @@ mod tests {
                 assert_eq!(out[i * 3 + j], want);
                 assert_eq!(fast_dot(x, y), want);
             }
+        }
+    }
+
+    #[test]
+    fn insertion_sums_alike_on_every_cpu() {
+        for width in [64, 192, 1024] {
+            let vector = |seed: usize| -> Vec<f32> { (0..width).map(|i| ((i * seed) as f32).sin() * 1e3).collect() };
+            let (a, b) = (vector(7), vector(11));
+            let bytes: Vec<u8> = b.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let specified = super::super::scalar::dot_f32(&a, &bytes);
+            assert_eq!(fast_dot(&a, &b).to_bits(), specified.to_bits());
+            assert_eq!(fast_dot_portable(&a, &b).to_bits(), specified.to_bits());
         }
     }
 }

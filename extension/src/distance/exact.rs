@@ -40,7 +40,7 @@ pub fn l2(a: &[f32], b: &[f32]) -> f64 {
 
 /// Inner product. Slices of equal length.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-    -ExactQuery::new(a, Metric::Dot, Element::F32).distance_f32(b).unwrap_or(f64::NAN)
+    negated(ExactQuery::new(a, Metric::Dot, Element::F32).distance_f32(b).unwrap_or(f64::NAN))
 }
 
 /// Manhattan distance. Slices of equal length.
@@ -89,7 +89,7 @@ impl ExactQuery {
                 cosine_key(f64::from(sum) * (f64::from(self.inverse_norm) * f64::from(inverse_norm)))
             }
             Metric::L2 if SAFE_SQUARED.contains(&sum) => f64::from(sum),
-            Metric::Dot if sum.is_finite() => -f64::from(sum),
+            Metric::Dot if sum.is_finite() => negated(f64::from(sum)),
             _ => self.key_f64(&decode(stored, self.element)),
         }
     }
@@ -109,7 +109,7 @@ impl ExactQuery {
         match self.metric {
             Metric::Cosine => cosine_key(sum_f64(query, stored, |x, y| x * y) / (norm(query) * norm(stored))),
             Metric::L2 => sum_f64(query, stored, |x, y| (x - y) * (x - y)),
-            Metric::Dot => -sum_f64(query, stored, |x, y| x * y),
+            Metric::Dot => negated(sum_f64(query, stored, |x, y| x * y)),
         }
     }
 
@@ -120,6 +120,12 @@ impl ExactQuery {
         }
         Some(self.distance(self.key(&to_bytes(other), inverse_norm(other))))
     }
+}
+
+/// The negative; of a zero of either sign 0.0, since SQL shows -0.0.
+#[inline]
+fn negated(product: f64) -> f64 {
+    0.0 - product
 }
 
 fn cosine_key(similarity: f64) -> f64 {
@@ -140,6 +146,21 @@ mod tests {
         assert_eq!(l1(&[0.0, 0.0], &[3.0, -4.0]), 7.0);
         assert_eq!(dot(&[1.0, 2.0], &[3.0, 4.0]), 11.0);
         assert_eq!(norm(&[3.0, 4.0]), 5.0);
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        let vectors =
+            [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -0.0], [-0.0, 0.0], [1e-30, 0.0], [-1e-30, 0.0], [1e30, 0.0]];
+        for (a, b) in vectors.iter().flat_map(|a| vectors.iter().map(move |b| (a, b))) {
+            for metric in Metric::ALL {
+                let distance = ExactQuery::new(a, metric, Element::F32).distance_f32(b);
+                assert!(distance.is_none_or(|x| x != 0.0 || x.is_sign_positive()), "{metric:?} {a:?} {b:?}");
+            }
+            for distance in [dot(a, b), l1(a, b), l2(a, b)] {
+                assert!(distance != 0.0 || distance.is_sign_positive(), "{a:?} {b:?}");
+            }
+        }
     }
 
     #[test]

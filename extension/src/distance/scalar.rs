@@ -6,7 +6,7 @@ use super::element::{f16_to_f32, i8_at, u16_at, u32_at};
 pub(super) const LANES: usize = 32;
 
 /// Folds the lanes in halves: 32 to 16, 8, 4, 2, 1.
-fn fold(mut lanes: [f32; LANES]) -> f32 {
+pub(super) fn fold(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

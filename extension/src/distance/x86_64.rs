@@ -122,14 +122,14 @@ kernel!(l2_squared_f32, l2_squared_f32_avx2, F32, squared_difference);
 kernel!(l2_squared_f16, l2_squared_f16_avx2, F16, squared_difference);
 kernel!(l2_squared_i8, l2_squared_i8_avx2, I8, squared_difference);
 
-/// Inner product with fused multiply-add, for building only. Lengths are equal multiples of 64.
+/// `block::fast_dot`.
 pub(super) fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
-    // SAFETY: the caller detected AVX2 and FMA.
-    unsafe { fast_dot_fma(a, b) }
+    // SAFETY: the caller detected AVX2.
+    unsafe { fast_dot_avx2(a, b) }
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn fast_dot_fma(a: &[f32], b: &[f32]) -> f32 {
+#[target_feature(enable = "avx2")]
+unsafe fn fast_dot_avx2(a: &[f32], b: &[f32]) -> f32 {
     let whole = a.len().min(b.len()) / 32 * 32;
     // SAFETY: every load stays inside a[..whole] and b[..whole].
     unsafe {
@@ -138,11 +138,12 @@ unsafe fn fast_dot_fma(a: &[f32], b: &[f32]) -> f32 {
         while i < whole {
             for (part, sum) in sums.iter_mut().enumerate() {
                 let x = _mm256_loadu_ps(a.as_ptr().add(i + 8 * part));
-                *sum = _mm256_fmadd_ps(x, _mm256_loadu_ps(b.as_ptr().add(i + 8 * part)), *sum);
+                let product = _mm256_mul_ps(x, _mm256_loadu_ps(b.as_ptr().add(i + 8 * part)));
+                *sum = _mm256_add_ps(*sum, product);
             }
             i += 32;
         }
-        let eight = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
+        let eight = _mm256_add_ps(_mm256_add_ps(sums[0], sums[2]), _mm256_add_ps(sums[1], sums[3]));
         let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))

@@ -1,20 +1,22 @@
-//! The entry blob of a vector column (`<table>_graph.entry`): the codes of a sample of nodes about their mean.
+//! The entry blob of a vector column (`<table>_graph.entry`): the centre of the graph, and the codes of a sample of nodes.
 //!
 //! ```text
-//! 0   u8   version (1)
-//! 1   u8   reserved [3], 0
+//! 0   u8   version (2)
+//! 1   u8   kind: 0, a flat list
+//! 2   u8   reserved [2], 0
 //! 4   u32  count
-//! 8   f32  mean [p], in rotated space
+//! 8   f32  centre [d], not rotated; under cosine of vectors of unit length
 //! ..  ceil(count / 32) groups of: u32 id[32] | f32 F1[32] | f32 F0[32] | codes of one plane-set (see `node`)
 //! ```
-//! A free lane of the last group has id 0xFFFFFFFF. Later versions may put a graph of the sample behind the groups.
+//! A free lane of the last group has id 0xFFFFFFFF.
 
 use super::node::{LANES, NodeId};
-use super::{f32_at, u32_at};
+use super::{BLOB_VERSION, f32_at, u32_at};
 use crate::error::{Error, Result};
 
-pub const ENTRY_VERSION: u8 = 1;
-const MEAN_OFFSET: usize = 8;
+const KIND_OFFSET: usize = 1;
+const FLAT: u8 = 0;
+const CENTRE_OFFSET: usize = 8;
 /// Bytes of a group before its codes.
 pub const GROUP_HEAD: usize = 3 * 4 * LANES;
 const F1_OFFSET: usize = 4 * LANES;
@@ -25,8 +27,8 @@ const F0_OFFSET: usize = 8 * LANES;
 pub struct EntryBlob {
     /// Samples in use.
     pub count: usize,
-    /// Centre of the codes, in rotated space.
-    pub mean: Vec<f32>,
+    /// Centre of the graph, d components.
+    pub centre: Vec<f32>,
     /// Whole groups.
     pub groups: Vec<u8>,
 }
@@ -75,37 +77,46 @@ pub fn set_lane(group: &mut [u8], lane: usize, id: NodeId, factors: (f32, f32)) 
 
 impl EntryBlob {
     pub fn encode(&self) -> Vec<u8> {
-        let mut blob = vec![ENTRY_VERSION, 0, 0, 0];
+        let mut blob = vec![BLOB_VERSION, FLAT, 0, 0];
         blob.extend_from_slice(&(self.count as u32).to_le_bytes());
-        blob.extend(self.mean.iter().flat_map(|x| x.to_le_bytes()));
+        blob.extend(self.centre.iter().flat_map(|x| x.to_le_bytes()));
         blob.extend_from_slice(&self.groups);
         blob
     }
 
-    /// `padded`: p. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `place` names the row.
-    pub fn decode(blob: &[u8], padded: usize, group_bytes: usize, next_id: u32, place: &str) -> Result<EntryBlob> {
+    /// `dims`: d. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `place` names the row.
+    pub fn decode(blob: &[u8], dims: usize, group_bytes: usize, next_id: u32, place: &str) -> Result<EntryBlob> {
         if blob.is_empty() {
             return Ok(EntryBlob::default());
         }
         let count = u32_at(blob, 4) as usize;
-        let groups_offset = MEAN_OFFSET + 4 * padded;
+        let groups_offset = CENTRE_OFFSET + 4 * dims;
         let stride = GROUP_HEAD + group_bytes;
         let expected = groups_offset as u64 + count.div_ceil(LANES) as u64 * stride as u64;
-        if blob[0] != ENTRY_VERSION || blob.len() as u64 != expected {
+        if blob[0] != BLOB_VERSION || blob.len() as u64 != expected {
             return Err(Error::corrupt(
                 place,
                 format!(
-                    "entry version {} with {count} samples: expected version {ENTRY_VERSION}, {expected} bytes, got {}",
+                    "entry version {} with {count} samples: expected version {BLOB_VERSION}, {expected} bytes, got {}",
                     blob[0],
                     blob.len()
                 ),
             ));
         }
-        if let Some(reserved) = blob[1..4].iter().find(|&&byte| byte != 0) {
+        if blob[KIND_OFFSET] != FLAT {
+            return Err(Error::Unsupported(format!(
+                "{place} has an entry sample of kind {}; this vecrank reads kind {FLAT}: upgrade it",
+                blob[KIND_OFFSET]
+            )));
+        }
+        if let Some(reserved) = blob[2..4].iter().find(|&&byte| byte != 0) {
             return Err(Error::corrupt(place, format!("entry with the reserved byte {reserved}: expected 0")));
         }
-        let mean = (MEAN_OFFSET..groups_offset).step_by(4).map(|offset| f32_at(blob, offset)).collect();
-        let entry = EntryBlob { count, mean, groups: blob[groups_offset..].to_vec() };
+        let centre: Vec<f32> = (CENTRE_OFFSET..groups_offset).step_by(4).map(|offset| f32_at(blob, offset)).collect();
+        if let Some(x) = centre.iter().find(|x| !x.is_finite()) {
+            return Err(Error::corrupt(place, format!("a centre with the component {x}: expected finite numbers")));
+        }
+        let entry = EntryBlob { count, centre, groups: blob[groups_offset..].to_vec() };
         let ids = entry.groups.chunks_exact(stride).flat_map(|group| (0..LANES).map(|lane| u32_at(group, 4 * lane)));
         match ids.take(count).find(|&id| id >= next_id) {
             Some(id) => Err(Error::corrupt(place, format!("entry sample {id}, every id is below {next_id}"))),
@@ -126,7 +137,7 @@ mod tests {
                 set_lane(bytes, lane, if id < 33 { id } else { u32::MAX }, (1.0, 2.0));
             }
         }
-        EntryBlob { count: 33, mean: vec![0.5; 64], groups }
+        EntryBlob { count: 33, centre: vec![0.5; 64], groups }
     }
 
     #[test]
@@ -143,7 +154,18 @@ mod tests {
         assert_eq!(error(&blob, 20), "t_graph is damaged: entry sample 20, every id is below 20");
         assert_eq!(
             error(&blob[..99], 33),
-            "t_graph is damaged: entry version 1 with 33 samples: expected version 1, 1544 bytes, got 99"
+            "t_graph is damaged: entry version 2 with 33 samples: expected version 2, 1544 bytes, got 99"
+        );
+        let patched = |offset: usize, bytes: &[u8]| {
+            let mut blob = blob.clone();
+            blob[offset..offset + bytes.len()].copy_from_slice(bytes);
+            error(&blob, 33)
+        };
+        assert_eq!(patched(1, &[1]), "t_graph has an entry sample of kind 1; this vecrank reads kind 0: upgrade it");
+        assert_eq!(patched(3, &[7]), "t_graph is damaged: entry with the reserved byte 7: expected 0");
+        assert_eq!(
+            patched(12, &f32::NAN.to_le_bytes()),
+            "t_graph is damaged: a centre with the component NaN: expected finite numbers"
         );
     }
 }

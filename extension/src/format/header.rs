@@ -1,11 +1,11 @@
 //! The header blob of a vector column (`<table>_graph.header`): what a search must know before its first row.
 //!
 //! ```text
-//! 0   u32  format version (1)
+//! 0   u32  format version (2)
 //! 4   u32  dimensions
-//! 8   u8   element: 0 FLOAT, 1 FLOAT16, 2 INT8
-//! 9   u8   metric: 0 cosine, 1 l2, 2 dot
-//! 10  u8   bits a dimension in the codes: 1, 2 or 4
+//! 8   u8   element: 0 FLOAT, 1 FLOAT16, 2 INT8 (3 is kept for BIT)
+//! 9   u8   metric: 0 cosine, 1 l2, 2 dot (3 is kept for hamming)
+//! 10  u8   bits per dimension in the codes: 1, 2 or 4
 //! 11  u8   reserved, 0
 //! 12  u32  degree R
 //! 16  u64  rotation seed
@@ -18,7 +18,7 @@
 //! 48  u8   generation [16]
 //! ```
 
-use super::{FORMAT_VERSION, array_at, u32_at, u64_at};
+use super::{FORMAT_VERSION, array_at, check_version, u32_at, u64_at};
 use crate::error::{Error, Result};
 
 const DIMS_OFFSET: usize = 4;
@@ -86,11 +86,7 @@ impl Header {
             return Err(Error::corrupt(place, format!("expected {HEADER_BYTES} bytes of header, got {}", blob.len())));
         }
         let version = u32_at(blob, 0);
-        if version > FORMAT_VERSION {
-            return Err(Error::Unsupported(format!(
-                "{place} has format version {version}; this vecrank reads up to {FORMAT_VERSION}: upgrade it"
-            )));
-        }
+        check_version(place, i64::from(version))?;
         let [element, metric, bits, reserved] = array_at(blob, ELEMENT_OFFSET);
         let count = |i: usize| u32_at(blob, LINKED_OFFSET + 4 * i);
         let header = Header {
@@ -108,8 +104,8 @@ impl Header {
             generation: array_at(blob, GENERATION_OFFSET),
         };
         let counted = u64::from(header.linked) + u64::from(header.pending);
-        if version == 0 || reserved != 0 || count(5) != 0 || !matches!(bits, 1 | 2 | 4) {
-            return Err(Error::corrupt(place, format!("version {version}, bits {bits}, reserved {reserved}")));
+        if reserved != 0 || count(5) != 0 || !matches!(bits, 1 | 2 | 4) {
+            return Err(Error::corrupt(place, format!("bits {bits}, reserved {reserved} and {}", count(5))));
         }
         let counts_hold = header.tombstones <= header.linked && counted <= u64::from(header.next_id);
         if !counts_hold || header.synced_id > header.next_id {
@@ -156,11 +152,15 @@ mod tests {
         let error = |blob: &[u8]| Header::decode(blob, "t_graph row 0").unwrap_err().to_string();
         assert_eq!(error(&[1, 2]), "t_graph row 0 is damaged: expected 64 bytes of header, got 2");
         let mut blob = header().encode();
-        blob[0] = 2;
-        assert_eq!(error(&blob), "t_graph row 0 has format version 2; this vecrank reads up to 1: upgrade it");
+        blob[0] = 3;
+        assert_eq!(error(&blob), "t_graph row 0 has format version 3; this vecrank reads 2: upgrade it");
         blob[0] = 1;
+        assert_eq!(error(&blob), "t_graph row 0 has format version 1, made by a pre-release vecrank: import again");
+        blob[0] = 0;
+        assert_eq!(error(&blob), "t_graph row 0 is damaged: there is no version 0");
+        blob[0] = 2;
         blob[10] = 3;
-        assert_eq!(error(&blob), "t_graph row 0 is damaged: version 1, bits 3, reserved 0");
+        assert_eq!(error(&blob), "t_graph row 0 is damaged: bits 3, reserved 0 and 0");
         let blob = Header { tombstones: 11, ..header() }.encode();
         assert_eq!(
             error(&blob),

@@ -1,12 +1,31 @@
 //! Bytes to structs and back, with every offset. Knows no SQLite and no algorithm.
 #![forbid(unsafe_code)]
 
+use crate::error::{Error, Result};
+
 pub mod entry;
 pub mod header;
 pub mod node;
 
 /// Version of the file layout, independent of the release; a newer one is refused by number.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// What the rows of nodes and the entry blob begin with.
+pub const BLOB_VERSION: u8 = FORMAT_VERSION as u8;
+
+/// Fails for a version that this vecrank does not read; `what` has it.
+pub fn check_version(what: &str, version: i64) -> Result<()> {
+    let known = i64::from(FORMAT_VERSION);
+    match version {
+        1 => {
+            Err(Error::Unsupported(format!("{what} has format version 1, made by a pre-release vecrank: import again")))
+        }
+        version if version > known => Err(Error::Unsupported(format!(
+            "{what} has format version {version}; this vecrank reads {known}: upgrade it"
+        ))),
+        version if version == known => Ok(()),
+        version => Err(Error::corrupt(what, format!("there is no version {version}"))),
+    }
+}
 
 /// Reads little-endian integers off a blob whose length was checked; a short blob reads as zeros.
 pub(crate) fn array_at<const N: usize>(blob: &[u8], offset: usize) -> [u8; N] {

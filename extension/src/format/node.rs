@@ -3,7 +3,7 @@
 //! Little-endian, R = degree (whole lanes of 32), d = dimensions, p = d padded to a multiple of 64:
 //!
 //! ```text
-//! 0   u8   version (1)
+//! 0   u8   version (2)
 //! 1   u8   flags: 1 tombstone, 2 pending (no links yet: the blob ends after the own vector)
 //! 2   u16  links in use, 0..=R
 //! 4   f32  1 / norm of the own vector
@@ -15,13 +15,12 @@
 //!     dimensions 8i..8i+7 of lane j, bit t = dimension 8i+t
 //! ```
 
-use super::{array_at, f32_at, u16_at, u32_at};
+use super::{BLOB_VERSION, array_at, f32_at, u16_at, u32_at};
 use crate::error::{Error, Result};
 
 /// Dense number of a node; the id of its row.
 pub type NodeId = u32;
 
-pub const NODE_VERSION: u8 = 1;
 /// A free place in a neighbour list.
 pub const FREE: NodeId = NodeId::MAX;
 /// Neighbours whose codes are estimated together.
@@ -82,7 +81,7 @@ impl NodeLayout {
     /// A row of one vector without links. `row` is cleared first.
     pub fn write_pending(&self, row: &mut Vec<u8>, rowid: i64, inverse_norm: f32, vector: &[u8]) {
         row.clear();
-        row.extend_from_slice(&[NODE_VERSION, PENDING, 0, 0]);
+        row.extend_from_slice(&[BLOB_VERSION, PENDING, 0, 0]);
         row.extend_from_slice(&inverse_norm.to_le_bytes());
         row.extend_from_slice(&rowid.to_le_bytes());
         row.extend_from_slice(vector);
@@ -103,7 +102,7 @@ impl NodeLayout {
         let linked = row.len() == self.row_bytes();
         let flags = row.get(FLAGS_OFFSET).copied().unwrap_or(0);
         let degree = usize::from(u16_at(row, DEGREE_OFFSET));
-        let sound = row.first() == Some(&NODE_VERSION)
+        let sound = row.first() == Some(&BLOB_VERSION)
             && flags & !(TOMBSTONE | PENDING) == 0
             && degree <= self.degree
             && (if flags & PENDING == 0 { linked } else { row.len() == self.pending_bytes() && degree == 0 });
@@ -126,8 +125,8 @@ impl NodeLayout {
         let flags = row.get(FLAGS_OFFSET).copied().unwrap_or(0);
         let degree = usize::from(u16_at(row, DEGREE_OFFSET));
         let expected = if flags & PENDING == 0 { self.row_bytes() } else { self.pending_bytes() };
-        let reason = if row.first() != Some(&NODE_VERSION) {
-            format!("expected node version {NODE_VERSION}, got {:?}", row.first())
+        let reason = if row.first() != Some(&BLOB_VERSION) {
+            format!("expected node version {BLOB_VERSION}, got {:?}", row.first())
         } else if flags & !(TOMBSTONE | PENDING) != 0 {
             format!("unknown flags {flags:#04x}")
         } else if row.len() != expected {
@@ -270,13 +269,13 @@ mod tests {
         LAYOUT.write_pending(&mut row, 1, 1.0, &[0; 1024]);
         LAYOUT.make_linked(&mut row);
         let error = |row: &[u8]| LAYOUT.read(5, row).unwrap_err().to_string();
-        assert_eq!(error(&[]), "node 5 is damaged: expected node version 1, got None");
+        assert_eq!(error(&[]), "node 5 is damaged: expected node version 2, got None");
         assert_eq!(error(&row[..100]), "node 5 is damaged: expected 2320 bytes, got 100");
         row[2] = 33;
         assert_eq!(error(&row), "node 5 is damaged: degree 33, at most 32");
         row[1] = 0x80;
         assert_eq!(error(&row), "node 5 is damaged: unknown flags 0x80");
         row[0] = 9;
-        assert_eq!(error(&row), "node 5 is damaged: expected node version 1, got Some(9)");
+        assert_eq!(error(&row), "node 5 is damaged: expected node version 2, got Some(9)");
     }
 }

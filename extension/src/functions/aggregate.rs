@@ -5,6 +5,7 @@
 
 use super::argument::{self, in_argument, of_function};
 use super::arithmetic::narrow;
+use super::parse;
 use super::scalar::give;
 use crate::error::{Error, Result};
 use crate::sqlite::{Aggregate, Context, Values};
@@ -41,7 +42,15 @@ struct WeightedSum {
 
 impl WeightedSum {
     fn add_row(&mut self, arguments: Values<'_>) -> Result<()> {
-        row(arguments)?.map_or(Ok(()), |(vector, weight)| self.add(&vector, weight))
+        let Some((vector, weight)) = row(arguments)? else { return Ok(()) };
+        let is_double = self.rows > 0 && vector.len() == 2 * self.sums.len();
+        self.add(&vector, weight).map_err(|error| match error {
+            Error::Invalid(message) if is_double => match arguments.at(0) {
+                Ok(value) => Error::Invalid(format!("{message}{}", argument::hint_of_f64(value))),
+                Err(error) => error,
+            },
+            error => error,
+        })
     }
 
     fn remove_row(&mut self, arguments: Values<'_>) -> Result<()> {
@@ -58,8 +67,8 @@ impl WeightedSum {
         }
         if self.sums.len() != vector.len() {
             return Err(Error::invalid(format!(
-                "expected {} dimensions, as in the rows before, got {}",
-                self.sums.len(),
+                "expected {}, as in the rows before, got {}",
+                parse::counted(self.sums.len(), "dimension"),
                 vector.len()
             )));
         }

@@ -7,7 +7,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use super::parse;
+use super::{arithmetic, parse};
 use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::sqlite::{Content, Context, Kind, Value, Values};
@@ -30,7 +30,7 @@ pub fn vector_from_value(value: Value<'_>) -> Result<Option<Vec<f32>>> {
     match value.content() {
         Content::Null => Ok(None),
         Content::Blob(bytes) => parse::decode_blob(bytes, element_of(value)?).map(Some),
-        Content::Text(bytes) => parse_text(bytes).map(Some),
+        Content::Text(bytes) => parse::parse_text(bytes).map(Some),
         Content::Integer(_) | Content::Real(_) => {
             Err(Error::invalid(format!("expected a vector (a BLOB, or JSON text), got {}", value.kind().name())))
         }
@@ -59,13 +59,6 @@ pub(super) fn subtype_of(element: Element) -> u32 {
         Element::F16 => SUBTYPE_FLOAT16,
         Element::I8 => SUBTYPE_INT8,
     }
-}
-
-fn parse_text(bytes: &[u8]) -> Result<Vec<f32>> {
-    let text = str::from_utf8(bytes).map_err(|error| {
-        Error::invalid(format!("malformed JSON vector: the text is not valid UTF-8 at byte {}", error.valid_up_to()))
-    })?;
-    parse::parse_json(text)
 }
 
 /// A vector argument: read for this call, or kept from an earlier row.
@@ -102,6 +95,24 @@ pub(super) fn vector(context: &Context<'_>, arguments: Values<'_>, position: usi
     Ok(Vector::Kept(kept))
 }
 
+/// Both arguments of a function of two vectors, which have the same dimensions.
+pub(super) fn pair(context: &Context<'_>, arguments: Values<'_>) -> Result<(Vector, Vector)> {
+    let (a, b) = (vector(context, arguments, 0)?, vector(context, arguments, 1)?);
+    let is_double = |long: &Vector, short: &Vector| long.len() == 2 * short.len();
+    let double = (is_double(&a, &b).then_some(0)).or(is_double(&b, &a).then_some(1));
+    let hint = double.map_or(Ok(String::new()), |position| Ok(hint_of_f64(arguments.at(position)?)))?;
+    arithmetic::same_dims(&a, &b).map_err(|error| Error::invalid(format!("{error}{hint}")))?;
+    Ok((a, b))
+}
+
+/// What to say of a vector that has twice the dimensions that it should have: only of a BLOB that is not marked.
+pub(super) fn hint_of_f64(value: Value<'_>) -> String {
+    match value.content() {
+        Content::Blob(bytes) if value.subtype() == 0 => parse::maybe_f64(bytes.len()),
+        _ => String::new(),
+    }
+}
+
 /// Has an error name the argument (from 1), where there are several.
 pub(super) fn in_argument<T>(arguments: Values<'_>, position: usize, result: Result<T>) -> Result<T> {
     match result {
@@ -127,7 +138,8 @@ pub(super) fn number(value: Value<'_>) -> Result<Option<f64>> {
         Content::Integer(number) => number as f64,
         Content::Real(number) => number,
         Content::Text(_) | Content::Blob(_) => {
-            return Err(Error::invalid(format!("expected a number, got {}", value.kind().name())));
+            let hint = if value.is_maybe_numpy() { " (a numpy number? use float())" } else { "" };
+            return Err(Error::invalid(format!("expected a number, got {}{hint}", value.kind().name())));
         }
     };
     if number.abs() > f64::from(f32::MAX) {

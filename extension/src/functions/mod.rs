@@ -17,7 +17,7 @@ mod table;
 mod version;
 
 pub use argument::{SUBTYPE_BIT, SUBTYPE_FLOAT, SUBTYPE_FLOAT16, SUBTYPE_INT8, marked_element, vector_from_value};
-pub use parse::{parse_json, to_json};
+pub use parse::{counted, json_in_blob, maybe_f64, parse_json, parse_text, to_json};
 pub use table::{FunctionEntry, Kind, TABLE};
 pub use version::{COMMIT, VERSION, version};
 

@@ -17,20 +17,56 @@ pub fn parse_json(text: &str) -> Result<Vec<f32>> {
     Parser { text, position: 0 }.array()
 }
 
+/// As `parse_json`, of the bytes of a TEXT.
+///
+/// # Errors
+/// As for `parse_json`, and for bytes that are not UTF-8: hosts such as Perl and PHP bind every string as TEXT.
+pub fn parse_text(bytes: &[u8]) -> Result<Vec<f32>> {
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let position = error.valid_up_to();
+        Error::invalid(format!("malformed JSON vector: the text is not valid UTF-8 at byte {position}{BIND_AS_BLOB}"))
+    })?;
+    parse_json(text)
+}
+
+const BIND_AS_BLOB: &str = ": bind the bytes of a vector as BLOB, not as TEXT";
+
+/// The error of a BLOB that holds a vector as JSON text, as readfile() gives it; None for any other BLOB.
+pub fn json_in_blob(bytes: &[u8]) -> Option<Error> {
+    let is_array = bytes.trim_ascii_start().first() == Some(&b'[');
+    let is_json = is_array && str::from_utf8(bytes).is_ok_and(|text| parse_json(text).is_ok());
+    is_json.then(|| Error::invalid("expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)"))
+}
+
+/// `1 byte`, `12 bytes`.
+pub fn counted(count: usize, unit: &str) -> String {
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+/// What a BLOB of twice the expected length most likely is.
+pub fn maybe_f64(bytes: usize) -> String {
+    format!(" ({bytes} bytes: are these 64-bit floats?)")
+}
+
 /// A vector from a BLOB of little-endian components.
 ///
 /// # Errors
-/// `Error::Invalid` if the length is zero or no multiple of the element's size, or a component is NaN or infinite.
+/// `Error::Invalid` if the length is zero or no multiple of the element's size, a component is NaN or infinite, or it is
+/// JSON text.
 pub(super) fn decode_blob(bytes: &[u8], element: Element) -> Result<Vec<f32>> {
     if bytes.is_empty() {
         return Err(Error::invalid("expected a vector, got an empty BLOB"));
     }
+    // A single f32 may look like "[12]".
+    if let Some(error) = json_in_blob(bytes).filter(|_| element == Element::F32 && bytes.len() != element.size()) {
+        return Err(error);
+    }
     if !bytes.len().is_multiple_of(element.size()) {
         return Err(Error::invalid(format!(
-            "expected a BLOB of {}, {} bytes a component, got {} bytes",
+            "expected a BLOB of {}, {} bytes a component, got {}",
             element.name(),
             element.size(),
-            bytes.len()
+            counted(bytes.len(), "byte")
         )));
     }
     let vector = distance::decode(bytes, element);
@@ -67,7 +103,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn array(mut self) -> Result<Vec<f32>> {
         let mut vector = Vec::with_capacity(self.text.len() / 8);
-        self.expect(b'[', "'['")?;
+        self.expect(b'[', "'['").map_err(|error| self.explained(error))?;
         self.skip_white_space();
         if self.peek() == Some(b']') {
             return Err(Error::invalid("expected a vector, got an empty JSON array"));
@@ -154,6 +190,20 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Adds the likely reason to the error of a text that does not begin as an array.
+    #[cold]
+    fn explained(&self, error: Error) -> Error {
+        let rest = self.text.get(self.position..).unwrap_or_default();
+        let reason = match rest.strip_prefix('{').map(str::trim_ascii_start) {
+            Some(members) if members.starts_with("\"0\"") => {
+                ": JSON.stringify makes an object of a typed array: use JSON.stringify(Array.from(vector))"
+            }
+            None if rest.starts_with(char::is_control) => BIND_AS_BLOB,
+            _ => "",
+        };
+        Error::invalid(format!("{error}{reason}"))
+    }
+
     #[cold]
     fn unexpected(&self, expected: &str) -> Error {
         // The position is always on a character boundary: only ASCII is ever stepped over.
@@ -210,6 +260,12 @@ mod tests {
             ("", "expected '[' at byte 0, found the end of the text"),
             ("abc", "expected '[' at byte 0, found 'abc'"),
             ("{\"a\":1}", "expected '[' at byte 0, found '{'"),
+            (
+                " { \"0\":0.5,\"1\":2}",
+                "expected '[' at byte 1, found '{': JSON.stringify makes an object of a typed array: \
+                 use JSON.stringify(Array.from(vector))",
+            ),
+            ("\0\0\0@", "expected '[' at byte 0, found '\\0': bind the bytes of a vector as BLOB, not as TEXT"),
             ("0.5", "expected '[' at byte 0, found '0'"),
             ("[", "expected a number at byte 1, found the end of the text"),
             ("[1", "expected ',' or ']' at byte 2, found the end of the text"),
@@ -260,6 +316,15 @@ mod tests {
         assert_eq!(decode_blob(&[1, 0xfe], Element::I8).unwrap(), [1.0, -2.0]);
         assert_eq!(message(&[]), "expected a vector, got an empty BLOB");
         assert_eq!(message(&[1, 2, 3, 4, 5]), "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes");
+        assert_eq!(message(&[1]), "expected a BLOB of FLOAT, 4 bytes a component, got 1 byte");
+        let json = "expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)";
+        for text in ["[1,2]", "[1,2,3]\n", " [0.125, -2]", "[0.1,-3]"] {
+            assert_eq!(message(text.as_bytes()), json, "{text}");
+        }
+        // Others only look like it.
+        assert_eq!(message(b"[1,2}"), "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes");
+        assert_eq!(decode_blob(b"[12]", Element::F32).unwrap().len(), 1);
+        assert_eq!(decode_blob(b"[12,3]", Element::I8).unwrap().len(), 6);
         assert_eq!(message(&[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "component 1: expected a finite number, got NaN");
         assert_eq!(message(&[0, 0, 0x80, 0xff]), "component 0: expected a finite number, got -inf");
     }

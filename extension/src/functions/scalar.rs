@@ -70,8 +70,7 @@ fn mark(context: &Context<'_>, arguments: Values<'_>, element: Element) -> Resul
 }
 
 fn cosine(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
-    let (a, b) = (vector(context, arguments, 0)?, vector(context, arguments, 1)?);
-    arithmetic::same_dims(&a, &b)?;
+    let (a, b) = argument::pair(context, arguments)?;
     if let Some(distance) = distance::cosine(&a, &b) {
         context.f64(distance);
     }
@@ -79,8 +78,7 @@ fn cosine(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
 }
 
 fn measure(context: &Context<'_>, arguments: Values<'_>, measure: fn(&[f32], &[f32]) -> f64) -> Result<()> {
-    let (a, b) = (vector(context, arguments, 0)?, vector(context, arguments, 1)?);
-    arithmetic::same_dims(&a, &b)?;
+    let (a, b) = argument::pair(context, arguments)?;
     context.f64(measure(&a, &b));
     Ok(())
 }
@@ -140,7 +138,8 @@ fn combine(
         context.subtype(SUBTYPE_INT8);
         return Ok(());
     }
-    give(context, &floats(&vector(context, arguments, 0)?, &vector(context, arguments, 1)?)?)?;
+    let (a, b) = argument::pair(context, arguments)?;
+    give(context, &floats(&a, &b)?)?;
     context.subtype(SUBTYPE_FLOAT);
     Ok(())
 }

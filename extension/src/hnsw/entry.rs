@@ -29,11 +29,23 @@ pub fn is_sampled(id: NodeId, linked: u32) -> bool {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EntrySample {
     blob: EntryBlob,
+    /// Where the codes are centred, p components in the graph's space: its origin, but under `dot` the centre.
+    origin: Vec<f32>,
 }
 
 impl EntrySample {
-    pub fn from_blob(blob: EntryBlob) -> EntrySample {
-        EntrySample { blob }
+    pub fn from_blob(space: &Space, blob: EntryBlob) -> EntrySample {
+        EntrySample { origin: origin(space, &blob.centre), blob }
+    }
+
+    /// An empty sample of a graph about `centre`.
+    pub fn about(space: &Space, centre: &[f32]) -> EntrySample {
+        EntrySample::from_blob(space, EntryBlob { centre: centre.to_vec(), ..EntryBlob::default() })
+    }
+
+    /// The centre of the whole graph; empty before there is one.
+    pub fn centre(&self) -> &[f32] {
+        &self.blob.centre
     }
 
     pub fn blob(&self) -> &EntryBlob {
@@ -63,30 +75,20 @@ impl EntrySample {
         EntryGroup::new(&self.blob.groups[index / LANES * stride..(index / LANES + 1) * stride])
     }
 
-    /// A sample of the given nodes (ids and rotated vectors of p components) about their mean.
-    pub fn build(space: &Space, ids: &[NodeId], rotated: &[f32]) -> EntrySample {
-        let padded = space.padded();
-        let mut mean = vec![0f64; padded];
-        for vector in rotated.chunks_exact(padded) {
-            mean.iter_mut().zip(vector).for_each(|(m, &x)| *m += f64::from(x));
-        }
-        let scale = 1.0 / ids.len().max(1) as f64;
-        let mean = mean.iter().map(|m| (m * scale) as f32).collect();
-        let mut sample = EntrySample { blob: EntryBlob { mean, ..EntryBlob::default() } };
-        for (&id, vector) in ids.iter().zip(rotated.chunks_exact(padded)) {
+    /// A sample of the given nodes (ids and vectors of p components in the graph's space).
+    pub fn build(space: &Space, centre: &[f32], ids: &[NodeId], rotated: &[f32]) -> EntrySample {
+        let mut sample = EntrySample::about(space, centre);
+        for (&id, vector) in ids.iter().zip(rotated.chunks_exact(space.padded())) {
             sample.push(space, id, vector);
         }
         sample
     }
 
-    /// Adds a node, encoded about the mean that stands.
+    /// Adds a node.
     pub fn push(&mut self, space: &Space, id: NodeId, rotated: &[f32]) {
-        let blob = &mut self.blob;
-        if blob.mean.is_empty() {
-            blob.mean = rotated.to_vec();
-        }
+        self.origin.resize(space.padded(), 0.0);
         let mut encoded = Encoded::default();
-        space.coder.encode(&blob.mean, rotated, &mut encoded);
+        space.coder.encode(&self.origin, rotated, &mut encoded);
         self.append(space, id, &encoded);
     }
 
@@ -117,7 +119,7 @@ impl EntrySample {
     /// Whether sample `index` has the code and factors of this vector.
     pub fn holds(&self, space: &Space, index: usize, rotated: &[f32]) -> bool {
         let mut expected = Encoded::default();
-        space.coder.encode(&self.blob.mean, rotated, &mut expected);
+        space.coder.encode(&self.origin, rotated, &mut expected);
         let got = self.encoded(space, index);
         got.planes == expected.planes && got.factors == expected.factors
     }
@@ -125,7 +127,8 @@ impl EntrySample {
     /// Drops the samples that `keep` does not hold to.
     pub fn retain(&mut self, space: &Space, keep: impl Fn(NodeId) -> bool) {
         let old = std::mem::take(self);
-        self.blob.mean.clone_from(&old.blob.mean);
+        self.blob.centre.clone_from(&old.blob.centre);
+        self.origin.clone_from(&old.origin);
         for (index, id) in old.ids(space).into_iter().enumerate().filter(|&(_, id)| keep(id)) {
             self.append(space, id, &old.encoded(space, index));
         }
@@ -173,15 +176,23 @@ impl EntrySample {
         best
     }
 
-    /// The key of the mean.
+    /// The key of the origin.
     fn base(&self, space: &Space, query: &Query) -> f32 {
-        let pairs = query.rotated.iter().zip(&self.blob.mean);
+        let squared = || query.rotated.iter().map(|q| q * q).sum::<f32>();
         match space.params.metric {
-            Metric::L2 => pairs.map(|(q, m)| (q - m) * (q - m)).sum(),
-            Metric::Cosine => 1.0 - pairs.map(|(q, m)| q * m).sum::<f32>(),
-            Metric::Dot => -pairs.map(|(q, m)| q * m).sum::<f32>(),
+            Metric::L2 => squared(),
+            Metric::Cosine => 0.5 * squared(),
+            Metric::Dot => -query.rotated.iter().zip(&self.origin).map(|(q, o)| q * o).sum::<f32>(),
         }
     }
+}
+
+fn origin(space: &Space, centre: &[f32]) -> Vec<f32> {
+    let mut origin = vec![0.0; space.padded()];
+    if space.params.metric == Metric::Dot {
+        space.rotate_components(centre, &mut origin);
+    }
+    origin
 }
 
 #[cfg(test)]

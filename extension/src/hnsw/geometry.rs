@@ -7,7 +7,7 @@
 //! improving proximity graph based maximum inner product search", add a second graph to theirs.
 
 use super::Space;
-use crate::distance::{Metric, decode_into, fast_dot};
+use crate::distance::{decode, fast_dot};
 use crate::format::node::{Node, NodeId};
 
 /// Distances below this share of the half norms are rounding: the vectors are taken for equal.
@@ -43,12 +43,8 @@ pub struct Point {
 
 impl Point {
     pub fn new(space: &Space, node: &Node<'_>) -> Point {
-        let mut components = Vec::with_capacity(space.padded());
-        decode_into(node.vector(), space.params.element, &mut components);
-        if space.params.metric == Metric::Cosine {
-            components.iter_mut().for_each(|x| *x *= node.inverse_norm());
-        }
-        components.resize(space.padded(), 0.0);
+        let mut components = vec![0f32; space.padded()];
+        space.place(&decode(node.vector(), space.params.element), node.inverse_norm(), &mut components);
         let half_norm = 0.5 * fast_dot(&components, &components);
         Point { id: node.id, parent: node.neighbours().next(), components, half_norm }
     }

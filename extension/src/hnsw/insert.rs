@@ -88,7 +88,7 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
     let mut arrival = Arrival { point: &own, rotated: query.rotated.clone(), row, links: Vec::new() };
 
     let mut found = Surroundings::of(space, &own);
-    found.search(graph, store, query, true)?;
+    let mut traversal = found.search(graph, store, query, true)?;
     if found.points.ranks_products {
         found.search(graph, store, Query::new(space, &components), false)?;
     }
@@ -100,11 +100,17 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
         let is_child = link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
         parent = parent.or(is_child.then_some(id));
     }
-    for candidate in &found.candidates {
-        if parent.is_some() {
+    // Somebody has room for a child: whoever has none of its own, at the least.
+    let mut asked = 0;
+    while parent.is_none() {
+        if let Some(&candidate) = found.candidates.get(asked) {
+            parent = force_back(space, store, &found, candidate.id, &mut arrival)?;
+            asked += 1;
+        } else if traversal.best().is_some() {
+            traversal.expand(space, store, |node, _| found.take(space, node))?;
+        } else {
             break;
         }
-        parent = force_back(space, store, &found, candidate.id, &mut arrival)?;
     }
     arrival.put_first(space, parent);
     set_degree(&mut arrival.row, arrival.links.len() as u16);
@@ -124,7 +130,7 @@ impl Surroundings {
         }
     }
 
-    /// Searches until three quarters of `ef_construction` rows are read, and, where a twin is looked for, on until an
+    /// Searches, and gives what may be gone on with: until three quarters of `ef_construction` rows are read, and, where a twin is looked for, on until an
     /// equal vector with room for a link is found if there are equal vectors at all.
     fn search(
         &mut self,
@@ -132,7 +138,7 @@ impl Surroundings {
         store: &mut impl GraphStore,
         query: Query,
         for_twin: bool,
-    ) -> Result<()> {
+    ) -> Result<Traversal> {
         let rows = (READ_SHARE * window(graph.space) as f64) as usize;
         let mut traversal = Traversal::new(graph.space, graph.entry, query, graph.next_id);
         while traversal.best().is_some() {
@@ -142,7 +148,7 @@ impl Surroundings {
             }
             traversal.expand(graph.space, store, |node, _| self.take(graph.space, node))?;
         }
-        Ok(())
+        Ok(traversal)
     }
 
     fn take(&mut self, space: &Space, node: &Node<'_>) {

@@ -11,9 +11,12 @@ const SAFE_NORM: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
 #[derive(Debug, Clone)]
 pub struct Space {
     pub params: Params,
-    /// Bits a dimension in the codes.
+    /// Bits per dimension in the codes.
     pub bits: u8,
     pub layout: NodeLayout,
+    /// What is taken from every vector before it is encoded or linked, d components; none is the origin. Distances stay what
+    /// they are, and far from the origin small ones keep their digits. Not under `dot`, whose products it would change.
+    centre: Vec<f32>,
     pub rotation: Rotation,
     pub coder: Coder,
     pub estimator: Estimator,
@@ -25,13 +28,14 @@ impl Space {
     /// `seed` of the rotation, `bits` of the codes: as the header has them.
     pub fn new(params: Params, seed: u64, bits: u8) -> Space {
         let padded = padded_dims(params.dims);
-        let coder = Coder::new(padded, bits, params.metric == Metric::L2);
+        let coder = Coder::new(padded, bits, params.metric);
         let layout = layout(&params, bits);
         let kind = if layout.factor_bytes == 2 { FactorKind::F16 } else { FactorKind::F32 };
         Space {
             rotation: Rotation::new(params.dims, seed),
             bits,
             layout,
+            centre: Vec::new(),
             coder,
             estimator: estimator(kind),
             entry_estimator: estimator(FactorKind::F32),
@@ -49,23 +53,48 @@ impl Space {
         self.rotation.padded()
     }
 
-    /// The vector in the space that the graph lives in: rotated, of unit length under cosine.
+    /// Takes up the centre that is stored with the graph.
+    pub fn set_centre(&mut self, centre: &[f32]) {
+        self.centre.clear();
+        if self.params.metric != Metric::Dot {
+            self.centre.extend_from_slice(centre);
+        }
+    }
+
+    /// The vector in the space that the graph lives in: of unit length under cosine, about the centre, rotated.
     pub fn rotate(&self, stored: &[u8], out: &mut [f32]) {
         self.rotate_components(&decode(stored, self.params.element), out);
     }
 
     /// As `rotate`, from components.
     pub fn rotate_components(&self, components: &[f32], out: &mut [f32]) {
-        if self.params.metric != Metric::Cosine {
-            return self.rotation.apply(components, 1.0, out);
+        let factor = if self.params.metric == Metric::Cosine { inverse_norm(components) } else { 1.0 };
+        self.place(components, factor, out);
+        self.rotation.turn(out);
+    }
+
+    /// The same but for the rotation. `factor`: 1 / norm of the components, which cosine alone asks for.
+    pub fn place(&self, components: &[f32], factor: f32, out: &mut [f32]) {
+        let (own, padding) = out.split_at_mut(components.len());
+        own.copy_from_slice(components);
+        padding.fill(0.0);
+        if self.params.metric == Metric::Cosine && SAFE_NORM.contains(&factor) {
+            own.iter_mut().for_each(|x| *x *= factor);
+        } else if self.params.metric == Metric::Cosine {
+            let length = norm(components);
+            own.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
         }
-        let factor = inverse_norm(components);
-        if SAFE_NORM.contains(&factor) {
-            return self.rotation.apply(components, factor, out);
-        }
-        let length = norm(components);
-        let unit: Vec<f32> = components.iter().map(|&x| (f64::from(x) / length) as f32).collect();
-        self.rotation.apply(&unit, 1.0, out);
+        self.shift(out);
+    }
+
+    /// Moves a vector that was placed without a centre into the space.
+    pub fn settle(&self, placed: &mut [f32]) {
+        self.shift(placed);
+        self.rotation.turn(placed);
+    }
+
+    fn shift(&self, placed: &mut [f32]) {
+        placed.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
     }
 
     /// 1 / norm of a stored vector, as its row keeps it.
@@ -86,7 +115,7 @@ pub fn layout(params: &Params, bits: u8) -> NodeLayout {
         degree: params.degree(),
         factor_bytes,
         factor_count,
-        group_bytes: Coder::new(padded_dims(params.dims), bits, false).group_bytes(),
+        group_bytes: Coder::new(padded_dims(params.dims), bits, params.metric).group_bytes(),
     }
 }
 

@@ -1,14 +1,18 @@
 //! Encoding: the code of a residual and the factors that turn a code into an estimate.
 //!
-//! c is the centre (the expanded node), x the neighbour, r = x - c, u the decoded code: bits b a dimension give
+//! c is the centre (the expanded node), x the neighbour, r = x - c, u the decoded code: bits b per dimension give
 //! u = code - (2^b - 1) / 2. RaBitQ estimates <q - c, r> without bias by |r|^2 / <r, u> * <q - c, u>, so
 //!
 //! ```text
-//! inner product   -<q, x>   ~  -<q, c>   + F1 <q, u> + F0    F1 = -|r|^2 / <r, u>     F0 = -<c, r> - F1 <c, u>
-//! l2              |q - x|^2 ~  |q - c|^2 + F1 <q, u> + F0    F1 = -2 |r|^2 / <r, u>   F0 = |r|^2 - F1 <c, u>
+//! dot      -<q, x>   ~  -<q, c>   + F1 <q, u> + F0    F1 = -|r|^2 / <r, u>     F0 = -<c, r> - F1 <c, u>
+//! l2       |q - x|^2 ~  |q - c|^2 + F1 <q, u> + F0    F1 = -2 |r|^2 / <r, u>   F0 = |r|^2 - F1 <c, u>
+//! cosine   half of l2: of unit vectors, 1 - <q, x> = |q - x|^2 / 2
 //! ```
+//! Under l2 and cosine q, c and x may all have been moved: nothing changes but the sums' precision.
 //! A zero residual gives zero factors: the neighbour is estimated where the centre is. So does one whose square is
 //! beyond f32.
+
+use crate::distance::Metric;
 
 /// The factors of one neighbour, in key form: key(x) ~ key(c) + f1 <q, u> + f0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -29,13 +33,12 @@ pub struct Encoded {
 pub struct Coder {
     padded: usize,
     bits: u8,
-    /// Factors for squared l2 instead of the inner product.
-    squared: bool,
+    metric: Metric,
 }
 
 impl Coder {
-    pub fn new(padded: usize, bits: u8, squared: bool) -> Coder {
-        Coder { padded, bits, squared }
+    pub fn new(padded: usize, bits: u8, metric: Metric) -> Coder {
+        Coder { padded, bits, metric }
     }
 
     /// Bytes of the codes of a group of 32.
@@ -60,10 +63,10 @@ impl Coder {
             return Factors::default();
         }
         let slope = sums.rr / sums.ru;
-        let (f1, f0) = if self.squared {
-            (-2.0 * slope, sums.rr + 2.0 * slope * sums.cu)
-        } else {
-            (-slope, slope * sums.cu - sums.cr)
+        let (f1, f0) = match self.metric {
+            Metric::L2 => (-2.0 * slope, sums.rr + 2.0 * slope * sums.cu),
+            Metric::Cosine => (-slope, 0.5 * sums.rr + slope * sums.cu),
+            Metric::Dot => (-slope, slope * sums.cu - sums.cr),
         };
         if f1.is_finite() && f0.is_finite() { Factors { f1, f0 } } else { Factors::default() }
     }
@@ -164,7 +167,7 @@ mod tests {
         for bits in [1, 2, 4] {
             let vector: Vec<f32> = (0..64).map(|i| i as f32).collect();
             let mut out = Encoded::default();
-            Coder::new(64, bits, false).encode(&vector, &vector, &mut out);
+            Coder::new(64, bits, Metric::Cosine).encode(&vector, &vector, &mut out);
             assert_eq!(out.factors, Factors::default());
         }
     }
@@ -172,11 +175,11 @@ mod tests {
     #[test]
     fn factors_are_finite_at_every_scale() {
         for scale in [1e-30, 1e15, 1e25, 1e38] {
-            for (bits, squared) in [(1, true), (2, false), (4, true), (4, false)] {
+            for (bits, metric) in [(1, Metric::L2), (2, Metric::Dot), (4, Metric::L2), (4, Metric::Cosine)] {
                 let centre: Vec<f32> = (0..64).map(|i| ((i * 7 % 13) as f32 - 6.0) / 10.0 * scale).collect();
                 let x: Vec<f32> = (0..64).map(|i| ((i * 5 % 11) as f32 - 5.0) / 10.0 * scale).collect();
                 let mut out = Encoded::default();
-                Coder::new(64, bits, squared).encode(&centre, &x, &mut out);
+                Coder::new(64, bits, metric).encode(&centre, &x, &mut out);
                 assert!(out.factors.f1.is_finite() && out.factors.f0.is_finite(), "{scale}, {bits} bits: {out:?}");
             }
         }
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn lanes_come_back_as_they_went_in() {
-        let coder = Coder::new(64, 2, false);
+        let coder = Coder::new(64, 2, Metric::Dot);
         let mut group = vec![0; coder.group_bytes()];
         let planes: Vec<u8> = (0..16).map(|i| i * 15 + 1).collect();
         coder.put_lane(&mut group, 31, &planes);

@@ -47,6 +47,11 @@ impl Rotation {
             *o = v * factor;
         }
         out[dims..].fill(0.0);
+        self.turn(out);
+    }
+
+    /// Rotates `padded` components where they are.
+    pub fn turn(&self, out: &mut [f32]) {
         for signs in self.signs.chunks_exact(self.padded) {
             for (x, sign) in out.iter_mut().zip(signs) {
                 *x *= sign;

@@ -62,7 +62,8 @@ pub(super) unsafe fn report_to_text(api: Api, place: *mut *mut c_char, error: &E
         // SAFETY: as the caller promises.
         unsafe {
             api.free((*place).cast());
-            *place = api.allocate_text(&error.to_string());
+            let message = error.to_string();
+            *place = if message.is_empty() { std::ptr::null_mut() } else { api.allocate_text(&message) };
         }
     }
     error.sqlite_code()

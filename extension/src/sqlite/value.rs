@@ -123,12 +123,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value for an error message.
+    /// Whether it may be a number of numpy's, of which Python's sqlite3 binds the bytes.
+    pub fn is_maybe_numpy(self) -> bool {
+        matches!(self.content(), Content::Blob(bytes) if matches!(bytes.len(), 1 | 2 | 4 | 8))
+    }
+
+    /// A value that is no whole number, for an error message.
     pub fn shown(self) -> String {
         match self.content() {
             Content::Integer(number) => number.to_string(),
             Content::Real(number) => number.to_string(),
             Content::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+            Content::Blob(_) if self.is_maybe_numpy() => "BLOB (a numpy integer? use int())".to_string(),
             Content::Null | Content::Blob(_) => self.kind().name().to_string(),
         }
     }

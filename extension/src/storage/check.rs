@@ -84,11 +84,14 @@ impl Rotated {
 pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
     column.refresh()?;
     let header = column.header()?;
-    let space = column.space.clone();
+    let mut space = column.space.clone();
+    // One that cannot be read is reported below.
+    let centre = column.entry_from_file().map(|entry| entry.centre().to_vec());
+    space.set_centre(centre.as_deref().unwrap_or_default());
     let mut checker = Checker { space: &space, nodes: HashMap::new(), extreme: 0, problems: Vec::new() };
     checker.first_pass(column)?;
     checker.counts(&header);
-    let is_readable = checker.problems.is_empty();
+    let is_readable = checker.problems.is_empty() && centre.is_ok();
     let mut rotated = Rotated::new(&space, checker.nodes.len());
     if is_readable {
         checker.all_links(column, &mut rotated)?;
@@ -216,7 +219,7 @@ impl Checker<'_> {
     }
 
     /// The first lane in use whose code or steering factors differ. The stored norms are compared by nobody: they are
-    /// summed in an order that differs from CPU to CPU.
+    /// those of the vector rotated or not, as whoever links has it, and rounded accordingly.
     fn first_difference(&self, node: &Node<'_>, expected: &[u8]) -> Option<usize> {
         let layout = &self.space.layout;
         let row = node.row();

@@ -4,10 +4,11 @@ use super::generation::Chain;
 use super::overlay::{Base, Overlay};
 use super::store::Handle;
 use super::vector_column::VectorColumn;
+use crate::distance::decode;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
 use crate::format::node::NodeId;
-use crate::hnsw::{GraphStore, insert, is_sampled};
+use crate::hnsw::{EntrySample, GraphStore, insert, is_sampled};
 use crate::sqlite::Parameter;
 
 impl VectorColumn {
@@ -29,13 +30,33 @@ impl VectorColumn {
         Ok(ids)
     }
 
+    /// A node's vector as the centre of a graph that begins with it.
+    fn placed(&mut self, id: NodeId) -> Result<Vec<f32>> {
+        let (mut buffer, mut handle) = (Vec::new(), Handle::default());
+        let node = self
+            .nodes
+            .reader(&mut handle)
+            .node(id, &mut buffer)
+            .map(|node| (node.inverse_norm(), node.vector().to_vec()));
+        let (inverse_norm, vector) = node?;
+        let components = decode(&vector, self.space.params.element);
+        let mut placed = vec![0f32; components.len()];
+        self.space.place(&components, inverse_norm, &mut placed);
+        Ok(placed)
+    }
+
     /// Links each pending node by itself.
     pub(super) fn insert_pending(&mut self, mut header: Header) -> Result<()> {
         let ids = self.pending(&header)?;
         self.load_entry()?;
         self.growth += 1;
+        let mut entry_changed = self.entry.centre().is_empty();
+        if let Some(&first) = ids.first().filter(|_| entry_changed) {
+            let centre = self.placed(first)?;
+            self.entry = EntrySample::about(&self.space, &centre);
+            self.space.set_centre(self.entry.centre());
+        }
         let mut entry = self.entry.clone();
-        let mut entry_changed = false;
         let mut rotated = vec![0f32; self.space.padded()];
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
         let cache = self.cache_to_link();

@@ -85,7 +85,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
 
-    let entry = RowWriter::new(&column.space, &built).entry_sample();
+    let entry = RowWriter::new(&built).entry_sample();
     let chain = Chain::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
     let chain = chain.number(moves.len() as u64).number(u64::MAX - 3);
     header.linked = old.len() as u32;
@@ -181,15 +181,17 @@ fn rows_per_page(column: &VectorColumn) -> Result<usize> {
 /// `counted`: the header, if it must count what is there.
 fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(Vectors, Vec<Old>)> {
     let expected = counted.map_or(Ok(0), |header| expected_nodes(column, header.linked, header.pending))?;
-    let mut vectors = Vectors::with_capacity(&column.space, expected);
+    // What it is about now is nothing to the new graph.
+    let mut space = column.space.clone();
+    space.set_centre(&[]);
+    let mut vectors = Vectors::with_capacity(&space, expected);
     let mut old = Vec::new();
-    let space = &column.space;
     let mut handle = Handle::default();
     let reader = column.nodes.reader(&mut handle);
     let mut reader = if let Some(header) = counted { reader.counted(header) } else { reader };
     reader.scan(&mut |node| {
         if !node.is_tombstone() {
-            vectors.push(space, node.vector());
+            vectors.push(&space, node.vector());
             old.push(Old { id: node.id, rowid: node.rowid() });
         }
         Ok(())
@@ -228,7 +230,7 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
 }
 
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
-    let writer = RowWriter::new(&column.space, built);
+    let writer = RowWriter::new(built);
     let mut handle = Handle::default();
     let mut store = column.nodes.reader(&mut handle);
     let mut buffer = Vec::new();

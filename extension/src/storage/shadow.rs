@@ -1,7 +1,7 @@
 //! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
 
 use crate::error::{Error, Result, code};
-use crate::format::FORMAT_VERSION;
+use crate::format::check_version;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
 
 /// An ordinary table `<table>_<suffix>` that the virtual table owns.
@@ -137,7 +137,12 @@ impl Owner {
     }
 
     pub fn drop(&self, db: Connection) -> Result<()> {
-        self.suffixes().try_for_each(|suffix| db.run(&format!("DROP TABLE IF EXISTS {}", self.shadow(&suffix)), &[]))
+        // What pre-releases called the further nodes tables; others may be the user's.
+        let is_pre_release = matches!(self.format_version(db), Ok(Some(1)));
+        let old = (1..self.vectors).filter(|_| is_pre_release).map(|ordinal| format!("nodes_{ordinal}"));
+        self.suffixes()
+            .chain(old)
+            .try_for_each(|suffix| db.run(&format!("DROP TABLE IF EXISTS {}", self.shadow(&suffix)), &[]))
     }
 
     /// Renames all shadow tables; the owner keeps its old name.
@@ -160,22 +165,21 @@ impl Owner {
         db.prepare_shadow(&sql)?.run(&[Parameter::Text(key), value])
     }
 
-    /// Refuses a table that a newer vecrank wrote.
+    /// Refuses a table of another format version.
     pub fn check_version(&self, db: Connection) -> Result<()> {
         let config = self.shadow_name("config");
-        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
-        let version = db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
-        match version {
-            Some(version) if (1..=i64::from(FORMAT_VERSION)).contains(&version) => Ok(()),
-            Some(version) if version > i64::from(FORMAT_VERSION) => Err(Error::Unsupported(format!(
-                "{} has format version {version}; this vecrank reads up to {FORMAT_VERSION}: upgrade it",
-                self.table
-            ))),
-            Some(version) => {
-                Err(Error::corrupt(format!("{config}.format_version"), format!("there is no version {version}")))
-            }
+        match self.format_version(db)? {
+            Some(version) => check_version(&self.table, version).map_err(|error| match error {
+                Error::Corrupt { reason, .. } => Error::corrupt(format!("{config}.format_version"), reason),
+                error => error,
+            }),
             None => Err(Error::corrupt(config, "the entry format_version is missing")),
         }
+    }
+
+    fn format_version(&self, db: Connection) -> Result<Option<i64>> {
+        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
+        db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
     }
 
     fn in_table(&self, error: Error) -> Error {

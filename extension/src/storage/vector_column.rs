@@ -222,18 +222,20 @@ impl VectorColumn {
 
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
         let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1", self.place.sql("graph"));
-        let blob = if entry.is_empty() { Vec::new() } else { entry.blob().encode() };
+        let blob = if entry.centre().is_empty() { Vec::new() } else { entry.blob().encode() };
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&blob)])?;
         self.entry_of = self.header.as_ref().map(|header| header.generation);
+        self.space.set_centre(entry.centre());
         self.entry = entry;
         Ok(())
     }
 
-    /// Makes the cached entry sample that of the current generation.
+    /// Makes the cached entry sample, and the centre of the space, those of the current generation.
     pub(super) fn load_entry(&mut self) -> Result<()> {
         let header = self.header()?;
         if self.entry_of != Some(header.generation) {
             self.entry = self.entry_from_file()?;
+            self.space.set_centre(self.entry.centre());
             self.entry_of = Some(header.generation);
         }
         Ok(())
@@ -243,12 +245,13 @@ impl VectorColumn {
         let header = self.header()?;
         let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.place.sql("graph"));
         let place = self.place.graph_row();
-        let (padded, group_bytes) = (self.space.padded(), self.space.coder.group_bytes());
+        let (dims, group_bytes) = (self.space.params.dims, self.space.coder.group_bytes());
         let entry =
             self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.place.ordinal as i64)], |row| {
-                EntryBlob::decode(row.column_bytes(0), padded, group_bytes, header.next_id, &place)
+                EntryBlob::decode(row.column_bytes(0), dims, group_bytes, header.next_id, &place)
             })?;
-        Ok(EntrySample::from_blob(entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?))
+        let entry = entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?;
+        Ok(EntrySample::from_blob(&self.space, entry))
     }
 
     pub(super) fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {

@@ -14,6 +14,8 @@ pub struct Target<'a> {
     pub changed: &'a [String],
     /// Their values.
     pub values: &'a [Value<'a>],
+    /// SQLite chooses the rowid of a new row.
+    pub is_numbered: bool,
     /// The row that an UPDATE changes; None for an INSERT.
     pub rowid: Option<i64>,
     /// The nodes that an UPDATE gives to its vector columns.

@@ -96,6 +96,11 @@ impl<'t> HitRow<'t> {
         self.selection.position(column)
     }
 
+    /// Whether the statement asks for none.
+    pub fn has_no_columns(&self) -> bool {
+        self.selection.columns().is_empty()
+    }
+
     pub fn is_unread(&self) -> bool {
         matches!(self.state, State::Unread)
     }

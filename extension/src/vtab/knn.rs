@@ -13,7 +13,7 @@ use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
-use crate::sqlite::{Content, Context, Parameter, Value, Values};
+use crate::sqlite::{Content, Context, Parameter, Value, Values, quote_identifier};
 use crate::storage::vector_column::{Ef, Hit, Order};
 
 /// The arguments as they came, for SQLite to test again.
@@ -40,6 +40,8 @@ pub struct Knn<'t> {
     position: usize,
     /// Tests a row, in a feed that asks for it.
     test: Option<Pooled<'t>>,
+    /// Looks for the row of a hit.
+    presence: Option<Pooled<'t>>,
     /// The rows given, once rows have changed under the search.
     given: Option<HashSet<i64>>,
     hit: Option<Hit>,
@@ -86,6 +88,7 @@ impl<'t> Knn<'t> {
             feed: None,
             position: 0,
             test: None,
+            presence: None,
             given: None,
             hit: None,
             row: HitRow::new(Selection::new(&table.schema, plan.columns).without(plan.column)),
@@ -159,6 +162,7 @@ impl<'t> Knn<'t> {
     }
 
     pub fn next(&mut self) -> Result<()> {
+        self.check_row()?;
         self.row.leave();
         self.hit = None;
         while self.remaining > 0 {
@@ -186,6 +190,9 @@ impl<'t> Knn<'t> {
             self.remaining -= 1;
             self.writes = self.table.transaction.writes();
             self.hit = Some(hit);
+            if self.row.has_no_columns() {
+                self.check_row()?;
+            }
             break;
         }
         if self.hit.is_none() {
@@ -206,6 +213,7 @@ impl<'t> Knn<'t> {
     /// Puts the feed on the shelf, if what it gave is still what it would give.
     fn rest(&mut self) {
         self.test = None;
+        self.presence = None;
         let Some(mut feed) = self.feed.take() else { return };
         let is_kept = feed.suspend() && self.began == self.table.transaction.writes();
         if is_kept && self.table.state(&feed.request).is_ok_and(|state| state == feed.state) {
@@ -271,14 +279,44 @@ impl<'t> Knn<'t> {
         if self.row.is_unread() {
             let found = self.row.read(self.table, hit.rowid, self.commits)?;
             if !found && self.writes == self.table.transaction.writes() {
-                let rows = self.table.names()?.owner.shadow_name("rows");
-                return Err(Error::corrupt(
-                    rows,
-                    format!("row {} is missing, which node {} names", hit.rowid, hit.node),
-                ));
+                return Err(self.missing_row(&hit)?);
             }
         }
         Ok(self.row.content(position))
+    }
+
+    /// Refuses a hit whose row is gone, where no column of the row was read and no filter has seen it.
+    fn check_row(&mut self) -> Result<()> {
+        let Some(hit) = self.hit.filter(|_| self.row.is_unread()) else { return Ok(()) };
+        let is_seen = self.feed.as_ref().is_none_or(|feed| !feed.request.filter.sql.is_empty());
+        if is_seen || self.writes != self.table.transaction.writes() || self.is_row(hit.rowid)? {
+            return Ok(());
+        }
+        Err(self.missing_row(&hit)?)
+    }
+
+    fn is_row(&mut self, rowid: i64) -> Result<bool> {
+        if self.presence.is_none() {
+            let (names, key) = (self.table.names()?, quote_identifier(self.table.schema.rowid_name()));
+            let sql = format!("SELECT 1 FROM {} WHERE {key} = ?1", names.rows);
+            self.presence = Some(self.table.statements.reading(sql)?);
+        }
+        let Some(presence) = &mut self.presence else { return Ok(true) };
+        presence.bind_i64(1, rowid)?;
+        let is_there = presence.step();
+        presence.reset();
+        is_there
+    }
+
+    fn missing_row(&self, hit: &Hit) -> Result<Error> {
+        let names = self.table.names()?;
+        let (table, rows) = (names.table(), names.owner.shadow_name("rows"));
+        let reason = format!(
+            "row {} is missing, which node {} names: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
+             delete from {table}, not from {rows}",
+            hit.rowid, hit.node
+        );
+        Ok(Error::corrupt(rows, reason))
     }
 }
 

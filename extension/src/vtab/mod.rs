@@ -27,6 +27,8 @@ mod transaction;
 mod update;
 mod vectors;
 
+pub use schema::HIDDEN_COLUMNS;
+
 use crate::error::Result;
 use crate::sqlite::{Connection, register_eponymous, register_module};
 

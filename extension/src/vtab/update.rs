@@ -73,12 +73,17 @@ impl HnswTable {
         let rowid = key.or(rowid);
         assignments.columns.extend(rowid.map(|_| quote_identifier(self.schema.rowid_name())));
         assignments.values.extend(rowid);
-        let (columns, values) = (assignments.columns.join(", "), numbered(assignments.values.len()));
-        let sql = match assignments.columns.is_empty() {
-            true => format!("INSERT INTO {} DEFAULT VALUES", names.rows),
-            false => format!("INSERT INTO {}({columns}) VALUES ({values})", names.rows),
+        let mut columns = assignments.columns.clone();
+        columns.extend(rowid.is_none().then(|| quote_identifier(self.schema.rowid_name())));
+        let (columns, values) = (columns.join(", "), numbered(columns.len()));
+        let sql = format!("INSERT INTO {}({columns}) VALUES ({values})", names.rows);
+        let target = Target {
+            changed: &assignments.columns,
+            values: &assignments.values,
+            is_numbered: rowid.is_none(),
+            rowid: None,
+            nodes: &[],
         };
-        let target = Target { changed: &assignments.columns, values: &assignments.values, rowid: None, nodes: &[] };
         let before = self.db.total_changes();
         let is_written = self.write_row(names, &sql, target, conflict)?;
         let rowid = self.db.last_insert_rowid();
@@ -122,10 +127,11 @@ impl HnswTable {
             return Ok(());
         }
         let nodes = self.new_nodes(names, rowid, &vectors)?;
-        let sql = self.update_sql(names, &assignments, &vectors);
+        let sql = self.update_sql(names, &assignments, &vectors, moved.is_some());
         let target = Target {
             changed: &assignments.columns,
             values: &assignments.values,
+            is_numbered: false,
             rowid: Some(rowid),
             nodes: &nodes.iter().map(|node| node_parameter(*node)).collect::<Vec<_>>(),
         };
@@ -136,15 +142,27 @@ impl HnswTable {
         }
     }
 
-    /// The parameters: the values assigned, the rowid, the nodes.
-    fn update_sql(&self, names: &Names, assignments: &Assignments<'_>, vectors: &[NewVector<'_>]) -> String {
+    /// The parameters: the values assigned (of a row that is moved the new rowid last), the rowid, the nodes. It says
+    /// whether the row has the nodes and the rowid by then.
+    fn update_sql(
+        &self,
+        names: &Names,
+        assignments: &Assignments<'_>,
+        vectors: &[NewVector<'_>],
+        is_moved: bool,
+    ) -> String {
         let own = assignments.columns.len() + 1;
         let mut sets: Vec<String> =
             assignments.columns.iter().enumerate().map(|(n, column)| format!("{column} = ?{}", n + 1)).collect();
-        let vectors = vectors.iter().enumerate();
-        sets.extend(vectors.map(|(n, vector)| format!("{} = ?{}", self.quoted_column(vector.column), own + n + 1)));
+        let vectors: Vec<(String, usize)> =
+            vectors.iter().zip(own + 1..).map(|(vector, n)| (self.quoted_column(vector.column), n)).collect();
+        sets.extend(vectors.iter().map(|(column, n)| format!("{column} = ?{n}")));
         let key = quote_identifier(self.schema.rowid_name());
-        format!("UPDATE {} SET {} WHERE {key} = ?{own}", names.rows, sets.join(", "))
+        let mut written: Vec<String> = vectors.iter().map(|(column, n)| format!("{column} IS ?{n}")).collect();
+        written.extend(is_moved.then(|| format!("{key} IS ?{}", own - 1)));
+        let returning =
+            if written.is_empty() { String::new() } else { format!(" RETURNING {}", written.join(" AND ")) };
+        format!("UPDATE {} SET {} WHERE {key} = ?{own}{returning}", names.rows, sets.join(", "))
     }
 
     /// What the nodes have to do after an UPDATE of their row: the old ones go, the others learn its new rowid.
@@ -172,23 +190,37 @@ impl HnswTable {
     /// Runs an INSERT or UPDATE on the rows table, under OR REPLACE after the rows in its way are deleted. False if a
     /// trigger of the user's said RAISE(IGNORE), or the row is gone.
     fn write_row(&self, names: &Names, sql: &str, target: Target<'_>, conflict: Conflict) -> Result<bool> {
-        let mut parameters: Vec<Parameter<'_>> = target.values.iter().map(|value| Parameter::Value(*value)).collect();
-        parameters.extend(target.rowid.map(Parameter::Integer));
-        parameters.extend_from_slice(target.nodes);
-        let run = || self.run_on_rows(names, sql, &parameters);
-        match run() {
+        let run = |new_rowid| {
+            let values = target.values.iter().map(|value| Parameter::Value(*value));
+            let mut parameters: Vec<Parameter<'_>> = values.collect();
+            parameters.extend(target.is_numbered.then_some(new_rowid));
+            parameters.extend(target.rowid.map(Parameter::Integer));
+            parameters.extend_from_slice(target.nodes);
+            self.run_on_rows(names, sql, &parameters)
+        };
+        match run(Parameter::Null) {
             // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
             Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
                 let in_the_way = conflicts::find(self, names, target)?;
                 if in_the_way.is_empty() {
                     return Err(error);
                 }
+                // As an ordinary table, which gives no row the rowid of one that it replaces.
+                let new_rowid = self.next_rowid(names)?;
                 // A trigger may keep one row back when others are gone.
                 let cleared = in_the_way.into_iter().try_for_each(|rowid| self.delete(names, rowid));
-                cleared.and_then(|()| run()).map_err(|error| self.give_up(names, error))
+                cleared.and_then(|()| run(new_rowid)).map_err(|error| self.give_up(names, error))
             }
             result => result,
         }
+    }
+
+    /// The rowid that SQLite would choose for a new row; NULL where it would try random ones.
+    fn next_rowid(&self, names: &Names) -> Result<Parameter<'static>> {
+        let key = quote_identifier(self.schema.rowid_name());
+        let mut last = self.statements.reading(format!("SELECT max({key}) FROM {}", names.rows))?;
+        let last = last.query_one(&[], |row| Ok(row.column_i64(0)))?.unwrap_or_default();
+        Ok(last.checked_add(1).map_or(Parameter::Null, Parameter::Integer))
     }
 
     fn delete(&self, names: &Names, rowid: i64) -> Result<()> {
@@ -302,9 +334,10 @@ impl HnswTable {
         let columns: Vec<String> = vectors.iter().map(|vector| self.quoted_column(vector.column)).collect();
         let sets: Vec<String> = columns.iter().zip(2..).map(|(column, n)| format!("{column} = ?{n}")).collect();
         let key = quote_identifier(self.schema.rowid_name());
+        let written: Vec<String> = columns.iter().zip(2..).map(|(column, n)| format!("{column} IS ?{n}")).collect();
         // A trigger may have given the row other nodes.
-        let (sets, is_new) = (sets.join(", "), columns.join(" IS NULL AND "));
-        let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?1 AND {is_new} IS NULL", names.rows);
+        let (sets, is_new, written) = (sets.join(", "), columns.join(" IS NULL AND "), written.join(" AND "));
+        let sql = format!("UPDATE {} SET {sets} WHERE {key} = ?1 AND {is_new} IS NULL RETURNING {written}", names.rows);
         let mut parameters = vec![Parameter::Integer(rowid)];
         parameters.extend(nodes.iter().map(|node| node_parameter(*node)));
         let result = self.run_on_rows(names, &sql, &parameters).and_then(|is_written| match is_written {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::distance::{Element, Metric, decode, encode};
 use crate::error::{Error, Result};
-use crate::functions::{marked_element, parse_json};
+use crate::functions::{counted, json_in_blob, marked_element, maybe_f64, parse_text};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Value};
 
@@ -27,12 +27,13 @@ impl VectorPlace<'_> {
             Content::Null => return Ok(None),
             Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => {
                 self.check_mark(value)?;
+                self.refuse_json(bytes, self.params.element)?;
                 self.check(&decode(bytes, self.params.element))?;
                 Cow::Borrowed(bytes)
             }
             Content::Blob(bytes) => {
                 self.check_mark(value)?;
-                return Err(self.wrong_length(bytes.len(), self.params.element));
+                return Err(self.wrong_length(bytes, self.params.element));
             }
             Content::Text(text) => {
                 let components = self.json(text)?;
@@ -67,8 +68,9 @@ impl VectorPlace<'_> {
                 let is_own = bytes.len() == self.params.vector_bytes();
                 let element = marked.unwrap_or(if is_own { self.params.element } else { Element::F32 });
                 if bytes.len() != self.params.dims * element.size() {
-                    return Err(self.wrong_length(bytes.len(), element));
+                    return Err(self.wrong_length(bytes, element));
                 }
+                self.refuse_json(bytes, element)?;
                 decode(bytes, element)
             }
             Content::Text(text) => self.json(text)?,
@@ -79,9 +81,7 @@ impl VectorPlace<'_> {
     }
 
     fn json(&self, text: &[u8]) -> Result<Vec<f32>> {
-        let text =
-            str::from_utf8(text).map_err(|_| self.invalid("malformed JSON vector: the text is not valid UTF-8"))?;
-        let components = parse_json(text).map_err(|error| self.error(error))?;
+        let components = parse_text(text).map_err(|error| self.error(error))?;
         if components.len() != self.params.dims {
             return Err(self.invalid(&format!("expected {}, got {}", self.expected(), components.len())));
         }
@@ -99,16 +99,43 @@ impl VectorPlace<'_> {
         Ok(())
     }
 
+    /// JSON text of as many bytes as the vector has: not text that happens to be the bytes of a short one.
+    fn refuse_json(&self, bytes: &[u8], element: Element) -> Result<()> {
+        let is_long = bytes.len() > 8 && element == Element::F32;
+        json_in_blob(bytes).filter(|_| is_long).map_or(Ok(()), |error| Err(self.error(error)))
+    }
+
     /// `element` is what the BLOB most likely was meant to be.
-    fn wrong_length(&self, bytes: usize, element: Element) -> Error {
-        let size = element.size();
-        let got = if bytes.is_multiple_of(size) { (bytes / size).to_string() } else { format!("{bytes} bytes") };
-        self.invalid(&format!("expected {}, got {got}", self.expected()))
+    fn wrong_length(&self, bytes: &[u8], element: Element) -> Error {
+        if let Some(error) = json_in_blob(bytes) {
+            return self.error(error);
+        }
+        let (count, size) = (bytes.len(), element.size());
+        let got = if count.is_multiple_of(size) { (count / size).to_string() } else { counted(count, "byte") };
+        self.invalid(&format!("expected {}, got {got}{}", self.expected(), self.likely(count)))
+    }
+
+    /// What a BLOB of so many bytes may be, of another type than the column's.
+    fn likely(&self, count: usize) -> String {
+        let Params { dims, element, .. } = *self.params;
+        let convert = match element {
+            Element::F16 => "vec_f16",
+            Element::I8 => "vec_int8",
+            Element::F32 => "",
+        };
+        match count {
+            _ if count == 8 * dims => maybe_f64(count),
+            _ if count == 4 * dims && !convert.is_empty() => {
+                format!(" ({count} bytes: are these 32-bit floats? {convert}(vec_json(v)) converts them)")
+            }
+            _ => String::new(),
+        }
     }
 
     fn expected(&self) -> String {
         let params = self.params;
-        format!("{} dimensions ({} bytes of {})", params.dims, params.vector_bytes(), params.element.name())
+        let (dims, bytes) = (counted(params.dims, "dimension"), counted(params.vector_bytes(), "byte"));
+        format!("{dims} ({bytes} of {})", params.element.name())
     }
 
     fn no_vector(&self, value: Value<'_>) -> Error {

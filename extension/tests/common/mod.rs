@@ -71,7 +71,7 @@ impl Graph {
         let mut input = Vectors::with_capacity(&space, stored.len());
         stored.iter().for_each(|bytes| input.push(&space, bytes));
         let built = build(&space, input, Options { threads, rows_per_page: 7 }, &|_| Ok(())).unwrap();
-        let writer = RowWriter::new(&space, &built);
+        let writer = RowWriter::new(&built);
         let mut store = MemoryStore::new(&space);
         let mut rows: Vec<Vec<u8>> = built
             .order
@@ -88,6 +88,7 @@ impl Graph {
             store.put_node(id, row).unwrap();
         }
         let (entry, linked) = (writer.entry_sample(), rows.len() as u32);
+        let space = built.space;
         Graph { space, store, entry, linked, next_id: linked, stored }
     }
 

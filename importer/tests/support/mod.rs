@@ -7,8 +7,9 @@ use parquet::arrow::ArrowWriter;
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A folder of its own for a test, and commands that run in it.
@@ -101,6 +102,47 @@ impl Place {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+
+    /// The folder that a running import into feed.db works in, once it is there.
+    pub fn working_folder(&self) -> Option<PathBuf> {
+        let name = self.names().into_iter().find(|name| name.starts_with(".feed.db.vecrank-"));
+        name.map(|name| self.path(&name))
+    }
+
+    /// True while an import builds a new file: it holds the lock on the old one then.
+    pub fn has_draft(&self) -> bool {
+        self.working_folder().is_some_and(|folder| folder.join("draft.db").exists())
+    }
+}
+
+/// Longer than anything takes on the busiest machine.
+pub const VERY_LONG: Duration = Duration::from_secs(600);
+
+/// Waits until something is so.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < VERY_LONG, "{what}: not in {VERY_LONG:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Sends a signal such as INT to a process, unless it has ended.
+#[cfg(unix)]
+pub fn signal(child: &mut Child, name: &str) {
+    if child.try_wait().unwrap().is_none() {
+        let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).output().unwrap();
+        assert!(sent.status.success(), "{sent:?}");
+    }
+}
+
+/// Stops a process where it stands as soon as something is so. False if it ended before.
+#[cfg(unix)]
+pub fn freeze_when(child: &mut Child, mut is_so: impl FnMut() -> bool) -> bool {
+    wait_until("the process gets that far, or ends", || is_so() || child.try_wait().unwrap().is_some());
+    signal(child, "STOP");
+    child.try_wait().unwrap().is_none()
 }
 
 /// A direction in the plane that turns with the id.

@@ -133,8 +133,8 @@ def on_a_terminal(*arguments: str, folder: Path, **variables: str) -> tuple[int,
 
     reading = threading.Thread(target=read)
     reading.start()
-    code = process.wait(timeout=120)
-    reading.join(timeout=10)
+    code = process.wait(timeout=600)
+    reading.join(timeout=600)
     os.close(ours)
     return code, b"".join(sent).decode()
 

@@ -7,4 +7,4 @@ VECRANK = Path(os.environ.get("VECRANK_TARGET", "target")).resolve() / "release"
 
 
 def vecrank(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([VECRANK, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run([VECRANK, *arguments], cwd=folder, capture_output=True, text=True, timeout=600)

@@ -58,10 +58,16 @@ fn aggregates_refuse_what_does_not_add_up() {
                 "vec_avg(column1) FROM (VALUES ('[1,2]'), (NULL), ('[1]'))",
                 "expected 2 dimensions, as in the rows before, got 1",
             ),
+            ("vec_sum(column1) FROM (VALUES ('[1]'), ('[1,2]'))", "expected 1 dimension, as in the rows before, got 2"),
             (
-                "vec_sum(column1) FROM (VALUES ('[1]'), ('[1,2]'))",
-                "expected 1 dimensions, as in the rows before, got 2",
+                "vec_sum(column1) FROM (VALUES (x'0000803f'), (zeroblob(8)))",
+                "expected 1 dimension, as in the rows before, got 2 (8 bytes: are these 64-bit floats?)",
             ),
+            (
+                "vec_avg(column1, 1) FROM (VALUES ('[1,2]'), (zeroblob(16)))",
+                "expected 2 dimensions, as in the rows before, got 4 (16 bytes: are these 64-bit floats?)",
+            ),
+            ("vec_avg('[1]', x'0000803f')", "argument 2: expected a number, got BLOB (a numpy number? use float())"),
             ("vec_avg('[1]', 'much')", "argument 2: expected a number, got TEXT"),
             ("vec_avg('[1]', 9e999)", "argument 2: expected a number within the range of f32, got inf"),
             ("vec_sum('[1')", "malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text"),

@@ -161,6 +161,32 @@ fn malformed_vectors_are_named() {
             ("vec_dot('[1]', '[1,2]')", "expected two vectors of the same dimensions, got 1 and 2"),
             ("vec_add('[1]', '[1,2]')", "expected two vectors of the same dimensions, got 1 and 2"),
             ("vec_sub('[1]', '[1,2]')", "expected two vectors of the same dimensions, got 1 and 2"),
+            (
+                "vec_cosine(zeroblob(16), '[1,2]')",
+                "expected two vectors of the same dimensions, got 4 and 2 (16 bytes: are these 64-bit floats?)",
+            ),
+            (
+                "vec_l2('[1,2,3]', zeroblob(24))",
+                "expected two vectors of the same dimensions, got 3 and 6 (24 bytes: are these 64-bit floats?)",
+            ),
+            (
+                "vec_add(zeroblob(8), '[1]')",
+                "expected two vectors of the same dimensions, got 2 and 1 (8 bytes: are these 64-bit floats?)",
+            ),
+            ("vec_dot(vec_int8('[1,2]'), '[1]')", "expected two vectors of the same dimensions, got 2 and 1"),
+            (
+                "vec_norm(CAST('[1,2,3]' AS BLOB))",
+                "expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)",
+            ),
+            (
+                "vec_add('[1,2]', CAST('[0.5,1]' AS BLOB))",
+                "argument 2: expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)",
+            ),
+            (
+                "vec_parse('{\"0\":1}')",
+                "malformed JSON vector: expected '[' at byte 0, found '{': JSON.stringify makes an object of a typed \
+                 array: use JSON.stringify(Array.from(vector))",
+            ),
             ("vec_norm(1)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm(1.5)", "expected a vector (a BLOB, or JSON text), got REAL"),
             ("vec_cosine('[1]', 7)", "argument 2: expected a vector (a BLOB, or JSON text), got INTEGER"),
@@ -197,7 +223,10 @@ fn malformed_json_is_named_to_the_byte() {
         ("'[1' || char(0) || ']'", "expected ',' or ']' at byte 2, found '\\0'"),
         ("'[\"1\"]'", "expected a number at byte 1, found '\"'"),
         ("'[\\1]'", "expected a number at byte 1, found '\\'"),
-        ("CAST(X'5B31FF5D' AS TEXT)", "the text is not valid UTF-8 at byte 2"),
+        (
+            "CAST(X'5B31FF5D' AS TEXT)",
+            "the text is not valid UTF-8 at byte 2: bind the bytes of a vector as BLOB, not as TEXT",
+        ),
     ];
     for (json, expected) in cases {
         let expected = format!("malformed JSON vector: {expected}");
@@ -211,7 +240,12 @@ fn arguments_that_are_no_vectors_are_checked() {
         &hosts(),
         &[
             ("vec_scale('[1]', 'x')", "argument 2: expected a number, got TEXT"),
-            ("vec_scale('[1]', X'00')", "argument 2: expected a number, got BLOB"),
+            ("vec_scale('[1]', X'000000')", "argument 2: expected a number, got BLOB"),
+            ("vec_scale('[1]', X'00')", "argument 2: expected a number, got BLOB (a numpy number? use float())"),
+            (
+                "vec_head('[1]', X'0100000000000000')",
+                "argument 2: expected a whole number, got BLOB (a numpy integer? use int())",
+            ),
             ("vec_scale('[1]', 9e999)", "argument 2: expected a number within the range of f32, got inf"),
             ("vec_scale('[1, 2]', 3e38)", "component 1 of the result is beyond the range of f32: 6.000e38"),
             ("vec_add('[1, 3e38]', '[1, 3e38]')", "component 1 of the result is beyond the range of f32: 6.000e38"),
@@ -221,7 +255,7 @@ fn arguments_that_are_no_vectors_are_checked() {
             ("vec_head('[1,2,3]', -1)", "expected 1 to 3 dimensions to keep, got -1"),
             ("vec_head('[1,2,3]', 2.5)", "argument 2: expected a whole number, got 2.5"),
             ("vec_head('[1,2,3]', 'two')", "argument 2: expected a whole number, got 'two'"),
-            ("vec_head('[1,2,3]', x'02')", "argument 2: expected a whole number, got BLOB"),
+            ("vec_head('[1,2,3]', x'020202')", "argument 2: expected a whole number, got BLOB"),
         ],
     );
 }

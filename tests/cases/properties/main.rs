@@ -6,6 +6,7 @@
 
 mod statements;
 mod terms;
+mod writes;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -11,3 +11,4 @@ mod memory;
 mod model;
 mod operations;
 mod processes;
+mod reach;

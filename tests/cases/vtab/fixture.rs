@@ -1,7 +1,9 @@
 //! A file that an earlier build wrote (tests/fixtures): every later one must read it, write it, and find it sound.
+//!
+//! Only a new format makes one anew: VECRANK_WRITE_FIXTURE=1 cargo test -p vecrank-tests --test vtab fixture
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{check_sound, line, run};
 use vecrank_tests::{Host, library};
@@ -9,16 +11,29 @@ use vecrank_tests::{Host, library};
 const SHOES: &str = "SELECT code, printf('%.6f', distance) FROM goods \
     WHERE e MATCH '[1,0.5,0,0,0,0,0.3,0,0,0,0,0]' AND kind = 'SHOE' ORDER BY distance LIMIT 6";
 
+fn fixture() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let path = folder.join("format-2.db");
+    if std::env::var_os("VECRANK_WRITE_FIXTURE").is_some() {
+        let _ = fs::remove_file(&path);
+        let host = Host::bundled(&path);
+        host.load(library()).unwrap();
+        run(&host, &fs::read_to_string(folder.join("format-2.sql")).unwrap());
+    }
+    path
+}
+
 #[test]
-fn a_file_of_format_version_1_opens() {
+fn a_file_of_format_version_2_opens() {
     let folder = tempfile::tempdir().unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/format-1.db");
+    let fixture = fixture();
     for open in [|path: &Path| Some(Host::bundled(path)), |path: &Path| Host::system(path)] {
         let path = folder.path().join("copy.db");
         fs::copy(&fixture, &path).unwrap();
         let Some(host) = open(&path) else { continue };
         host.load(library()).unwrap();
-        assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'format_version'"), "1");
+        assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'format_version'"), "2");
+        assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'small.model'"), "a model");
         check_sound(&host, "goods");
         assert_eq!(line(&host, "SELECT count(*), count(e), count(half), count(small) FROM goods"), "1141|1141|23|19");
         assert_eq!(

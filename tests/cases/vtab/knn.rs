@@ -254,3 +254,24 @@ fn equal_vectors_come_by_rowid() {
         assert_eq!(ids, (3500..5000).collect::<Vec<i64>>());
     }
 }
+
+#[test]
+fn a_distance_of_zero_has_no_sign() {
+    for host in hosts("") {
+        for metric in ["cosine", "l2", "dot"] {
+            for element in ["FLOAT", "FLOAT16", "INT8"] {
+                run(&host, &format!("CREATE VIRTUAL TABLE z USING hnsw(e {element}[2], metric = '{metric}')"));
+                run(&host, "INSERT INTO z VALUES ('[0,1]'), ('[0,-1]'), ('[1,0]'), ('[-1,0]'), ('[2,0]')");
+                for search in ["z('[1,0]')", "z('[-1,0]')", "z('[0,3]')", "z('[1,0]', 10, 'exact')"] {
+                    let sql = format!("SELECT distance FROM {search} ORDER BY distance, rowid");
+                    assert!(!rows(&host, &sql).contains(&"-0.0".to_string()), "{metric} {element} {search}");
+                    let zeros = format!("SELECT group_concat(rowid) FROM {search} WHERE distance = 0");
+                    assert!(metric != "dot" || ["1,2", "3,4,5"].contains(&&*line(&host, &zeros)), "{element} {search}");
+                }
+                run(&host, "DROP TABLE z");
+            }
+        }
+        let products = "SELECT vec_dot('[1,0]', '[0,1]'), vec_dot('[-1,0]', '[0,1]'), vec_dot('[0,-0]', '[1,1]'), vec_dot('[1e-40,0]', '[-1e-40,0]')";
+        assert!(rows(&host, products)[0].starts_with("0.0|0.0|0.0|"), "{}", line(&host, products));
+    }
+}

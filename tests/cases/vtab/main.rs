@@ -6,6 +6,7 @@ mod elements;
 mod file;
 mod filters;
 mod fixture;
+mod ghosts;
 mod index_orders;
 mod interleaved;
 mod k;

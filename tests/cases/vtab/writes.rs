@@ -69,11 +69,11 @@ fn a_refused_row_leaves_nothing() {
         ("INSERT INTO t VALUES ('x', 'x', 9, '[1]', '[1,1]')", "t.e: expected 2 dimensions (8 bytes of FLOAT), got 1"),
         (
             "INSERT INTO t VALUES ('x', 'x', 9, x'00', '[1,1]')",
-            "t.e: expected 2 dimensions (8 bytes of FLOAT), got 1 bytes",
+            "t.e: expected 2 dimensions (8 bytes of FLOAT), got 1 byte",
         ),
         (
             "INSERT INTO t VALUES ('x', 'x', 9, NULL, x'0000803f00000000')",
-            "t.f: expected 2 dimensions (2 bytes of INT8), got 8",
+            "t.f: expected 2 dimensions (2 bytes of INT8), got 8 (8 bytes: are these 32-bit floats? vec_int8(vec_json(v)) converts them)",
         ),
         (
             "INSERT INTO t VALUES ('x', 'x', 9, 7, '[1,1]')",
@@ -244,6 +244,40 @@ fn every_conflict_clause_does_its_own() {
     }
 }
 
+/// As in an ordinary table, which chooses the new rowid first.
+#[test]
+fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
+    for host in hosts(
+        "CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE VIRTUAL TABLE u USING hnsw(id INTEGER PRIMARY KEY, g TEXT UNIQUE, e FLOAT[2])",
+    ) {
+        for table in ["t", "u"] {
+            run(&host, &format!("INSERT INTO {table}(g, e) VALUES ('a', '[1,0]'), ('b', '[0,1]')"));
+            run(&host, &format!("INSERT OR REPLACE INTO {table}(g, e) VALUES ('b', '[1,1]')"));
+            assert_eq!(line(&host, &format!("SELECT rowid, g FROM {table}")), "1|a 3|b", "SQLite {}", host.version());
+            assert_eq!(line(&host, "SELECT last_insert_rowid(), changes()"), "3|1");
+            run(&host, &format!("REPLACE INTO {table}(g) VALUES ('b'), ('b'), ('a')"));
+            assert_eq!(line(&host, &format!("SELECT rowid, g FROM {table}")), "5|b 6|a", "SQLite {}", host.version());
+            // The last one that there can be: SQLite tries others.
+            run(&host, &format!("INSERT INTO {table}(rowid, g) VALUES (9223372036854775807, 'c')"));
+            run(&host, &format!("REPLACE INTO {table}(g) VALUES ('c')"));
+            assert_eq!(line(&host, &format!("SELECT count(*), count(DISTINCT g), min(rowid) FROM {table}")), "3|3|5");
+            check_sound(&host, table);
+        }
+    }
+}
+
+/// SQLite's doing, which the manual says: it counts the rows that it hands over.
+#[test]
+fn update_or_replace_counts_the_rows_that_it_replaced_too() {
+    for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE TABLE o(g TEXT UNIQUE)") {
+        for (table, changes) in [("t", "2"), ("o", "1")] {
+            run(&host, &format!("INSERT INTO {table}(g) VALUES ('a'), ('b'); UPDATE OR REPLACE {table} SET g = 'b'"));
+            assert_eq!(line(&host, "SELECT changes()"), changes, "{table}");
+            assert_eq!(line(&host, &format!("SELECT rowid, g FROM {table}")), "1|b", "{table}");
+        }
+    }
+}
+
 #[test]
 fn an_integer_primary_key_is_the_rowid() {
     for host in hosts(
@@ -322,7 +356,7 @@ fn commands() {
             ("INSERT INTO t(t, k) VALUES ('rebuild', 3)", "t: the command 'rebuild' takes no value beside it"),
             ("INSERT INTO t(t) VALUES ('ef_search')", &ef("nothing")),
             ("INSERT INTO t(t, k) VALUES ('ef_search', 0)", &ef("0")),
-            ("INSERT INTO t(t, k) VALUES ('ef_search', x'31')", &ef("BLOB")),
+            ("INSERT INTO t(t, k) VALUES ('ef_search', x'31')", &ef("BLOB (a numpy integer? use int())")),
         ],
     );
 }
@@ -409,7 +443,7 @@ fn info_tells_of_any_table() {
         &[
             (
                 "SELECT key, value FROM hnsw_info('t') WHERE key NOT LIKE 'bytes%' AND key NOT LIKE 'f.%'",
-                "format_version|1 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
+                "format_version|2 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
               e.nodes|2 e.deleted|0 e.pending|0 e.levels|2 e.entry_sample|2 e.degree|32 e.code_bits|4",
             ),
             (

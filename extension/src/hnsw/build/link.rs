@@ -218,6 +218,7 @@ mod tests {
         for i in 0..9u8 {
             vectors.push(&space, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
         }
+        vectors.settle(&space, 1);
         let lists: [&[u32]; 9] = [&[1, 2], &[0, 2], &[1, 0], &[0, 2], &[1, 2], &[3, 2], &[7, 8], &[6, 8], &[6, 7]];
         let list = |ids: &[u32]| ids.iter().map(|&id| Candidate { distance: 1.0, id }).collect();
         let mut links: Links = lists.into_iter().map(list).collect();

@@ -67,6 +67,10 @@ mod shares {
 
 /// A graph over vectors 0..n in locality order.
 pub struct Built {
+    /// That of the column, about the centre of these vectors.
+    pub space: Space,
+    /// The centre, d components; none of no vectors.
+    pub centre: Vec<f32>,
     /// order[i]: the number, as the vectors came, of the vector that is node i.
     pub order: Vec<u32>,
     /// Node i gets the id `first_id` + i.
@@ -85,9 +89,12 @@ pub struct Options {
     pub rows_per_page: usize,
 }
 
-/// Builds the graph of `vectors`.
+/// Builds the graph of `vectors`, about a centre of its own.
 pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
     let threads = options.threads;
+    let (mut space, centre) = (space.clone(), vectors.centre(space.params.dims));
+    space.set_centre(&centre);
+    vectors.settle(&space, threads);
     let count = vectors.len() as u32;
     let order = locality_order(&vectors, threads);
     let mut done = shares::ORDER;
@@ -115,7 +122,7 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
     link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
     watch(done + shares::REVERSE)?;
     link::connect(&vectors, &mut links, space.params.degree());
-    let mut built = Built { order, first_id: 0, vectors, links };
+    let mut built = Built { space, centre, order, first_id: 0, vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
     pack::renumber(&mut built, &packed);
     Ok(built)

@@ -9,7 +9,6 @@ use crate::quantize::{Encoded, Factors};
 
 /// Encodes the link part of node rows.
 pub struct RowWriter<'a> {
-    space: &'a Space,
     built: &'a Built,
 }
 
@@ -35,8 +34,8 @@ fn put_factors(space: &Space, row: &mut [u8], lane: usize, factors: Factors, hal
 }
 
 impl<'a> RowWriter<'a> {
-    pub fn new(space: &'a Space, built: &'a Built) -> RowWriter<'a> {
-        RowWriter { space, built }
+    pub fn new(built: &'a Built) -> RowWriter<'a> {
+        RowWriter { built }
     }
 
     /// Links the rows of vectors `first`.. of the build: each comes pending (own vector only) and leaves linked.
@@ -50,12 +49,12 @@ impl<'a> RowWriter<'a> {
     }
 
     fn link_row(&self, id: u32, row: &mut Vec<u8>, encoded: &mut Encoded) {
-        let Built { vectors, links, .. } = self.built;
-        self.space.layout.make_linked(row);
+        let Built { space, vectors, links, .. } = self.built;
+        space.layout.make_linked(row);
         let list = &links[id as usize];
         for (lane, link) in list.iter().enumerate() {
-            self.space.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
-            put_lane(self.space, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
+            space.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
+            put_lane(space, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
         }
         set_degree(row, list.len() as u16);
     }
@@ -69,6 +68,6 @@ impl<'a> RowWriter<'a> {
         let mut rotated = Vec::new();
         vectors.gather(&members, &mut rotated);
         let ids: Vec<u32> = members.iter().map(|i| first_id + i).collect();
-        EntrySample::build(self.space, &ids, &rotated)
+        EntrySample::build(&self.built.space, &self.built.centre, &ids, &rotated)
     }
 }

@@ -2,12 +2,18 @@
 
 use super::super::Space;
 use super::super::geometry::{Geometry, snap};
-use crate::distance::{Metric, fast_dot};
+use super::parallel;
+use crate::distance::{Metric, decode, fast_dot, inverse_norm};
 
 /// The bound of inner products is above the largest square by more than they are rounded.
 const ROUNDING: f32 = 1.000_01;
 
-/// Vectors of p components in the graph's space, and half their squared norms.
+/// Vectors that the centre is taken from, at most: enough for a point within the spread of them all.
+const CENTRE_SAMPLE: usize = 1001;
+/// Vectors that a thread settles at a time.
+const SETTLE_BLOCK: usize = 64;
+
+/// Vectors of p components, and half their squared norms: in the graph's space once they are settled.
 #[derive(Debug, Clone, Default)]
 pub struct Vectors {
     pub padded: usize,
@@ -34,13 +40,37 @@ impl Vectors {
         vectors
     }
 
-    /// Appends a stored vector (bytes of the column's element type).
+    /// Appends a stored vector (bytes of the column's element type). `space` has no centre yet.
     pub fn push(&mut self, space: &Space, stored: &[u8]) {
         let start = self.data.len();
         self.data.resize(start + self.padded, 0.0);
-        space.rotate(stored, &mut self.data[start..]);
-        let rotated = &self.data[start..];
-        self.half_norms.push(0.5 * fast_dot(rotated, rotated));
+        let components = decode(stored, space.params.element);
+        let is_cosine = space.params.metric == Metric::Cosine;
+        let factor = if is_cosine { inverse_norm(&components) } else { 1.0 };
+        space.place(&components, factor, &mut self.data[start..]);
+    }
+
+    /// The median of each component over a sample: far from the origin as the vectors are, and near them whatever a few
+    /// of them are.
+    pub fn centre(&self, dims: usize) -> Vec<f32> {
+        let count = self.data.len() / self.padded;
+        let sample = count.min(CENTRE_SAMPLE);
+        let median = |component: usize| {
+            let number = |i: usize| (i as u64 * count as u64 / sample as u64) as usize;
+            let mut values: Vec<f32> = (0..sample).map(|i| self.data[number(i) * self.padded + component]).collect();
+            let (_, median, _) = values.select_nth_unstable_by(sample / 2, f32::total_cmp);
+            *median
+        };
+        if count == 0 { Vec::new() } else { (0..dims).map(median).collect() }
+    }
+
+    /// Moves the vectors into the graph's space.
+    pub fn settle(&mut self, space: &Space, threads: usize) {
+        let padded = self.padded;
+        parallel::for_chunks(threads, &mut self.data, SETTLE_BLOCK * padded, |_, block| {
+            block.chunks_exact_mut(padded).for_each(|vector| space.settle(vector));
+        });
+        self.half_norms = self.data.chunks_exact(padded).map(|vector| 0.5 * fast_dot(vector, vector)).collect();
     }
 
     /// Near by distance.
@@ -55,11 +85,11 @@ impl Vectors {
     }
 
     pub fn len(&self) -> usize {
-        self.half_norms.len()
+        self.data.len() / self.padded.max(1)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.half_norms.is_empty()
+        self.data.is_empty()
     }
 
     #[inline]

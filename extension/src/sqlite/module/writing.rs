@@ -3,8 +3,9 @@
 use std::ffi::{c_char, c_int};
 
 use super::on_table;
+use crate::error::{Error, code};
 use crate::sqlite::bindings::*;
-use crate::sqlite::connection::utf8;
+use crate::sqlite::connection::{Conflict, utf8};
 use crate::sqlite::guard;
 use crate::sqlite::table::{Change, StoredTable, Thoroughness};
 use crate::sqlite::value::Values;
@@ -27,11 +28,24 @@ pub(super) unsafe extern "C" fn x_update<T: StoredTable>(
                 }
                 Some(new_rowid) => Change::Update { rowid: old.as_i64(), new_rowid, values: all.skip(2) },
             };
-            if let Some(new) = table.inner.update(change, table.connection.conflict())? {
+            let conflict = table.connection.conflict();
+            let new = table.inner.update(change, conflict).map_err(|error| passed_over(error, conflict))?;
+            if let Some(new) = new {
                 *rowid = new;
             }
             Ok(())
         })
+    }
+}
+
+/// A row that OR IGNORE passes over leaves no message: SQLite would show it with the next error of the statement that
+/// has none of its own.
+fn passed_over(error: Error, conflict: Conflict) -> Error {
+    match error.sqlite_code() {
+        full if conflict == Conflict::Ignore && full & 0xff == code::CONSTRAINT => {
+            Error::Sqlite { code: full, message: String::new() }
+        }
+        _ => error,
     }
 }
 

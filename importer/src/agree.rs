@@ -1,0 +1,222 @@
+//! Several files make one table: they must offer the same columns in the same types, or types that have a common one in
+//! which no value changes.
+//!
+//! Types are compared without what says how values are stored: the size of offsets, views, dictionaries, runs, names of
+//! list items, and time zones, since moments with a zone are stored in UTC.
+
+use crate::failure::{Failure, Result};
+use crate::mapping::plain;
+use crate::parquet::Input;
+use crate::plan::{Options, is_wanted};
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
+use std::sync::Arc;
+
+/// A column that the files share, and the file that its type is from.
+struct Common {
+    name: String,
+    data_type: DataType,
+    file: String,
+}
+
+/// Makes all files offer the same columns, or names the first difference.
+pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
+    let mut common: Vec<Common> = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        let mut found = Vec::new();
+        for field in input.schema().fields().iter().filter(|field| is_wanted(field.name(), options)) {
+            let name = field.name();
+            if let Some(why) = input.fault(name) {
+                return Err(Failure::new(format!(
+                    "{}: column \"{name}\": cannot be read: {why}; leave it out with --exclude",
+                    input.name
+                )));
+            }
+            found.push(name.clone());
+            match common.iter_mut().find(|column| &column.name == name) {
+                // Two columns of one name are refused later, by name.
+                Some(column) if number > 0 => column.join(input, field.data_type(), options.union_by_name)?,
+                _ if number == 0 || options.union_by_name => common.push(Common {
+                    name: name.clone(),
+                    data_type: field.data_type().clone(),
+                    file: input.name.clone(),
+                }),
+                _ => return Err(only_in(&input.name, name, field.data_type(), &inputs[0].name)),
+            }
+        }
+        if let Some(lacking) = common.iter().find(|column| !options.union_by_name && !found.contains(&column.name)) {
+            return Err(only_in(&lacking.file, &lacking.name, &lacking.data_type, &input.name));
+        }
+    }
+    if inputs.len() > 1 {
+        for input in inputs {
+            conform(input, &common);
+        }
+    }
+    Ok(())
+}
+
+fn only_in(file: &str, column: &str, data_type: &DataType, other: &str) -> Failure {
+    Failure::new(format!(
+        "{file}: column \"{column}\" ({data_type}) is not in {other}; --union-by-name makes it NULL there, or leave it out \
+         with --exclude"
+    ))
+}
+
+/// A file keeps its own type where only the storage differs.
+fn conform(input: &mut Input, common: &[Common]) {
+    let own = input.schema().clone();
+    let fields: Vec<(String, DataType)> = common
+        .iter()
+        .map(|column| {
+            let own = own.field_with_name(&column.name).ok().map(Field::data_type);
+            let same = own.filter(|own| normal(own) == normal(&column.data_type));
+            (column.name.clone(), same.unwrap_or(&column.data_type).clone())
+        })
+        .collect();
+    input.conform(&fields);
+}
+
+impl Common {
+    fn join(&mut self, input: &Input, other: &DataType, widen: bool) -> Result<()> {
+        let (own, new) = (normal(&self.data_type), normal(other));
+        if own == new {
+            return Ok(());
+        }
+        let joined = join(&own, &new, widen).ok_or_else(|| {
+            let cure = if join(&own, &new, true).is_some() {
+                "--union-by-name widens it"
+            } else {
+                "no type holds the values of both; leave it out with --exclude"
+            };
+            Failure::new(format!(
+                "{}: column \"{}\": expected {}, as in {}, got {other}; {cure}",
+                input.name, self.name, self.data_type, self.file
+            ))
+        })?;
+        if joined != own {
+            self.data_type = joined;
+            self.file.clone_from(&input.name);
+        }
+        Ok(())
+    }
+}
+
+/// The type in which the values of both are what they were. Columns that hold nothing join any type.
+fn join(a: &DataType, b: &DataType, widen: bool) -> Option<DataType> {
+    match (a, b) {
+        _ if a == b => Some(a.clone()),
+        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
+        (DataType::List(a), DataType::List(b)) => {
+            Some(DataType::List(item(join(a.data_type(), b.data_type(), widen)?)))
+        }
+        (DataType::Struct(a), DataType::Struct(b)) if a.len() == b.len() => {
+            let fields = a.iter().zip(b).map(|(a, b)| {
+                let joined = join(a.data_type(), b.data_type(), widen)?;
+                (a.name() == b.name()).then(|| Field::new(a.name(), joined, true))
+            });
+            Some(DataType::Struct(fields.collect::<Option<Vec<_>>>()?.into()))
+        }
+        (DataType::Timestamp(a, zone), DataType::Timestamp(b, other)) if widen && zone == other => {
+            Some(DataType::Timestamp(finer(*a, *b), zone.clone()))
+        }
+        _ if widen => wider_number(a, b),
+        _ => None,
+    }
+}
+
+fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
+    use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    [Nanosecond, Microsecond, Millisecond].into_iter().find(|unit| a == *unit || b == *unit).unwrap_or(Second)
+}
+
+/// Bits of whole numbers, and whether they have a sign.
+fn whole(data_type: &DataType) -> Option<(usize, bool)> {
+    let bits = data_type.primitive_width()? * 8;
+    data_type.is_integer().then_some((bits, data_type.is_signed_integer()))
+}
+
+/// Whole numbers that a floating-point type holds exactly have at most so many bits.
+fn mantissa(data_type: &DataType) -> Option<usize> {
+    match data_type {
+        DataType::Float32 => Some(24),
+        DataType::Float64 => Some(53),
+        _ => None,
+    }
+}
+
+fn wider_number(a: &DataType, b: &DataType) -> Option<DataType> {
+    if let (Some((a_bits, a_signed)), Some((b_bits, b_signed))) = (whole(a), whole(b)) {
+        // One bit more for the sign that the other has not.
+        let signed = a_signed || b_signed;
+        let needed = |bits: usize, has_sign: bool| bits + usize::from(signed && !has_sign);
+        let bits = needed(a_bits, a_signed).max(needed(b_bits, b_signed));
+        return Some(match (signed, bits) {
+            (true, ..=16) => DataType::Int16,
+            (true, ..=32) => DataType::Int32,
+            (true, ..=64) => DataType::Int64,
+            (false, ..=16) => DataType::UInt16,
+            (false, ..=32) => DataType::UInt32,
+            (false, ..=64) => DataType::UInt64,
+            _ => return None,
+        });
+    }
+    let floats = mantissa(a).max(mantissa(b));
+    let bits = whole(a).or(whole(b)).map(|(bits, _)| bits);
+    match (a, b) {
+        (DataType::Float32 | DataType::Float64, DataType::Float32 | DataType::Float64) => Some(DataType::Float64),
+        _ if floats.is_some() && bits.is_some() => match bits {
+            Some(..=16) if floats == Some(24) => Some(DataType::Float32),
+            Some(..=32) => Some(DataType::Float64),
+            _ => None,
+        },
+        _ => wider_decimal(decimal(a)?, decimal(b)?),
+    }
+}
+
+/// Digits, and those of them behind the point.
+fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
+    match data_type {
+        DataType::Decimal32(digits, scale)
+        | DataType::Decimal64(digits, scale)
+        | DataType::Decimal128(digits, scale)
+        | DataType::Decimal256(digits, scale) => Some((*digits, *scale)),
+        _ => None,
+    }
+}
+
+fn wider_decimal(a: (u8, i8), b: (u8, i8)) -> Option<DataType> {
+    let scale = a.1.max(b.1);
+    let before = |(digits, scale): (u8, i8)| i16::from(digits) - i16::from(scale);
+    let digits = u8::try_from(before(a).max(before(b)) + i16::from(scale)).ok()?;
+    match digits {
+        0..=38 => Some(DataType::Decimal128(digits, scale)),
+        39..=76 => Some(DataType::Decimal256(digits, scale)),
+        _ => None,
+    }
+}
+
+fn item(data_type: DataType) -> FieldRef {
+    Arc::new(Field::new_list_field(data_type, true))
+}
+
+/// The type without what says how its values are stored.
+fn normal(data_type: &DataType) -> DataType {
+    let field = |field: &FieldRef| Field::new(field.name(), normal(field.data_type()), true);
+    match plain(data_type) {
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
+            DataType::List(item(normal(inner.data_type())))
+        }
+        DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) => DataType::Decimal128(digits, scale),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, _) => {
+            DataType::Map(Arc::new(Field::new("entries", normal(entries.data_type()), false)), false)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+#[path = "agree_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+//! Which columns hold vectors, how long those are, and which names are possible.
+
+use crate::failure::{Failure, Result};
+use crate::parquet::Input;
+use crate::plan::{Options, is_wanted};
+use crate::vectors::{Aptness, Lengths, Vectors, aptness, check_dims, fixed_dims, sparse};
+use arrow_schema::Schema;
+use std::collections::HashMap;
+use vecrank::vtab::HIDDEN_COLUMNS;
+
+/// Vectors looked at to find the dimensions, where the type leaves them open.
+const SAMPLE_ROWS: usize = 1000;
+
+/// The names given with --embedding, or the one column that looks like vectors.
+pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>> {
+    if !options.embedding.is_empty() {
+        for name in &options.embedding {
+            let field = schema.field_with_name(name).map_err(|_| no_column(name, schema))?;
+            let kind = field.data_type();
+            if let Some(why) = sparse(kind) {
+                return Err(Failure::new(format!(
+                    "--embedding {name}: expected all components of a vector, got {why}"
+                )));
+            }
+            if aptness(kind) == Aptness::No {
+                return Err(Failure::new(format!(
+                    "--embedding {name}: expected lists of numbers, JSON arrays or binary of float32, got {kind}"
+                )));
+            }
+        }
+        return Ok(options.embedding.clone());
+    }
+    let candidates = |aptness_wanted: Aptness| -> Vec<String> {
+        let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
+        fields.filter(|field| aptness(field.data_type()) == aptness_wanted).map(|field| field.name().clone()).collect()
+    };
+    let found = [Aptness::Floats, Aptness::Binary, Aptness::Nested].map(candidates);
+    let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+    match found.as_slice() {
+        [_] => Ok(found),
+        [] => Err(Failure::new(
+            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN",
+        )),
+        _ => Err(Failure::new(format!(
+            "several columns may be vectors: {}; choose with --embedding, or --exclude the others",
+            found.join(", ")
+        ))),
+    }
+}
+
+/// Names in the arguments must exist in one of the files, and names in a file must be possible in the table.
+pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
+    let Some(first) = inputs.first() else { return Ok(()) };
+    let renamed = options.shape.renames.iter().map(|(_, new)| new);
+    let typed = options.types.iter().map(|(name, _)| name);
+    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed).chain(renamed);
+    for name in named.chain(&options.columns).chain(&options.exclude) {
+        if !inputs.iter().any(|input| input.schema().field_with_name(name).is_ok()) {
+            let old = options.shape.renames.iter().find_map(|(old, new)| (new == name).then_some(old));
+            return Err(no_column(old.unwrap_or(name), first.schema()).at(&first.name));
+        }
+    }
+    let left_out = |name: &&String| !is_wanted(name, options);
+    if let Some(name) = options.key.iter().chain(&options.index).find(left_out) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--key or --index) and left out")));
+    }
+    if let Some((name, to)) = options.types.iter().find(|(name, _)| options.embedding.contains(name)) {
+        return Err(Failure::new(format!("--type {name}={}: the column holds vectors", to.name())));
+    }
+    inputs.iter().try_for_each(|input| check_names(input.schema(), options).map_err(|failure| failure.at(&input.name)))
+}
+
+pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
+    // SQLite compares names without regard to ASCII case.
+    let mut seen: HashMap<String, &String> = HashMap::new();
+    for name in schema.fields().iter().map(|field| field.name()).filter(|name| is_wanted(name, options)) {
+        check_name("column", name)?;
+        let folded = name.to_ascii_lowercase();
+        let is_table = folded == options.table.to_ascii_lowercase();
+        if HIDDEN_COLUMNS.contains(&folded.as_str()) || is_table {
+            return Err(Failure::new(format!(
+                "column \"{name}\": the name is reserved in a vecrank table; give it another by --rename '{name}=...' or \
+                 leave it out with --exclude{}",
+                if is_table { ", or choose another --table" } else { "" }
+            )));
+        }
+        if let Some(other) = seen.insert(folded, name) {
+            let cure = match other == name {
+                true => format!("; --rename '{name}=...' gives the first of them another, --exclude leaves both out"),
+                false => " for SQLite; give one another by --rename, or leave one out with --exclude".to_owned(),
+            };
+            return Err(Failure::new(format!("columns \"{other}\" and \"{name}\" have the same name{cure}")));
+        }
+    }
+    Ok(())
+}
+
+pub fn check_table_name(table: &str) -> Result<()> {
+    check_name("table", table)?;
+    let folded = table.to_ascii_lowercase();
+    if folded.starts_with("sqlite_") {
+        return Err(Failure::new(format!("table name \"{table}\": names that begin with sqlite_ belong to SQLite")));
+    }
+    if HIDDEN_COLUMNS.contains(&folded.as_str()) {
+        return Err(Failure::new(format!(
+            "table name \"{table}\": every vecrank table has a hidden column of that name; choose another with --table"
+        )));
+    }
+    Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() || name.contains('\0') {
+        return Err(Failure::new(format!("{what} name {name:?}: SQLite cannot use it")));
+    }
+    Ok(())
+}
+
+pub fn no_column(name: &str, schema: &Schema) -> Failure {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
+}
+
+/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; None if there are none.
+pub fn find_dims(column: &str, inputs: &[Input]) -> Result<Option<usize>> {
+    let mut found: Option<(usize, &str)> = None;
+    for input in inputs {
+        let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
+        let Ok(position) = input.schema().index_of(column) else { continue };
+        let dims = match fixed_dims(input.schema().field(position).data_type()) {
+            None if found.is_some() => continue,
+            None => sample(input, position)?,
+            fixed => fixed,
+        };
+        match (dims, found) {
+            (Some(dims), Some((known, file))) if dims != known => {
+                return Err(place(Failure::new(format!("expected {known} dimensions, as in {file}, got {dims}"))));
+            }
+            (Some(dims), _) => {
+                check_dims(dims).map_err(place)?;
+                found = Some((dims, &input.name));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(found.map(|(dims, _)| dims))
+}
+
+fn sample(input: &Input, position: usize) -> Result<Option<usize>> {
+    let mut lengths = Lengths::default();
+    let mut rows = 0;
+    for batch in input.batches(&[position])? {
+        let batch = batch?;
+        let in_column = |failure: Failure| {
+            failure.at(format_args!("{}: column \"{}\"", input.name, batch.schema().field(0).name()))
+        };
+        let vectors = Vectors::new(batch.column(0)).map_err(in_column)?;
+        lengths.add(&vectors, batch.num_rows());
+        rows += batch.num_rows();
+        if rows >= SAMPLE_ROWS && !lengths.is_empty() {
+            break;
+        }
+    }
+    Ok(lengths.most_frequent())
+}
