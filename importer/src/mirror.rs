@@ -3,10 +3,11 @@
 //! The files' rows are put into a table of a file of its own first, where the key finds them. What the table has besides
 //! is deleted then, and only rows that differ are written: the index has no work with the others.
 
+use crate::args::OnBadRow;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::plan::{Column, Kind, Plan};
-use crate::report::{Progress, Unit};
+use crate::report::{Progress, Unit, plural};
 use crate::sql::quote;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -65,6 +66,13 @@ pub fn apply(connection: &Connection, plan: &Plan, progress: &mut Progress) -> R
     let deleted = connection.execute(&sql.delete(), [])? as u64;
     let updated = connection.execute(&sql.find_changed(), [])? as u64;
     let inserted = connection.execute(&sql.find_added(), [])? as u64;
+    if inserted > 0 && !plan.keeps.is_empty() && plan.options.on_bad_row != OnBadRow::Null {
+        return Err(Failure::InFile(format!(
+            "table {}: {} new, and the files have no vectors; nothing was changed (--on-bad-row null takes them without)",
+            plan.options.table,
+            plural(inserted, "row")
+        )));
+    }
     progress.count("Changing rows", Unit::Rows, updated + inserted);
     let all = sql.update(|_| true).map(|sql| connection.prepare(&sql)).transpose()?;
     let ordinary = sql.update(|column| !is_vector(column)).map(|sql| connection.prepare(&sql)).transpose()?;

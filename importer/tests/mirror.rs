@@ -197,6 +197,32 @@ fn what_a_mirror_cannot_do_is_refused() {
     );
 }
 
+#[test]
+fn a_source_without_vectors_keeps_those_that_are_there() {
+    let place = place();
+    mirror(&place, &[]).done();
+    let names = |ids: std::ops::Range<i64>| {
+        let names: Vec<String> = ids.clone().map(|id| format!("new {id}")).collect();
+        let columns: Vec<(&str, ArrayRef)> =
+            vec![("id", Arc::new(Int64Array::from_iter_values(ids))), ("name", Arc::new(StringArray::from(names)))];
+        place.parquet("t.parquet", columns);
+    };
+    names(11..41);
+    let out = mirror(&place, &[]).done();
+    assert!(out.starts_with("feed.db: table t, 30 rows, 0 inserted, 30 updated, 10 deleted, "), "{out}");
+    let nearest =
+        place.run(&["query", "feed.db", "--vector", "[0.9995, 0.0300]", "--limit", "1", "--columns", "name", "--csv"]);
+    assert!(nearest.done().starts_with("name,distance\nnew 30,"));
+    names(11..43);
+    assert_eq!(
+        mirror(&place, &[]).failed(),
+        "feed.db: table t: 2 rows new, and the files have no vectors; nothing was changed (--on-bad-row null takes them \
+         without)"
+    );
+    assert!(mirror(&place, &["--on-bad-row", "null"]).done().contains(" 2 inserted, 0 updated, 0 deleted, "));
+    place.run(&["check", "feed.db"]).done();
+}
+
 /// The user's other tables and triggers stay.
 #[test]
 fn other_tables_and_triggers_stay() {

@@ -340,10 +340,10 @@ fn an_input_that_cannot_be_copied_names_the_folder() {
 #[test]
 fn a_full_disk_is_named_and_leaves_the_old_file() {
     let place = place();
-    place.catalogue("big.parquet", 1, 3000);
+    place.catalogue("big.parquet", 1, 10_000);
     std::fs::create_dir(place.path("disk")).unwrap();
     std::fs::write(place.path("feed.db"), "").unwrap();
-    let script = "mount -t tmpfs -o size=400k none disk && cp a.parquet disk/x &&
+    let script = "mount -t tmpfs -o size=900k none disk && cp a.parquet disk/x &&
         vecrank import a.parquet disk/feed.db --table t --key id && cp disk/feed.db before.db &&
         { vecrank import big.parquet disk/feed.db --table t --key id; code=$?; ls -A disk; cmp before.db disk/feed.db && exit $code; }";
     let said = with_mount(&place, script);
