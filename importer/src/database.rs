@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::sql::quote;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi};
 use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Once;
@@ -162,13 +162,23 @@ impl Table {
 
 fn describe(connection: &Connection, name: String) -> Result<Table> {
     let mut statement = connection.prepare(&format!("PRAGMA table_xinfo({})", quote(&name)))?;
+    // To SQLite a vector column is a BLOB.
+    let config = quote(&format!("{name}_config"));
+    let mut vector = connection.prepare(&format!(
+        "SELECT e.value, d.value FROM {config} n JOIN {config} e ON e.key = replace(n.key, '.name', '.element')
+         JOIN {config} d ON d.key = replace(n.key, '.name', '.dims') WHERE n.key GLOB 'vector.*.name' AND n.value = ?1"
+    ))?;
     let mut table = Table { name: name.clone(), columns: Vec::new(), vectors: Vec::new() };
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (column, declared, hidden): (String, String, i64) =
-            (row.get("name")?, row.get("type")?, row.get("hidden")?);
-        match vector_type(&declared) {
-            _ if hidden != 0 => {}
+        let (column, hidden): (String, i64) = (row.get("name")?, row.get("hidden")?);
+        if hidden != 0 {
+            continue;
+        }
+        let found =
+            vector.query_row([&column], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).optional()?;
+        let found = found.and_then(|(element, dims)| Some((Element::parse(&element)?, usize::try_from(dims).ok()?)));
+        match found {
             Some((element, dims)) => table.vectors.push(VectorColumn { name: column, element, dims }),
             None => table.columns.push(column),
         }
@@ -176,23 +186,9 @@ fn describe(connection: &Connection, name: String) -> Result<Table> {
     Ok(table)
 }
 
-/// `FLOAT[256]` and so on.
-fn vector_type(declared: &str) -> Option<(Element, usize)> {
-    let (element, dims) = declared.strip_suffix(']')?.split_once('[')?;
-    Some((Element::parse(element.trim())?, dims.trim().parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn vector_types_are_told_from_others() {
-        assert_eq!(vector_type("FLOAT[256]"), Some((Element::F32, 256)));
-        assert_eq!(vector_type("INT8[3]"), Some((Element::I8, 3)));
-        assert_eq!(vector_type("FLOAT"), None);
-        assert_eq!(vector_type("VARCHAR[3]"), None);
-    }
 
     #[test]
     fn shadow_tables_are_recognised() {
