@@ -157,14 +157,16 @@ impl Columns {
         roots: &[usize],
         columns: &[usize],
     ) -> std::result::Result<RecordBatch, (String, Fault)> {
-        let mut arrays = Vec::new();
+        let (mut fields, mut arrays) = (Vec::new(), Vec::new());
         for offer in columns.iter().filter_map(|&column| self.offers.get(column)) {
-            arrays.push(offer.values(read, roots).map_err(|fault| (offer.name.clone(), fault))?);
+            let array = offer.values(read, roots).map_err(|fault| (offer.name.clone(), fault))?;
+            // Text may be a view here.
+            fields.push(Field::new(&offer.name, array.data_type().clone(), true));
+            arrays.push(array);
         }
-        let whole = |error| (String::new(), Fault::from(error));
-        let schema = Arc::new(self.schema.project(columns).map_err(whole)?);
         let options = RecordBatchOptions::new().with_row_count(Some(read.num_rows()));
-        RecordBatch::try_new_with_options(schema, arrays, &options).map_err(whole)
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|error| (String::new(), Fault::from(error)))
     }
 }
 
