@@ -111,16 +111,17 @@ zoo() { pytest zoo importer/tests/zoo; }
 
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
 
-# Seconds that a step may take: about three times what it takes on two cores, and less than an hour for all together.
+# Seconds that a step may take: about three times what it takes on two cores.
 budget() {
   case $1 in
     prepare) echo 300 ;;
-    fmt | quickstart) echo 60 ;;
-    clippy) echo 240 ;;
-    build) echo 540 ;;
-    rust) echo 1680 ;;
+    fmt) echo 60 ;;
+    quickstart) echo 300 ;;
+    clippy) echo 300 ;;
+    build) echo 780 ;;
+    rust) echo 1800 ;;
     hosts) echo 420 ;;
-    zoo) echo 240 ;;
+    zoo) echo 360 ;;
   esac
 }
 

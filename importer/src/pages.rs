@@ -75,7 +75,6 @@ struct CheckedPages {
 
 /// What a column chunk can hold.
 struct Limits {
-    column: String,
     codec: Compression,
     /// Bytes of the smallest value of a dictionary.
     least_bytes: u64,
@@ -93,7 +92,6 @@ impl CheckedPages {
             next: start,
             end: start.saturating_add(length),
             limits: Limits {
-                column: column.path().string(),
                 codec: chunk.compression(),
                 least_bytes: least_bytes(column),
                 values: u64::try_from(chunk.num_values()).unwrap_or(0),
@@ -147,7 +145,7 @@ impl PageReader for CheckedPages {
 
 impl Limits {
     fn wrong(&self, what: std::fmt::Arguments<'_>) -> ParquetError {
-        ParquetError::General(format!("column \"{}\", page header: {what}", self.column))
+        ParquetError::General(format!("page header: {what}"))
     }
 
     /// `left`: bytes of the column chunk behind the header.
@@ -501,7 +499,7 @@ mod tests {
     }
 
     fn limits(codec: Compression) -> Limits {
-        Limits { column: "a.b".to_owned(), codec, least_bytes: 4, values: 100, levels: [0, 1] }
+        Limits { codec, least_bytes: 4, values: 100, levels: [0, 1] }
     }
 
     #[test]
@@ -514,7 +512,7 @@ mod tests {
         assert_eq!(check(none, Kind::Data, 1000, 100), Ok(()));
         assert_eq!(check(none, Kind::Dictionary, 1000, 250), Ok(()));
         assert_eq!(check(Compression::SNAPPY, Kind::Data, 21_000, 100), Ok(()));
-        let refused = |what: &str| Err(format!("Parquet error: column \"a.b\", page header: it claims {what}"));
+        let refused = |what: &str| Err(format!("Parquet error: page header: it claims {what}"));
         assert_eq!(check(none, Kind::Data, 1000, 101), refused("101 values, the page can hold 100"));
         assert_eq!(check(none, Kind::Dictionary, 1000, 251), refused("251 values, the page can hold 250"));
         assert_eq!(check(none, Kind::Data, 3000, 1), refused("3000 bytes of content, the page can hold 2024"));

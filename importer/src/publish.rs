@@ -92,18 +92,26 @@ fn place(finished: &Path, path: &Path, progress: &Progress) -> Result<()> {
 /// SQLite would play the log of a database that is gone into the new one.
 fn remove_companions(path: &Path, progress: &Progress) -> Result<()> {
     for ending in COMPANIONS {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        let companion = PathBuf::from(name);
-        match fs::remove_file(&companion) {
-            Ok(()) => {
-                progress.warn(format_args!("{}: removed, it was left of a database that is gone", companion.display()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Failure::io(&companion, "removed", &error)),
+        let companion = companion(path, ending);
+        if remove_if_there(&companion)? {
+            progress.warn(format_args!("{}: removed, it was left of a database that is gone", companion.display()));
         }
     }
     Ok(())
+}
+
+fn companion(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn remove_if_there(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::io(path, "removed", &error)),
+    }
 }
 
 /// The transaction of `old` wrote nothing: with the connection its lock just ends. It ends after the new file is in place,
@@ -119,6 +127,9 @@ fn replace(finished: &Path, path: &Path, old: Connection, progress: &mut Progres
         close(old)?;
         return rename().map_err(failed);
     }
+    // What a killed import left of a journal holds nothing: nobody writes while the lock is held, and a journal that holds
+    // something was rolled back when the file was opened.
+    remove_if_there(&companion(path, "-journal"))?;
     match rename() {
         Ok(()) => Ok(close(old)?),
         Err(error) if is_mounted(&error) => overwrite(finished, path, old, progress),

@@ -101,7 +101,7 @@ fn what_page_headers_claim_is_not_believed() {
                 std::fs::write(place.path("lie.parquet"), bytes).unwrap();
                 let line = confined(&place, "lie.parquet").failed();
                 let start =
-                    "lie.parquet: cannot be decoded, it is damaged or encrypted: column \"a\", page header: it claims ";
+                    "lie.parquet: column \"a\": cannot be decoded, it is damaged or encrypted: page header: it claims ";
                 assert!(line.starts_with(start), "{codec}, page {kind}, {uncompressed} bytes, {values} values: {line}");
                 assert_eq!(place.names(), ["lie.parquet"]);
             }
@@ -238,7 +238,7 @@ fn the_summary_has_the_seconds_of_each_phase() {
         let whole = summary["seconds"].as_f64().unwrap();
         assert!(sum > 0.0 && sum <= whole + 0.01, "{summary}");
     };
-    check(&summary(&[]), &["Reading rows", "Building the index", "Writing the file"]);
+    check(&summary(&[]), &["Reading rows", "Building the index", "Writing the file", "Putting it in place"]);
     place.open("feed.db").execute_batch("CREATE TABLE users(name)").unwrap();
     check(&summary(&[]), &["Reading rows", "Building the index", "Tidying the file"]);
     place.catalogue("t.parquet", 9001, 10);

@@ -75,6 +75,17 @@ fn leftovers_of_a_file_that_is_there_belong_to_it() {
     }
 }
 
+/// An import that adds rows may be killed before its journal says anything.
+#[test]
+fn a_journal_that_says_nothing_is_removed() {
+    let place = place();
+    import(&place, "a.parquet").done();
+    std::fs::write(place.path("feed.db-journal"), vec![0; 9000]).unwrap();
+    import(&place, "b.parquet").done();
+    assert_eq!(place.names(), ["a.parquet", "b.parquet", "feed.db"]);
+    assert_eq!(lines(&place.open("feed.db"), "PRAGMA integrity_check"), ["ok"]);
+}
+
 #[test]
 fn leftovers_that_cannot_be_removed_are_named() {
     let place = place();

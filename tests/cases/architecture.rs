@@ -288,7 +288,8 @@ fn nothing_below_storage_knows_sql_the_clock_or_chance() {
 
 /// Where tests read the clock: to wait for a condition with a limit, and for the length of an import in which others are
 /// stopped at random moments.
-const MAY_READ_THE_CLOCK: &[&str] = &["importer/tests/support/mod.rs", "importer/tests/nightly.rs"];
+const MAY_READ_THE_CLOCK: &[&str] =
+    &["importer/tests/support/mod.rs", "importer/tests/nightly.rs", "importer/tests/mirror.rs"];
 
 /// How long a thing takes says how busy the machine is.
 #[test]

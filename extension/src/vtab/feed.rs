@@ -69,6 +69,8 @@ pub struct Feed {
     given: Vec<i64>,
     hits: Vec<Hit>,
     is_remembered: bool,
+    /// So many of the first hits were looked up in the rows table, and are there.
+    pub rows_seen: usize,
 }
 
 enum GivenBefore {
@@ -93,6 +95,7 @@ impl Feed {
             last: None,
             given: Vec::new(),
             hits: Vec::new(),
+            rows_seen: 0,
             is_remembered: true,
         }
     }

@@ -10,6 +10,7 @@ use super::rows_filter::Kept;
 use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::Result;
+use crate::format::node::NodeId;
 use crate::sqlite::{Content, quote_identifier};
 
 /// What a connection keeps of a table, at most: bytes of rows, bytes of one row, sets of columns.
@@ -74,6 +75,8 @@ impl KeptRows {
 /// The row that a search stands on, but for the searched column.
 pub struct HitRow<'t> {
     selection: Selection,
+    /// The number of the searched column, whose node is read last.
+    column: usize,
     statement: Option<Pooled<'t>>,
     state: State,
 }
@@ -82,13 +85,15 @@ enum State {
     Unread,
     Read,
     Kept(Values),
-    /// A statement of this connection deleted it after the search found it.
+    /// It is not there, or has another vector: a statement of this connection changed it after the search found it, or
+    /// plain SQL did.
     Gone,
 }
 
 impl<'t> HitRow<'t> {
-    pub fn new(selection: Selection) -> HitRow<'t> {
-        HitRow { selection, statement: None, state: State::Unread }
+    /// `selection`: what the statement asks of rows; `column`: the searched one.
+    pub fn new(selection: Selection, column: usize) -> HitRow<'t> {
+        HitRow { selection: selection.without(column), column, statement: None, state: State::Unread }
     }
 
     /// Where a column of the table stands in the row.
@@ -105,9 +110,27 @@ impl<'t> HitRow<'t> {
         matches!(self.state, State::Unread)
     }
 
-    /// Reads the row; false if there is none. `commits`: the version of the file that the search sees, if rows of it may
-    /// be kept.
-    pub fn read(&mut self, table: &'t HnswTable, rowid: i64, commits: Option<u32>) -> Result<bool> {
+    /// Reads the row of a hit; false if there is none that has its node. `node`: None where nodes may have other numbers by
+    /// now. `commits`: the version of the file that the search sees, if rows of it may be kept.
+    pub fn read(
+        &mut self,
+        table: &'t HnswTable,
+        rowid: i64,
+        node: Option<NodeId>,
+        commits: Option<u32>,
+    ) -> Result<bool> {
+        self.read_any(table, rowid, commits)?;
+        let is_other = |content: Content<'_>| node.is_some_and(|node| !is_node(content, node));
+        if self.content(self.selection.columns().len() + 1).is_none_or(is_other) {
+            self.leave();
+            self.state = State::Gone;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Reads the row of that number, whatever its node.
+    fn read_any(&mut self, table: &'t HnswTable, rowid: i64, commits: Option<u32>) -> Result<()> {
         let names = table.names()?;
         // A write of this connection while the search is under way shows in the rows, but in no version yet.
         let commits = commits.filter(|_| table.db.committed_version(&names.owner.schema) == commits);
@@ -115,26 +138,27 @@ impl<'t> HitRow<'t> {
             && let Some(values) = table.kept_rows.get(commits, self.selection.columns(), rowid)
         {
             self.state = State::Kept(values);
-            return Ok(true);
+            return Ok(());
         }
         if self.statement.is_none() {
             let schema = &table.schema;
             let (columns, key) = (self.selection.sql(schema), quote_identifier(schema.rowid_name()));
-            let sql = format!("SELECT {columns} FROM {} WHERE {key} = ?1", names.rows);
+            let node = quote_identifier(schema.columns.get(self.column).map_or("", |column| &column.name));
+            let sql = format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", names.rows);
             self.statement = Some(table.statements.reading(sql)?);
         }
-        let Some(statement) = &mut self.statement else { return Ok(false) };
+        let Some(statement) = &mut self.statement else { return Ok(()) };
         statement.bind_i64(1, rowid)?;
         let found = statement.step()?;
         self.state = if found { State::Read } else { State::Gone };
         if found && commits.is_some() {
-            let count = self.selection.columns().len() + 1;
+            let count = self.selection.columns().len() + 2;
             let values: Values = (0..count).map(|position| Kept::of(statement.column_content(position))).collect();
             statement.reset();
             table.kept_rows.put(self.selection.columns(), rowid, &values);
             self.state = State::Kept(values);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// A column of the row that was read; None if it is gone.
@@ -153,6 +177,10 @@ impl<'t> HitRow<'t> {
         }
         self.state = State::Unread;
     }
+}
+
+fn is_node(content: Content<'_>, node: NodeId) -> bool {
+    matches!(content, Content::Integer(number) if number == i64::from(node))
 }
 
 #[cfg(test)]

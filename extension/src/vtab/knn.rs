@@ -47,6 +47,8 @@ pub struct Knn<'t> {
     given: Option<HashSet<i64>>,
     hit: Option<Hit>,
     row: HitRow<'t>,
+    /// SQLite reads past the first rows: those need not be there.
+    skips_rows: bool,
     /// The version of the file that the search sees, if its rows may be kept.
     commits: Option<u32>,
     /// `Transaction::writes` when the current hit was found: its node is good for as long as that stands.
@@ -122,7 +124,8 @@ impl<'t> Knn<'t> {
             presence: None,
             given: None,
             hit: None,
-            row: HitRow::new(Selection::new(&table.schema, plan.columns).without(plan.column)),
+            row: HitRow::new(Selection::new(&table.schema, plan.columns), plan.column),
+            skips_rows: plan.has_offset,
             commits: None,
             writes: 0,
             began: 0,
@@ -193,7 +196,9 @@ impl<'t> Knn<'t> {
     }
 
     pub fn next(&mut self) -> Result<()> {
-        self.check_row()?;
+        if !self.skips_rows {
+            self.check_row()?;
+        }
         self.row.leave();
         self.hit = None;
         while self.remaining > 0 {
@@ -309,32 +314,48 @@ impl<'t> Knn<'t> {
     fn read_row(&mut self, position: usize) -> Result<Option<Content<'_>>> {
         let hit = self.current()?;
         if self.row.is_unread() {
-            let found = self.row.read(self.table, hit.rowid, self.commits)?;
-            if !found && self.writes == self.table.transaction.writes() {
+            let is_unchanged = self.writes == self.table.transaction.writes();
+            let node = is_unchanged.then_some(hit.node);
+            if !self.row.read(self.table, hit.rowid, node, self.commits)? && is_unchanged {
                 return Err(self.missing_row(&hit)?);
             }
+            self.note_row_seen();
         }
         Ok(self.row.content(position))
     }
 
-    /// Refuses a hit whose row is gone, where no column of the row was read and no filter has seen it.
+    /// Refuses a hit whose row is gone, where no column of the row was read.
     fn check_row(&mut self) -> Result<()> {
-        let Some(hit) = self.hit.filter(|_| self.row.is_unread()) else { return Ok(()) };
-        let is_seen = self.feed.as_ref().is_none_or(|feed| !feed.request.filter.sql.is_empty());
-        if is_seen || self.writes != self.table.transaction.writes() || self.is_row(hit.rowid)? {
+        let (Some(hit), Some(feed)) = (self.hit, &self.feed) else { return Ok(()) };
+        let is_seen = !self.row.is_unread() || self.position <= feed.rows_seen;
+        if is_seen || self.writes != self.table.transaction.writes() {
             return Ok(());
         }
-        Err(self.missing_row(&hit)?)
+        if !self.is_there(&hit)? {
+            return Err(self.missing_row(&hit)?);
+        }
+        self.note_row_seen();
+        Ok(())
     }
 
-    fn is_row(&mut self, rowid: i64) -> Result<bool> {
+    fn note_row_seen(&mut self) {
+        if let Some(feed) = self.feed.as_mut().filter(|feed| feed.rows_seen + 1 == self.position) {
+            feed.rows_seen = self.position;
+        }
+    }
+
+    /// Whether the row of a hit is there, and has its node.
+    fn is_there(&mut self, hit: &Hit) -> Result<bool> {
         if self.presence.is_none() {
-            let (names, key) = (self.table.names()?, quote_identifier(self.table.schema.rowid_name()));
-            let sql = format!("SELECT 1 FROM {} WHERE {key} = ?1", names.rows);
+            let (names, schema) = (self.table.names()?, &self.table.schema);
+            let node = quote_identifier(schema.columns.get(self.column).map_or("", |column| &column.name));
+            let key = quote_identifier(schema.rowid_name());
+            let sql = format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", names.rows);
             self.presence = Some(self.table.statements.reading(sql)?);
         }
         let Some(presence) = &mut self.presence else { return Ok(true) };
-        presence.bind_i64(1, rowid)?;
+        presence.bind_i64(1, hit.rowid)?;
+        presence.bind_i64(2, i64::from(hit.node))?;
         let is_there = presence.step();
         presence.reset();
         is_there

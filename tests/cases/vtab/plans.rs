@@ -218,6 +218,10 @@ fn what_cannot_be_searched_is_an_error() {
                 "articles.k: an argument of the search: write \"k = ?\"",
             ),
             (
+                "SELECT id FROM articles WHERE embedding MATCH ? AND k IN (1, 2)",
+                "articles.k: an argument of the search: write \"k = ?\"",
+            ),
+            (
                 "SELECT id FROM articles(?) WHERE ef_search IS 'exact'",
                 "articles.ef_search: an argument of the search: write \"ef_search = ?\"",
             ),

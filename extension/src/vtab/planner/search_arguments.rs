@@ -5,14 +5,16 @@ use crate::error::{Error, Result};
 use crate::sqlite::Operator;
 use crate::vtab::schema::{ColumnRef, TableSchema};
 
-/// `k < 10` would compare a column that is NULL, and find nothing.
+/// `k < 10` would compare a column that is NULL, and find nothing; `k IN (1, 2)` would search twice.
 pub fn check_arguments(table: &str, schema: &TableSchema, question: &Question) -> Result<()> {
     for term in &question.terms {
         let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
         else {
             continue;
         };
-        if comparison_of(term).is_some_and(|comparison| compares(comparison) && term.operator != Operator::Eq) {
+        if comparison_of(term)
+            .is_some_and(|comparison| compares(comparison) && (term.operator != Operator::Eq || term.is_list))
+        {
             let name = column.hidden_name();
             return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
         }
