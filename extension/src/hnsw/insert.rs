@@ -130,8 +130,8 @@ impl Surroundings {
         }
     }
 
-    /// Searches, and gives what may be gone on with: until three quarters of `ef_construction` rows are read, and, where a twin is looked for, on until an
-    /// equal vector with room for a link is found if there are equal vectors at all.
+    /// Searches until three quarters of `ef_construction` rows are read. Where a twin is looked for, it goes on until an equal
+    /// vector with room for a link is found, if there are equal vectors at all. Returns the traversal, which can continue.
     fn search(
         &mut self,
         graph: GraphState<'_>,

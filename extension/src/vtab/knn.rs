@@ -324,10 +324,11 @@ impl<'t> Knn<'t> {
         Ok(self.row.content(position))
     }
 
-    /// Refuses a hit whose row is gone, where no column of the row was read.
+    /// Refuses a hit whose row is gone, where no column of the row was read and no filter has seen it.
     fn check_row(&mut self) -> Result<()> {
         let (Some(hit), Some(feed)) = (self.hit, &self.feed) else { return Ok(()) };
-        let is_seen = !self.row.is_unread() || self.position <= feed.rows_seen;
+        let is_filtered = !feed.request.filter.sql.is_empty();
+        let is_seen = !self.row.is_unread() || is_filtered || self.position <= feed.rows_seen;
         if is_seen || self.writes != self.table.transaction.writes() {
             return Ok(());
         }
@@ -365,7 +366,7 @@ impl<'t> Knn<'t> {
         let names = self.table.names()?;
         let (table, rows) = (names.table(), names.owner.shadow_name("rows"));
         let reason = format!(
-            "row {} is missing, which node {} names: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
+            "row {} of node {} is missing or has another vector: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
              delete from {table}, not from {rows}",
             hit.rowid, hit.node
         );

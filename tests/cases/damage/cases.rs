@@ -58,7 +58,7 @@ const NODE_OF_4: &str = "(SELECT e FROM t_rows WHERE id = 4)";
 const NODE_OF_5: &str = "(SELECT e FROM t_rows WHERE id = 5)";
 const MISCOUNTED: &str = "t_nodes is damaged: it holds * nodes (* deleted), its header counts * nodes (* deleted): \
                           run the command 'rebuild'";
-const GONE: &str = "t_rows is damaged: row * is missing, which node * names: INSERT INTO t(t) VALUES ('rebuild') mends the \
+const GONE: &str = "t_rows is damaged: row * of node * is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
                     index; delete from t, not from t_rows";
 const ROW_4: &str = "SELECT e FROM t WHERE id = 4";
 
@@ -294,7 +294,7 @@ fn node_cases() -> Vec<Case> {
         case(all(4, &f32::INFINITY.to_le_bytes()), near, Found),
         case(nodes("id % 2", node::FLAGS, &[1]), near, Found),
         case(all(node::FLAGS, &[1]), near, Corrupt(MISCOUNTED)),
-        case(all(node::ROWID, &[7, 0, 0, 0, 0, 0, 0, 0]), near, Found),
+        case(all(node::ROWID, &[7, 0, 0, 0, 0, 0, 0, 0]), near, Corrupt(GONE)),
     ]
 }
 

@@ -70,7 +70,7 @@ fn a_hit_without_its_row_is_an_error_on_every_way() {
                 Err(error) => {
                     let node = error.message.split(' ').skip_while(|word| *word != "node").nth(1).unwrap_or_default();
                     let message = format!(
-                        "t_rows is damaged: row {GHOST} is missing, which node {node} names: INSERT INTO t(t) VALUES \
+                        "t_rows is damaged: row {GHOST} of node {node} is missing or has another vector: INSERT INTO t(t) VALUES \
                          ('rebuild') mends the index; delete from t, not from t_rows"
                     );
                     assert_eq!((error.code, error.message), (267, message), "{sql}");
@@ -127,7 +127,7 @@ fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
                 for columns in ["name", "id, distance", "count(*)", "distance"] {
                     for ending in ["", "AND ef_search = 'exact'", "ORDER BY distance", "ORDER BY distance DESC"] {
                         let error = host.refusal(&format!("SELECT {columns} FROM t WHERE e MATCH {QUERY} {ending}"));
-                        let is_named = error.message.starts_with("t_rows is damaged: row 3 is missing, which node ");
+                        let is_named = error.message.starts_with("t_rows is damaged: row 3 of node ");
                         assert!(error.code == 267 && is_named, "SQLite {}: {damage}: {error}", host.version());
                     }
                 }

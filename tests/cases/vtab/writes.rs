@@ -423,7 +423,7 @@ fn damage_is_found_and_named() {
             assert_eq!(line(&host, "PRAGMA integrity_check"), message.replace("; ", "\nt is damaged: "));
         }
         let message = error(&host, "SELECT id FROM t WHERE e MATCH '[0,1]' ORDER BY distance");
-        assert!(message.starts_with("t_rows is damaged: row 2 is missing, which node "), "{message}");
+        assert!(message.starts_with("t_rows is damaged: row 2 of node "), "{message}");
         run(&host, "UPDATE t_rows SET e = 'x' WHERE id = 'a'");
         assert_eq!(
             error(&host, "SELECT e FROM t"),

@@ -63,7 +63,7 @@ def test_a_dump_is_the_table_again(dump, read, tmp_path):
     db = apsw_connection(tmp_path / "old.db")
     db.execute(
         "CREATE VIRTUAL TABLE goods USING hnsw(id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE INDEXED, picture BLOB, "
-        "words FLOAT16[3], image INT8[2] NOT NULL, image.metric = 'l2')"
+        "words FLOAT16[3], image INT8[2] NOT NULL, image.metric = 'l2', model = 'it''s A', image.model = 'B')"
     )
     db.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
@@ -72,6 +72,7 @@ def test_a_dump_is_the_table_again(dump, read, tmp_path):
     )
     db.execute("DELETE FROM goods WHERE id IN ('G5', 'G6')")
     expected = [db.execute(ROWS).fetchall()] + [db.execute(sql).fetchall() for sql in searches()]
+    assert expected[2] == [("words.model", "it's A"), ("image.model", "B")]
     db.close()
 
     READS[read](DUMPS[dump](tmp_path / "old.db"), tmp_path / "new.db")
@@ -88,5 +89,6 @@ def test_a_dump_is_the_table_again(dump, read, tmp_path):
 def searches() -> list[str]:
     return [
         "SELECT id, distance FROM goods WHERE words MATCH '[3, 1, -2]' ORDER BY distance",
+        "SELECT key, value FROM hnsw_info('goods') WHERE key LIKE '%model'",
         "SELECT id, distance FROM goods WHERE image MATCH '[9, 1]' AND name < 'it''s b' ORDER BY distance LIMIT 9",
     ]
