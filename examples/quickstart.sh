@@ -14,7 +14,8 @@ command -v cargo >/dev/null || {
 say() { printf '\n== %s\n' "$*"; }
 
 say "Build"
-cargo build --release --quiet -p vecrank -p vecrank-importer
+# The whole workspace: other sets of packages are built with other features, all dependencies anew.
+cargo build --release --quiet --workspace
 target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 vecrank=$target/release/vecrank
