@@ -100,7 +100,7 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
         let is_child = link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
         parent = parent.or(is_child.then_some(id));
     }
-    // Somebody has room for a child: whoever has none of its own, at the least.
+    // The search ends: a node without children always has room for one.
     let mut asked = 0;
     while parent.is_none() {
         if let Some(&candidate) = found.candidates.get(asked) {
