@@ -54,17 +54,6 @@ pub struct Owner {
     pub vectors: usize,
 }
 
-/// What the rows table looks like.
-#[derive(Debug, Clone, Copy)]
-pub struct RowsTable<'a> {
-    /// What stands between the parentheses of its CREATE TABLE.
-    pub definition: &'a str,
-    /// Columns that get an index of their own.
-    pub indexed: &'a [&'a str],
-    /// Columns with nodes, which these indexes hold too: a filter then finds its nodes without reading the rows.
-    pub nodes: &'a [&'a str],
-}
-
 /// The suffix of the nodes table of a vector column.
 pub fn nodes_suffix(ordinal: usize) -> String {
     if ordinal == 0 { "nodes".to_string() } else { format!("nodes{ordinal}") }
@@ -107,33 +96,17 @@ impl Owner {
         self.tables().map(|(suffix, _)| suffix)
     }
 
-    /// Creates all shadow tables, empty, and the indexes of the rows table.
-    pub fn create(&self, db: Connection, rows: RowsTable<'_>) -> Result<()> {
+    /// Creates all shadow tables, empty. `rows`: what stands between the parentheses of CREATE TABLE of the rows table.
+    pub fn create(&self, db: Connection, rows: &str) -> Result<()> {
         for (suffix, definition) in self.tables() {
             let definition = match definition {
                 Definition::Fixed(definition) => definition.to_string(),
-                Definition::Rows => format!("({})", rows.definition),
+                Definition::Rows => format!("({rows})"),
             };
             db.run(&format!("CREATE TABLE {}{definition}", self.shadow(&suffix)), &[])
                 .map_err(|error| self.in_table(error))?;
         }
-        rows.indexed.iter().try_for_each(|column| self.create_index(db, column, rows.nodes))
-    }
-
-    fn create_index(&self, db: Connection, column: &str, nodes: &[&str]) -> Result<()> {
-        let schema = quote_identifier(&self.schema);
-        let mut taken = db.prepare(&format!("SELECT 1 FROM {schema}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
-        // A renamed table keeps its indexes' old names, so that one may be taken.
-        let mut name = self.shadow_name(&format!("rows_{column}"));
-        let mut attempt = 1;
-        while taken.query_one(&[Parameter::Text(&name)], |_| Ok(()))?.is_some() {
-            attempt += 1;
-            name = self.shadow_name(&format!("rows_{column}_{attempt}"));
-        }
-        let (name, rows) = (quote_identifier(&name), quote_identifier(&self.shadow_name("rows")));
-        let columns: Vec<String> = std::iter::once(&column).chain(nodes).map(|name| quote_identifier(name)).collect();
-        db.run(&format!("CREATE INDEX {schema}.{name} ON {rows}({})", columns.join(", ")), &[])
-            .map_err(|error| self.in_table(error))
+        Ok(())
     }
 
     pub fn drop(&self, db: Connection) -> Result<()> {
@@ -182,7 +155,8 @@ impl Owner {
         db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
     }
 
-    fn in_table(&self, error: Error) -> Error {
+    /// An error of SQLite's that names the virtual table.
+    pub fn in_table(&self, error: Error) -> Error {
         match error {
             Error::Sqlite { code, message } => Error::Sqlite { code, message: format!("{}: {message}", self.table) },
             error => error,

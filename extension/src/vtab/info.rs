@@ -1,8 +1,9 @@
 //! `hnsw_info(table [, schema])`: what a table is and holds, as keys and values.
 
 use super::MODULE;
-use super::rows_filter::Kept;
-use super::tokens::module_of;
+use super::declaration::tokens::module_of;
+use super::rows::create;
+use super::rows::owned_value::OwnedValue;
 use crate::distance::{Element, Metric};
 use crate::error::{Error, Result};
 use crate::format::FORMAT_VERSION;
@@ -62,8 +63,8 @@ impl VirtualTable for InfoTable {
 pub struct InfoCursor {
     db: Connection,
     /// As they were given: SQLite may compare the hidden columns with them again.
-    arguments: Vec<Kept>,
-    entries: Vec<(String, Kept)>,
+    arguments: Vec<OwnedValue>,
+    entries: Vec<(String, OwnedValue)>,
     position: usize,
 }
 
@@ -71,7 +72,7 @@ impl Cursor for InfoCursor {
     fn filter(&mut self, _number: i32, _text: &str, arguments: Values<'_>) -> Result<()> {
         self.position = 0;
         self.entries.clear();
-        self.arguments = arguments.iter().map(|value| Kept::of(value.content())).collect();
+        self.arguments = arguments.iter().map(|value| OwnedValue::of(value.content())).collect();
         if arguments.iter().any(|value| value.is_null()) {
             return Ok(());
         }
@@ -160,15 +161,15 @@ struct Reader {
 }
 
 impl Reader {
-    fn entries(mut self) -> Result<Vec<(String, Kept)>> {
+    fn entries(mut self) -> Result<Vec<(String, OwnedValue)>> {
         self.owner.check_version(self.db)?;
         let config = self.config()?;
         let text = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
         let names: Vec<String> = (0..).map_while(|n| text(format!("vector.{n}.name")).map(shown)).collect();
         self.owner.vectors = names.len();
         let mut entries = vec![
-            ("format_version".to_string(), Kept::Integer(i64::from(FORMAT_VERSION))),
-            ("rows".to_string(), self.count_rows()?),
+            ("format_version".to_string(), OwnedValue::Integer(i64::from(FORMAT_VERSION))),
+            ("rows".to_string(), create::count(self.db, &self.owner)?.map_or(OwnedValue::Null, OwnedValue::Integer)),
             (
                 "node_cache".to_string(),
                 text("node_cache".to_string()).cloned().unwrap_or(integer(DEFAULT_CACHE_MIB as u64)),
@@ -177,11 +178,11 @@ impl Reader {
         for (ordinal, name) in names.iter().enumerate() {
             // With several vector columns the keys say which.
             let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
-            let mut add = |key: &str, value: Kept| entries.push((format!("{prefix}{key}"), value));
-            add("column", Kept::Text(name.as_bytes().to_vec()));
+            let mut add = |key: &str, value: OwnedValue| entries.push((format!("{prefix}{key}"), value));
+            add("column", OwnedValue::Text(name.as_bytes().to_vec()));
             let keys = ["element", "dims", "metric", "m", "ef_construction", "ef_search"];
             for key in keys {
-                add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(Kept::Null));
+                add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(OwnedValue::Null));
             }
             let value = |key: &str| text(format!("vector.{ordinal}.{key}"));
             if let Some(model) = value("model") {
@@ -209,20 +210,14 @@ impl Reader {
         Ok(entries)
     }
 
-    fn config(&self) -> Result<Vec<(String, Kept)>> {
+    fn config(&self) -> Result<Vec<(String, OwnedValue)>> {
         let mut config = Vec::new();
         let sql = format!("SELECT key, value FROM {}", self.owner.shadow("config"));
         self.db.prepare_shadow(&sql)?.query(&[], |row| {
-            config.push((row.column_text(0, "key")?.to_string(), Kept::of(row.column_content(1))));
+            config.push((row.column_text(0, "key")?.to_string(), OwnedValue::of(row.column_content(1))));
             Ok(())
         })?;
         Ok(config)
-    }
-
-    fn count_rows(&self) -> Result<Kept> {
-        let sql = format!("SELECT count(*) FROM {}", self.owner.shadow("rows"));
-        let count = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(Kept::of(row.column_content(0))))?;
-        Ok(count.unwrap_or(Kept::Null))
     }
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
@@ -232,7 +227,7 @@ impl Reader {
     }
 
     /// Bytes of the pages of a shadow table, with its indexes; without dbstat, bytes of its BLOBs and texts.
-    fn bytes(&self, suffix: &str) -> Result<Kept> {
+    fn bytes(&self, suffix: &str) -> Result<OwnedValue> {
         let schema = quote_identifier(&self.owner.schema);
         let name = self.owner.shadow_name(suffix);
         let of_pages = format!(
@@ -241,23 +236,23 @@ impl Reader {
         );
         if let Ok(mut statement) = self.db.prepare(&of_pages) {
             let parameters = [Parameter::Text(&name), Parameter::Text(&self.owner.schema)];
-            let bytes = statement.query_one(&parameters, |row| Ok(Kept::of(row.column_content(0))))?;
-            return Ok(bytes.unwrap_or(Kept::Null));
+            let bytes = statement.query_one(&parameters, |row| Ok(OwnedValue::of(row.column_content(0))))?;
+            return Ok(bytes.unwrap_or(OwnedValue::Null));
         }
         let columns = match suffix {
             "config" => "length(key) + length(value)",
             "graph" => "length(header) + length(entry)",
-            "rows" => return Ok(Kept::Null),
+            "rows" => return Ok(OwnedValue::Null),
             suffix if suffix.starts_with(&nodes_suffix(0)) => "length(data)",
-            _ => return Ok(Kept::Null),
+            _ => return Ok(OwnedValue::Null),
         };
         let sql = format!("SELECT sum({columns}) FROM {}", self.owner.shadow(suffix));
-        let bytes = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(Kept::of(row.column_content(0))))?;
-        Ok(bytes.filter(|bytes| *bytes != Kept::Null).unwrap_or(Kept::Integer(0)))
+        let bytes = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(OwnedValue::of(row.column_content(0))))?;
+        Ok(bytes.filter(|bytes| *bytes != OwnedValue::Null).unwrap_or(OwnedValue::Integer(0)))
     }
 }
 
-fn params<'a>(value: &dyn Fn(&str) -> Option<&'a Kept>) -> Option<Params> {
+fn params<'a>(value: &dyn Fn(&str) -> Option<&'a OwnedValue>) -> Option<Params> {
     let number = |key: &str| match value(key)?.content() {
         Content::Integer(number) => usize::try_from(number).ok(),
         _ => None,
@@ -272,13 +267,13 @@ fn params<'a>(value: &dyn Fn(&str) -> Option<&'a Kept>) -> Option<Params> {
     params.validate().ok().map(|()| params)
 }
 
-fn shown(value: &Kept) -> String {
+fn shown(value: &OwnedValue) -> String {
     match value.content() {
         Content::Text(text) => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
 }
 
-fn integer(number: u64) -> Kept {
-    Kept::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+fn integer(number: u64) -> OwnedValue {
+    OwnedValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

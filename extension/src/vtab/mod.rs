@@ -1,33 +1,16 @@
 //! The virtual table `hnsw`: what its SQL means.
 
-mod arguments;
-mod command;
-mod conflicts;
-mod cursor;
-mod distance_terms;
-mod feed;
-mod gather;
-mod hit_row;
-mod index_order;
+mod core;
+mod declaration;
 mod info;
-mod knn;
-mod match_test;
-mod nesting;
-mod options;
-mod plan;
-mod planner;
-mod pool;
-mod rows_filter;
-mod scan;
-mod schema;
-mod shelf;
+mod planning;
+mod reading;
+mod rows;
+mod snapshot;
 mod table;
-mod tokens;
-mod transaction;
-mod update;
-mod vectors;
+mod writing;
 
-pub use schema::HIDDEN_COLUMNS;
+pub use declaration::schema::HIDDEN_COLUMNS;
 
 use crate::error::Result;
 use crate::sqlite::{Connection, register_eponymous, register_module};
@@ -38,6 +21,6 @@ const MODULE: &str = "hnsw";
 /// Registers the module `hnsw` and the table-valued function `hnsw_info`.
 pub fn register(connection: Connection) -> Result<()> {
     register_module::<table::HnswTable>(connection, MODULE)?;
-    gather::register(connection)?;
+    rows::collect_rowids::register(connection)?;
     register_eponymous::<info::InfoTable>(connection, "hnsw_info")
 }

@@ -1,0 +1,194 @@
+//! What the rooms of a connected table share: its declaration, rows, vector columns and transaction.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::rc::Rc;
+
+use super::declaration::schema::TableSchema;
+use super::reading::filter_cache::FilterCache;
+use super::rows::table::{Names, RowsTable, busy};
+use super::snapshot::Snapshot;
+use super::writing::nesting::Nesting;
+use super::writing::transaction::Transaction;
+use super::writing::vector_input::VectorInput;
+use crate::error::{Error, Result};
+use crate::hnsw::Params;
+use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
+use crate::storage::shadow::Owner;
+use crate::storage::vector_column::{Place, VectorColumn};
+
+pub struct TableCore {
+    pub db: Connection,
+    pub schema: Rc<TableSchema>,
+    pub rows: RowsTable,
+    pub transaction: Transaction,
+    pub nesting: Nesting,
+    pub filter_cache: FilterCache,
+    vectors: RefCell<Vec<VectorColumn>>,
+    /// The format version in the file is one that we know.
+    is_known_version: Cell<bool>,
+    /// Cursors that are open.
+    pub cursors: Cell<usize>,
+}
+
+impl TableCore {
+    /// Reads nothing: opening is free.
+    pub fn new(db: Connection, schema: TableSchema, owner: Owner) -> TableCore {
+        let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
+        let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
+        let schema = Rc::new(schema);
+        TableCore {
+            db,
+            rows: RowsTable::new(db, Rc::clone(&schema), owner),
+            schema,
+            transaction: Transaction::default(),
+            nesting: Nesting::default(),
+            filter_cache: FilterCache::default(),
+            vectors: RefCell::new(vectors),
+            is_known_version: Cell::new(false),
+            cursors: Cell::new(0),
+        }
+    }
+
+    pub fn names(&self) -> Result<Rc<Names>> {
+        self.rows.names()
+    }
+
+    pub fn vectors(&self) -> Result<RefMut<'_, Vec<VectorColumn>>> {
+        let mut vectors = self.vectors.try_borrow_mut().map_err(|_| busy())?;
+        if self.transaction.takes_reset() {
+            vectors.iter_mut().for_each(VectorColumn::forget);
+            vectors.iter_mut().for_each(|vector| vector.end_transaction(false));
+        }
+        Ok(vectors)
+    }
+
+    /// Calls `work` with one vector column.
+    pub fn with_vector<T>(&self, ordinal: usize, work: impl FnOnce(&mut VectorColumn) -> Result<T>) -> Result<T> {
+        match self.vectors()?.get_mut(ordinal) {
+            Some(vector) => work(vector),
+            None => Err(Error::internal(format!("vector column {ordinal} is missing"))),
+        }
+    }
+
+    /// Must come before the first use of the shadow tables: refuses another format, and a rows table without a column.
+    pub fn check_version(&self) -> Result<()> {
+        if !self.is_known_version.get() {
+            self.names()?.owner.check_version(self.db)?;
+            self.rows.check_columns()?;
+            self.is_known_version.set(true);
+        }
+        Ok(())
+    }
+
+    /// The committed state that the statement under way sees; None if its transaction has written. Call it when the
+    /// columns are refreshed.
+    pub fn snapshot(&self, ordinal: usize) -> Result<Option<Snapshot>> {
+        let Some(commits) = self.db.committed_version(&self.names()?.owner.schema) else { return Ok(None) };
+        let (generation, _) = self.with_vector(ordinal, |vector| vector.graph())?;
+        Ok(Some(Snapshot { commits, generation, writes: self.transaction.writes() }))
+    }
+
+    /// Takes up another name of the virtual table.
+    pub fn rename(&self, owner: Owner) -> Result<()> {
+        for vector in self.vectors()?.iter_mut() {
+            vector.rename(&owner.table);
+        }
+        self.filter_cache.clear();
+        self.rows.rename(owner)
+    }
+
+    /// How messages name the vector column `number` of the virtual table, and what its values must be.
+    pub fn vector_input<'a>(&'a self, table: &'a str, number: usize) -> Result<VectorInput<'a>> {
+        match (self.schema.columns.get(number), self.schema.vector(number)) {
+            (Some(column), Some(vector)) => Ok(VectorInput { table, column: &column.name, params: vector.params }),
+            _ => Err(Error::internal(format!("column {number} is no vector column"))),
+        }
+    }
+
+    /// What LIKE means on this connection, which a pragma decides.
+    pub fn like_ignores_case(&self) -> Result<bool> {
+        let mut probe = self.rows.statements.reading("SELECT 'a' LIKE 'A'".to_string())?;
+        Ok(probe.query_one(&[], |row| Ok(row.column_i64(0) == 1))?.unwrap_or(false))
+    }
+
+    /// Runs `work`, whose writes to shadow tables do not show in the host's last_insert_rowid().
+    pub fn keeping_last_rowid<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let rowid = self.db.last_insert_rowid();
+        let result = work();
+        self.db.set_last_insert_rowid(rowid);
+        result
+    }
+
+    pub fn write_config(&self) -> Result<()> {
+        let names = self.names()?;
+        self.config().into_iter().try_for_each(|(key, value)| names.owner.set_config(self.db, &key, value))
+    }
+
+    /// The entries of the config table, as CREATE writes them. Later only those of `ef_search` may change.
+    pub fn config(&self) -> Vec<(String, Parameter<'_>)> {
+        let version = Parameter::Integer(i64::from(crate::format::FORMAT_VERSION));
+        let mut entries = vec![("format_version".to_string(), version)];
+        for (ordinal, (_, column, params)) in self.schema.vectors().enumerate() {
+            let integer = |value: usize| Parameter::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+            let of_column = [
+                ("name", Parameter::Text(&column.name)),
+                ("element", Parameter::Text(params.element.name())),
+                ("dims", integer(params.dims)),
+                ("metric", Parameter::Text(params.metric.name())),
+                ("m", integer(params.m)),
+                ("ef_construction", integer(params.ef_construction)),
+                ("ef_search", integer(params.ef_search)),
+            ];
+            let model = column.model().map(|model| ("model", Parameter::Text(model)));
+            let entry = |(key, value)| (format!("vector.{ordinal}.{key}"), value);
+            entries.extend(of_column.into_iter().chain(model).map(entry));
+        }
+        entries
+    }
+
+    /// Where the config table does not say what the table was made with.
+    pub fn config_problems(&self) -> Result<Vec<String>> {
+        let owner = &self.names()?.owner;
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let mut stored = self.rows.statements.reading(sql)?;
+        let mut problems = Vec::new();
+        for (key, expected) in self.config() {
+            let is_sound = stored.query_one(&[Parameter::Text(&key)], |row| {
+                Ok(match (row.column_content(0), expected) {
+                    (Content::Integer(ef), _) if key.ends_with(".ef_search") => {
+                        usize::try_from(ef).is_ok_and(|ef| Params::EF_RANGE.contains(&ef))
+                    }
+                    (Content::Integer(stored), Parameter::Integer(number)) => stored == number,
+                    (Content::Text(stored), Parameter::Text(text)) => stored == text.as_bytes(),
+                    _ => false,
+                })
+            })?;
+            if is_sound != Some(true) {
+                let what = if is_sound.is_none() { "is missing" } else { "is not what the table was made with" };
+                problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Whether the schema has this very table.
+    pub fn is_there(&self) -> Result<bool> {
+        let owner = &self.names()?.owner;
+        let sql = format!("SELECT 1 FROM {}.sqlite_master WHERE name = ?1", quote_identifier(&owner.schema));
+        let name = owner.shadow_name("config");
+        let is_there = self.db.query_one(&sql, &[Parameter::Text(&name)], |_| Ok(()))?.is_some();
+        Ok(is_there && self.config_problems()?.is_empty())
+    }
+}
+
+/// Where the vector columns of a table are.
+pub fn places(schema: &TableSchema, owner: &Owner) -> Vec<Place> {
+    let place = |(ordinal, column): (usize, &str)| Place {
+        schema: owner.schema.clone(),
+        table: owner.table.clone(),
+        rowid: schema.rowid_name().to_string(),
+        ordinal,
+        column: column.to_string(),
+    };
+    schema.vectors().map(|(_, column, _)| column.name.as_str()).enumerate().map(place).collect()
+}

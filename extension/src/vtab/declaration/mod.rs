@@ -1,0 +1,6 @@
+//! What CREATE VIRTUAL TABLE said: parsed, checked, and as the columns that SQLite is told of.
+
+pub mod arguments;
+mod options;
+pub mod schema;
+pub mod tokens;

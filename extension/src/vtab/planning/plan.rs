@@ -1,0 +1,420 @@
+//! What xBestIndex chose, as a value. It travels to xFilter as a number and a text, and the text is what EXPLAIN QUERY
+//! PLAN shows: `5:knn embedding cosine, filter category=? retail_price>?, limit offset`.
+//!
+//! The number: bits 0..4 the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by MATCH),
+//! bits 4..30 the columns that the statement reads (the last of them: this column and all after it).
+//!
+//! The arguments follow the text: the query vector, k, ef_search, distance bounds, one for each
+//! filter and for each counted term, limit, offset.
+
+use crate::error::{Error, Result};
+use crate::filter::predicate::Comparison;
+use crate::filter::strategy::Reach;
+use crate::hnsw::Order;
+use crate::sqlite::quote_identifier;
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plan {
+    Scan(ScanPlan),
+    Knn(KnnPlan),
+}
+
+/// A walk over the rows table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanPlan {
+    pub access: Access,
+    pub filters: Vec<Filter>,
+    /// Column (None: the rowid) and whether descending, if the rows must come in an order.
+    pub order: Option<(Option<usize>, bool)>,
+    pub columns: ColumnSet,
+}
+
+/// How the rows table finds the rows; SQLite's planner decides it again when it sees the filters' values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    All,
+    Rowid,
+    Key,
+    Index,
+}
+
+/// The rows nearest to a vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnnPlan {
+    /// The number of the vector column in the virtual table.
+    pub column: usize,
+    pub form: Form,
+    pub has_k: bool,
+    pub has_ef_search: bool,
+    /// Terms on the distance.
+    pub distances: Vec<Comparison>,
+    pub filters: Vec<Filter>,
+    /// With a k: terms that leave no row out, and that k counts by. Those on the distance come last.
+    pub counted: Vec<Filter>,
+    /// How the rows table finds the rows that the filters let through.
+    pub found_by: FoundBy,
+    /// Strict under ORDER BY distance; else every row comes, if a late one must come late.
+    pub order: Order,
+    pub has_limit: bool,
+    pub has_offset: bool,
+    /// With a k: terms that SQLite tests only when k has counted the row.
+    pub after_k: Vec<Filter>,
+    pub columns: ColumnSet,
+}
+
+/// How SQLite finds the rows that match, as its own plan for the rows table says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FoundBy {
+    #[default]
+    Scan,
+    /// As Scan, unless the values let an index on a part of the rows serve: known when the search begins.
+    Partial,
+    Rowid,
+    Index(String),
+    /// An index that also holds the nodes.
+    Covering(String),
+}
+
+impl FoundBy {
+    /// From a line of EXPLAIN QUERY PLAN.
+    pub fn from_detail(detail: &str) -> FoundBy {
+        let Some((_, way)) = detail.strip_prefix("SEARCH ").and_then(|rest| rest.split_once(" USING ")) else {
+            return FoundBy::Scan;
+        };
+        let name = |rest: &str| rest.rsplit_once(" (").map_or(rest, |(name, _)| name).to_string();
+        if let Some(rest) = way.strip_prefix("COVERING INDEX ") {
+            FoundBy::Covering(name(rest))
+        } else if let Some(rest) = way.strip_prefix("INDEX ") {
+            FoundBy::Index(name(rest))
+        } else if way.starts_with("INTEGER PRIMARY KEY") {
+            FoundBy::Rowid
+        } else {
+            FoundBy::Scan
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `WHERE embedding MATCH ?`
+    Match,
+    /// `FROM articles(?)`
+    Call,
+}
+
+/// A WHERE term that the rows table answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The column's number; None for the rowid.
+    pub column: Option<usize>,
+    pub comparison: Comparison,
+    /// The collation of the comparison, if it is not the column's own.
+    pub collation: Option<String>,
+}
+
+/// Declared columns that a statement reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ColumnSet(u32);
+
+impl ColumnSet {
+    /// The last bit stands for its column and all after it.
+    const LAST: usize = 25;
+
+    /// From SQLite's mask, whose bit 63 stands for column 63 and all after it.
+    pub fn from_mask(mask: u64) -> ColumnSet {
+        let rest = u32::from(mask >> Self::LAST != 0) << Self::LAST;
+        ColumnSet(mask as u32 & ((1 << Self::LAST) - 1) | rest)
+    }
+
+    pub fn contains(self, column: usize) -> bool {
+        self.0 >> column.min(Self::LAST) & 1 == 1
+    }
+}
+
+const KIND_BITS: u32 = 4;
+
+impl Plan {
+    pub fn encode(&self, schema: &TableSchema) -> (i32, String) {
+        let (kind, columns, text) = match self {
+            Plan::Scan(scan) => (scan.access as u32, scan.columns, scan.text(schema)),
+            Plan::Knn(knn) => (if knn.form == Form::Match { 5 } else { 4 }, knn.columns, knn.text(schema)),
+        };
+        ((columns.0 << KIND_BITS | kind).cast_signed(), text)
+    }
+
+    pub fn decode(number: i32, text: &str, schema: &TableSchema) -> Result<Plan> {
+        let number = number.cast_unsigned();
+        let columns = ColumnSet(number >> KIND_BITS);
+        let mut reader = Reader { rest: text, schema };
+        let plan = match number & ((1 << KIND_BITS) - 1) {
+            0 => reader.scan(Access::All, columns),
+            1 => reader.scan(Access::Rowid, columns),
+            2 => reader.scan(Access::Key, columns),
+            3 => reader.scan(Access::Index, columns),
+            4 => reader.knn(Form::Call, columns),
+            5 => reader.knn(Form::Match, columns),
+            _ => None,
+        };
+        plan.filter(|_| reader.rest.is_empty())
+            .ok_or_else(|| Error::internal(format!("a plan that cannot be read: {number}:{text}")))
+    }
+}
+
+impl Access {
+    fn text(self) -> &'static str {
+        match self {
+            Access::All => "scan",
+            Access::Rowid => "rowid lookup",
+            Access::Key => "key lookup",
+            Access::Index => "index lookup",
+        }
+    }
+}
+
+impl ScanPlan {
+    fn text(&self, schema: &TableSchema) -> String {
+        let mut text = self.access.text().to_string();
+        push_filters(&mut text, FILTER, &self.filters, schema);
+        if let Some((column, is_descending)) = self.order {
+            text.push_str(", order ");
+            text.push_str(&column_name(column, schema));
+            text.push_str(if is_descending { " desc" } else { "" });
+        }
+        text
+    }
+}
+
+impl FoundBy {
+    pub fn reach(&self) -> Reach {
+        match self {
+            FoundBy::Scan | FoundBy::Partial => Reach::Scan,
+            FoundBy::Rowid | FoundBy::Index(_) => Reach::Index,
+            FoundBy::Covering(_) => Reach::Covering,
+        }
+    }
+}
+
+impl KnnPlan {
+    fn text(&self, schema: &TableSchema) -> String {
+        let metric = schema.vector(self.column).map_or("", |vector| vector.params.metric.name());
+        let mut text = format!("knn {} {metric}", column_name(Some(self.column), schema));
+        for (is_there, word) in
+            [(self.has_k, " k"), (self.has_ef_search, " ef_search"), (self.order == Order::Relaxed, ", complete")]
+        {
+            text.push_str(if is_there { word } else { "" });
+        }
+        for comparison in &self.distances {
+            text.push_str(DISTANCE);
+            text.push_str(comparison.text());
+        }
+        push_filters(&mut text, FILTER, &self.filters, schema);
+        if !self.filters.is_empty() {
+            text.push_str(&self.found_by.text());
+        }
+        push_filters(&mut text, COUNTED, &self.counted, schema);
+        text.push_str(match (self.has_limit, self.has_offset) {
+            (false, false) => "",
+            (true, false) => ", limit",
+            (false, true) => ", offset",
+            (true, true) => ", limit offset",
+        });
+        push_filters(&mut text, AFTER_K, &self.after_k, schema);
+        text
+    }
+}
+
+const DISTANCE: &str = ", distance";
+const FILTER: &str = ", filter ";
+const COUNTED: &str = ", k counts ";
+const AFTER_K: &str = ", k before ";
+const BY_SCAN: &str = ": walked or scanned";
+const BY_PARTIAL_INDEX: &str = ", by a partial index or none: exact, steered, walked or scanned";
+const BY_ROWID: &str = ", by rowid";
+const BY_INDEX: &str = ", by index ";
+const BY_COVERING_INDEX: &str = ", by covering index ";
+const BY_ANY_INDEX: &str = ": exact, steered or walked";
+
+impl FoundBy {
+    fn text(&self) -> String {
+        match self {
+            FoundBy::Scan => BY_SCAN.to_string(),
+            FoundBy::Partial => BY_PARTIAL_INDEX.to_string(),
+            FoundBy::Rowid => format!("{BY_ROWID}{BY_ANY_INDEX}"),
+            FoundBy::Index(name) => format!("{BY_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
+            FoundBy::Covering(name) => format!("{BY_COVERING_INDEX}{}{BY_ANY_INDEX}", shown_name(name)),
+        }
+    }
+}
+
+fn push_filters(text: &mut String, before: &str, filters: &[Filter], schema: &TableSchema) {
+    for (position, filter) in filters.iter().enumerate() {
+        text.push_str(if position == 0 { before } else { " " });
+        text.push_str(&column_name(filter.column, schema));
+        if let Some(collation) = &filter.collation {
+            text.push_str(&format!(" COLLATE {}", quote_identifier(collation)));
+        }
+        text.push_str(filter.comparison.text());
+    }
+}
+
+/// Bare if it is a plain word, else quoted; the rowid is `rowid`, and a column of that name is quoted.
+fn column_name(column: Option<usize>, schema: &TableSchema) -> String {
+    if column.is_some() && column == schema.distance_column() {
+        return ColumnRef::Distance.hidden_name().to_string();
+    }
+    let Some(column) = column.and_then(|number| schema.columns.get(number)) else { return "rowid".to_string() };
+    if column.name == "rowid" { quote_identifier(&column.name) } else { shown_name(&column.name) }
+}
+
+fn shown_name(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain { name.to_string() } else { quote_identifier(name) }
+}
+
+/// Reads a plan's text from left to right; every method gives None where it does not fit.
+struct Reader<'a> {
+    rest: &'a str,
+    schema: &'a TableSchema,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, text: &str) -> bool {
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn scan(&mut self, access: Access, columns: ColumnSet) -> Option<Plan> {
+        self.take(access.text()).then_some(())?;
+        let filters = self.filters(FILTER)?;
+        let order = if self.take(", order ") { Some((self.column()?, self.take(" desc"))) } else { None };
+        Some(Plan::Scan(ScanPlan { access, filters, order, columns }))
+    }
+
+    fn knn(&mut self, form: Form, columns: ColumnSet) -> Option<Plan> {
+        self.take("knn ").then_some(())?;
+        let column = self.column()??;
+        let metric = self.schema.vector(column)?.params.metric.name();
+        (self.take(" ") && self.take(metric)).then_some(())?;
+        let (has_k, has_ef_search) = (self.take(" k"), self.take(" ef_search"));
+        let order = if self.take(", complete") { Order::Relaxed } else { Order::Strict };
+        let mut distances = Vec::new();
+        while self.take(DISTANCE) {
+            distances.push(self.comparison()?);
+        }
+        let filters = self.filters(FILTER)?;
+        let found_by = if filters.is_empty() { FoundBy::Scan } else { self.found_by()? };
+        let counted = self.filters(COUNTED)?;
+        let (has_limit, has_offset) = match (self.take(", limit offset"), self.take(", limit"), self.take(", offset")) {
+            (true, _, _) => (true, true),
+            (_, has_limit, has_offset) => (has_limit, has_offset),
+        };
+        let after_k = self.filters(AFTER_K)?;
+        Some(Plan::Knn(KnnPlan {
+            column,
+            form,
+            has_k,
+            has_ef_search,
+            distances,
+            filters,
+            counted,
+            found_by,
+            order,
+            has_limit,
+            has_offset,
+            after_k,
+            columns,
+        }))
+    }
+
+    fn found_by(&mut self) -> Option<FoundBy> {
+        if self.take(BY_SCAN) {
+            return Some(FoundBy::Scan);
+        }
+        if self.take(BY_PARTIAL_INDEX) {
+            return Some(FoundBy::Partial);
+        }
+        let found_by = if self.take(BY_ROWID) {
+            FoundBy::Rowid
+        } else if self.take(BY_INDEX) {
+            FoundBy::Index(self.name()?)
+        } else if self.take(BY_COVERING_INDEX) {
+            FoundBy::Covering(self.name()?)
+        } else {
+            return None;
+        };
+        self.take(BY_ANY_INDEX).then_some(found_by)
+    }
+
+    fn filters(&mut self, before: &str) -> Option<Vec<Filter>> {
+        let mut filters = Vec::new();
+        if !self.take(before) {
+            return Some(filters);
+        }
+        loop {
+            let column = self.column()?;
+            let collation = if self.take(" COLLATE ") { Some(self.quoted()?) } else { None };
+            let comparison = self.comparison()?;
+            filters.push(Filter { column, comparison, collation });
+            if !self.take(" ") {
+                return Some(filters);
+            }
+        }
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        // The longest text first: "<" begins "<=" and " IS ?" does not begin " IS NOT ?".
+        let comparison = Comparison::ALL
+            .into_iter()
+            .filter(|comparison| self.rest.starts_with(comparison.text()))
+            .max_by_key(|comparison| comparison.text().len())?;
+        self.take(comparison.text()).then_some(comparison)
+    }
+
+    /// `Some(None)` is the rowid.
+    fn column(&mut self) -> Option<Option<usize>> {
+        let is_quoted = self.rest.starts_with('"');
+        let name = self.name()?;
+        if name == "rowid" && !is_quoted {
+            return Some(None);
+        }
+        if name == ColumnRef::Distance.hidden_name() {
+            return Some(self.schema.distance_column());
+        }
+        self.schema.columns.iter().position(|column| column.name == name).map(Some)
+    }
+
+    /// Quoted or a plain word.
+    fn name(&mut self) -> Option<String> {
+        if self.rest.starts_with('"') {
+            return self.quoted();
+        }
+        let length = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at_checked(length).filter(|_| length > 0)?;
+        self.rest = rest;
+        Some(name.to_string())
+    }
+
+    fn quoted(&mut self) -> Option<String> {
+        let mut name = String::new();
+        let mut rest = self.rest.strip_prefix('"')?;
+        loop {
+            let (part, after) = rest.split_once('"')?;
+            name.push_str(part);
+            let Some(doubled) = after.strip_prefix('"') else {
+                self.rest = after;
+                return Some(name);
+            };
+            name.push('"');
+            rest = doubled;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+use super::*;
+use crate::vtab::declaration::arguments::parse;
+
+fn schema() -> TableSchema {
+    parse(
+        "t",
+        &["id INTEGER PRIMARY KEY", "category", "\"odd, \"\"name\" TEXT", "\"rowid\"", "e FLOAT[3]", "\"e 2\" INT8[4]"],
+    )
+    .unwrap()
+}
+
+fn filter(column: Option<usize>, comparison: Comparison, collation: Option<&str>) -> Filter {
+    Filter { column, comparison, collation: collation.map(str::to_string) }
+}
+
+fn found_by(number: usize) -> FoundBy {
+    match number % 5 {
+        0 => FoundBy::Scan,
+        4 => FoundBy::Partial,
+        1 => FoundBy::Rowid,
+        2 => FoundBy::Index("a \"b\": c".to_string()),
+        _ => FoundBy::Covering("t_rows_x".to_string()),
+    }
+}
+
+#[test]
+fn the_rows_table_says_how_it_finds_rows() {
+    for (detail, expected) in [
+        ("SCAN t_rows", FoundBy::Scan),
+        ("SCAN t_rows USING COVERING INDEX t_rows_x", FoundBy::Scan),
+        ("SEARCH t_rows USING INTEGER PRIMARY KEY (rowid=?)", FoundBy::Rowid),
+        ("SEARCH t_rows USING INDEX odd (name (a=?)", FoundBy::Index("odd (name".to_string())),
+        ("SEARCH t_rows USING COVERING INDEX t_rows_x (x>? AND x<?)", FoundBy::Covering("t_rows_x".to_string())),
+        ("MULTI-INDEX OR", FoundBy::Scan),
+    ] {
+        assert_eq!(FoundBy::from_detail(detail), expected, "{detail}");
+    }
+}
+
+fn all_plans() -> Vec<Plan> {
+    let lists = [
+        vec![],
+        vec![filter(None, Comparison::Eq, None)],
+        Comparison::ALL.into_iter().map(|comparison| filter(Some(1), comparison, Some("no\"case"))).collect(),
+        Comparison::ALL.into_iter().rev().map(|comparison| filter(Some(2), comparison, None)).collect(),
+        vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
+    ];
+    let distance = schema().distance_column();
+    let mut plans = Vec::new();
+    for (n, filters) in lists.into_iter().enumerate() {
+        let columns = ColumnSet::from_mask(0b1011 << n);
+        for access in [Access::All, Access::Rowid, Access::Key, Access::Index] {
+            for order in [None, Some((None, true)), Some((Some(3), false)), Some((Some(2), true))] {
+                plans.push(Plan::Scan(ScanPlan { access, filters: filters.clone(), order, columns }));
+            }
+        }
+        for bits in 0..128usize {
+            let bit = |n: usize| bits >> n & 1 == 1;
+            plans.push(Plan::Knn(KnnPlan {
+                column: if bit(0) { 4 } else { 5 },
+                form: if bit(1) { Form::Match } else { Form::Call },
+                has_k: bit(2),
+                has_ef_search: bit(3),
+                distances: match bits >> 5 {
+                    0 => Vec::new(),
+                    1 => vec![Comparison::Ge],
+                    2 => vec![Comparison::Lt, Comparison::IsNot],
+                    _ => Comparison::ALL.to_vec(),
+                },
+                after_k: if bit(2) && bit(6) { vec![filter(None, Comparison::Eq, None)] } else { Vec::new() },
+                counted: match bits >> 5 {
+                    _ if !bit(2) => Vec::new(),
+                    0 => vec![filter(Some(1), Comparison::Like, None)],
+                    1 => vec![filter(Some(2), Comparison::IsNot, Some("x")), filter(distance, Comparison::Ne, None)],
+                    _ => Vec::new(),
+                },
+                found_by: found_by(if filters.is_empty() { 0 } else { bits }),
+                filters: filters.clone(),
+                order: if bit(4) { Order::Strict } else { Order::Relaxed },
+                has_limit: bit(5),
+                has_offset: bit(6),
+                columns,
+            }));
+        }
+    }
+    plans
+}
+
+#[test]
+fn every_plan_survives_the_round_trip() {
+    let schema = schema();
+    for plan in all_plans() {
+        let (number, text) = plan.encode(&schema);
+        assert_eq!(Plan::decode(number, &text, &schema).unwrap(), plan, "{number}:{text}");
+    }
+}
+
+#[test]
+fn the_text_says_what_will_happen() {
+    let schema = schema();
+    let knn = KnnPlan {
+        column: 4,
+        form: Form::Match,
+        has_k: false,
+        has_ef_search: false,
+        distances: vec![Comparison::Gt, Comparison::Le],
+        counted: Vec::new(),
+        after_k: Vec::new(),
+        found_by: FoundBy::Covering("t_rows_category".to_string()),
+        filters: vec![filter(Some(1), Comparison::Eq, None), filter(Some(2), Comparison::Gt, Some("NOCASE"))],
+        order: Order::Strict,
+        has_limit: true,
+        has_offset: true,
+        columns: ColumnSet::default(),
+    };
+    let text = "knn e cosine, distance>?, distance<=?, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, \
+                by covering index t_rows_category: exact, steered or walked, limit offset";
+    assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
+    let after_k = vec![filter(Some(1), Comparison::Eq, None), filter(None, Comparison::Lt, None)];
+    let counted = vec![filter(Some(1), Comparison::Like, None), filter(schema.distance_column(), Comparison::Ne, None)];
+    let knn = KnnPlan { has_k: true, distances: Vec::new(), filters: Vec::new(), counted, after_k, ..knn };
+    let text = "knn e cosine k, k counts category LIKE ? distance<>?, limit offset, k before category=? rowid<?";
+    assert_eq!(Plan::Knn(knn).encode(&schema), (5, text.to_string()));
+}
+
+#[test]
+fn foreign_texts_are_refused() {
+    for (number, text) in [
+        (0, "knn e cosine"),
+        (5, "knn e l2"),
+        (5, "knn category cosine"),
+        (5, "knn e cosine, filter x=?"),
+        (5, "knn e cosine, filter category=?"),
+        (5, "knn e cosine, filter category=?, by index : exact, steered or walked"),
+        (6, ""),
+        (0, "scan x"),
+    ] {
+        assert!(Plan::decode(number, text, &schema()).is_err(), "{number}:{text}");
+    }
+}
+
+#[test]
+fn columns_past_the_last_bit_are_read_together() {
+    let set = ColumnSet::from_mask(1 << 40 | 0b10);
+    assert!(set.contains(1) && !set.contains(0) && !set.contains(24));
+    assert!(set.contains(25) && set.contains(40) && set.contains(1000));
+    assert!(!ColumnSet::from_mask(1 << 24).contains(25));
+}

@@ -1,0 +1,425 @@
+//! Chooses the plan for a query that SQLite describes. Pure: `index_query.rs` reads SQLite's side.
+
+use super::index_query::{IndexQuery, Term, compares, comparison_of};
+use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
+use super::search_arguments::{check_arguments, check_no_argument, is_argument, no_vector, two_vectors};
+use crate::error::{Error, Result};
+use crate::filter::predicate::{Affinity, Comparison, is_exact};
+use crate::hnsw::Order;
+use crate::sqlite::{Distinct, Operator, Recheck};
+use crate::vtab::declaration::schema::{Column, ColumnRef, Key, TableSchema};
+
+/// A term that the plan takes; the position among them is that of its argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedConstraint {
+    pub index: usize,
+    pub recheck: Recheck,
+    pub is_list: bool,
+}
+
+/// A plan, and what SQLite must know of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedQuery {
+    pub plan: Plan,
+    pub used: Vec<UsedConstraint>,
+    pub is_order_consumed: bool,
+    /// One row at most.
+    pub is_unique: bool,
+    pub cost: f64,
+    pub rows: f64,
+}
+
+/// Rows of a table, as far as planning knows.
+const TABLE_ROWS: f64 = 1_000_000.0;
+/// What a search costs, in row reads: dear enough that a join puts it outside. The same with every filter, and less than
+/// two look-ups: SQLite must not find it cheaper to look up a and b in `embedding MATCH ? AND (a OR b)`, for then it
+/// could not evaluate MATCH.
+const SEARCH_COST: f64 = 300.0;
+const LOOKUP_COST: f64 = 200.0;
+/// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
+const SEARCH_ROWS: f64 = 100.0;
+const K_ROWS: f64 = 10.0;
+
+/// What a search costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside thirty
+/// other terms): it would search once for each member, count to k each time, and put equal distances in any order. When
+/// it asks again without the term, that is the cheaper plan.
+const REPEATED_COST: f64 = 1.2;
+
+/// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
+///
+/// # Errors
+/// `Error::Invalid` for MATCH where it has no meaning.
+pub fn choose(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<Option<PlannedQuery>> {
+    check_arguments(table, schema, query)?;
+    match source_of(table, schema, query)? {
+        Some(source) => Ok(knn(schema, query, source)),
+        None => {
+            check_no_argument(table, schema, query)?;
+            Ok(Some(scan(schema, query)))
+        }
+    }
+}
+
+/// Where the query vector comes from.
+struct Source<'q> {
+    term: &'q Term,
+    column: usize,
+    form: Form,
+}
+
+fn source_of<'q>(table: &str, schema: &TableSchema, query: &'q IndexQuery) -> Result<Option<Source<'q>>> {
+    let mut source: Option<Source<'q>> = None;
+    for term in &query.terms {
+        let what = term.column.and_then(|number| schema.column(number));
+        let (column, form) = match (term.operator, what) {
+            (Operator::Match, Some(ColumnRef::Vector(..))) => (term.column.unwrap_or_default(), Form::Match),
+            (Operator::Match, _) => return Err(no_vector(table, schema, what)),
+            (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
+            _ => continue,
+        };
+        // In an OR SQLite repeats the arguments of a table-valued form: it tests the second one itself.
+        if source.as_ref().is_some_and(|first| first.form == Form::Call && form == Form::Call) {
+            continue;
+        }
+        if source.is_some() {
+            return Err(two_vectors(table));
+        }
+        source = Some(Source { term, column, form });
+    }
+    Ok(source)
+}
+
+/// The vector column that `articles(?)` means.
+fn only_vector(table: &str, schema: &TableSchema) -> Result<usize> {
+    let vectors: Vec<(usize, &Column)> = schema.vectors().map(|(number, column, _)| (number, column)).collect();
+    match vectors.as_slice() {
+        [(number, _)] => Ok(*number),
+        [(_, first), ..] => {
+            let count = if vectors.len() == 2 { "two".to_string() } else { vectors.len().to_string() };
+            Err(Error::invalid(format!(
+                "table \"{table}\" has {count} vector columns: write \"WHERE {} MATCH ?\" instead of {table}(?)",
+                first.name
+            )))
+        }
+        [] => Err(Error::internal("a table without a vector column")),
+    }
+}
+
+/// The terms that a plan takes, in the order of its arguments.
+#[derive(Default)]
+struct UsedConstraints {
+    constraints: Vec<UsedConstraint>,
+}
+
+impl UsedConstraints {
+    fn take(&mut self, term: &Term, recheck: Recheck) {
+        self.constraints.push(UsedConstraint { index: term.index, recheck, is_list: false });
+    }
+}
+
+fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<PlannedQuery> {
+    let mut used = UsedConstraints::default();
+    let mut take_argument = |wanted: ColumnRef<'_>| {
+        let is_wanted = |term: &&Term| term.operator == Operator::Eq && is_hidden(schema, term, wanted);
+        let Some(term) = query.terms.iter().find(is_wanted) else { return Some(false) };
+        term.is_usable.then(|| used.take(term, Recheck::No)).map(|()| true)
+    };
+    source.term.is_usable.then_some(())?;
+    let (has_k, has_ef_search) = (take_argument(ColumnRef::K)?, take_argument(ColumnRef::EfSearch)?);
+    let vector = UsedConstraint { index: source.term.index, recheck: Recheck::No, is_list: false };
+    used.constraints.insert(0, vector);
+
+    let distances = take_distances(schema, query, &mut used);
+    let filters = take_filters(schema, query, &mut used);
+    let counted = if has_k { take_counted(schema, query, &mut used) } else { Vec::new() };
+    let is_order_consumed = is_by_distance(schema, query);
+    // Of rows that SQLite sorts it takes all.
+    let is_page = is_order_consumed || query.order.is_empty();
+    let mut take_hint = |operator: Operator| match usable(query).find(|term| term.operator == operator) {
+        Some(term) if is_page => {
+            used.take(term, Recheck::Yes);
+            true
+        }
+        _ => false,
+    };
+    let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
+    let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    let is_taken = |term: &&Term| used.constraints.iter().any(|used| used.index == term.index);
+    let may_repeat = query.terms.iter().filter(is_taken).any(|term| is_open(term) && !is_argument(schema, term));
+    let after_k = if has_k { left_over(schema, query, &used) } else { Vec::new() };
+    let (column, form) = (source.column, source.form);
+    let columns = ColumnSet::from_mask(query.columns_used);
+    let plan = KnnPlan {
+        column,
+        form,
+        has_k,
+        has_ef_search,
+        distances,
+        filters,
+        counted,
+        found_by: FoundBy::Scan,
+        order,
+        has_limit,
+        has_offset,
+        after_k,
+        columns,
+    };
+    Some(PlannedQuery {
+        plan: Plan::Knn(plan),
+        used: used.constraints,
+        is_order_consumed,
+        is_unique: false,
+        cost: if may_repeat { SEARCH_COST * REPEATED_COST } else { SEARCH_COST },
+        rows: if has_k { K_ROWS } else { SEARCH_ROWS },
+    })
+}
+
+/// Whether a comparison can be a bound of the distance.
+pub fn can_bound_distance(comparison: Comparison) -> bool {
+    !matches!(comparison, Comparison::Like | Comparison::Glob | Comparison::In)
+}
+
+/// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
+fn take_distances(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Comparison> {
+    let mut distances = Vec::new();
+    for term in usable(query).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
+        let comparison = comparison_of(term).filter(|comparison| can_bound_distance(*comparison));
+        if let Some(comparison) = comparison.filter(|comparison| !query.may_be_of_later_join(*comparison)) {
+            used.take(term, Recheck::Yes);
+            distances.push(comparison);
+        }
+    }
+    distances
+}
+
+/// Takes the terms that no row may be left out for, since they may be of a later join, for k to count by: first those on
+/// columns, then those on the distance.
+fn take_counted(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
+    let mut counted = Vec::new();
+    for is_distance in [false, true] {
+        for term in usable(query).filter(|term| is_hidden(schema, term, ColumnRef::Distance) == is_distance) {
+            let Some(filter) = filter_of(schema, term) else { continue };
+            let is_answered = is_distance || affinity_of(schema, term.column, filter.comparison).is_some();
+            if is_answered && query.may_be_of_later_join(filter.comparison) {
+                used.take(term, Recheck::Yes);
+                counted.push(filter);
+            }
+        }
+    }
+    counted
+}
+
+/// The terms that nothing was done about, such as those of a join whose other table is read later.
+fn left_over(schema: &TableSchema, query: &IndexQuery, used: &UsedConstraints) -> Vec<Filter> {
+    let is_taken = |term: &Term| used.constraints.iter().any(|used| used.index == term.index);
+    let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
+    let left = query.terms.iter().filter(|term| !is_taken(term) && is_declared(term));
+    left.filter(|term| !is_from_like(query, term)).filter_map(|term| filter_of(schema, term)).collect()
+}
+
+fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
+    term.column.and_then(|number| schema.column(number)) == Some(wanted)
+}
+
+/// ORDER BY distance, and ORDER BY distance, rowid. Not a GROUP BY or DISTINCT of the same look: those want every row.
+fn is_by_distance(schema: &TableSchema, query: &IndexQuery) -> bool {
+    let is_rowid = |column: Option<usize>| column.is_none() || column == schema.rowid_column();
+    let is_distance =
+        |column: Option<usize>| column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
+    let starts_right = match query.order.as_slice() {
+        [distance] => is_distance(distance.column) && !distance.is_descending,
+        // Rows that agree in distance and rowid are one row: what follows sorts nothing.
+        [distance, rowid, ..] => {
+            is_distance(distance.column) && is_rowid(rowid.column) && !distance.is_descending && !rowid.is_descending
+        }
+        [] => false,
+    };
+    starts_right && matches!(query.distinct, Distinct::Ordered | Distinct::DistinctOrdered)
+}
+
+fn scan(schema: &TableSchema, query: &IndexQuery) -> PlannedQuery {
+    let mut used = UsedConstraints::default();
+    let filters = take_filters(schema, query, &mut used);
+    let access = access(schema, &filters);
+    let order = scan_order(schema, query, &filters);
+    let rows = estimate(schema, &filters);
+    let cost = match access {
+        Access::All => TABLE_ROWS,
+        Access::Rowid => LOOKUP_COST + rows,
+        Access::Key => LOOKUP_COST + 2.0 * rows,
+        Access::Index => LOOKUP_COST + 2.0 * rows,
+    };
+    let is_one_rowid = |filter: &Filter| is_rowid(schema, filter.column) && filter.comparison == Comparison::Eq;
+    let is_unique = filters.iter().any(is_one_rowid);
+    let columns = ColumnSet::from_mask(query.columns_used);
+    let is_order_consumed = order.is_some();
+    let plan = Plan::Scan(ScanPlan { access, filters, order, columns });
+    PlannedQuery { plan, used: used.constraints, is_order_consumed, is_unique, cost, rows }
+}
+
+fn usable(query: &IndexQuery) -> impl Iterator<Item = &Term> {
+    query.terms.iter().filter(|term| term.is_usable)
+}
+
+/// Takes every term that the rows table can answer.
+fn take_filters(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
+    let mut filters = Vec::new();
+    for term in usable(query) {
+        if is_from_like(query, term) {
+            continue;
+        }
+        let Some(filter) = filter_of(schema, term) else { continue };
+        if query.may_be_of_later_join(filter.comparison) {
+            continue;
+        }
+        let Some(affinity) = affinity_of(schema, term.column, filter.comparison) else { continue };
+        let is_exact = is_exact(affinity, filter.comparison) && !is_part_of_in(schema, term);
+        let recheck = if is_exact { Recheck::No } else { Recheck::Yes };
+        used.constraints.push(UsedConstraint { index: term.index, recheck, is_list: term.is_list });
+        filters.push(filter);
+    }
+    filters
+}
+
+fn filter_of(schema: &TableSchema, term: &Term) -> Option<Filter> {
+    let comparison = comparison_of(term)?;
+    let is_foreign = is_foreign(schema, term) && compares(comparison) && !is_part_of_in(schema, term);
+    Some(Filter { column: term.column, comparison, collation: is_foreign.then(|| term.collation.clone()) })
+}
+
+/// Whether the collation is not the column's own.
+fn is_foreign(schema: &TableSchema, term: &Term) -> bool {
+    let own = match term.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
+        _ => "BINARY",
+    };
+    !term.collation.eq_ignore_ascii_case(own)
+}
+
+/// An equality whose right side is unknown: that of a join, or a part of an IN.
+fn is_open(term: &Term) -> bool {
+    term.operator == Operator::Eq && !term.is_list && !term.is_constant
+}
+
+/// Of `(a, b) IN (SELECT ...)` SQLite shows `a = ?` and `b = ?`, and says BINARY whatever the collation is. Rows that are
+/// equal so are equal by the column's own as well: that lets enough rows through, and SQLite tests them.
+fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
+    is_open(term) && term.collation.eq_ignore_ascii_case("BINARY") && is_foreign(schema, term)
+}
+
+/// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
+/// It tests these terms nowhere, and tests those that the user wrote if they are left to it. A LIKE with ESCAPE it does
+/// not show.
+fn is_from_like(query: &IndexQuery, term: &Term) -> bool {
+    let mut others = query.terms.iter().filter(|other| other.column == term.column);
+    match term.operator {
+        Operator::Ge => others.any(|other| are_from_like(query, term, other)),
+        Operator::Lt => others.any(|other| are_from_like(query, other, term)),
+        _ => false,
+    }
+}
+
+/// `least` and `most` are the first text that begins as a pattern does, and the one past the last; of a LIKE that
+/// ignores case in capitals and in small letters.
+fn are_from_like(query: &IndexQuery, least: &Term, most: &Term) -> bool {
+    let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
+    let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
+    let is_in = |collation: &str| least.collation.eq_ignore_ascii_case(collation);
+    let is_glob = |term: &Term| term.operator == Operator::Glob && term.column == least.column;
+    if is_in("NOCASE") && !query.is_like_case_sensitive {
+        *least_text == least_text.to_ascii_uppercase() && *most_text == past(least_text.to_ascii_lowercase())
+    } else if is_in("BINARY") && (query.is_like_case_sensitive || query.terms.iter().any(is_glob)) {
+        *most_text == past(least_text.clone())
+    } else {
+        false
+    }
+}
+
+/// The UTF-8 text with its last character raised by one, as SQLite does it.
+fn past(mut text: Vec<u8>) -> Vec<u8> {
+    const LAST_CONTINUATION: u8 = 0xbf;
+    for byte in text.iter_mut().rev() {
+        if *byte != LAST_CONTINUATION {
+            *byte = byte.wrapping_add(1);
+            break;
+        }
+        *byte = 0x80;
+    }
+    text
+}
+
+/// None for a column that the rows table cannot answer for. Of a vector it knows whether it is NULL.
+fn affinity_of(schema: &TableSchema, column: Option<usize>, comparison: Comparison) -> Option<Affinity> {
+    let Some(number) = column else { return Some(Affinity::Numeric) };
+    match schema.column(number)? {
+        ColumnRef::Ordinary(_, ordinary) => Some(ordinary.affinity()),
+        ColumnRef::Vector(..) if matches!(comparison, Comparison::IsNull | Comparison::IsNotNull) => {
+            Some(Affinity::Blob)
+        }
+        _ => None,
+    }
+}
+
+fn is_rowid(schema: &TableSchema, column: Option<usize>) -> bool {
+    column.is_none() || column == schema.rowid_column()
+}
+
+/// How the rows table will find the rows, as far as the declaration tells: it may have more indexes.
+fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
+    let by = |filter: &Filter| {
+        if !filter.comparison.can_search() || filter.collation.is_some() {
+            return Access::All;
+        }
+        if is_rowid(schema, filter.column) {
+            return Access::Rowid;
+        }
+        match filter.column.and_then(|number| schema.column(number)) {
+            Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique => Access::Key,
+            Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.is_indexed => Access::Index,
+            _ => Access::All,
+        }
+    };
+    let rank = |access: &Access| match access {
+        Access::Rowid => 0,
+        Access::Key => 1,
+        Access::Index => 2,
+        Access::All => 3,
+    };
+    // An equality finds fewer rows by any index than a range does by a better one.
+    let equalities = filters.iter().filter(|filter| filter.comparison.is_equality());
+    let best = equalities.map(by).min_by_key(rank).filter(|access| *access != Access::All);
+    best.or_else(|| filters.iter().map(by).min_by_key(rank)).unwrap_or(Access::All)
+}
+
+/// Rows of the table that pass.
+fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
+    let mut estimate = TABLE_ROWS;
+    for filter in filters {
+        let is_key = is_rowid(schema, filter.column)
+            || matches!(filter.column.and_then(|number| schema.column(number)),
+                Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique);
+        estimate = match filter.comparison {
+            Comparison::Eq | Comparison::Is if is_key => return 1.0,
+            Comparison::In if is_key => estimate.min(25.0),
+            Comparison::Eq | Comparison::Is | Comparison::IsNull => estimate / 100.0,
+            Comparison::In => estimate / 20.0,
+            Comparison::Ne | Comparison::IsNot | Comparison::IsNotNull => estimate,
+            _ => estimate / 4.0,
+        };
+    }
+    estimate.max(1.0)
+}
+
+/// The order that the rows table gives for nothing: by rowid, or by an indexed column if no filter comes between.
+fn scan_order(schema: &TableSchema, query: &IndexQuery, filters: &[Filter]) -> Option<(Option<usize>, bool)> {
+    let (first, rest) = query.order.split_first()?;
+    if is_rowid(schema, first.column) {
+        return Some((first.column, first.is_descending));
+    }
+    let ColumnRef::Ordinary(_, ordinary) = schema.column(first.column?)? else { return None };
+    let is_indexed = ordinary.is_indexed || ordinary.key != Key::None;
+    (is_indexed && rest.is_empty() && filters.is_empty()).then_some((first.column, first.is_descending))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use super::*;
+use crate::sqlite::OrderTerm;
+use crate::vtab::declaration::arguments::parse;
+
+const TABLE: [&str; 4] = ["id INTEGER PRIMARY KEY", "name TEXT UNIQUE", "price REAL", "e FLOAT[2]"];
+const E: usize = 3;
+const QUERY: usize = 4;
+const K: usize = 5;
+const DISTANCE: usize = 7;
+
+fn term(index: usize, column: usize, operator: Operator) -> Term {
+    Term {
+        index,
+        column: Some(column),
+        operator,
+        is_usable: true,
+        is_list: false,
+        collation: "BINARY".into(),
+        is_constant: false,
+        text: None,
+    }
+}
+
+fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], distinct: Distinct) -> Result<Option<PlannedQuery>> {
+    let order = order.iter().map(|&(column, is_descending)| OrderTerm { column, is_descending }).collect();
+    choose(
+        "t",
+        &parse("t", &TABLE).unwrap(),
+        &IndexQuery { terms, order, distinct, columns_used: 0, is_like_case_sensitive: false, hides_later_joins: true },
+    )
+}
+
+fn knn_of(planned: &PlannedQuery) -> &KnnPlan {
+    match &planned.plan {
+        Plan::Knn(knn) => knn,
+        Plan::Scan(scan) => panic!("{scan:?}"),
+    }
+}
+
+#[test]
+fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
+    let terms = vec![
+        term(0, 1, Operator::Gt),
+        term(1, 2, Operator::Gt),
+        term(2, DISTANCE, Operator::Lt),
+        term(3, K, Operator::Eq),
+        Term { is_list: true, ..term(4, 2, Operator::Eq) },
+        term(5, E, Operator::Match),
+        Term { column: None, ..term(6, 0, Operator::Limit) },
+    ];
+    let planned = ask(terms, &[(Some(DISTANCE), false)], Distinct::Ordered).unwrap().unwrap();
+    let used: Vec<_> = planned.used.iter().map(|used| (used.index, used.recheck, used.is_list)).collect();
+    let (yes, no) = (Recheck::Yes, Recheck::No);
+    let expected = [
+        (5, no, false),
+        (3, no, false),
+        (2, yes, false),
+        (0, yes, false),
+        (1, no, false),
+        (4, yes, true),
+        (6, yes, false),
+    ];
+    assert_eq!(used, expected);
+    let knn = knn_of(&planned);
+    assert!(
+        knn.has_k && knn.has_limit && !knn.has_offset && knn.distances == [Comparison::Lt] && knn.filters.len() == 3
+    );
+    assert!(planned.is_order_consumed && knn.order == Order::Strict);
+}
+
+#[test]
+fn only_the_order_by_distance_is_strict() {
+    let order_of = |order: &[(Option<usize>, bool)], distinct| {
+        let planned = ask(vec![term(0, QUERY, Operator::Eq)], order, distinct).unwrap().unwrap();
+        assert_eq!(planned.is_order_consumed, knn_of(&planned).order == Order::Strict);
+        knn_of(&planned).order
+    };
+    let (distance, by_name) = ((Some(DISTANCE), false), (Some(1), false));
+    for order in [&[distance][..], &[distance, (None, false)], &[distance, (Some(0), false), by_name]] {
+        assert_eq!(order_of(order, Distinct::Ordered), Order::Strict);
+    }
+    for order in
+        [&[][..], &[(Some(DISTANCE), true)], &[distance, by_name], &[distance, (None, true)], &[by_name, distance]]
+    {
+        assert_eq!(order_of(order, Distinct::Ordered), Order::Relaxed);
+    }
+    assert_eq!(order_of(&[distance], Distinct::Grouped), Order::Relaxed);
+    assert_eq!(order_of(&[distance], Distinct::Distinct), Order::Relaxed);
+    assert_eq!(order_of(&[distance], Distinct::DistinctOrdered), Order::Strict);
+}
+
+#[test]
+fn what_is_not_known_yet_is_no_plan() {
+    let unusable = |column, operator| Term { is_usable: false, ..term(1, column, operator) };
+    for terms in [
+        vec![unusable(E, Operator::Match)],
+        vec![unusable(QUERY, Operator::Eq)],
+        vec![term(0, E, Operator::Match), unusable(K, Operator::Eq)],
+    ] {
+        assert_eq!(ask(terms, &[], Distinct::Ordered).unwrap(), None);
+    }
+    // No other order of a join would bring a query vector.
+    assert!(ask(vec![term(0, K, Operator::Eq)], &[], Distinct::Ordered).is_err());
+    let planned = ask(vec![term(0, E, Operator::Match), unusable(2, Operator::Lt)], &[], Distinct::Ordered).unwrap();
+    assert_eq!(planned.unwrap().used.len(), 1);
+}
+
+#[test]
+fn the_best_access_is_named() {
+    let access = |terms: Vec<Term>| match ask(terms, &[], Distinct::Ordered).unwrap().unwrap() {
+        PlannedQuery { plan: Plan::Scan(scan), is_unique, .. } => (scan.access, is_unique),
+        planned => panic!("{planned:?}"),
+    };
+    assert_eq!(access(vec![]), (Access::All, false));
+    assert_eq!(access(vec![term(0, 2, Operator::Eq)]), (Access::All, false));
+    assert_eq!(access(vec![term(0, 2, Operator::Eq), term(1, 0, Operator::Eq)]), (Access::Rowid, true));
+    assert_eq!(access(vec![term(0, 0, Operator::Gt), term(1, 1, Operator::Eq)]), (Access::Key, false));
+    assert_eq!(access(vec![term(0, 1, Operator::Like)]), (Access::All, false));
+}
+
+/// `name >= least AND name < most`.
+fn range(least: &str, most: &str, collation: &str) -> Vec<Term> {
+    let with = |term: Term, text: &str| Term { text: Some(text.into()), collation: collation.into(), ..term };
+    vec![with(term(0, 1, Operator::Ge), least), with(term(1, 1, Operator::Lt), most)]
+}
+
+#[test]
+fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
+    let used = |range: Vec<Term>, pattern| {
+        let terms = [range, vec![term(2, 1, pattern), term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)]].concat();
+        let planned = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
+        planned.used.iter().map(|used| used.index).collect::<Vec<_>>()
+    };
+    assert_eq!(used(range("A", "b", "NOCASE"), Operator::Like), [2, 3, 4]);
+    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Glob), [2, 3, 4]);
+    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Like), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn so_are_those_of_a_like_that_is_not_shown() {
+    let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
+        let query = IndexQuery {
+            terms,
+            order: Vec::new(),
+            distinct: Distinct::Ordered,
+            columns_used: 0,
+            is_like_case_sensitive,
+            hides_later_joins: true,
+        };
+        !choose("t", &parse("t", &TABLE).unwrap(), &query).unwrap().unwrap().used.is_empty()
+    };
+    for (least, most, collation, is_sensitive, used) in [
+        ("AB-", "ab.", "NOCASE", false, false),
+        ("AB", "ac", "nocase", false, false),
+        ("ab", "ac", "NOCASE", false, true),
+        ("AB", "AC", "BINARY", false, true),
+        ("AB", "AC", "BINARY", true, false),
+        ("aB", "ab", "BINARY", true, true),
+        ("A\u{3f}", "a\u{40}", "NOCASE", false, false),
+        ("\u{ff}", "\u{100}", "NOCASE", false, false),
+        ("", "", "NOCASE", false, false),
+    ] {
+        assert_eq!(is_taken(range(least, most, collation), is_sensitive), used, "{least} {most} {collation}");
+    }
+}

@@ -1,0 +1,139 @@
+//! The cursor: a scan of the rows table, or a search. Both give their rows one by one, as SQLite asks.
+
+use super::context::ReadContext;
+use super::knn::Knn;
+use super::scan::Scan;
+use crate::distance::Element;
+use crate::error::{Error, Result};
+use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
+use crate::sqlite::{Context, Cursor, Values};
+use crate::vtab::declaration::schema::ColumnRef;
+use crate::vtab::planning::plan::Plan;
+use crate::vtab::rows::owned_value::OwnedValue;
+
+pub struct HnswCursor<'t> {
+    context: &'t ReadContext,
+    walk: Walk<'t>,
+}
+
+enum Walk<'t> {
+    None,
+    Scan(Scan<'t>),
+    Knn(Box<Knn<'t>>),
+}
+
+impl<'t> HnswCursor<'t> {
+    pub fn new(context: &'t ReadContext) -> HnswCursor<'t> {
+        context.core.cursors.set(context.core.cursors.get() + 1);
+        HnswCursor { context, walk: Walk::None }
+    }
+
+    fn start(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
+        // Gives the statements back before the new walk takes them.
+        self.walk = Walk::None;
+        self.context.core.check_version()?;
+        let plan = Plan::decode(number, text, &self.context.core.schema)?;
+        self.walk = match &plan {
+            Plan::Scan(scan) => Walk::Scan(Scan::start(&self.context.core, scan, arguments)?),
+            Plan::Knn(knn) => Walk::Knn(Box::new(Knn::start(self.context, knn, arguments)?)),
+        };
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<()> {
+        match &mut self.walk {
+            Walk::None => Err(self.no_row()),
+            Walk::Scan(scan) => scan.next(),
+            Walk::Knn(knn) => knn.next(),
+        }
+    }
+
+    fn give(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+        if context.is_no_change() {
+            return Ok(());
+        }
+        let query = if let Walk::Knn(knn) = &self.walk { knn.query_of(column) } else { None };
+        self.context.match_test.note(column, query);
+        let argument = |kept: Option<&OwnedValue>| {
+            if let Some(kept) = kept {
+                context.content(kept.content());
+            }
+        };
+        match (self.context.core.schema.column(column), &mut self.walk) {
+            (_, Walk::None) => return Err(self.no_row()),
+            (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column)?,
+            (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column)?,
+            (Some(ColumnRef::Vector(_, vector)), walk) => {
+                let (node, rowid) = match walk {
+                    Walk::Scan(scan) => (scan.node(column)?, scan.rowid()),
+                    Walk::Knn(knn) => (knn.node(column)?, knn.rowid()?),
+                    Walk::None => (None, 0),
+                };
+                if let Some(node) = node {
+                    let bytes = self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, rowid))?;
+                    context.blob(&bytes);
+                    // So that vec_avg(embedding) and the like read the column for what it is.
+                    match vector.params.element {
+                        Element::F32 => {}
+                        Element::F16 => context.subtype(SUBTYPE_FLOAT16),
+                        Element::I8 => context.subtype(SUBTYPE_INT8),
+                    }
+                }
+            }
+            (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
+            // SQLite may test the arguments of the table-valued form like any other term.
+            (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
+            (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
+            (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_error(&self, error: Error) -> Error {
+        match self.context.core.names() {
+            Ok(names) => self.context.core.nesting.read_error(error, &names),
+            Err(_) => error,
+        }
+    }
+
+    fn no_row(&self) -> Error {
+        Error::internal("a cursor that stands on no row")
+    }
+}
+
+impl Drop for HnswCursor<'_> {
+    fn drop(&mut self) {
+        self.context.core.cursors.set(self.context.core.cursors.get().saturating_sub(1));
+    }
+}
+
+impl Cursor for HnswCursor<'_> {
+    fn filter(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
+        self.start(number, text, arguments).map_err(|error| self.read_error(error))
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.step().map_err(|error| self.read_error(error))
+    }
+
+    fn is_at_end(&self) -> bool {
+        match &self.walk {
+            Walk::None => true,
+            Walk::Scan(scan) => scan.is_at_end(),
+            Walk::Knn(knn) => knn.is_at_end(),
+        }
+    }
+
+    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+        self.give(context, column).map_err(|error| self.read_error(error))
+    }
+
+    fn rowid(&mut self) -> Result<i64> {
+        match &self.walk {
+            Walk::None => Err(self.no_row()),
+            Walk::Scan(scan) => Ok(scan.rowid()),
+            Walk::Knn(knn) => knn.rowid(),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a connection keeps of filters within one snapshot: the rows that they match, and indexes in memory.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::index_orders::IndexOrders;
+use crate::hnsw::Matches;
+use crate::vtab::rows::filter::RowsFilter;
+use crate::vtab::snapshot::Snapshot;
+
+/// Sets of matches kept at most, and their bytes together.
+const CAPACITY: usize = 16;
+const MOST_BYTES: usize = 16 << 20;
+
+#[derive(Default)]
+pub struct FilterCache {
+    /// The last one used at the end.
+    matches: RefCell<Vec<KnownMatches>>,
+    pub orders: IndexOrders,
+}
+
+struct KnownMatches {
+    /// The vector column whose nodes they are.
+    column: usize,
+    filter: RowsFilter,
+    snapshot: Snapshot,
+    matches: Arc<Matches>,
+}
+
+impl FilterCache {
+    /// The rows that a filter matches, if they are known. Those of other snapshots go.
+    pub fn matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter) -> Option<Arc<Matches>> {
+        let mut known = self.matches.try_borrow_mut().ok()?;
+        known.retain(|known| known.snapshot == snapshot);
+        let position = known.iter().position(|known| known.column == column && known.filter == *filter)?;
+        let found = known.remove(position);
+        let matches = Arc::clone(&found.matches);
+        known.push(found);
+        Some(matches)
+    }
+
+    pub fn keep_matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter, matches: &Arc<Matches>) {
+        let Ok(mut known) = self.matches.try_borrow_mut() else { return };
+        known.push(KnownMatches { column, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
+        let mut room = MOST_BYTES;
+        let fits = known.iter().rev().take(CAPACITY).take_while(|known| {
+            let bytes = known.matches.bytes() + known.filter.bytes();
+            let fits = bytes <= room;
+            room = room.saturating_sub(bytes);
+            fits
+        });
+        let dropped = known.len() - fits.count();
+        known.drain(..dropped);
+    }
+
+    /// Drops everything.
+    pub fn clear(&self) {
+        self.matches.take();
+        self.orders.clear();
+    }
+}

@@ -1,0 +1,92 @@
+//! `embedding MATCH ?` where SQLite tests it itself: beside more terms than it lets a plan answer for, in a result
+//! column, under NOT. It can be told from inside a search for that very vector alone.
+//!
+//! SQLite reads the column, then calls the function: what the last column read was says whether the row came from a
+//! search, and for which vector. Only where another term says what the column equals, SQLite takes that for the column's
+//! value and reads nothing.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use crate::error::{Error, Result};
+use crate::sqlite::{Context, Kind, Overload, Value, Values};
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
+use crate::vtab::planning::search_arguments::{no_vector, two_vectors};
+use crate::vtab::rows::owned_value::OwnedValue;
+use crate::vtab::rows::table::Names;
+
+/// What the cursors of a table read last.
+pub struct MatchTest {
+    schema: Rc<TableSchema>,
+    names: RefCell<Rc<Names>>,
+    column: Cell<usize>,
+    /// The vector that the row was found by, if that column was searched.
+    query: RefCell<Option<Rc<OwnedValue>>>,
+    /// The vectors of the searches under way.
+    searches: RefCell<Vec<Weak<OwnedValue>>>,
+}
+
+impl MatchTest {
+    pub fn new(schema: Rc<TableSchema>, names: Rc<Names>) -> Rc<MatchTest> {
+        let (names, query) = (RefCell::new(names), RefCell::default());
+        Rc::new(MatchTest { schema, names, column: Cell::new(0), query, searches: RefCell::default() })
+    }
+
+    pub fn rename(&self, names: Rc<Names>) {
+        self.names.replace(names);
+    }
+
+    /// A search begins; it lasts as long as its vector is kept.
+    pub fn note_search(&self, query: &Rc<OwnedValue>) {
+        let mut searches = self.searches.borrow_mut();
+        searches.retain(|search| search.strong_count() > 0);
+        searches.push(Rc::downgrade(query));
+    }
+
+    /// A cursor reads `column`.
+    #[inline]
+    pub fn note(&self, column: usize, query: Option<&Rc<OwnedValue>>) {
+        self.column.set(column);
+        self.query.replace(query.cloned());
+    }
+
+    /// The function `match` for columns of the table.
+    pub fn overload(self: &Rc<MatchTest>) -> Overload {
+        let test = Rc::clone(self);
+        let function = move |context: &Context<'_>, arguments: Values<'_>| {
+            // A row without a vector, or one that an outer join made up, matches nothing.
+            if !arguments.at(0)?.is_null() && !arguments.at(1)?.is_null() {
+                test.check(arguments.at(0)?, arguments.at(1)?)?;
+                context.i64(1);
+            }
+            Ok(())
+        };
+        Overload { function: Box::new(function), operator: None }
+    }
+
+    fn check(&self, wanted: Value<'_>, value: Value<'_>) -> Result<()> {
+        let is_wanted = |query: &OwnedValue| query.content() == wanted.content();
+        let query = self.query.borrow();
+        if query.as_deref().is_some_and(is_wanted) {
+            return Ok(());
+        }
+        let is_vector = matches!(self.schema.column(self.column.get()), Some(ColumnRef::Vector(..)));
+        let is_unread = !is_vector && value.kind() == Kind::Blob;
+        let is_searched = || self.searches.borrow().iter().filter_map(Weak::upgrade).any(|query| is_wanted(&query));
+        if is_unread && is_searched() { Ok(()) } else { Err(self.refusal(query.is_some())) }
+    }
+
+    fn refusal(&self, is_searched: bool) -> Error {
+        let names = self.names.borrow();
+        match self.schema.column(self.column.get()) {
+            Some(ColumnRef::Vector(..)) if is_searched => two_vectors(names.table()),
+            Some(ColumnRef::Vector(column, _)) => Error::invalid(format!(
+                "{}.{}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to \
+                 the others by AND",
+                names.table(),
+                column.name
+            )),
+            column => no_vector(names.table(), &self.schema, column),
+        }
+    }
+}

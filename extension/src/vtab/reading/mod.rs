@@ -1,0 +1,14 @@
+//! The cursor: scans of the rows table, and searches that give rows nearest first.
+
+pub mod context;
+pub mod cursor;
+mod distance_terms;
+pub mod filter_cache;
+mod index_orders;
+mod knn;
+mod match_test;
+mod ranked_rows;
+mod result_row;
+mod row_cache;
+mod scan;
+mod search_cache;

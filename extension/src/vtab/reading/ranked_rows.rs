@@ -1,0 +1,372 @@
+//! The rows that a query vector and a filter give, nearest first, as far as they were asked for. It holds no statement, so
+//! that it can be kept between two pages (`search_cache.rs`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::index_orders::{Ranges, TEST_COST};
+use crate::error::{Error, Result};
+use crate::filter::strategy::{
+    Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, STEERED_WINDOW, Strategy, choose, walk_window,
+};
+use crate::format::node::NodeId;
+use crate::hnsw::{Matches, Params};
+use crate::storage::matching::Ranked;
+use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
+use crate::vtab::core::TableCore;
+use crate::vtab::rows::filter::RowsFilter;
+use crate::vtab::rows::read::passes;
+use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::snapshot::Snapshot;
+
+/// Rows up to which what was given is remembered, so that a later page need not search again.
+const HITS_KEPT: usize = 16_384;
+
+/// All that the sequence depends on, besides the state of the database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The vector column: its number in the table, and its ordinal.
+    pub column: usize,
+    pub ordinal: usize,
+    pub order: Order,
+    pub ef: Ef,
+    pub query: Vec<f32>,
+    pub filter: RowsFilter,
+    pub reach: Reach,
+}
+
+enum Source {
+    Nothing,
+    Search(Box<ColumnSearch>),
+    Ranked(Ranked),
+}
+
+pub struct RankedRows {
+    pub request: Request,
+    /// None in a transaction that has written: nothing of it is kept.
+    pub snapshot: Option<Snapshot>,
+    source: Source,
+    matches: Option<Arc<Matches>>,
+    /// What the filter admits, where that is known without a look at the rows.
+    ranges: Option<Ranges>,
+    observed: Observed,
+    /// Each hit of the search must be tested.
+    is_tested: bool,
+    /// Hits up to and with this one were given before the source was changed, which may give them again.
+    given_before: Option<GivenBefore>,
+    last: Option<(f64, i64)>,
+    /// The rows given so far, and the same with their distances, unless they are too many.
+    given: Vec<i64>,
+    hits: Vec<Hit>,
+    is_remembered: bool,
+    /// So many of the first hits were looked up in the rows table, and are there.
+    pub rows_seen: usize,
+}
+
+enum GivenBefore {
+    UpTo(f64, i64),
+    These(HashSet<i64>),
+}
+
+impl RankedRows {
+    /// `rows`: those with a vector.
+    pub fn new(request: Request, snapshot: Option<Snapshot>, rows: u64) -> RankedRows {
+        let observed =
+            Observed { reach: request.reach, rows, is_exact: request.ef == Ef::Exact, ..Observed::default() };
+        RankedRows {
+            request,
+            snapshot,
+            source: Source::Nothing,
+            matches: None,
+            ranges: None,
+            observed,
+            is_tested: false,
+            given_before: None,
+            last: None,
+            given: Vec::new(),
+            hits: Vec::new(),
+            rows_seen: 0,
+            is_remembered: true,
+        }
+    }
+
+    /// Chooses how to search, and begins.
+    pub fn begin<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
+        if self.request.filter.sql.is_empty() {
+            let ef = self.request.ef;
+            return self.walk(core, ef);
+        }
+        if let Some(snapshot) = self.snapshot {
+            let (column, filter) = (self.request.column, &self.request.filter);
+            self.ranges = core.filter_cache.orders.ranges(&core.rows, snapshot, column, filter, self.observed.rows)?;
+        }
+        self.decide(core, test)
+    }
+
+    fn decide<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
+        loop {
+            match choose(self.observed) {
+                Strategy::Count { limit } => {
+                    let (count, matches) = self.find_matches(core, limit)?;
+                    self.observed.count = Some(count);
+                    self.matches = matches;
+                }
+                Strategy::Look => self.observed.near = Some(self.look(core, test)?),
+                Strategy::Exact => return self.rank(core),
+                Strategy::Steer => return self.steer(core),
+                Strategy::Walk => {
+                    self.is_tested = true;
+                    return self.walk(core, wider(self.request.ef, walk_window(self.observed)));
+                }
+            }
+        }
+    }
+
+    /// How many of the sampled rows about the query match.
+    fn look<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<usize> {
+        let request = &self.request;
+        let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, NEAR_ROWS))?;
+        if let Some(ranges) = &self.ranges {
+            return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
+        }
+        let test = tester(core, &request.filter, test)?;
+        let mut count = 0;
+        for &(rowid, _) in &near {
+            count += usize::from(passes(test, rowid)?);
+        }
+        self.spend(core, near.len() as u64 * TEST_COST);
+        Ok(count)
+    }
+
+    /// Adds to what the filter has cost so far.
+    fn spend(&self, core: &TableCore, rows: u64) {
+        if let Some(snapshot) = self.snapshot {
+            core.filter_cache.orders.spend(snapshot, self.request.column, &self.request.filter, rows);
+        }
+    }
+
+    /// Counts the rows that pass the filter, and gives them if they are no more than `limit`.
+    fn find_matches(&self, core: &TableCore, limit: Option<usize>) -> Result<(Count, Option<Arc<Matches>>)> {
+        let judge = |matches: Arc<Matches>| match limit {
+            Some(limit) if matches.rows().len() > limit => (Count::MoreThan(limit), None),
+            _ => (Count::All(matches.rows().len()), Some(matches)),
+        };
+        let (column, filter) = (self.request.column, &self.request.filter);
+        if let Some(matches) = self.snapshot.and_then(|snapshot| core.filter_cache.matches(snapshot, column, filter)) {
+            return Ok(judge(matches));
+        }
+        let rows = match &self.ranges {
+            Some(ranges) => ranges.rows(limit),
+            None => {
+                let rows = core.rows.matching(column, filter, limit)?;
+                self.spend(core, rows.as_ref().map_or(limit.unwrap_or_default(), Vec::len) as u64);
+                rows
+            }
+        };
+        let Some(rows) = rows else { return Ok((Count::MoreThan(limit.unwrap_or(usize::MAX)), None)) };
+        let mut matches = Matches::new(rows);
+        if matches.rows().len() > FEW_ROWS {
+            // Without them it is ranked, however many there are.
+            let _ = matches.set_bits();
+        }
+        let matches = Arc::new(matches);
+        if let (Some(snapshot), None) = (self.snapshot, &self.ranges) {
+            core.filter_cache.keep_matches(snapshot, column, filter, &matches);
+        }
+        Ok(judge(matches))
+    }
+
+    fn walk(&mut self, core: &TableCore, ef: Ef) -> Result<()> {
+        let request = &self.request;
+        let search = core.with_vector(request.ordinal, |vector| vector.search(&request.query, ef, request.order))?;
+        self.source = Source::Search(Box::new(search));
+        Ok(())
+    }
+
+    fn steer(&mut self, core: &TableCore) -> Result<()> {
+        let Some(matches) = self.matches.clone().filter(|matches| matches.has_bits()) else {
+            return self.rank(core);
+        };
+        let request = &self.request;
+        let ef = wider(request.ef, STEERED_WINDOW);
+        let search = core
+            .with_vector(request.ordinal, |vector| vector.search_among(&request.query, ef, request.order, matches))?;
+        self.source = Source::Search(Box::new(search));
+        self.is_tested = false;
+        Ok(())
+    }
+
+    fn rank(&mut self, core: &TableCore) -> Result<()> {
+        let matches = self.matches.take().unwrap_or_default();
+        let query = &self.request.query;
+        let hits = core.with_vector(self.request.ordinal, |vector| vector.rank(query, matches.rows()))?;
+        self.source = Source::Ranked(hits);
+        self.is_tested = false;
+        Ok(())
+    }
+
+    /// The hit at a position, or None at the end. Positions are asked for one after the other; those that were given
+    /// before cost nothing.
+    pub fn at<'t>(
+        &mut self,
+        position: usize,
+        core: &'t TableCore,
+        test: &mut Option<CachedStatement<'t>>,
+    ) -> Result<Option<Hit>> {
+        if let Some(hit) = self.hits.get(position) {
+            return Ok(Some(*hit));
+        }
+        let Some(hit) = self.pull(core, test)? else { return Ok(None) };
+        self.last = Some((hit.distance, hit.rowid));
+        self.given.push(hit.rowid);
+        self.is_remembered &= self.hits.len() < HITS_KEPT;
+        if self.is_remembered {
+            self.hits.push(hit);
+        } else {
+            self.hits = Vec::new();
+        }
+        Ok(Some(hit))
+    }
+
+    /// The rows up to a position.
+    pub fn given(&self, position: usize) -> &[i64] {
+        self.given.get(..position).unwrap_or(&self.given)
+    }
+
+    fn pull<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<Option<Hit>> {
+        loop {
+            if self.is_renumbered(core)? {
+                self.start_over(core)?;
+            }
+            let hit = match &mut self.source {
+                Source::Nothing => return Ok(None),
+                Source::Ranked(hits) => hits.next(),
+                Source::Search(search) if !self.is_tested => {
+                    core.with_vector(self.request.ordinal, |vector| vector.next(search, &mut |_, _| Ok(true)))?
+                }
+                Source::Search(_) => {
+                    let hit = self.pull_tested(core, test)?;
+                    if choose(self.observed) != Strategy::Walk {
+                        // The last hit was let through only to get here.
+                        self.start_over(core)?;
+                        self.decide(core, test)?;
+                        continue;
+                    }
+                    hit
+                }
+            };
+            let Some(hit) = hit else { return Ok(None) };
+            if !self.was_given(&hit) {
+                return Ok(Some(hit));
+            }
+        }
+    }
+
+    fn pull_tested<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<Option<Hit>> {
+        let Source::Search(search) = &mut self.source else { return Ok(None) };
+        // A write of this connection while the search is under way counts at once, as it does in the rows table.
+        let commits = core.db.committed_version(&core.names()?.owner.schema);
+        let ranges = self.ranges.as_ref().filter(|_| self.snapshot.map(|snapshot| snapshot.commits) == commits);
+        let (request, observed) = (&self.request, &mut self.observed);
+        observed.given = self.given.len() as u64;
+        let mut tests = 0;
+        let mut accept = |rowid: i64, node: NodeId| {
+            let passes = match ranges {
+                Some(ranges) => ranges.contains(node),
+                None => {
+                    tests += 1;
+                    passes(tester(core, &request.filter, test)?, rowid)?
+                }
+            };
+            observed.refused += u64::from(!passes);
+            Ok(passes || choose(*observed) != Strategy::Walk)
+        };
+        let hit = core.with_vector(request.ordinal, |vector| vector.next(search, &mut accept))?;
+        self.spend(core, tests * TEST_COST);
+        Ok(hit)
+    }
+
+    /// Whether nodes have other numbers than when they were found to match.
+    fn is_renumbered(&self, core: &TableCore) -> Result<bool> {
+        match &self.source {
+            Source::Search(search) if self.matches.is_some() => {
+                core.with_vector(self.request.ordinal, |vector| Ok(vector.is_renumbered(search)))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Another source comes: what was given is not given again, nor, under strict order, what comes before it.
+    fn start_over(&mut self, core: &TableCore) -> Result<()> {
+        self.given_before = match (self.request.order, self.last) {
+            (_, None) => None,
+            (Order::Strict, Some((distance, rowid))) => Some(GivenBefore::UpTo(distance, rowid)),
+            (Order::Relaxed, _) => Some(GivenBefore::These(self.given.iter().copied().collect())),
+        };
+        if self.is_renumbered(core)? {
+            self.snapshot = None;
+            self.ranges = None;
+            let (_, matches) = self.find_matches(core, None)?;
+            self.matches = matches;
+            self.rank(core)?;
+        }
+        Ok(())
+    }
+
+    fn was_given(&self, hit: &Hit) -> bool {
+        match &self.given_before {
+            None => false,
+            Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid) <= (*distance, *rowid),
+            Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid),
+        }
+    }
+
+    /// Lays the search to rest: no handle stays open. False if it is not worth keeping.
+    pub fn suspend(&mut self) -> bool {
+        if let Source::Search(search) = &mut self.source {
+            search.suspend();
+        }
+        self.is_remembered && self.snapshot.is_some()
+    }
+
+    /// False if the search cannot go on as it would have gone on then.
+    pub fn resume(&mut self, core: &TableCore) -> Result<bool> {
+        match &mut self.source {
+            Source::Search(search) => core.with_vector(self.request.ordinal, |vector| vector.resume(search)),
+            Source::Nothing | Source::Ranked(_) => Ok(true),
+        }
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let source = match &self.source {
+            Source::Nothing => 0,
+            Source::Search(search) => search.bytes(),
+            Source::Ranked(hits) => hits.bytes(),
+        };
+        let matches = self.matches.as_ref().map_or(0, |matches| matches.bytes());
+        let before = if let Some(GivenBefore::These(rowids)) = &self.given_before { rowids.capacity() * 16 } else { 0 };
+        let own = self.hits.capacity() * size_of::<Hit>() + self.given.capacity() * 8 + self.request.query.len() * 4;
+        source + matches + before + own + self.request.filter.bytes()
+    }
+}
+
+/// A window of so many quarters of the one asked for.
+fn wider(ef: Ef, quarters: usize) -> Ef {
+    match ef {
+        Ef::Window(ef) => Ef::Window((ef * quarters / 4).min(*Params::EF_RANGE.end())),
+        other => other,
+    }
+}
+
+/// The statement that tests one row, prepared at its first use.
+pub fn tester<'p, 't>(
+    core: &'t TableCore,
+    filter: &RowsFilter,
+    test: &'p mut Option<CachedStatement<'t>>,
+) -> Result<&'p mut CachedStatement<'t>> {
+    if test.is_none() {
+        *test = Some(core.rows.filter_test(filter)?);
+    }
+    test.as_mut().ok_or_else(|| Error::internal("a test that was not prepared"))
+}

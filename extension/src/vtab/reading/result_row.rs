@@ -1,0 +1,120 @@
+//! The columns of the row that a search stands on.
+
+use super::context::ReadContext;
+use super::row_cache::Values;
+use crate::error::Result;
+use crate::format::node::NodeId;
+use crate::sqlite::Content;
+use crate::vtab::rows::owned_value::OwnedValue;
+use crate::vtab::rows::selection::Selection;
+use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::snapshot::Snapshot;
+
+/// The row that a search stands on, but for the searched column.
+pub struct ResultRow<'t> {
+    selection: Selection,
+    /// The number of the searched column, whose node is read last.
+    column: usize,
+    statement: Option<CachedStatement<'t>>,
+    state: State,
+}
+
+enum State {
+    Unread,
+    Read,
+    Kept(Values),
+    /// It is not there, or has another vector: a statement of this connection changed it after the search found it, or
+    /// plain SQL did.
+    Gone,
+}
+
+impl<'t> ResultRow<'t> {
+    /// `selection`: what the statement asks of rows; `column`: the searched one.
+    pub fn new(selection: Selection, column: usize) -> ResultRow<'t> {
+        ResultRow { selection: selection.without(column), column, statement: None, state: State::Unread }
+    }
+
+    /// Where a column of the table stands in the row.
+    pub fn position(&self, column: usize) -> Option<usize> {
+        self.selection.position(column)
+    }
+
+    /// Whether the statement asks for none.
+    pub fn has_no_columns(&self) -> bool {
+        self.selection.columns().is_empty()
+    }
+
+    pub fn is_unread(&self) -> bool {
+        matches!(self.state, State::Unread)
+    }
+
+    /// Reads the row of a hit; false if there is none that has its node. `node`: None where nodes may have other numbers by
+    /// now. `snapshot`: what the search sees, if its rows may be kept.
+    pub fn read(
+        &mut self,
+        context: &'t ReadContext,
+        rowid: i64,
+        node: Option<NodeId>,
+        snapshot: Option<Snapshot>,
+    ) -> Result<bool> {
+        self.read_any(context, rowid, snapshot)?;
+        let is_other = |content: Content<'_>| node.is_some_and(|node| !is_node(content, node));
+        if self.content(self.selection.columns().len() + 1).is_none_or(is_other) {
+            self.leave();
+            self.state = State::Gone;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Reads the row of that number, whatever its node.
+    fn read_any(&mut self, context: &'t ReadContext, rowid: i64, snapshot: Option<Snapshot>) -> Result<()> {
+        // A write of this connection while the search is under way shows in the rows, but in no version yet.
+        let schema = &context.core.names()?.owner.schema;
+        let is_now = |seen: &Snapshot| context.core.db.committed_version(schema) == Some(seen.commits);
+        let snapshot = snapshot.filter(is_now);
+        if let Some(snapshot) = snapshot
+            && let Some(values) = context.row_cache.get(snapshot, self.selection.columns(), rowid)
+        {
+            self.state = State::Kept(values);
+            return Ok(());
+        }
+        if self.statement.is_none() {
+            self.statement = Some(context.core.rows.row_reader(&self.selection, self.column)?);
+        }
+        let Some(statement) = &mut self.statement else { return Ok(()) };
+        statement.bind_i64(1, rowid)?;
+        let found = statement.step()?;
+        self.state = if found { State::Read } else { State::Gone };
+        if found && snapshot.is_some() {
+            let count = self.selection.columns().len() + 2;
+            let values: Values =
+                (0..count).map(|position| OwnedValue::of(statement.column_content(position))).collect();
+            statement.reset();
+            context.row_cache.put(self.selection.columns(), rowid, &values);
+            self.state = State::Kept(values);
+        }
+        Ok(())
+    }
+
+    /// A column of the row that was read; None if it is gone.
+    pub fn content(&self, position: usize) -> Option<Content<'_>> {
+        match (&self.state, &self.statement) {
+            (State::Kept(values), _) => values.get(position).map(OwnedValue::content),
+            (State::Read, Some(statement)) => Some(statement.column_content(position)),
+            _ => None,
+        }
+    }
+
+    /// The search moves on.
+    pub fn leave(&mut self) {
+        if let (State::Read | State::Gone, Some(statement)) = (&self.state, &mut self.statement) {
+            statement.reset();
+        }
+        self.state = State::Unread;
+    }
+}
+
+fn is_node(content: Content<'_>, node: NodeId) -> bool {
+    matches!(content, Content::Integer(number) if number == i64::from(node))
+}

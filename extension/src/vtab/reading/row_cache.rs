@@ -1,0 +1,111 @@
+//! Rows that searches gave, kept in memory for as long as nobody writes to the file.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::vtab::rows::owned_value::OwnedValue;
+use crate::vtab::snapshot::Snapshot;
+
+/// Most that a connection keeps of a table: bytes of rows, bytes of one row, sets of columns.
+const MOST_BYTES: usize = 16 << 20;
+const LARGEST_ROW: usize = 16 << 10;
+const MOST_SETS: usize = 8;
+/// Bytes of a row and of a value beside their texts.
+const ROW_OVERHEAD: usize = 64;
+const VALUE_OVERHEAD: usize = size_of::<OwnedValue>() + 16;
+
+/// The columns of a row, as `Selection::sql` has them.
+pub type Values = Rc<[OwnedValue]>;
+
+/// Rows of one snapshot.
+#[derive(Default)]
+pub struct RowCache {
+    inner: RefCell<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Of the snapshot: the rows are the same for every vector column.
+    commits: u32,
+    sets: Vec<(Vec<usize>, HashMap<i64, Values>)>,
+    bytes: usize,
+}
+
+impl RowCache {
+    pub fn get(&self, snapshot: Snapshot, columns: &[usize], rowid: i64) -> Option<Values> {
+        let mut inner = self.inner.try_borrow_mut().ok()?;
+        if inner.commits != snapshot.commits {
+            *inner = Inner { commits: snapshot.commits, ..Inner::default() };
+        }
+        let (_, rows) = inner.sets.iter().find(|(set, _)| set == columns)?;
+        rows.get(&rowid).cloned()
+    }
+
+    /// Takes a row in, if there is room. `get` was asked for it.
+    pub fn put(&self, columns: &[usize], rowid: i64, values: &Values) {
+        let Ok(mut inner) = self.inner.try_borrow_mut() else { return };
+        let bytes = ROW_OVERHEAD + values.iter().map(|value| VALUE_OVERHEAD + value.bytes()).sum::<usize>();
+        if bytes > LARGEST_ROW || inner.bytes + bytes > MOST_BYTES {
+            return;
+        }
+        let set = match inner.sets.iter().position(|(set, _)| set == columns) {
+            Some(set) => set,
+            None if inner.sets.len() < MOST_SETS => {
+                inner.sets.push((columns.to_vec(), HashMap::new()));
+                inner.sets.len() - 1
+            }
+            None => return,
+        };
+        inner.bytes += bytes;
+        inner.sets[set].1.insert(rowid, Rc::clone(values));
+    }
+
+    /// Drops everything.
+    pub fn clear(&self) {
+        self.inner.take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(commits: u32) -> Snapshot {
+        Snapshot { commits, generation: [0; 16], writes: 0 }
+    }
+
+    fn row(text: &str) -> Values {
+        Rc::new([OwnedValue::Integer(1), OwnedValue::Text(text.into())])
+    }
+
+    #[test]
+    fn rows_of_one_version_come_back_by_their_columns() {
+        let kept = RowCache::default();
+        assert_eq!(kept.get(at(7), &[0], 1), None);
+        kept.put(&[0], 1, &row("a"));
+        kept.put(&[0, 2], 1, &row("b"));
+        assert_eq!(kept.get(at(7), &[0], 1), Some(row("a")));
+        assert_eq!(kept.get(at(7), &[0, 2], 1), Some(row("b")));
+        assert_eq!((kept.get(at(7), &[2], 1), kept.get(at(7), &[0], 2)), (None, None));
+        assert_eq!(
+            (kept.get(at(8), &[0], 1), kept.get(at(7), &[0], 1)),
+            (None, None),
+            "another version has other rows"
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let kept = RowCache::default();
+        assert_eq!(kept.get(at(1), &[0], 0), None);
+        kept.put(&[0], 0, &row(&"x".repeat(LARGEST_ROW)));
+        assert_eq!(kept.get(at(1), &[0], 0), None, "a large row is read each time");
+        let text = "x".repeat(10_000);
+        (0..2000).for_each(|rowid| kept.put(&[0], rowid, &row(&text)));
+        let count = (0..2000).filter(|&rowid| kept.get(at(1), &[0], rowid).is_some()).count();
+        assert!((1500..MOST_BYTES / 10_000).contains(&count), "{count}");
+        (0..20).for_each(|set| kept.put(&[set], 9, &row("y")));
+        assert_eq!(kept.get(at(1), &[19], 9), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! A scan of the rows table, or a look-up in it.
+
+use crate::error::Result;
+use crate::format::node::NodeId;
+use crate::sqlite::{Context, Values};
+use crate::vtab::core::TableCore;
+use crate::vtab::planning::plan::ScanPlan;
+use crate::vtab::rows::filter::RowsFilter;
+use crate::vtab::rows::selection::Selection;
+use crate::vtab::rows::statement_cache::CachedStatement;
+
+pub struct Scan<'t> {
+    core: &'t TableCore,
+    /// None if no row can pass the filter.
+    rows: Option<CachedStatement<'t>>,
+    selection: Selection,
+    rowid: i64,
+    /// `Transaction::writes` when the row was read: its nodes are good for as long as that stands.
+    writes: u64,
+}
+
+impl<'t> Scan<'t> {
+    pub fn start(core: &'t TableCore, plan: &ScanPlan, arguments: Values<'_>) -> Result<Scan<'t>> {
+        let schema = &core.schema;
+        let filter = RowsFilter::new(schema, &plan.filters, arguments)?;
+        let selection = Selection::new(schema, plan.columns);
+        let mut scan = Scan { core, rows: None, selection, rowid: 0, writes: 0 };
+        if filter.is_never {
+            return Ok(scan);
+        }
+        let rows = core.rows.scan(&scan.selection, &filter, plan.order)?;
+        scan.rows = Some(rows);
+        scan.next()?;
+        Ok(scan)
+    }
+
+    pub fn next(&mut self) -> Result<()> {
+        let Some(rows) = &mut self.rows else { return Ok(()) };
+        if rows.step()? {
+            self.rowid = rows.column_i64(0);
+            self.writes = self.core.transaction.writes();
+        } else {
+            self.rows = None;
+        }
+        Ok(())
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.rows.is_none()
+    }
+
+    pub fn rowid(&self) -> i64 {
+        self.rowid
+    }
+
+    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+        match (&self.rows, self.selection.position(column)) {
+            (Some(rows), Some(position)) => {
+                context.value(rows.column_value(position));
+                Ok(())
+            }
+            _ => self.core.rows.read_one(self.rowid, column, |row| {
+                context.value(row.column_value(0));
+                Ok(())
+            }),
+        }
+    }
+
+    /// The node of a vector column; None for NULL.
+    pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
+        match (&self.rows, self.selection.position(column)) {
+            (Some(rows), Some(position)) if self.writes == self.core.transaction.writes() => {
+                self.core.rows.node_in(rows.column_content(position))
+            }
+            _ => self.core.rows.node_of(self.rowid, column),
+        }
+    }
+}

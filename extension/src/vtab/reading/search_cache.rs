@@ -1,0 +1,47 @@
+//! Cache of suspended searches, valid for one snapshot: the next page goes on where the last one ended.
+
+use std::cell::RefCell;
+
+use super::ranked_rows::{RankedRows, Request};
+use crate::vtab::snapshot::Snapshot;
+
+/// Searches kept at most, and their bytes together.
+const CAPACITY: usize = 8;
+const MOST_BYTES: usize = 16 << 20;
+
+#[derive(Default)]
+pub struct SearchCache {
+    /// The last one used at the end.
+    searches: RefCell<Vec<RankedRows>>,
+}
+
+impl SearchCache {
+    /// Takes the search for that request out, if there is one. Those of other snapshots go.
+    pub fn take(&self, request: &Request, snapshot: Snapshot) -> Option<RankedRows> {
+        let mut searches = self.searches.try_borrow_mut().ok()?;
+        searches.retain(|search| search.snapshot == Some(snapshot));
+        let position = searches.iter().position(|search| search.request == *request)?;
+        Some(searches.remove(position))
+    }
+
+    /// Keeps a suspended search, and drops the oldest ones that there is no room for.
+    pub fn put(&self, search: RankedRows) {
+        let Ok(mut searches) = self.searches.try_borrow_mut() else { return };
+        let mut room = MOST_BYTES;
+        searches.retain(|other| other.request != search.request);
+        searches.push(search);
+        let fits = searches.iter().rev().take(CAPACITY).take_while(|search| {
+            let bytes = search.bytes();
+            let fits = bytes <= room;
+            room = room.saturating_sub(bytes);
+            fits
+        });
+        let dropped = searches.len() - fits.count();
+        searches.drain(..dropped);
+    }
+
+    /// Drops everything.
+    pub fn clear(&self) {
+        self.searches.take();
+    }
+}

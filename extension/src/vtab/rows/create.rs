@@ -1,0 +1,42 @@
+//! Making the rows table.
+
+use crate::error::Result;
+use crate::sqlite::{Connection, Parameter, quote_identifier};
+use crate::storage::shadow::Owner;
+use crate::vtab::declaration::schema::TableSchema;
+
+/// Creates the shadow tables of a new virtual table, empty, and the indexes of its rows table.
+pub fn shadow_tables(db: Connection, owner: &Owner, schema: &TableSchema) -> Result<()> {
+    owner.create(db, &schema.rows_definition())?;
+    let is_indexed = |number: &usize| {
+        let column = schema.columns.get(*number).and_then(|column| column.as_ordinary());
+        column.is_some_and(|column| column.is_indexed)
+    };
+    (0..schema.columns.len()).filter(is_indexed).try_for_each(|number| create_index(db, owner, schema, number))
+}
+
+/// An index on a column. It holds the nodes too: a filter then finds them without reading the rows.
+fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usize) -> Result<()> {
+    let name_of = |number: usize| schema.columns.get(number).map_or("", |column| column.name.as_str());
+    let database = quote_identifier(&owner.schema);
+    let mut taken = db.prepare(&format!("SELECT 1 FROM {database}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
+    // A renamed table keeps its indexes' old names, so that one may be taken.
+    let column = name_of(number);
+    let mut name = owner.shadow_name(&format!("rows_{column}"));
+    let mut attempt = 1;
+    while taken.query_one(&[Parameter::Text(&name)], |_| Ok(()))?.is_some() {
+        attempt += 1;
+        name = owner.shadow_name(&format!("rows_{column}_{attempt}"));
+    }
+    let (name, rows) = (quote_identifier(&name), quote_identifier(&owner.shadow_name("rows")));
+    let columns = std::iter::once(number).chain(schema.vectors().map(|(vector, _, _)| vector));
+    let columns: Vec<String> = columns.map(|number| quote_identifier(name_of(number))).collect();
+    db.run(&format!("CREATE INDEX {database}.{name} ON {rows}({})", columns.join(", ")), &[])
+        .map_err(|error| owner.in_table(error))
+}
+
+/// The rows of a table, connected or not.
+pub fn count(db: Connection, owner: &Owner) -> Result<Option<i64>> {
+    let sql = format!("SELECT count(*) FROM {}", owner.shadow("rows"));
+    db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
+}

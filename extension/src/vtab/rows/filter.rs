@@ -1,0 +1,225 @@
+//! A plan's filters, with the values of one query, as a WHERE clause on the rows table.
+
+use std::ops::Range;
+
+use super::owned_value::OwnedValue;
+use crate::error::Result;
+use crate::filter::predicate::{Affinity, Class, Clause, Comparison, Predicate};
+use crate::sqlite::{Statement, Value, Values, quote_identifier};
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
+use crate::vtab::planning::plan::Filter;
+
+/// Members that an IN list may have to be written out; a longer one is left to SQLite.
+const LONGEST_LIST: usize = 10_000;
+
+/// Members of an IN list that are looked for one by one in an index order.
+const LONGEST_UNION: usize = 32;
+
+/// Parameter 1 belongs to whoever uses the clause.
+const FIRST_PARAMETER: usize = 2;
+
+/// A clause that the index of its column alone answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeTerm {
+    /// The column's number in the table.
+    pub column: usize,
+    pub ranges: Vec<IndexRange>,
+}
+
+/// Rows that follow each other in the index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexRange {
+    pub sql: String,
+    /// Its values, by their positions among the filter's.
+    pub values: Range<usize>,
+}
+
+/// `a = ?2 AND b IN (?3,?4)` and the values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowsFilter {
+    /// Empty if every row may pass.
+    pub sql: String,
+    values: Vec<OwnedValue>,
+    range_terms: Vec<RangeTerm>,
+    /// There are clauses beside the range terms.
+    has_others: bool,
+    /// No row can pass.
+    pub is_never: bool,
+    /// There is a LIKE or GLOB.
+    pub has_patterns: bool,
+    /// What LIKE means there, which a pragma of the connection decides.
+    pub ignores_case: bool,
+}
+
+impl RowsFilter {
+    /// `arguments`: one for each filter.
+    pub fn new(schema: &TableSchema, filters: &[Filter], arguments: Values<'_>) -> Result<RowsFilter> {
+        let mut clauses = RowsFilter::default();
+        for (position, filter) in filters.iter().enumerate() {
+            clauses.push(schema, filter, arguments.at(position)?)?;
+        }
+        Ok(clauses)
+    }
+
+    /// The SQL of the filters as it is for most values, for SQLite to say how it would find the rows.
+    pub fn outline(schema: &TableSchema, filters: &[Filter]) -> String {
+        let clauses = filters.iter().enumerate().filter_map(|(position, filter)| {
+            let first = FIRST_PARAMETER + position;
+            let clause = with_predicate(schema, filter, |predicate| match filter.comparison {
+                Comparison::In => predicate.in_clause(1, false, first),
+                _ => predicate.clause(Class::Bytes, first),
+            });
+            match clause {
+                Clause::Sql(sql) => Some(sql),
+                Clause::Never | Clause::Any => None,
+            }
+        });
+        clauses.collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn push(&mut self, schema: &TableSchema, filter: &Filter, argument: Value<'_>) -> Result<()> {
+        let comparison = filter.comparison;
+        self.has_patterns |= matches!(comparison, Comparison::Like | Comparison::Glob);
+        let first = FIRST_PARAMETER + self.values.len();
+        let (clause, values) = if comparison == Comparison::In {
+            let Some(members) = members(argument)? else { return Ok(()) };
+            let has_numbers = members.iter().any(|member| member.class() == Class::Number);
+            let clause =
+                with_predicate(schema, filter, |predicate| predicate.in_clause(members.len(), has_numbers, first));
+            (clause, members)
+        } else {
+            let value = OwnedValue::of(argument.content());
+            let clause = with_predicate(schema, filter, |predicate| predicate.clause(value.class(), first));
+            // IS NULL and IS NOT NULL have no parameter that a value could be bound to.
+            let has_parameter = !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull);
+            (clause, if has_parameter { vec![value] } else { Vec::new() })
+        };
+        match clause {
+            Clause::Sql(sql) => {
+                match range_term(schema, filter, &sql, &values, self.values.len()) {
+                    Some(term) => self.add_range_term(term),
+                    None => self.has_others = true,
+                }
+                self.values.extend(values);
+                self.sql.push_str(if self.sql.is_empty() { "" } else { " AND " });
+                self.sql.push_str(&sql);
+            }
+            Clause::Never => self.is_never = true,
+            Clause::Any => {}
+        }
+        Ok(())
+    }
+
+    /// The terms, if the indexes of their columns answer them all.
+    pub fn range_terms(&self) -> Option<&[RangeTerm]> {
+        (!self.has_others && !self.range_terms.is_empty()).then_some(&self.range_terms)
+    }
+
+    /// `a >= ?2` and `a <= ?3` make one range.
+    fn add_range_term(&mut self, term: RangeTerm) {
+        if let [range] = &*term.ranges {
+            let before = self.range_terms.last_mut().filter(|before| before.column == term.column);
+            if let Some([before]) = before.map(|before| &mut *before.ranges)
+                && before.values.end == range.values.start
+            {
+                before.sql = format!("{} AND {}", before.sql, range.sql);
+                before.values.end = range.values.end;
+                return;
+            }
+        }
+        self.range_terms.push(term);
+    }
+
+    pub fn bind(&self, statement: &mut Statement) -> Result<()> {
+        self.bind_some(statement, 0..self.values.len())
+    }
+
+    /// Binds the values at some positions.
+    pub fn bind_some(&self, statement: &mut Statement, positions: Range<usize>) -> Result<()> {
+        for (position, value) in self.values.iter().enumerate().take(positions.end).skip(positions.start) {
+            statement.bind_content(FIRST_PARAMETER + position, value.content())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.sql.len() + self.values.iter().map(|value| size_of::<OwnedValue>() + value.bytes()).sum::<usize>()
+    }
+
+    /// ` AND a = ?2 AND ...`
+    pub fn and_sql(&self) -> String {
+        if self.sql.is_empty() { String::new() } else { format!(" AND {}", self.sql) }
+    }
+}
+
+/// A clause, whose values begin at position `first`, as ranges of its column's index; None if it is no such clause, or
+/// the column has no index that CREATE made.
+fn range_term(
+    schema: &TableSchema,
+    filter: &Filter,
+    sql: &str,
+    values: &[OwnedValue],
+    first: usize,
+) -> Option<RangeTerm> {
+    use Comparison::{Eq, Ge, Glob, Gt, In, Is, IsNot, IsNotNull, IsNull, Le, Like, Lt, Ne};
+    let column = filter.column?;
+    let Some(ColumnRef::Ordinary(named, ordinary)) = schema.column(column) else { return None };
+    if !ordinary.is_indexed || filter.collation.is_some() {
+        return None;
+    }
+    let is_plain =
+        ordinary.affinity() == Affinity::Numeric || values.iter().all(|value| value.class() != Class::Number);
+    let ranges = match filter.comparison {
+        IsNull | IsNotNull => vec![IndexRange { sql: sql.to_string(), values: first..first }],
+        Eq | Is | Lt | Le | Gt | Ge if is_plain => {
+            vec![IndexRange { sql: sql.to_string(), values: first..first + values.len() }]
+        }
+        In if is_plain => {
+            let mut members: Vec<usize> = (0..values.len()).collect();
+            members.dedup_by_key(|position| values.get(*position));
+            if members.len() > LONGEST_UNION {
+                return None;
+            }
+            let quoted = quote_identifier(&named.name);
+            let of_member = |position: usize| IndexRange {
+                sql: format!("{quoted} = ?{}", FIRST_PARAMETER + position),
+                values: position..position + 1,
+            };
+            members.into_iter().map(|member| of_member(first + member)).collect()
+        }
+        Eq | Is | Lt | Le | Gt | Ge | In | Ne | IsNot | Like | Glob => return None,
+    };
+    Some(RangeTerm { column, ranges })
+}
+
+/// Calls `work` with the term on the rows table.
+fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predicate<'_>) -> Clause) -> Clause {
+    let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
+        Some(ColumnRef::Vector(column, _)) => (column.name.as_str(), Affinity::Blob),
+        _ => (schema.rowid_name(), Affinity::Numeric),
+    };
+    let (column, collation) = (quote_identifier(name), filter.collation.as_deref().map(quote_identifier));
+    let comparison = filter.comparison;
+    work(Predicate { column: &column, affinity, collation: collation.as_deref(), comparison })
+}
+
+/// The members that are not NULL (which equals nothing); None if there are too many.
+fn members(list: Value<'_>) -> Result<Option<Vec<OwnedValue>>> {
+    let mut members = Vec::new();
+    let mut walk = list.in_list();
+    while let Some(member) = walk.next()? {
+        if members.len() == LONGEST_LIST {
+            return Ok(None);
+        }
+        if !member.is_null() {
+            members.push(OwnedValue::of(member.content()));
+        }
+    }
+    // Few lengths of lists make few statements, which are kept.
+    if let Some(last) = members.last().cloned() {
+        members.resize(members.len().next_power_of_two(), last);
+    }
+    Ok(Some(members))
+}

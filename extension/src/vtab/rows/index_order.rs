@@ -1,0 +1,53 @@
+//! Rows in the order of an index that CREATE made, whose columns are an ordinary column and the nodes.
+
+use std::ops::Range;
+
+use super::collect_rowids::{self, Collected};
+use super::filter::{IndexRange, RowsFilter};
+use super::table::RowsTable;
+use crate::error::Result;
+use crate::format::node::NodeId;
+use crate::sqlite::quote_identifier;
+
+impl RowsTable {
+    /// Rowids and nodes of the vector column `vector`, in the order of the index on `column`; None if something in the
+    /// index is no row of ours.
+    pub fn in_index_order(&self, vector: usize, column: usize) -> Result<Option<Vec<(i64, NodeId)>>> {
+        // Without a limit SQLite might leave out the order, since an aggregate is all that asks.
+        let sorted =
+            format!("{} ORDER BY {} LIMIT -1", self.matching_sql(vector, "")?, self.index_columns(column, "")?);
+        let sql = format!("SELECT {}(r, n, NULL) FROM ({sorted})", collect_rowids::NAME);
+        match collect_rowids::run(&mut *self.statements.reading(sql)?)? {
+            Collected::Rows(rows) => Ok(Some(rows)),
+            Collected::TooMany | Collected::Wrong => Ok(None),
+        }
+    }
+
+    /// The nodes of the first and the last row that a range of the index on `column` admits; None if it admits none.
+    pub fn ends_of(
+        &self,
+        vector: usize,
+        column: usize,
+        range: &IndexRange,
+        filter: &RowsFilter,
+    ) -> Result<Option<[NodeId; 2]>> {
+        let (mut ends, matching) = ([None; 2], self.matching_sql(vector, &range.sql)?);
+        for (end, direction) in ends.iter_mut().zip(["", " DESC"]) {
+            let by = self.index_columns(column, direction)?;
+            let mut first = self.statements.reading(format!("{matching} ORDER BY {by} LIMIT 1"))?;
+            filter.bind_some(&mut first, Range::clone(&range.values))?;
+            *end = if first.step()? { self.node_in(first.column_content(1))? } else { None };
+        }
+        Ok(if let [Some(first), Some(last)] = ends { Some([first, last]) } else { None })
+    }
+
+    /// The columns of the index on a column, each followed by `direction`. With the table's name, as a result column of
+    /// the same name would come before them.
+    fn index_columns(&self, column: usize, direction: &str) -> Result<String> {
+        let rows = quote_identifier(&self.names()?.rows_table());
+        let nodes = self.schema.vectors().map(|(number, _, _)| number);
+        let terms =
+            std::iter::once(column).chain(nodes).map(|number| format!("{rows}.{}{direction}", self.column(number)));
+        Ok(terms.collect::<Vec<_>>().join(", "))
+    }
+}

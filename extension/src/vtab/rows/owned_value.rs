@@ -1,0 +1,55 @@
+//! Values of SQLite's that outlive the call that brought them.
+
+use crate::filter::predicate::Class;
+use crate::sqlite::Content;
+
+/// An owned SQLite value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnedValue {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+}
+
+impl OwnedValue {
+    /// A copy of a value of SQLite's.
+    pub fn of(content: Content<'_>) -> OwnedValue {
+        match content {
+            Content::Null => OwnedValue::Null,
+            Content::Integer(value) => OwnedValue::Integer(value),
+            Content::Real(value) => OwnedValue::Real(value),
+            Content::Text(bytes) => OwnedValue::Text(bytes.to_vec()),
+            Content::Blob(bytes) => OwnedValue::Blob(bytes.to_vec()),
+        }
+    }
+
+    /// The value, borrowed.
+    pub fn content(&self) -> Content<'_> {
+        match self {
+            OwnedValue::Null => Content::Null,
+            OwnedValue::Integer(value) => Content::Integer(*value),
+            OwnedValue::Real(value) => Content::Real(*value),
+            OwnedValue::Text(bytes) => Content::Text(bytes),
+            OwnedValue::Blob(bytes) => Content::Blob(bytes),
+        }
+    }
+
+    /// Bytes beside the value itself.
+    pub fn bytes(&self) -> usize {
+        match self {
+            OwnedValue::Text(bytes) | OwnedValue::Blob(bytes) => bytes.len(),
+            OwnedValue::Null | OwnedValue::Integer(_) | OwnedValue::Real(_) => 0,
+        }
+    }
+
+    /// Its storage class, as far as comparisons tell them apart.
+    pub fn class(&self) -> Class {
+        match self {
+            OwnedValue::Null => Class::Null,
+            OwnedValue::Integer(_) | OwnedValue::Real(_) => Class::Number,
+            OwnedValue::Text(_) | OwnedValue::Blob(_) => Class::Bytes,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What is read from the rows table.
+
+use super::collect_rowids::{self, Collected};
+use super::filter::RowsFilter;
+use super::selection::Selection;
+use super::statement_cache::CachedStatement;
+use super::table::RowsTable;
+use crate::error::{Error, Result};
+use crate::format::node::NodeId;
+use crate::sqlite::{Content, Parameter, Statement, quote_identifier};
+use crate::vtab::planning::plan::FoundBy;
+
+/// An order of rows: by a column (None: the rowid), and whether descending.
+pub type RowOrder = (Option<usize>, bool);
+
+impl RowsTable {
+    /// The rows that pass a filter, with the columns of a selection behind the rowid.
+    pub fn scan(
+        &self,
+        selection: &Selection,
+        filter: &RowsFilter,
+        order: Option<RowOrder>,
+    ) -> Result<CachedStatement<'_>> {
+        let mut sql = format!("SELECT {} FROM {}", selection.sql(&self.schema), self.names()?.rows);
+        if !filter.sql.is_empty() {
+            sql = format!("{sql} WHERE {}", filter.sql);
+        }
+        // A covering index would give another order.
+        let order = order.or(filter.sql.is_empty().then_some((None, false)));
+        if let Some((column, is_descending)) = order {
+            let name = column.map_or(self.key(), |column| self.column(column));
+            sql = format!("{sql} ORDER BY {name}{}", if is_descending { " DESC" } else { "" });
+        }
+        let mut rows = self.statements.reading(sql)?;
+        filter.bind(&mut rows)?;
+        Ok(rows)
+    }
+
+    /// Reads one column of one row. `read` is not called if there is no such row.
+    pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+        let (column, key) = (self.column(column), self.key());
+        let sql = format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows);
+        self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+    }
+
+    /// The statement that reads the columns of a selection behind the rowid, then the node of `column`, of the row ?1.
+    pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
+        let (columns, node, key) = (selection.sql(&self.schema), self.column(column), self.key());
+        self.statements.reading(format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", self.names()?.rows))
+    }
+
+    /// The statement that finds the row ?1 if its node of `column` is ?2.
+    pub fn node_test(&self, column: usize) -> Result<CachedStatement<'_>> {
+        let (node, key) = (self.column(column), self.key());
+        self.statements.reading(format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", self.names()?.rows))
+    }
+
+    /// The statement that finds the row ?1 if it passes a filter, whose values are bound.
+    pub fn filter_test(&self, filter: &RowsFilter) -> Result<CachedStatement<'_>> {
+        let sql = format!("SELECT 1 FROM {} WHERE {} = ?1{}", self.names()?.rows, self.key(), filter.and_sql());
+        let mut test = self.statements.reading(sql)?;
+        filter.bind(&mut test)?;
+        Ok(test)
+    }
+
+    pub fn has_row(&self, rowid: i64) -> Result<bool> {
+        let mut is_there = false;
+        let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", self.names()?.rows, self.key());
+        self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], |_| {
+            is_there = true;
+            Ok(())
+        })?;
+        Ok(is_there)
+    }
+
+    pub fn is_empty(&self) -> Result<bool> {
+        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.rows))?;
+        Ok(any.query_one(&[], |_| Ok(()))?.is_none())
+    }
+
+    /// The node of a row's vector; None for NULL, and for a row that is not there.
+    pub fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
+        let mut node = None;
+        self.read_one(rowid, column, |row| {
+            node = self.node_in(row.column_content(0))?;
+            Ok(())
+        })?;
+        Ok(node)
+    }
+
+    /// The node that a column of the rows table says.
+    pub fn node_in(&self, content: Content<'_>) -> Result<Option<NodeId>> {
+        match content {
+            Content::Null => Ok(None),
+            Content::Integer(node) if NodeId::try_from(node).is_ok() => Ok(NodeId::try_from(node).ok()),
+            content => {
+                let rows = self.names()?.rows_table();
+                Err(Error::corrupt(rows, format!("expected the number of a node, got {content:?}")))
+            }
+        }
+    }
+
+    /// The statement that gives `r`, the rowid, and `n`, the node, of the rows with a vector that pass `filter`.
+    pub(super) fn matching_sql(&self, column: usize, filter: &str) -> Result<String> {
+        let (node, key, from) = (self.column(column), self.key(), &self.names()?.rows);
+        let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
+        Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
+    }
+
+    /// The rows that pass the filter, with their nodes; None if they are more than `limit`.
+    pub fn matching(
+        &self,
+        column: usize,
+        filter: &RowsFilter,
+        limit: Option<usize>,
+    ) -> Result<Option<Vec<(i64, NodeId)>>> {
+        let sql = self.matching_sql(column, &filter.sql)?;
+        let mut collect = self.statements.reading(format!("SELECT {}(r, n, ?1) FROM ({sql})", collect_rowids::NAME))?;
+        filter.bind(&mut collect)?;
+        if let Some(limit) = limit.and_then(|limit| i64::try_from(limit).ok()) {
+            collect.bind_i64(1, limit)?;
+        }
+        match collect_rowids::run(&mut collect)? {
+            Collected::Rows(rows) => return Ok(Some(rows)),
+            Collected::TooMany => return Ok(None),
+            Collected::Wrong => drop(collect),
+        }
+        // Names the row that is wrong.
+        let mut rows = self.statements.reading(sql)?;
+        filter.bind(&mut rows)?;
+        while rows.step()? {
+            self.node_in(rows.column_content(1))?;
+        }
+        Err(Error::internal("a row without a rowid"))
+    }
+
+    /// How SQLite finds the rows with a vector that pass `filter`, for the values that `bind` binds.
+    pub fn explain(
+        &self,
+        column: usize,
+        filter: &str,
+        bind: impl FnOnce(&mut Statement) -> Result<()>,
+    ) -> Result<FoundBy> {
+        let mut plan = self.statements.reading(format!("EXPLAIN QUERY PLAN {}", self.matching_sql(column, filter)?))?;
+        bind(&mut plan)?;
+        let found = plan.step()?;
+        let detail = String::from_utf8_lossy(plan.column_bytes(3));
+        Ok(if found { FoundBy::from_detail(&detail) } else { FoundBy::Scan })
+    }
+
+    pub fn has_partial_index(&self) -> Result<bool> {
+        let owner = &self.names()?.owner;
+        let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
+        let mut indexes = self.statements.reading(format!("PRAGMA {schema}.index_list({rows})"))?;
+        while indexes.step()? {
+            if indexes.column_i64(4) != 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Runs a `filter_test` for a row.
+pub fn passes(test: &mut Statement, rowid: i64) -> Result<bool> {
+    test.bind_i64(1, rowid)?;
+    let passes = test.step();
+    test.reset();
+    passes
+}

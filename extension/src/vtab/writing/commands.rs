@@ -1,0 +1,146 @@
+//! `INSERT INTO articles(articles) VALUES ('optimize')` and the other commands.
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+use crate::hnsw::Params;
+use crate::sqlite::{Content, Parameter, Value, Values};
+use crate::storage::vector_column::{CACHE_MIB, Moves, VectorColumn};
+use crate::vtab::core::TableCore;
+
+const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
+/// Commands that take a number as k.
+const SETTINGS: [&str; 2] = ["ef_search", "node_cache"];
+
+impl TableCore {
+    pub fn command(&self, command: Value<'_>, values: Values<'_>) -> Result<()> {
+        let names = self.names()?;
+        let table = names.table();
+        let column = |number: usize| values.get(number).filter(|value| !value.is_null());
+        let declared = self.schema.columns.len();
+        let k = column(declared + 1);
+        let is_alone = (0..declared + 4).all(|number| number == declared + 1 || column(number).is_none());
+        let name = match command.content() {
+            Content::Text(name) => String::from_utf8_lossy(name).into_owned(),
+            _ => {
+                return Err(Error::invalid(format!(
+                    "{table}: expected a command, {COMMANDS}, got {}",
+                    command.kind().name()
+                )));
+            }
+        };
+        if !is_alone || (k.is_some() && !SETTINGS.contains(&name.as_str())) {
+            return Err(Error::invalid(format!("{table}: the command '{name}' takes no value beside it")));
+        }
+        let before = self.db.total_changes();
+        let result = match name.as_str() {
+            // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
+            "optimize" => self.rebuild(VectorColumn::rebuild),
+            "rebuild" => self.repair().and_then(|()| self.rebuild(VectorColumn::rebuild_repaired)),
+            "integrity-check" => self.integrity_check(),
+            "cluster" => self.cluster(),
+            "ef_search" => self.set_ef_search(k),
+            "node_cache" => self.set_node_cache(k),
+            _ => Err(Error::invalid(format!("{table}: unknown command '{name}': expected {COMMANDS}"))),
+        };
+        // SQLite undoes nothing of a command that fails in a transaction.
+        if result.is_err() && self.db.total_changes() != before {
+            self.poison();
+        }
+        result
+    }
+
+    /// What is wrong with the graphs, and where rows and nodes disagree: a line each, none if the table is sound.
+    pub fn problems(&self) -> Result<Vec<String>> {
+        let mut problems = self.config_problems()?;
+        for (ordinal, (_, column, _)) in self.schema.vectors().enumerate() {
+            let found = self.with_vector(ordinal, |vector| vector.check())?;
+            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
+        }
+        Ok(problems)
+    }
+
+    fn repair(&self) -> Result<()> {
+        let mut vectors = self.vectors()?;
+        let repaired = vectors.iter_mut().try_for_each(VectorColumn::repair);
+        self.transaction.note_change();
+        repaired
+    }
+
+    fn rebuild(&self, rebuild: fn(&mut VectorColumn) -> Result<()>) -> Result<()> {
+        for vector in self.vectors()?.iter_mut() {
+            vector.refresh()?;
+            rebuild(vector)?;
+        }
+        self.transaction.note_change();
+        Ok(())
+    }
+
+    /// `rebuild`, and the rows in the order of the first column's nodes, so that the rows of a page share pages.
+    fn cluster(&self) -> Result<()> {
+        let names = self.names()?;
+        let table = names.table();
+        if self.schema.rowid_column().is_some() {
+            return Err(Error::invalid(format!(
+                "{table}: the command 'cluster' gives rows new rowids, but {} is the rowid and stays",
+                self.schema.rowid_name()
+            )));
+        }
+        if self.cursors.get() > 0 {
+            return Err(Error::invalid(format!(
+                "{table}: the command 'cluster' gives rows new rowids: a statement is still reading the table"
+            )));
+        }
+        let mut moves = Moves::new();
+        for (ordinal, vector) in self.vectors()?.iter_mut().enumerate() {
+            vector.refresh()?;
+            if ordinal == 0 {
+                moves = vector.cluster()?;
+            } else {
+                vector.rebuild_moved(&moves)?;
+            }
+        }
+        self.transaction.note_change();
+        Ok(())
+    }
+
+    fn integrity_check(&self) -> Result<()> {
+        self.sync()?;
+        let problems = self.problems()?;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::corrupt(self.names()?.table().to_string(), problems.join("; ")))
+    }
+
+    /// A whole number in `range` given as k.
+    fn setting(&self, name: &str, range: RangeInclusive<usize>, k: Option<Value<'_>>) -> Result<i64> {
+        let names = self.names()?;
+        let table = names.table();
+        let number = k.and_then(Value::whole);
+        number.filter(|&number| usize::try_from(number).is_ok_and(|number| range.contains(&number))).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            let got = k.map_or("nothing".to_string(), Value::shown);
+            Error::invalid(format!(
+                "{table}: the command '{name}' expects {least} to {most} as k, got {got}: \
+                 INSERT INTO {table}({table}, k) VALUES ('{name}', 100)"
+            ))
+        })
+    }
+
+    fn set_ef_search(&self, k: Option<Value<'_>>) -> Result<()> {
+        let ef = self.setting("ef_search", Params::EF_RANGE, k)?;
+        let owner = &self.names()?.owner;
+        (0..self.schema.vectors().count()).try_for_each(|ordinal| {
+            owner.set_config(self.db, &format!("vector.{ordinal}.ef_search"), Parameter::Integer(ef))
+        })
+    }
+
+    /// Most MiB of nodes that a process keeps in memory, a vector column.
+    fn set_node_cache(&self, k: Option<Value<'_>>) -> Result<()> {
+        let megabytes = self.setting("node_cache", CACHE_MIB, k)?;
+        self.names()?.owner.set_config(self.db, "node_cache", Parameter::Integer(megabytes))?;
+        self.vectors()?.iter_mut().for_each(VectorColumn::drop_cache);
+        Ok(())
+    }
+}

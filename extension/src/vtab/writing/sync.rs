@@ -1,0 +1,111 @@
+//! Brings the graphs up to date with the rows, before COMMIT and before a search of the same transaction, and drops what
+//! memory holds of writes that were undone.
+
+use super::transaction::Phase;
+use crate::error::{Error, Result};
+use crate::storage::vector_column::{Moment, VectorColumn};
+use crate::vtab::core::TableCore;
+
+impl TableCore {
+    /// Links what is pending, for a search.
+    pub fn sync(&self) -> Result<()> {
+        let is_within = self.nesting.is_under_way();
+        self.bring_up_to_date(if is_within { Moment::Write } else { Moment::Search })
+    }
+
+    /// xSync. The table may have been dropped by now, and another be there under its name, through another object: then
+    /// nothing is left to do for this one.
+    pub fn finish(&self) -> Result<()> {
+        if !self.transaction.is_dirty() {
+            return Ok(());
+        }
+        match self.bring_up_to_date(Moment::Commit) {
+            // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
+            // renaming, and COMMIT must say so.
+            Err(Error::Corrupt { .. }) if !self.is_there()? => {
+                self.transaction.note_synced();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn bring_up_to_date(&self, moment: Moment) -> Result<()> {
+        match self.transaction.phase() {
+            Phase::Writing { .. } => {}
+            Phase::Idle if !self.has_inherited()? => return Ok(()),
+            // SQLite tells an object that has only read of no rollback.
+            Phase::Poisoned { .. } if !self.transaction.has_begun() && !self.has_inherited()? => return Ok(()),
+            Phase::Idle => {}
+            Phase::Poisoned { .. } => {
+                return Err(Error::invalid(format!(
+                    "{}: a statement failed half-way: this transaction must be rolled back",
+                    self.names()?.table()
+                )));
+            }
+        }
+        let before = self.db.total_changes();
+        let result = self.keeping_last_rowid(|| self.link(moment));
+        // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
+        if result.is_err() && self.db.total_changes() != before {
+            self.poison();
+        }
+        result?;
+        self.transaction.note_synced();
+        Ok(())
+    }
+
+    /// Whether the transaction wrote nodes through an earlier object for the same table: SQLite makes a new one when the
+    /// schema changes. Committed tables have nothing to be brought up to date.
+    fn has_inherited(&self) -> Result<bool> {
+        if self.db.is_autocommit() {
+            return Ok(false);
+        }
+        let mut vectors = self.vectors()?;
+        let mut stale = vectors.iter_mut().map(VectorColumn::is_stale);
+        stale.try_fold(false, |any, stale| Ok(any || stale?))
+    }
+
+    fn link(&self, moment: Moment) -> Result<()> {
+        let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
+        let is_empty = moment != Moment::Write && has_deleted && self.rows.is_empty()?;
+        for vector in self.vectors()?.iter_mut() {
+            vector.refresh()?;
+            if is_empty { vector.clear() } else { vector.sync(moment) }?;
+        }
+        Ok(())
+    }
+
+    /// A statement could not be undone: unless SQLite has undone everything, the transaction may not be committed.
+    pub fn poison(&self) {
+        if !self.db.is_autocommit() {
+            self.transaction.poison();
+        }
+    }
+
+    /// xRollbackTo.
+    pub fn roll_back_to(&self, savepoint: i32) {
+        self.forget();
+        self.transaction.roll_back_to(savepoint);
+    }
+
+    /// Drops what memory holds of the shadow rows, for some may be undone.
+    pub fn forget(&self) {
+        match self.vectors() {
+            Ok(mut vectors) => vectors.iter_mut().for_each(VectorColumn::forget),
+            // A statement on a shadow table failed, and with it more than itself.
+            Err(_) => self.transaction.require_reset(),
+        }
+        self.transaction.count_write();
+    }
+
+    /// xCommit and xRollback.
+    pub fn end_transaction(&self, is_committed: bool) {
+        self.rows.statements.drop_holding();
+        match self.vectors() {
+            Ok(mut vectors) => vectors.iter_mut().for_each(|vector| vector.end_transaction(is_committed)),
+            Err(_) => self.transaction.require_reset(),
+        }
+        self.transaction.end(is_committed);
+    }
+}

@@ -1,0 +1,342 @@
+//! INSERT, UPDATE and DELETE of one row.
+//!
+//! What a user can do wrong is found before anything is written, or by the first write, that of the rows table: SQLite
+//! does not undo the shadow writes of a one-row statement that fails half-way.
+//!
+//! A user's triggers on the rows table may refuse a write, ignore it, roll everything back, or write this table again. So
+//! the nodes follow only what a write of the rows table has done.
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Result, code};
+use crate::format::node::NodeId;
+use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values};
+use crate::vtab::core::TableCore;
+use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key};
+use crate::vtab::rows::table::Names;
+use crate::vtab::rows::write::{Assignments, NodeOfColumn, RowWrite};
+
+/// The value that a statement gives to a vector column; None is NULL.
+struct NewVector<'v> {
+    /// The column's number in the virtual table.
+    column: usize,
+    ordinal: usize,
+    bytes: Option<Cow<'v, [u8]>>,
+    /// The node that the row has had.
+    old: Option<NodeId>,
+}
+
+impl TableCore {
+    /// Makes a change; for an INSERT gives the rowid.
+    pub fn change(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
+        let names = self.names()?;
+        let write = || self.keeping_last_rowid(|| self.change_row(&names, change, conflict));
+        let result = self.nesting.run(&names, write);
+        if result.is_err() {
+            // What was cached may have been ahead of what is undone.
+            self.forget();
+        }
+        result.map_err(|error| match names.in_users_words(error, conflict) {
+            // OR IGNORE and OR FAIL go on after a constraint, but not without the transaction.
+            Error::Sqlite { code: full, message } if full == code::CONSTRAINT && !self.is_writing(&names) => {
+                Error::Invalid(message)
+            }
+            error => error,
+        })
+    }
+
+    fn change_row(&self, names: &Names, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
+        match change {
+            Change::Delete { rowid } => self.delete(names, rowid).map(|()| None),
+            Change::Insert { rowid, values } => {
+                let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+                match command.filter(|command| !command.is_null()) {
+                    Some(command) => self.command(command, values).map(|()| None),
+                    None => self.insert(names, rowid, values, conflict).map(Some),
+                }
+            }
+            Change::Update { rowid, new_rowid, values } => {
+                self.update_row(names, rowid, new_rowid, values, conflict).map(|()| None)
+            }
+        }
+    }
+
+    fn insert(&self, names: &Names, rowid: Option<Value<'_>>, values: Values<'_>, conflict: Conflict) -> Result<i64> {
+        self.refuse_hidden(names, values)?;
+        let mut vectors = self.given_vectors(names, values)?;
+        vectors.retain(|vector| vector.bytes.is_some());
+        let mut assignments = self.assignments(values)?;
+        let key = self.schema.rowid_column().and_then(|column| values.get(column)).filter(|key| !key.is_null());
+        if let Some(rowid) = key.or(rowid) {
+            assignments.set_rowid(self.schema.rowid_name(), rowid);
+        }
+        let row = RowWrite { assignments: &assignments, rowid: None, nodes: &[] };
+        let before = self.db.total_changes();
+        let is_written = self.write_row(names, row, conflict)?;
+        let rowid = self.db.last_insert_rowid();
+        if !is_written || vectors.is_empty() {
+            return Ok(rowid);
+        }
+        // What triggers wrote, and rows that were in the way, cannot be taken back.
+        let changes = self.db.total_changes() - before;
+        let is_undone = || changes == 1 && self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
+        self.insert_nodes(names, rowid, &vectors).map_err(|error| match !self.is_writing(names) || is_undone() {
+            true => error,
+            false => self.give_up(names, error),
+        })?;
+        Ok(rowid)
+    }
+
+    fn update_row(
+        &self,
+        names: &Names,
+        rowid: i64,
+        new_rowid: Value<'_>,
+        values: Values<'_>,
+        conflict: Conflict,
+    ) -> Result<()> {
+        let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+        if command.is_some_and(|command| !command.is_null()) {
+            return Err(Error::invalid(format!("{0}.{0}: a command is an INSERT, not an UPDATE", names.table())));
+        }
+        self.refuse_hidden(names, values)?;
+        let Some(vectors) = self.changed_vectors(names, rowid, values)? else {
+            // A function or trigger of the same statement has deleted the row.
+            return Ok(());
+        };
+        let mut assignments = self.assignments(values)?;
+        let is_other = |key: &Value<'_>| !key.is_no_change() && key.content() != Content::Integer(rowid);
+        let key = self.schema.rowid_column().and_then(|column| values.get(column)).filter(is_other);
+        let moved = key.or(Some(new_rowid).filter(is_other));
+        if let Some(moved) = moved {
+            assignments.set_rowid(self.schema.rowid_name(), moved);
+        }
+        if assignments.is_empty() && vectors.is_empty() {
+            return Ok(());
+        }
+        let nodes = self.new_nodes(names, rowid, &vectors)?;
+        let row = RowWrite { assignments: &assignments, rowid: Some(rowid), nodes: &nodes };
+        match self.write_row(names, row, conflict) {
+            Ok(true) => self.sync_nodes(rowid, moved, &vectors).map_err(|error| self.give_up(names, error)),
+            Ok(false) => self.undo_nodes(names, rowid, &vectors, &nodes).map_err(|error| self.give_up(names, error)),
+            Err(error) => Err(self.undone(names, rowid, (&vectors, &nodes), error)),
+        }
+    }
+
+    /// After an UPDATE of a row: removes its old nodes, and tells the others its new rowid.
+    fn sync_nodes(&self, rowid: i64, moved: Option<Value<'_>>, vectors: &[NewVector<'_>]) -> Result<()> {
+        let new_rowid = match moved.map(|moved| (moved.content(), moved)) {
+            None => rowid,
+            Some((Content::Integer(new_rowid), _)) => new_rowid,
+            Some((_, moved)) => self.rows.as_rowid(moved)?,
+        };
+        for vector in vectors {
+            if let Some(old) = vector.old {
+                self.remove_node(vector.ordinal, old, rowid)?;
+            }
+        }
+        if new_rowid == rowid { Ok(()) } else { self.move_nodes(rowid, new_rowid) }
+    }
+
+    /// Writes a row, under OR REPLACE after the rows in its way are deleted. False if a trigger of the user's said
+    /// RAISE(IGNORE), or the row is gone.
+    fn write_row(&self, names: &Names, row: RowWrite<'_>, conflict: Conflict) -> Result<bool> {
+        match self.checked(names, self.rows.write(row, Parameter::Null)) {
+            // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
+            Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
+                let in_the_way = self.rows.in_the_way(row)?;
+                if in_the_way.is_empty() {
+                    return Err(error);
+                }
+                // As an ordinary table, which gives no row the rowid of one that it replaces.
+                let new_rowid = self.rows.next_rowid()?;
+                // A trigger may keep one row back when others are gone.
+                let cleared = in_the_way.into_iter().try_for_each(|rowid| self.delete(names, rowid));
+                let write = |()| self.checked(names, self.rows.write(row, new_rowid));
+                cleared.and_then(write).map_err(|error| self.give_up(names, error))
+            }
+            result => result,
+        }
+    }
+
+    fn delete(&self, names: &Names, rowid: i64) -> Result<()> {
+        let columns = self.schema.vectors().map(|(column, _, _)| column);
+        let nodes = columns.map(|column| self.rows.node_of(rowid, column)).collect::<Result<Vec<_>>>()?;
+        if !self.delete_row_only(names, rowid)? {
+            return Ok(());
+        }
+        self.transaction.note_delete();
+        for (ordinal, node) in nodes.into_iter().enumerate() {
+            if let Some(node) = node {
+                self.remove_node(ordinal, node, rowid).map_err(|error| self.give_up(names, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_row_only(&self, names: &Names, rowid: i64) -> Result<bool> {
+        self.checked(names, self.rows.delete(rowid))
+    }
+
+    /// The result of a write of the rows table. A trigger's RAISE(FAIL) leaves the row written.
+    fn checked(&self, names: &Names, result: Result<bool>) -> Result<bool> {
+        result.map_err(|error| {
+            let is_half_done = error.sqlite_code() & 0xff == code::CONSTRAINT && self.db.changes() > 0;
+            if is_half_done { self.give_up(names, error) } else { error }
+        })
+    }
+
+    /// False if a trigger of the user's has rolled back everything.
+    fn is_writing(&self, names: &Names) -> bool {
+        self.db.is_writing(&names.owner.schema)
+    }
+
+    /// A statement was left half-way, and nothing but a rollback makes that good. A broken constraint would have
+    /// OR IGNORE go on.
+    fn give_up(&self, names: &Names, error: Error) -> Error {
+        self.poison();
+        match names.in_users_words(error, Conflict::Abort) {
+            Error::Sqlite { code: full, message } if full & 0xff == code::CONSTRAINT => Error::Invalid(message),
+            error => error,
+        }
+    }
+
+    fn remove_node(&self, ordinal: usize, node: NodeId, rowid: i64) -> Result<()> {
+        self.transaction.note_change();
+        self.with_vector(ordinal, |vector| {
+            vector.refresh()?;
+            vector.remove(node, rowid)
+        })
+    }
+
+    /// Nodes for the vectors, all or none.
+    fn new_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<Vec<NodeOfColumn>> {
+        let mut nodes = Vec::with_capacity(vectors.len());
+        for vector in vectors {
+            let node = vector.bytes.as_ref().map(|bytes| {
+                self.transaction.note_change();
+                self.with_vector(vector.ordinal, |column| {
+                    column.refresh()?;
+                    column.add(rowid, bytes)
+                })
+            });
+            match node.transpose() {
+                Ok(node) => nodes.push(NodeOfColumn { column: vector.column, node }),
+                Err(error) => return Err(self.undone(names, rowid, (vectors, &nodes), error)),
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// Undoes `new_nodes`, unless SQLite has undone everything.
+    fn undo_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[NodeOfColumn]) -> Result<()> {
+        for (vector, node) in vectors.iter().zip(nodes) {
+            if let Some(node) = node.node.filter(|_| self.is_writing(names)) {
+                self.remove_node(vector.ordinal, node, rowid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the partial write, and gives the error to report.
+    fn undone(
+        &self,
+        names: &Names,
+        rowid: i64,
+        (vectors, nodes): (&[NewVector<'_>], &[NodeOfColumn]),
+        error: Error,
+    ) -> Error {
+        match self.undo_nodes(names, rowid, vectors, nodes) {
+            Ok(()) => error,
+            Err(failure) => self.give_up(names, failure),
+        }
+    }
+
+    /// Writes nodes for the vectors of a new row, and their numbers into the row.
+    fn insert_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<()> {
+        let nodes = self.new_nodes(names, rowid, vectors)?;
+        let written = self.checked(names, self.rows.set_nodes(rowid, &nodes)).and_then(|is_written| match is_written {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "{}: a trigger on {} keeps row {rowid} from its vector, or changes the row before it has it",
+                names.table(),
+                names.rows_table()
+            ))),
+        });
+        written.map_err(|error| self.undone(names, rowid, (vectors, &nodes), error))
+    }
+
+    /// Tells the row's nodes of its new rowid.
+    fn move_nodes(&self, from: i64, rowid: i64) -> Result<()> {
+        self.transaction.note_change();
+        for (ordinal, (column, _, _)) in self.schema.vectors().enumerate() {
+            if let Some(node) = self.rows.node_of(rowid, column)? {
+                self.with_vector(ordinal, |vector| {
+                    vector.refresh()?;
+                    vector.set_rowid(node, from, rowid)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The vectors that an UPDATE sets to something else, checked; None if there is no such row.
+    fn changed_vectors<'v>(&self, names: &Names, rowid: i64, values: Values<'v>) -> Result<Option<Vec<NewVector<'v>>>> {
+        let mut changed = Vec::new();
+        for mut vector in self.given_vectors(names, values)? {
+            vector.old = self.rows.node_of(rowid, vector.column)?;
+            if vector.old.is_none() && !self.rows.has_row(rowid)? {
+                return Ok(None);
+            }
+            let old = match vector.old {
+                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, rowid))?),
+                None => None,
+            };
+            if old.as_deref() != vector.bytes.as_deref() {
+                changed.push(vector);
+            }
+        }
+        Ok(Some(changed))
+    }
+
+    /// The vectors that a statement sets, checked.
+    fn given_vectors<'v>(&self, names: &Names, values: Values<'v>) -> Result<Vec<NewVector<'v>>> {
+        let mut given = Vec::new();
+        for (ordinal, (column, definition, _)) in self.schema.vectors().enumerate() {
+            let value = values.at(column)?;
+            if value.is_no_change() {
+                continue;
+            }
+            let bytes = self.vector_input(names.table(), column)?.stored(value)?;
+            if bytes.is_none() && definition.not_null {
+                let message = format!("NOT NULL constraint failed: {}.{}", names.table(), definition.name);
+                return Err(Error::Constraint(message));
+            }
+            given.push(NewVector { column, ordinal, bytes, old: None });
+        }
+        Ok(given)
+    }
+
+    /// The ordinary columns that a statement sets, but for the one that is the rowid.
+    fn assignments<'v>(&self, values: Values<'v>) -> Result<Assignments<'v>> {
+        let mut assignments = Assignments::default();
+        for (number, column) in self.schema.columns.iter().enumerate() {
+            let value = values.at(number)?;
+            let is_plain = column.as_ordinary().is_some_and(|ordinary| ordinary.key != Key::Rowid);
+            if is_plain && !value.is_no_change() {
+                assignments.push(&column.name, value);
+            }
+        }
+        Ok(assignments)
+    }
+
+    fn refuse_hidden(&self, names: &Names, values: Values<'_>) -> Result<()> {
+        let hidden = values.skip(self.schema.columns.len());
+        match HIDDEN_COLUMNS.iter().zip(hidden.iter()).find(|(_, value)| !value.is_null() && !value.is_no_change()) {
+            Some((name, _)) => {
+                Err(Error::invalid(format!("{}.{name}: a column that cannot be written", names.table())))
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Values that SQL gives for a vector: to be stored, or to search with.
+
+use std::borrow::Cow;
+
+use crate::distance::{Element, Metric, decode, encode};
+use crate::error::{Error, Result};
+use crate::functions::{counted, json_in_blob, marked_element, maybe_f64, parse_text};
+use crate::hnsw::Params;
+use crate::sqlite::{Content, Value};
+
+/// What the values of a vector column must be; messages name it `articles.embedding`.
+#[derive(Debug, Clone, Copy)]
+pub struct VectorInput<'a> {
+    pub table: &'a str,
+    pub column: &'a str,
+    pub params: &'a Params,
+}
+
+impl VectorInput<'_> {
+    /// The bytes to store for a value: a BLOB of the column's element, or JSON text; None for NULL.
+    ///
+    /// # Errors
+    /// `Error::Invalid` for another type or length, NaN, infinity, what the element cannot hold, and under cosine a
+    /// zero vector.
+    pub fn stored<'v>(&self, value: Value<'v>) -> Result<Option<Cow<'v, [u8]>>> {
+        let bytes = match value.content() {
+            Content::Null => return Ok(None),
+            Content::Blob(bytes) if bytes.len() == self.params.vector_bytes() => {
+                self.check_mark(value)?;
+                self.refuse_json(bytes, self.params.element)?;
+                self.check(&decode(bytes, self.params.element))?;
+                Cow::Borrowed(bytes)
+            }
+            Content::Blob(bytes) => {
+                self.check_mark(value)?;
+                return Err(self.wrong_length(bytes, self.params.element));
+            }
+            Content::Text(text) => {
+                let components = self.json(text)?;
+                let bytes = encode(&components, self.params.element).map_err(|error| self.error(error))?;
+                // What rounds to zero is caught here.
+                self.check(&decode(&bytes, self.params.element))?;
+                Cow::Owned(bytes)
+            }
+            Content::Integer(_) | Content::Real(_) => return Err(self.no_vector(value)),
+        };
+        Ok(Some(bytes))
+    }
+
+    /// Another element's bytes may have the right length by chance. (SQLite keeps the mark where it does not sort.)
+    fn check_mark(&self, value: Value<'_>) -> Result<()> {
+        let (expected, marked) = (self.params.element, marked_element(value).map_err(|error| self.error(error))?);
+        match marked.filter(|marked| *marked != expected) {
+            None => Ok(()),
+            Some(got) => {
+                Err(self.invalid(&format!("expected a vector of {}, got one of {}", expected.name(), got.name())))
+            }
+        }
+    }
+
+    /// The components of a query vector: a BLOB of the element that it is marked as, else of the column's or of f32,
+    /// told apart by their length, or JSON text; None for NULL. Errors as for `stored`.
+    pub fn query(&self, value: Value<'_>) -> Result<Option<Vec<f32>>> {
+        let components = match value.content() {
+            Content::Null => return Ok(None),
+            Content::Blob(bytes) => {
+                let marked = marked_element(value).map_err(|error| self.error(error))?;
+                let is_own = bytes.len() == self.params.vector_bytes();
+                let element = marked.unwrap_or(if is_own { self.params.element } else { Element::F32 });
+                if bytes.len() != self.params.dims * element.size() {
+                    return Err(self.wrong_length(bytes, element));
+                }
+                self.refuse_json(bytes, element)?;
+                decode(bytes, element)
+            }
+            Content::Text(text) => self.json(text)?,
+            Content::Integer(_) | Content::Real(_) => return Err(self.no_vector(value)),
+        };
+        self.check(&components)?;
+        Ok(Some(components))
+    }
+
+    fn json(&self, text: &[u8]) -> Result<Vec<f32>> {
+        let components = parse_text(text).map_err(|error| self.error(error))?;
+        if components.len() != self.params.dims {
+            return Err(self.invalid(&format!("expected {}, got {}", self.expected(), components.len())));
+        }
+        Ok(components)
+    }
+
+    fn check(&self, components: &[f32]) -> Result<()> {
+        if let Some((position, component)) = components.iter().enumerate().find(|(_, component)| !component.is_finite())
+        {
+            return Err(self.invalid(&format!("component {position}: expected a finite number, got {component}")));
+        }
+        if self.params.metric == Metric::Cosine && components.iter().all(|component| *component == 0.0) {
+            return Err(self.invalid("expected a vector with a direction, since the metric is cosine, got all zeros"));
+        }
+        Ok(())
+    }
+
+    /// JSON text of as many bytes as the vector has: not text that happens to be the bytes of a short one.
+    fn refuse_json(&self, bytes: &[u8], element: Element) -> Result<()> {
+        let is_long = bytes.len() > 8 && element == Element::F32;
+        json_in_blob(bytes).filter(|_| is_long).map_or(Ok(()), |error| Err(self.error(error)))
+    }
+
+    /// `element` is what the BLOB most likely was meant to be.
+    fn wrong_length(&self, bytes: &[u8], element: Element) -> Error {
+        if let Some(error) = json_in_blob(bytes) {
+            return self.error(error);
+        }
+        let (count, size) = (bytes.len(), element.size());
+        let got = if count.is_multiple_of(size) { (count / size).to_string() } else { counted(count, "byte") };
+        self.invalid(&format!("expected {}, got {got}{}", self.expected(), self.likely(count)))
+    }
+
+    /// What a BLOB of so many bytes may be, of another type than the column's.
+    fn likely(&self, count: usize) -> String {
+        let Params { dims, element, .. } = *self.params;
+        let convert = match element {
+            Element::F16 => "vec_f16",
+            Element::I8 => "vec_int8",
+            Element::F32 => "",
+        };
+        match count {
+            _ if count == 8 * dims => maybe_f64(count),
+            _ if count == 4 * dims && !convert.is_empty() => {
+                format!(" ({count} bytes: are these 32-bit floats? {convert}(vec_json(v)) converts them)")
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn expected(&self) -> String {
+        let params = self.params;
+        let (dims, bytes) = (counted(params.dims, "dimension"), counted(params.vector_bytes(), "byte"));
+        format!("{dims} ({bytes} of {})", params.element.name())
+    }
+
+    fn no_vector(&self, value: Value<'_>) -> Error {
+        self.invalid(&format!("expected a vector (a BLOB, or JSON text), got {}", value.kind().name()))
+    }
+
+    fn invalid(&self, what: &str) -> Error {
+        Error::invalid(format!("{}.{}: {what}", self.table, self.column))
+    }
+
+    fn error(&self, error: Error) -> Error {
+        match error {
+            Error::Invalid(message) => self.invalid(&message),
+            error => error,
+        }
+    }
+}
