@@ -165,3 +165,21 @@ fn terms_of_a_later_join_leave_nothing_out_and_k_counts_by_those_of_where() {
         check_lines(&hosts(TABLES), &[(&where_k.0, found), (&call.0, found)]);
     }
 }
+
+/// SQLite offers a WHERE term on the right table of an outer join to nobody, and tests it on the rows that it made up.
+#[test]
+fn match_above_an_outer_join_is_an_error_though_no_row_reaches_it() {
+    for host in hosts(TABLES) {
+        for sql in [
+            "SELECT w.k, v.id FROM w LEFT JOIN v ON v.distance < 10 WHERE v.e MATCH '[0,1]'",
+            "SELECT w.k, v.id FROM w LEFT JOIN v ON v.id = w.i AND v.id > 90 WHERE v.e MATCH '[0,1]'",
+            "SELECT w.k, v.id FROM w LEFT JOIN v ON v.id = 99 WHERE NOT (v.e MATCH '[0,1]')",
+            "SELECT id FROM v WHERE id = 5 AND NOT (e MATCH '[0,1]')",
+        ] {
+            let error = host.query(sql).expect_err(sql).to_string();
+            assert!(error.contains("MATCH in the requested context"), "{sql}: {error}");
+        }
+        let on = "SELECT w.k, v.id FROM w LEFT JOIN v ON v.e MATCH '[0,1]' AND v.distance < 0 ORDER BY w.k";
+        assert_eq!(rows(&host, on).len(), 4, "a search without a row is no error");
+    }
+}

@@ -54,14 +54,35 @@ impl MatchTest {
     pub fn overload(self: &Rc<MatchTest>) -> Overload {
         let test = Rc::clone(self);
         let function = move |context: &Context<'_>, arguments: Values<'_>| {
-            // A row without a vector, or one that an outer join made up, matches nothing.
-            if !arguments.at(0)?.is_null() && !arguments.at(1)?.is_null() {
-                test.check(arguments.at(0)?, arguments.at(1)?)?;
-                context.i64(1);
+            // SQLite gives the right side of MATCH first.
+            let (vector, column) = (arguments.at(0)?, arguments.at(1)?);
+            if vector.is_null() {
+                return Ok(());
             }
+            // A row without a vector, or one that an outer join made up, matches nothing.
+            if column.is_null() {
+                return if test.is_searched(vector) { Ok(()) } else { Err(test.no_search()) };
+            }
+            test.check(vector, column)?;
+            context.i64(1);
             Ok(())
         };
         Overload { function: Box::new(function), operator: None }
+    }
+
+    /// Whether a search for that vector is under way.
+    fn is_searched(&self, wanted: Value<'_>) -> bool {
+        let is_wanted = |query: Rc<OwnedValue>| query.content() == wanted.content();
+        self.searches.borrow().iter().filter_map(Weak::upgrade).any(is_wanted)
+    }
+
+    /// The error of MATCH on NULL where no search serves it: a row that an outer join made up tells of no column.
+    fn no_search(&self) -> Error {
+        Error::invalid(format!(
+            "{0}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to the \
+             others by AND; where {0} is the right table of an outer join, as a term of ON",
+            self.names.borrow().table()
+        ))
     }
 
     fn check(&self, wanted: Value<'_>, value: Value<'_>) -> Result<()> {
@@ -72,8 +93,7 @@ impl MatchTest {
         }
         let is_vector = matches!(self.schema.column(self.column.get()), Some(ColumnRef::Vector(..)));
         let is_unread = !is_vector && value.kind() == Kind::Blob;
-        let is_searched = || self.searches.borrow().iter().filter_map(Weak::upgrade).any(|query| is_wanted(&query));
-        if is_unread && is_searched() { Ok(()) } else { Err(self.refusal(query.is_some())) }
+        if is_unread && self.is_searched(wanted) { Ok(()) } else { Err(self.refusal(query.is_some())) }
     }
 
     fn refusal(&self, is_searched: bool) -> Error {
