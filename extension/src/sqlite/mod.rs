@@ -29,5 +29,5 @@ pub use function::{
 pub use index_info::{BestIndex, Constraint, Distinct, IndexInfo, Operator, OrderTerm, Recheck};
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};
-pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, Thoroughness, VirtualTable};
+pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, VirtualTable};
 pub use value::{Content, InList, Kind, Value, Values};
