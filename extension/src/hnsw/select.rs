@@ -1,11 +1,12 @@
-//! Choosing which candidates a node links to.
+//! The selection of neighbours: which candidates a node links to.
 
 use super::geometry::Geometry;
 
-/// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
+/// The share of a pruned list's lanes that is filled up with the nearest candidates that the heuristic excluded.
 const FILL: (usize, usize) = (3, 4);
 
-/// A candidate for a link: half the squared l2 distance to the node (or what a selection goes by), and who it is.
+/// A candidate for a link: its key (half the squared l2 distance to the node, or the negative product) and its
+/// identity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate<T> {
     pub distance: f32,
@@ -16,32 +17,33 @@ pub struct Candidate<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub degree: usize,
-    /// Of them, links to equal vectors; None where no distance says that vectors are equal.
-    pub twins: Option<usize>,
+    /// The most links to equal vectors; None if the key does not tell that vectors are equal.
+    pub duplicates: Option<usize>,
 }
 
 impl Limits {
-    /// For the links that a node chooses: one twin on either side of it in the ring that equal vectors form.
+    /// Limits for the links that a node chooses. Equal vectors form a ring, so it has one duplicate on either side.
     pub fn forward(m: usize) -> Limits {
-        Limits { degree: m, twins: Some(2.min(m)) }
+        Limits { degree: m, duplicates: Some(2.min(m)) }
     }
 
-    /// For links chosen by inner products, the more the nearer.
+    /// Limits for links chosen by inner product.
     pub fn products(degree: usize) -> Limits {
-        Limits { degree, twins: None }
+        Limits { degree, duplicates: None }
     }
 
-    /// For a list that has overflowed: half of it may be twins, since they may hang on this node alone.
+    /// Limits for a list that overflowed. Half of it may be duplicates, since they may be reachable through this node
+    /// only.
     fn pruned(degree: usize) -> Limits {
-        Limits { degree, twins: Some(degree / 2) }
+        Limits { degree, duplicates: Some(degree / 2) }
     }
 }
 
 /// SELECT-NEIGHBORS-HEURISTIC, Algorithm 4 of Malkov & Yashunin (2016), without fill-up.
 ///
 /// `candidates` come nearest first; `between` gives the distance of two of them. Invariant: every kept candidate is
-/// nearer to the node than to any candidate kept before it. Candidates equal to the node (distance 0) would shut out
-/// all others, so at most `limits.twins` are kept and they shut out nobody.
+/// nearer to the node than to any candidate kept before it. Candidates equal to the node (distance 0) would exclude
+/// all others. So at most `limits.duplicates` are kept, and they exclude nobody.
 pub fn select_neighbours<T: Copy>(
     candidates: &[Candidate<T>],
     limits: Limits,
@@ -49,25 +51,25 @@ pub fn select_neighbours<T: Copy>(
     kept: &mut Vec<Candidate<T>>,
 ) {
     kept.clear();
-    let mut twins = 0;
+    let mut duplicates = 0;
     for &candidate in candidates {
         if kept.len() == limits.degree {
             break;
         }
-        if let Some(most) = limits.twins.filter(|_| candidate.distance <= 0.0) {
-            if twins < most {
+        if let Some(most) = limits.duplicates.filter(|_| candidate.distance <= 0.0) {
+            if duplicates < most {
                 kept.push(candidate);
-                twins += 1;
+                duplicates += 1;
             }
             continue;
         }
-        if kept[twins..].iter().all(|other| between(candidate.id, other.id) > candidate.distance) {
+        if kept[duplicates..].iter().all(|other| between(candidate.id, other.id) > candidate.distance) {
             kept.push(candidate);
         }
     }
 }
 
-/// The candidates by their inner products with `own`, largest first: the distance of each is its negative product.
+/// Returns the candidates by their inner products with `own`, largest first. Their keys are the negative products.
 pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl Geometry<T>) -> Vec<Candidate<T>> {
     let product = |c: &Candidate<T>| Candidate { distance: -geometry.product(own, c.id), id: c.id };
     let mut sorted: Vec<_> = candidates.iter().map(product).collect();
@@ -75,8 +77,8 @@ pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl 
     sorted
 }
 
-/// Shortens the list of `own`, nearest first, to at most `degree` links. Where products are ranked too, links chosen by
-/// distance take up to half of the places, and links chosen by product the rest.
+/// Prunes the list of `own`, nearest first, to at most `degree` links. If products rank too, links chosen by distance
+/// take up to half of the lanes and links chosen by product the rest.
 pub fn prune<T: Copy + PartialEq>(
     own: T,
     list: &[Candidate<T>],
@@ -99,7 +101,7 @@ pub fn prune<T: Copy + PartialEq>(
     add(products.iter().filter_map(as_listed).filter(|candidate| candidate.distance > 0.0), fill, kept);
 }
 
-/// Adds candidates that are not there yet while fewer than `most` are.
+/// Adds candidates that `kept` does not have, until it has `most`.
 pub fn add<'c, T: Copy + PartialEq + 'c>(
     candidates: impl Iterator<Item = &'c Candidate<T>>,
     most: usize,
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn one_neighbour_a_direction_is_kept() {
+    fn one_neighbour_per_direction_is_kept() {
         assert_eq!(select(&[1.0, 2.0, 3.0, -1.5, -4.0], 8), [1.0, -1.5]);
         assert_eq!(select(&[1.0, -1.5], 1), [1.0]);
     }
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_shortened_by_distance_and_where_products_rank_by_them_too() {
+    fn a_list_is_pruned_by_distance_and_under_dot_by_product_too() {
         let mut near = pruned(false);
         near.sort_unstable();
         assert_eq!(near, [1, 2, 3, 4]);
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_vectors_shut_nobody_out() {
+    fn duplicates_never_exclude_other_candidates() {
         assert_eq!(select(&[0.0, 0.0, 0.0, 2.0, -3.0], 8), [0.0, 0.0, 2.0, -3.0]);
     }
 }

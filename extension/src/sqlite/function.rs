@@ -6,18 +6,19 @@ use std::ops::RangeInclusive;
 use super::api::{Api, c_string, call};
 use super::bindings::*;
 use super::connection::Connection;
+use super::context::{Context, drop_box};
 use super::guard;
 use super::libraries::{self, for_library};
-use super::value::{Context, Values, drop_box};
+use super::value::Values;
 use crate::error::{Error, Result, code};
 
-/// What SQL calls; the result goes to the context.
+/// The body of an SQL function; its result goes to the context.
 pub type ScalarFunction = fn(&Context<'_>, Values<'_>) -> Result<()>;
 
-/// The same, with what it knows besides its arguments.
+/// The same, as a closure.
 pub type ScalarClosure = Box<dyn Fn(&Context<'_>, Values<'_>) -> Result<()>>;
 
-/// What SQLite may assume of a function. Combine with `and`.
+/// Properties of a function that SQLite may rely on. Combine them with `and`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionFlags(c_int);
 
@@ -25,7 +26,7 @@ impl FunctionFlags {
     pub const NONE: FunctionFlags = FunctionFlags(0);
     /// Equal arguments give an equal result within a statement.
     pub const DETERMINISTIC: FunctionFlags = FunctionFlags(SQLITE_DETERMINISTIC);
-    /// Harmless even when an untrusted schema calls it.
+    /// The function is harmless even if an untrusted schema calls it.
     pub const INNOCUOUS: FunctionFlags = FunctionFlags(SQLITE_INNOCUOUS);
     /// Reads subtypes of its arguments.
     pub const SUBTYPE: FunctionFlags = FunctionFlags(SQLITE_SUBTYPE);
@@ -47,19 +48,19 @@ pub struct Signature<'a> {
     pub flags: FunctionFlags,
 }
 
-/// An aggregate; its value begins as `default()`. Registered with `register_aggregate`.
+/// An aggregate, which starts as `default()`. Register it with `register_aggregate`.
 pub trait Aggregate: Default + 'static {
-    /// Takes a row in.
+    /// Adds a row.
     fn step(&mut self, arguments: Values<'_>) -> Result<()>;
 
-    /// Takes out a row that `step` took in (the oldest of a window).
+    /// Removes a row that `step` added (the oldest of a window).
     fn inverse(&mut self, arguments: Values<'_>) -> Result<()>;
 
-    /// Gives the result for the rows that are in, of which there may be none.
+    /// Returns the result for the current rows; there may be none.
     fn value(&self, context: &Context<'_>) -> Result<()>;
 }
 
-/// What pApp points to.
+/// The target of a scalar function's pApp.
 pub(super) struct Scalar {
     api: Api,
     function: ScalarClosure,
@@ -71,7 +72,7 @@ impl Scalar {
     }
 }
 
-/// The callbacks of a function; those that are absent make it scalar, or an aggregate.
+/// The callbacks of a function: either `scalar`, or the others for an aggregate.
 #[derive(Default)]
 struct Callbacks {
     scalar: Option<XCall>,
@@ -84,8 +85,8 @@ struct Callbacks {
 pub(super) type XCall = unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value);
 type XFinal = unsafe extern "C" fn(*mut sqlite3_context);
 
-/// Registers a scalar function. If the name, with as many arguments, is taken and in use by a statement under way
-/// (the SELECT load_extension() that loads us a second time, say), what is there stays.
+/// Registers a scalar function. If the name, with as many arguments, is registered and in use by a running
+/// statement (the SELECT load_extension() of a second load, say), the old function stays.
 pub fn register_scalar(connection: Connection, signature: &Signature<'_>, function: ScalarFunction) -> Result<()> {
     let api = connection.api();
     let callback = scalar_callback(api)?;
@@ -212,9 +213,11 @@ unsafe extern "C" fn x_value<const LIBRARY: usize, A: Aggregate>(context: *mut s
     // SAFETY: as in `x_step`.
     unsafe {
         let api = api_of::<LIBRARY>(context);
-        answer(api, context, |result| match place::<A>(api, context, 0).as_ref().and_then(|place| place.as_ref()) {
-            Some(state) => state.value(result),
-            None => A::default().value(result),
+        answer(api, context, |result| {
+            match aggregate_slot::<A>(api, context, 0).as_ref().and_then(|slot| slot.as_ref()) {
+                Some(state) => state.value(result),
+                None => A::default().value(result),
+            }
         });
     }
 }
@@ -224,7 +227,8 @@ unsafe extern "C" fn x_final<const LIBRARY: usize, A: Aggregate>(context: *mut s
     unsafe {
         let api = api_of::<LIBRARY>(context);
         answer(api, context, |result| {
-            let kept = place::<A>(api, context, 0).as_mut().map(|place| std::mem::replace(place, std::ptr::null_mut()));
+            let kept =
+                aggregate_slot::<A>(api, context, 0).as_mut().map(|slot| std::mem::replace(slot, std::ptr::null_mut()));
             match kept.filter(|state| !state.is_null()) {
                 Some(state) => Box::from_raw(state).value(result),
                 None => A::default().value(result),
@@ -238,24 +242,23 @@ unsafe extern "C" fn x_final<const LIBRARY: usize, A: Aggregate>(context: *mut s
 /// # Safety
 /// `context` is that of the callback under way, of an aggregate with this `A`; one reference at a time.
 unsafe fn state<'a, A: Aggregate>(api: Api, context: *mut sqlite3_context) -> Result<&'a mut A> {
-    // SAFETY: as the caller promises; the place is null (zeroed by SQLite) or holds our box.
+    // SAFETY: as the caller promises; the slot is null (zeroed by SQLite) or holds our box.
     unsafe {
-        let place = place::<A>(api, context, size_of::<*mut A>() as c_int);
-        let place =
-            place.as_mut().ok_or_else(|| Error::Sqlite { code: code::NOMEM, message: "out of memory".into() })?;
-        if place.is_null() {
-            *place = Box::into_raw(Box::default());
+        let slot = aggregate_slot::<A>(api, context, size_of::<*mut A>() as c_int);
+        let slot = slot.as_mut().ok_or_else(|| Error::Sqlite { code: code::NOMEM, message: "out of memory".into() })?;
+        if slot.is_null() {
+            *slot = Box::into_raw(Box::default());
         }
-        Ok(&mut **place)
+        Ok(&mut **slot)
     }
 }
 
-/// SQLite's memory for this run of the aggregate: room for one pointer, null at first. With `size` 0 it is null if no
-/// row has come yet.
+/// SQLite's memory for this run of the aggregate: one pointer, null at first. With `size` 0 the result is null if there
+/// was no row yet.
 ///
 /// # Safety
 /// `context` is that of the callback under way.
-unsafe fn place<A>(api: Api, context: *mut sqlite3_context, size: c_int) -> *mut *mut A {
+unsafe fn aggregate_slot<A>(api: Api, context: *mut sqlite3_context, size: c_int) -> *mut *mut A {
     // SAFETY: as the caller promises.
     unsafe { call!(api, aggregate_context(context, size)).cast() }
 }

@@ -9,7 +9,7 @@ use super::connection::{Connection, utf8};
 use super::value::{Content, Kind, Value, lent_bytes};
 use crate::error::{Error, Result, code};
 
-/// What is bound to a parameter (`?1`, ...).
+/// A value to bind to a parameter (`?1`, ...).
 #[derive(Clone, Copy)]
 pub enum Parameter<'a> {
     Null,
@@ -118,7 +118,7 @@ impl Statement {
     /// Binds parameters 1, 2, ... without copying them.
     ///
     /// # Safety
-    /// The statement is reset and cleared before the parameters' bytes die.
+    /// The statement is reset and cleared before the parameters' bytes are freed.
     unsafe fn bind_all(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
         for (index, parameter) in parameters.iter().enumerate() {
             let position = index + 1;
@@ -136,8 +136,8 @@ impl Statement {
         Ok(())
     }
 
-    /// Binds the parameters, runs a statement that writes to its end, resets and clears. An UPDATE may end with RETURNING
-    /// and a term that holds for the row as it must be by then.
+    /// Binds the parameters, runs a statement that writes to its end, resets and clears. An UPDATE may end with
+    /// RETURNING and a term that holds for the row as it must be by then.
     ///
     /// # Errors
     /// `Error::Invalid` too if an authorizer of the host's says SQLITE_IGNORE: SQLite then leaves out the statement, or
@@ -163,7 +163,7 @@ impl Statement {
         ))
     }
 
-    /// Binds the parameters and gives the first row, as `read` makes it, or None; then resets and clears.
+    /// Binds the parameters and returns what `read` makes of the first row; None without a row. Then resets and clears.
     pub fn query_one<T>(
         &mut self,
         parameters: &[Parameter<'_>],
@@ -219,14 +219,15 @@ impl Statement {
         }
     }
 
-    /// SQLite prepares a statement anew where the schema has changed: a shadow table may be gone by then.
+    /// The error of a step. SQLite prepares a statement again after a change of the schema, which may lack a shadow
+    /// table.
     #[cold]
     fn error(&self, status: c_int) -> Error {
         let error = self.connection.error(status);
         if self.is_shadow { missing_is_damage(error) } else { error }
     }
 
-    /// Back to the start; bindings stay. (What it returns repeats the last step's error, which `step` gave already.)
+    /// Resets the statement and keeps its bindings. (SQLite's result would only repeat the error of the last step.)
     #[inline]
     pub fn reset(&mut self) {
         // SAFETY: the statement is live.
@@ -307,7 +308,7 @@ impl Statement {
     }
 }
 
-/// A shadow table that is not there, or lacks a column, is damage and no slip in the SQL.
+/// Turns the error of a missing shadow table or column into one of damage: the SQL itself is right.
 pub(super) fn missing_is_damage(error: Error) -> Error {
     match error {
         Error::Sqlite { code: code::ERROR, message } if message.starts_with("no such ") => {
@@ -336,7 +337,7 @@ fn number(position: usize) -> c_int {
     c_int::try_from(position).unwrap_or(c_int::MAX)
 }
 
-/// A handle on the bytes of one BLOB, moved from row to row. Several times cheaper than a SELECT by rowid.
+/// A handle on the bytes of one BLOB, which can move from row to row. Several times faster than a SELECT by rowid.
 ///
 /// An open handle keeps a read transaction open: drop it when the statement that needed it ends. A write to the row
 /// makes it fail (SQLITE_ABORT) until it is moved again.
@@ -362,8 +363,8 @@ impl Blob {
         self.length = unsafe { call!(self.connection.api(), blob_bytes(self.raw.as_ptr())) as usize };
     }
 
-    /// Moves the handle to another row of the same table. If it fails (no such row, or no BLOB in it) the handle is
-    /// spent: drop it and open another.
+    /// Moves the handle to another row of the same table. If it fails (no such row, or no BLOB in it) the handle cannot
+    /// be used again: drop it and open another.
     #[inline]
     pub fn reopen(&mut self, rowid: i64) -> Result<()> {
         self.length = 0;

@@ -1,13 +1,14 @@
-//! What a virtual table is to this crate: the traits that `module.rs` turns into SQLite's callbacks.
+//! The traits of a virtual table, which `module.rs` turns into SQLite's callbacks.
 //!
-//! Every method of a table takes `&self`: SQL that a callback runs can come back to the same table (through a trigger
+//! Every method of a table takes `&self`: SQL that a callback runs can call the same table again (through a trigger
 //! on a shadow table, say) before the callback has returned. Keep state in RefCells, borrow it with `try_borrow`, and
 //! make a borrow that fails an error.
 
 use super::connection::{Conflict, Connection};
+use super::context::Context;
 use super::function::ScalarClosure;
 use super::index_info::{BestIndex, IndexInfo};
-use super::value::{Context, Value, Values};
+use super::value::{Value, Values};
 use crate::error::Result;
 
 /// The words of CREATE VIRTUAL TABLE.
@@ -17,19 +18,19 @@ pub struct ModuleArguments<'a> {
     /// The schema name: "main", "temp", or that of an attached database.
     pub schema: &'a str,
     pub table: &'a str,
-    /// What stands between the parentheses, split at the outer commas, as written.
+    /// The text between the parentheses as written, split at the outer commas.
     pub arguments: Vec<&'a str>,
 }
 
 /// A connected table, and the columns that it declares.
 pub struct Connected<T> {
-    /// `CREATE TABLE x(...)`, with HIDDEN columns where wanted; the name is of no account.
+    /// `CREATE TABLE x(...)`, perhaps with HIDDEN columns; the name does not matter.
     pub declaration: String,
     pub table: T,
 }
 
-/// A function that means something else when its first argument is a column of this table; of `column MATCH x`, which
-/// calls `match(x, column)`, it is the second.
+/// An overload of a function, used if its first argument is a column of this table. For `column MATCH x`, which calls
+/// `match(x, column)`, it is the second argument.
 pub struct Overload {
     pub function: ScalarClosure,
     /// If set (150..=255), `WHERE function(column, x)` comes to `best_index` as `Operator::Function` of that number.
@@ -56,8 +57,8 @@ pub trait VirtualTable: Sized + 'static {
         None
     }
 
-    /// A callback of the table or of one of its cursors has panicked: drop whatever memory holds that the file can
-    /// give again.
+    /// A callback of the table or of one of its cursors has panicked: drop all state that can be read from
+    /// the file again.
     fn panicked(&self) {}
 }
 
@@ -71,7 +72,7 @@ pub trait Cursor {
     /// True past the last row. Asked once after each `filter` and `next`.
     fn is_at_end(&self) -> bool;
 
-    /// Gives the value of a column of the row it stands on; giving nothing is NULL.
+    /// Sets the value of a column of the current row; without one it is NULL.
     fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()>;
 
     fn rowid(&mut self) -> Result<i64>;
@@ -97,22 +98,13 @@ pub enum Change<'a> {
     },
 }
 
-/// How thorough PRAGMA integrity_check is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thoroughness {
-    /// PRAGMA integrity_check
-    Full,
-    /// PRAGMA quick_check
-    Quick,
-}
-
 /// A table of CREATE VIRTUAL TABLE: it is made, written and dropped, and takes part in transactions:
 ///
 /// `begin -> [savepoint(n) -> (release(n) | rollback_to(n))]* -> (sync -> commit | rollback)`
 ///
 /// A `create` counts as the beginning of a transaction: `sync` and `commit` (or `rollback`) follow it without `begin`.
 /// `savepoint(n)` may come for an n below the deepest open one, and some n may be skipped; `release(n)` and
-/// `rollback_to(n)` end all savepoints above n. What can fail belongs before or into `sync`.
+/// `rollback_to(n)` end all savepoints above n. Everything that can fail must happen before or in `sync`.
 pub trait StoredTable: VirtualTable {
     /// CREATE VIRTUAL TABLE: makes what the table stores, and connects.
     fn create(connection: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>>;
@@ -120,7 +112,7 @@ pub trait StoredTable: VirtualTable {
     /// DROP TABLE: removes what the table stores. After Ok the table is dropped; after an error it lives on.
     fn destroy(&self) -> Result<()>;
 
-    /// Makes a change; for an Insert, gives the row's rowid. With `TableOption::ConstraintSupport`, an error of a
+    /// Makes a change; for an Insert, returns the row's rowid. With `TableOption::ConstraintSupport`, an error of a
     /// constraint must come before anything is written.
     fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>>;
 
@@ -143,6 +135,6 @@ pub trait StoredTable: VirtualTable {
     /// True if `<table>_<suffix>` is a shadow table of such a table.
     fn is_shadow_name(suffix: &str) -> bool;
 
-    /// What PRAGMA integrity_check reports of this table, or None if it is sound. Hosts from 3.44 ask.
-    fn integrity(&self, thoroughness: Thoroughness) -> Result<Option<String>>;
+    /// What PRAGMA integrity_check or quick_check reports of this table; None if it is sound. Hosts from 3.44 ask.
+    fn integrity(&self) -> Result<Option<String>>;
 }

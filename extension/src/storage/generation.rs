@@ -1,34 +1,35 @@
-//! The generation: a hash chained over everything that was ever written, so that two states that differ have different
-//! ones, and the same writes give the same file.
+//! The generation: a hash chained over everything that was ever written. Two states that differ have different
+//! generations, and the same writes give the same file.
 
 use crate::format::header::Generation;
+use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
 
-/// A generation on its way to the next one.
+/// Computes the next generation from the last one and everything written since.
 #[derive(Debug, Clone, Copy)]
-pub struct Chain {
+pub struct GenerationHasher {
     low: u64,
     high: u64,
 }
 
-const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+const MULTIPLIERS: [u64; 2] = [GOLDEN_GAMMA, 0xc2b2_ae3d_27d4_eb4f];
 
-impl Chain {
-    pub fn of(generation: &Generation) -> Chain {
+impl GenerationHasher {
+    pub fn of(generation: &Generation) -> GenerationHasher {
         let bits = u128::from_le_bytes(*generation);
-        Chain { low: bits as u64, high: (bits >> 64) as u64 }
+        GenerationHasher { low: bits as u64, high: (bits >> 64) as u64 }
     }
 
-    /// Takes a number in.
+    /// Adds a number.
     #[must_use]
-    pub fn number(mut self, number: u64) -> Chain {
+    pub fn number(mut self, number: u64) -> GenerationHasher {
         self.low = mix(self.low ^ number).wrapping_mul(MULTIPLIERS[0]);
         self.high = mix(self.high.wrapping_add(number)).wrapping_mul(MULTIPLIERS[1]) ^ self.low.rotate_left(32);
         self
     }
 
-    /// Takes bytes in.
+    /// Adds bytes.
     #[must_use]
-    pub fn bytes(self, bytes: &[u8]) -> Chain {
+    pub fn bytes(self, bytes: &[u8]) -> GenerationHasher {
         let (mut low, mut high) = (self.low, self.high);
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -37,7 +38,7 @@ impl Chain {
             high = (high.rotate_left(31) ^ word).wrapping_mul(MULTIPLIERS[1]);
         }
         let tail = rest.iter().fold(bytes.len() as u64, |tail, &byte| tail << 8 | u64::from(byte));
-        Chain { low, high }.number(tail)
+        GenerationHasher { low, high }.number(tail)
     }
 
     pub fn finish(self) -> Generation {
@@ -46,23 +47,20 @@ impl Chain {
     }
 }
 
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_and_its_order_decide() {
+    fn the_generation_depends_on_what_was_written_and_in_which_order() {
         let zero = [0; 16];
-        let a = Chain::of(&zero).number(1).number(2).finish();
-        assert_eq!(a, Chain::of(&zero).number(1).number(2).finish());
-        assert_ne!(a, Chain::of(&zero).number(2).number(1).finish());
-        assert_ne!(Chain::of(&zero).bytes(&[1, 2, 3]).finish(), Chain::of(&zero).bytes(&[1, 2, 3, 0]).finish());
-        assert_ne!(Chain::of(&zero).finish(), Chain::of(&a).finish());
+        let a = GenerationHasher::of(&zero).number(1).number(2).finish();
+        assert_eq!(a, GenerationHasher::of(&zero).number(1).number(2).finish());
+        assert_ne!(a, GenerationHasher::of(&zero).number(2).number(1).finish());
+        assert_ne!(
+            GenerationHasher::of(&zero).bytes(&[1, 2, 3]).finish(),
+            GenerationHasher::of(&zero).bytes(&[1, 2, 3, 0]).finish()
+        );
+        assert_ne!(GenerationHasher::of(&zero).finish(), GenerationHasher::of(&a).finish());
     }
 }

@@ -1,17 +1,18 @@
-//! What is kept in the shadow tables, and how it is read and written.
+//! The shadow tables: their content, and reading and writing it.
 
-pub mod cache;
-mod check;
-pub mod generation;
+pub mod check;
+pub mod column_name;
+pub mod filtered_search;
+mod generation;
 mod linking;
-pub mod matching;
-mod overlay;
-mod place;
+mod node_cache;
+pub mod node_cache_handle;
 pub mod progress;
-mod rebuild;
-mod repair;
-mod searching;
+pub mod rebuild;
+pub mod repair;
+pub mod search;
 pub mod shadow;
-pub mod store;
+mod store;
+mod sync;
 pub mod vector_column;
-mod warm;
+mod write_buffer;

@@ -1,9 +1,9 @@
-//! The bulk build of a whole column: read the vectors, build, write every node row anew in locality order.
+//! The rebuild of a whole column: reads the vectors, builds the graph, and writes every node row in locality order.
 
-use super::generation::Chain;
+use super::generation::GenerationHasher;
 use super::progress::Progress;
-use super::store::Handle;
-use super::vector_column::{Moment, VectorColumn};
+use super::store::BlobHandle;
+use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
 use crate::format::node::{FREE, NodeId};
@@ -14,7 +14,7 @@ use crate::sqlite::{Parameter, quote_identifier};
 /// Rows encoded and written at a time.
 const BLOCK: usize = 1024;
 
-/// SQLite's bytes beside the blob of a node row: cell pointer, sizes, id and record header.
+/// SQLite's overhead per node row, in bytes: cell pointer, sizes, id and record header.
 const CELL_OVERHEAD: usize = 14;
 /// The header of a leaf page.
 const PAGE_OVERHEAD: usize = 8;
@@ -22,37 +22,46 @@ const PAGE_OVERHEAD: usize = 8;
 /// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
 const BUILD_SHARE: f64 = 0.88;
 
-/// A live node as it stood.
+/// Why pending nodes are linked now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SyncReason {
+    Commit,
+    Search,
+    /// A trigger searches while a row is written, whose node ids must not change meanwhile.
+    Write,
+}
+
+/// A live node before the rebuild.
 struct Old {
     id: NodeId,
     rowid: i64,
 }
 
-/// Rowids before and after rows were moved, sorted.
+/// Rowids before and after the rows were moved, sorted.
 pub type Moves = Vec<(i64, i64)>;
 
-/// What becomes of the rowids.
+/// What a rebuild does with the rowids.
 enum Rowids<'a> {
     Kept,
-    /// Kept too, but the header may count other nodes than `repair` has left.
+    /// Kept as well, but after `repair`: the header's counts may be wrong.
     Repaired,
-    /// Rows are numbered from 1 in the order of the nodes, those without one last.
+    /// Rows get rowids from 1 in the order of their nodes; rows without a node come last.
     InNodeOrder,
-    /// Another column's nodes gave them new ones.
+    /// Changed already, by the nodes of another column.
     Moved(&'a Moves),
 }
 
-/// Builds the column's graph anew from its live and pending nodes. Nodes are renumbered, and the rows table with them.
+/// Rebuilds the column's graph from its live and pending nodes. Renumbers the nodes, in the rows table too.
 pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     build_anew(column, &Rowids::Kept).map(drop)
 }
 
-/// As `rebuild`, after `repair`, which believes no count.
+/// As `rebuild`, after `repair`: the header's counts are not checked.
 pub fn rebuild_repaired(column: &mut VectorColumn) -> Result<()> {
     build_anew(column, &Rowids::Repaired).map(drop)
 }
 
-/// As `rebuild`, and puts the rows in the order of the nodes, so that near rows share pages.
+/// As `rebuild`, and moves the rows into the order of the nodes, so that near rows share pages.
 pub fn cluster(column: &mut VectorColumn) -> Result<Moves> {
     build_anew(column, &Rowids::InNodeOrder)
 }
@@ -65,12 +74,12 @@ pub fn rebuild_moved(column: &mut VectorColumn, moves: &Moves) -> Result<()> {
 fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut header = column.header()?;
     let db = column.db;
-    column.numbering += 1;
-    column.warm.renumbered();
+    column.renumber_epoch += 1;
+    column.node_cache.mark_renumbered();
     let (vectors, mut old) = read_vectors(column, (!matches!(rowids, Rowids::Repaired)).then_some(&header))?;
     let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
     let progress = Progress::start();
-    let mut built = build::build(&column.space, vectors, options, &|share| {
+    let mut built = build::build(&column.spec, vectors, options, &|share| {
         progress.set(share * BUILD_SHARE);
         db.check_interrupt()
     })?;
@@ -79,21 +88,21 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     match rowids {
         Rowids::Kept | Rowids::Repaired => {}
         Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
-        Rowids::Moved(moves) => follow(column, moves, &mut old)?,
+        Rowids::Moved(moves) => apply_moves(column, moves, &mut old)?,
     }
     write_rows(column, &built, &old, &progress)?;
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
 
     let entry = RowWriter::new(&built).entry_sample();
-    let chain = Chain::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
-    let chain = chain.number(moves.len() as u64).number(u64::MAX - 3);
+    let hasher = GenerationHasher::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
+    let hasher = hasher.number(moves.len() as u64).number(u64::MAX - 3);
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
     header.next_id = built.first_id + header.linked;
     header.synced_id = header.next_id;
-    column.write_header(header, chain)?;
+    column.write_header(header, hasher)?;
     column.write_entry(entry)?;
     Ok(moves)
 }
@@ -102,10 +111,10 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
-/// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
+/// Gives the rows new rowids in the order of the nodes: first above all old rowids, then from 1.
 fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let db = column.db;
-    let (rows, node, rowid) = column.place.rows_table();
+    let (rows, node, rowid) = column.name.rows_table();
     let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
     let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
     db.prepare_shadow(&without)?.query(&[], |row| {
@@ -117,17 +126,17 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     let highest = highest.query_one(&[], |row| Ok(row.column_i64(0)))?;
     let shift = highest.unwrap_or(0).max(count);
     if shift.checked_add(count).is_none() {
-        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.place.table)));
+        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.name.table)));
     }
-    // Triggers of the user's may follow the rows, for a full-text index say, and may write virtual tables.
+    // The user's triggers may follow the rows (for a full-text index, say) and may write virtual tables.
     let kept_back = || {
-        let table = &column.place.table;
+        let table = &column.name.table;
         Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
     };
     let mut update =
         db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
-    for (&from, place) in order.iter().zip(1..) {
-        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + place)])?;
+    for (&from, rank) in order.iter().zip(1..) {
+        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
         if db.changes() == 0 {
             return Err(kept_back());
         }
@@ -138,62 +147,62 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     if db.changes() != count {
         return Err(kept_back());
     }
-    for (&number, place) in built.order.iter().zip(1..) {
-        old[number as usize].rowid = place;
+    for (&number, rank) in built.order.iter().zip(1..) {
+        old[number as usize].rowid = rank;
     }
     let mut moves: Moves = order.into_iter().zip(1..).collect();
     moves.sort_unstable();
     Ok(moves)
 }
 
-/// Takes up the rowids that another column's `move_rows` gave.
-fn follow(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
+/// Applies the new rowids that `move_rows` of another column gave.
+fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
     for old in old {
         let missing = || {
             let reason = format!("it is that of row {}, which is not there", old.rowid);
             Error::corrupt(format!("{} node {}", column.nodes.name(), old.id), reason)
         };
-        let place = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
-        old.rowid = moves[place].1;
+        let index = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
+        old.rowid = moves[index].1;
     }
     Ok(())
 }
 
-/// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
+/// Returns for how many nodes to reserve memory: those that the header counts, but no more than fit the file.
 fn expected_nodes(column: &VectorColumn, linked: u32, pending: u32) -> Result<usize> {
-    let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.place.schema));
+    let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.name.schema));
     let pages = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
     let bytes = u64::try_from(pages).unwrap_or(0) * page_size(column)?;
-    let most = bytes / column.space.layout.pending_bytes() as u64;
+    let most = bytes / column.spec.layout.pending_bytes() as u64;
     Ok((u64::from(linked) + u64::from(pending)).min(most) as usize)
 }
 
 fn page_size(column: &VectorColumn) -> Result<u64> {
-    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.place.schema));
+    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.name.schema));
     let bytes = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
-/// Node rows that fit a page of the file; 1 for a row that takes overflow pages.
+/// Node rows per page of the file; 1 for rows that need overflow pages.
 fn rows_per_page(column: &VectorColumn) -> Result<usize> {
-    let cell = column.space.layout.row_bytes() + CELL_OVERHEAD;
+    let cell = column.spec.layout.row_bytes() + CELL_OVERHEAD;
     Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
-/// `counted`: the header, if it must count what is there.
+/// Reads the live vectors. `counted`: the header, if its counts must be right.
 fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(Vectors, Vec<Old>)> {
     let expected = counted.map_or(Ok(0), |header| expected_nodes(column, header.linked, header.pending))?;
-    // What it is about now is nothing to the new graph.
-    let mut space = column.space.clone();
-    space.set_centre(&[]);
-    let mut vectors = Vectors::with_capacity(&space, expected);
+    // The new graph gets a centre of its own.
+    let mut spec = column.spec.clone();
+    spec.set_centre(&[]);
+    let mut vectors = Vectors::with_capacity(&spec, expected);
     let mut old = Vec::new();
-    let mut handle = Handle::default();
+    let mut handle = BlobHandle::default();
     let reader = column.nodes.reader(&mut handle);
     let mut reader = if let Some(header) = counted { reader.counted(header) } else { reader };
     reader.scan(&mut |node| {
         if !node.is_tombstone() {
-            vectors.push(&space, node.vector());
+            vectors.push(&spec, node.vector());
             old.push(Old { id: node.id, rowid: node.rowid() });
         }
         Ok(())
@@ -201,8 +210,8 @@ fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(
     Ok((vectors, old))
 }
 
-/// Where `count` new ids do not meet old ones: below the old ids if there is room, else above them. The header is not
-/// asked: where it is wrong, a rebuild is the way out.
+/// Returns the first of `count` free ids: below the ids in use if there is room, else above them. It does not use the
+/// header, because a rebuild is the cure for a wrong one.
 fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     let nodes = column.nodes.sql_name();
     let sql = format!("SELECT (SELECT min(id) FROM {nodes}), (SELECT max(id) FROM {nodes})");
@@ -218,7 +227,7 @@ fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     NodeId::try_from(first).map_err(|_| Error::internal(format!("{first} is no id of a node")))
 }
 
-/// The same where the highest id is near the last that can be.
+/// As `free_range`, where the highest id leaves no room above it.
 fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     let mut ids = column.db.prepare_shadow(&format!("SELECT id FROM {} ORDER BY id", column.nodes.sql_name()))?;
     let mut first = 0;
@@ -231,20 +240,20 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     Ok(first)
 }
 
-/// Rows on their way into the node table.
+/// A block of rows to be written.
 #[derive(Default)]
 struct Block {
-    /// The place of the first in the new order.
+    /// Rank of the first row in the new order.
     first: usize,
     rows: Vec<Vec<u8>>,
 }
 
-/// Block after block: while other threads link one, this one, which alone may call SQLite, writes the block before it and
-/// reads the next. Which thread links a row makes no difference to its bytes.
+/// Writes the rows block by block. While other threads link one block, this thread, the only one that may call SQLite,
+/// writes the block before it and reads the next. The bytes of a row do not depend on the thread that links it.
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(built);
-    let layout = column.space.layout;
-    let mut handle = Handle::default();
+    let layout = column.spec.layout;
+    let mut handle = BlobHandle::default();
     let mut store = column.nodes.reader(&mut handle);
     let mut buffer = Vec::new();
     let (mut linking, mut other) = (Block::default(), Block::default());
@@ -267,7 +276,7 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
             }
             Ok(())
         })?;
-        // The first time round nothing is linked, the last time nothing was read.
+        // In the first round no block is linked, in the last none is read.
         std::mem::swap(&mut linking, &mut other);
         if linking.rows.is_empty() && other.rows.is_empty() {
             return Ok(());
@@ -287,20 +296,20 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    number_rows(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
+    set_row_nodes(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
 }
 
-/// Tells rows the nodes of their vectors. That is no change of the rows: triggers on them are not told, and could not
-/// write virtual tables at COMMIT.
-pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
-    let (db, table, sql) = (column.db, &column.place.table, numbering_sql(column));
-    let (rows, node, rowid) = column.place.rows_table();
+/// Sets the nodes of rows in the rows table. For the user the rows do not change, so triggers must not fire; at COMMIT
+/// they could not write virtual tables either.
+pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
+    let (db, table, sql) = (column.db, &column.name.table, set_row_node_sql(column));
+    let (rows, node, rowid) = column.name.rows_table();
     let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
     let write = || {
         let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
         for (row, id) in nodes {
             update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
-            // Triggers of the temp schema are fired nevertheless. (A damaged table may lack the row.)
+            // Triggers of the temp schema fire all the same. (A damaged table may lack the row.)
             if db.changes() == 0
                 && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
             {
@@ -323,18 +332,18 @@ pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i6
     db.without_triggers(write)
 }
 
-/// Whether a column may be rebuilt where no user has asked for it.
-pub fn may_number_rows(column: &VectorColumn, moment: Moment) -> Result<bool> {
-    let has_no_triggers = || Ok(!column.db.fires_triggers(&numbering_sql(column))?);
-    match moment {
-        Moment::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
-        // Triggers would have to be turned off, which the statement that searches would not survive.
-        Moment::Search => has_no_triggers(),
-        Moment::Write => Ok(false),
+/// Whether a column may be rebuilt without the user's asking.
+pub fn may_set_row_nodes(column: &VectorColumn, reason: SyncReason) -> Result<bool> {
+    let has_no_triggers = || Ok(!column.db.fires_triggers(&set_row_node_sql(column))?);
+    match reason {
+        SyncReason::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
+        // Turning triggers off would end the statement that searches.
+        SyncReason::Search => has_no_triggers(),
+        SyncReason::Write => Ok(false),
     }
 }
 
-fn numbering_sql(column: &VectorColumn) -> String {
-    let (rows, node, rowid) = column.place.rows_table();
+fn set_row_node_sql(column: &VectorColumn) -> String {
+    let (rows, node, rowid) = column.name.rows_table();
     format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1")
 }

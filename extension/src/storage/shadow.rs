@@ -1,4 +1,4 @@
-//! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
+//! The list of shadow tables. CREATE, DROP, RENAME and the recognition of their names all use it.
 
 use crate::error::{Error, Result, code};
 use crate::format::check_version;
@@ -22,25 +22,31 @@ enum Definition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     One,
-    /// `_nodes` of the first vector column, then `_nodes1`, `_nodes2`, ... (SQLite takes what follows the last
-    /// underscore for the suffix.)
+    /// `_nodes` for the first vector column, then `_nodes1`, `_nodes2`, ... (For SQLite the suffix begins after the
+    /// last underscore.)
     PerVectorColumn,
 }
 
+/// The suffixes of the shadow tables; NODES is that of the first vector column.
+pub const CONFIG: &str = "config";
+pub const ROWS: &str = "rows";
+pub const NODES: &str = "nodes";
+pub const GRAPH: &str = "graph";
+
 pub const SHADOW_TABLES: [ShadowTable; 4] = [
     ShadowTable {
-        suffix: "config",
+        suffix: CONFIG,
         definition: Definition::Fixed("(key TEXT PRIMARY KEY, value) WITHOUT ROWID"),
         copies: Copies::One,
     },
-    ShadowTable { suffix: "rows", definition: Definition::Rows, copies: Copies::One },
+    ShadowTable { suffix: ROWS, definition: Definition::Rows, copies: Copies::One },
     ShadowTable {
-        suffix: "nodes",
+        suffix: NODES,
         definition: Definition::Fixed("(id INTEGER PRIMARY KEY, data BLOB)"),
         copies: Copies::PerVectorColumn,
     },
     ShadowTable {
-        suffix: "graph",
+        suffix: GRAPH,
         definition: Definition::Fixed("(column INTEGER PRIMARY KEY, header BLOB, entry BLOB)"),
         copies: Copies::One,
     },
@@ -56,7 +62,7 @@ pub struct Owner {
 
 /// The suffix of the nodes table of a vector column.
 pub fn nodes_suffix(ordinal: usize) -> String {
-    if ordinal == 0 { "nodes".to_string() } else { format!("nodes{ordinal}") }
+    if ordinal == 0 { NODES.to_string() } else { format!("{NODES}{ordinal}") }
 }
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
@@ -110,7 +116,7 @@ impl Owner {
     }
 
     pub fn drop(&self, db: Connection) -> Result<()> {
-        // What pre-releases called the further nodes tables; others may be the user's.
+        // Pre-releases gave further nodes tables these names. In other files such a table may be the user's.
         let is_pre_release = matches!(self.format_version(db), Ok(Some(1)));
         let old = (1..self.vectors).filter(|_| is_pre_release).map(|ordinal| format!("nodes_{ordinal}"));
         self.suffixes()
@@ -134,13 +140,13 @@ impl Owner {
 
     /// Writes one entry of the config table.
     pub fn set_config(&self, db: Connection, key: &str, value: Parameter<'_>) -> Result<()> {
-        let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow("config"));
+        let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow(CONFIG));
         db.prepare_shadow(&sql)?.run(&[Parameter::Text(key), value])
     }
 
     /// Refuses a table of another format version.
     pub fn check_version(&self, db: Connection) -> Result<()> {
-        let config = self.shadow_name("config");
+        let config = self.shadow_name(CONFIG);
         match self.format_version(db)? {
             Some(version) => check_version(&self.table, version).map_err(|error| match error {
                 Error::Corrupt { reason, .. } => Error::corrupt(format!("{config}.format_version"), reason),
@@ -151,7 +157,7 @@ impl Owner {
     }
 
     fn format_version(&self, db: Connection) -> Result<Option<i64>> {
-        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow(CONFIG));
         db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
     }
 
@@ -169,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_owns_what_is_listed_and_nothing_else() {
+    fn a_table_owns_the_listed_shadow_tables_and_no_others() {
         let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
         let suffixes: Vec<String> = owner.suffixes().collect();
         assert_eq!(suffixes, ["config", "rows", "nodes", "nodes1", "nodes2", "graph"]);

@@ -13,8 +13,9 @@ use super::writing::vector_input::VectorInput;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
+use crate::storage::column_name::ColumnName;
 use crate::storage::shadow::Owner;
-use crate::storage::vector_column::{Place, VectorColumn};
+use crate::storage::vector_column::VectorColumn;
 
 pub struct TableCore {
     pub db: Connection,
@@ -182,8 +183,8 @@ impl TableCore {
 }
 
 /// Where the vector columns of a table are.
-pub fn places(schema: &TableSchema, owner: &Owner) -> Vec<Place> {
-    let place = |(ordinal, column): (usize, &str)| Place {
+pub fn places(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
+    let place = |(ordinal, column): (usize, &str)| ColumnName {
         schema: owner.schema.clone(),
         table: owner.table.clone(),
         rowid: schema.rowid_name().to_string(),

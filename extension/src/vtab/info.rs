@@ -12,8 +12,10 @@ use crate::sqlite::{
     BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
     Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
+use crate::storage::column_name::ColumnName;
+use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
 use crate::storage::shadow::{Owner, nodes_suffix};
-use crate::storage::vector_column::{DEFAULT_CACHE_MIB, Place, VectorColumn};
+use crate::storage::vector_column::VectorColumn;
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
 const KEY: usize = 0;
@@ -222,7 +224,7 @@ impl Reader {
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
-        let place = Place { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
+        let place = ColumnName { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
         VectorColumn::open(self.db, place, params)
     }
 

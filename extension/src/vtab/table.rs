@@ -12,7 +12,7 @@ use super::rows::filter::RowsFilter;
 use crate::error::{Error, Result};
 use crate::sqlite::{
     BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Overload, StoredTable, TableOption,
-    Thoroughness, VirtualTable,
+    VirtualTable,
 };
 use crate::storage::shadow::{self, Owner};
 use crate::storage::vector_column::VectorColumn;
@@ -191,7 +191,7 @@ impl StoredTable for HnswTable {
         shadow::is_shadow_name(suffix)
     }
 
-    fn integrity(&self, _thoroughness: Thoroughness) -> Result<Option<String>> {
+    fn integrity(&self) -> Result<Option<String>> {
         match self.core().check_version().and_then(|()| self.core().problems()) {
             Ok(problems) if problems.is_empty() => Ok(None),
             // SQLite does not say whose report it is.

@@ -1,56 +1,56 @@
-//! All pairs of a leaf: for every member its nearest others in the leaf.
+//! Compares all pairs of a leaf: finds the nearest others of every member.
 
-use super::pool::{EMPTY, Packed, Packing};
-use super::vectors::Near;
+use super::candidate_lists::{EMPTY, Packed, Packing};
+use super::vectors::Proximity;
 use crate::distance::{PairRow, inner_products, near_pairs};
 
-/// Rows of a tile: enough for the matrix product to run at full speed, few enough for its result to stay in cache.
+/// Rows per tile: enough for a fast matrix product, few enough to keep its result in the CPU's cache.
 const TILE: usize = 96;
 
-/// The nearest `size` of one member, unsorted, and the worst of them.
+/// The nearest `size` candidates of one member, unsorted.
 struct Nearest {
-    places: Vec<Packed>,
+    slots: Vec<Packed>,
     size: usize,
 }
 
 impl Nearest {
-    /// Takes `packed` in if it is among the nearest; gives the new limit of distance if that changed.
+    /// Adds `packed` if it is among the nearest. Returns whether `worst` changed.
     #[inline]
     fn offer(&mut self, packed: Packed, worst: &mut Packed) -> bool {
         if packed >= *worst {
             return false;
         }
-        if self.places.len() < self.size {
-            self.places.push(packed);
-            if self.places.len() < self.size {
+        if self.slots.len() < self.size {
+            self.slots.push(packed);
+            if self.slots.len() < self.size {
                 return false;
             }
-        } else if let Some(place) = self.places.iter_mut().find(|place| **place == *worst) {
-            *place = packed;
+        } else if let Some(slot) = self.slots.iter_mut().find(|slot| **slot == *worst) {
+            *slot = packed;
         }
-        *worst = self.places.iter().copied().max().unwrap_or(EMPTY);
+        *worst = self.slots.iter().copied().max().unwrap_or(EMPTY);
         true
     }
 }
 
-/// For every member of the leaf its nearest `size` others within `limits`, sorted.
+/// Returns for every member of the leaf its nearest `size` others within `limits`, sorted.
 ///
-/// Only the upper triangle is multiplied: a product serves both its row and its column.
-pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
-    let (count, packing) = (members.len(), Packing::of(near.vectors.len()));
+/// Only the upper triangle is computed: a product serves its row and its column.
+pub fn nearest_in_leaf(proximity: Proximity<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
+    let (count, packing) = (members.len(), Packing::of(proximity.vectors.len()));
     let mut block = Vec::new();
-    near.vectors.gather(members, &mut block);
-    let shares: Vec<f32> = members.iter().map(|&member| near.share(member)).collect();
+    proximity.vectors.gather(members, &mut block);
+    let shares: Vec<f32> = members.iter().map(|&member| proximity.share(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
         limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
-    let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { places: Vec::with_capacity(size), size }).collect();
+    let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { slots: Vec::with_capacity(size), size }).collect();
     let mut products = vec![0f32; TILE * count];
     let mut pairs = Vec::new();
     for first in (0..count).step_by(TILE) {
         let rows = TILE.min(count - first);
         let columns = count - first;
-        let width = near.vectors.padded;
+        let width = proximity.vectors.padded;
         inner_products(&block[first * width..(first + rows) * width], &block[first * width..], width, &mut products);
         for row in 0..rows {
             let i = first + row;
@@ -65,7 +65,7 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
             near_pairs(&pair_row, &mut pairs);
             for &(offset, distance) in &pairs {
                 let j = i + 1 + offset as usize;
-                let distance = near.settle(distance, shares[i] + shares[j]);
+                let distance = proximity.round_distance(distance, shares[i] + shares[j]);
                 for (to, other) in [(i, j), (j, i)] {
                     if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
                         limits[to] = packing.limit(worst[to]);
@@ -77,8 +77,8 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
     lists
         .into_iter()
         .map(|mut list| {
-            list.places.sort_unstable();
-            list.places
+            list.slots.sort_unstable();
+            list.slots
         })
         .collect()
 }

@@ -1,37 +1,34 @@
-//! From candidates to links: the heuristic forward, then reverse links one by one as HNSW adds them.
+//! Turns candidates into links: the heuristic chooses forward links; reverse links are added one by one, as in HNSW.
 
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
-use super::Watch;
-use super::carve::hash;
+use super::ball_partition::hash;
+use super::built::{Links, ProgressCallback};
+use super::candidate_lists::{CandidateLists, distance};
 use super::parallel;
-use super::pool::{Pools, distance};
-use super::vectors::{Near, Vectors};
+use super::vectors::{Proximity, Vectors};
 use crate::error::Result;
-
-/// Links of every vector, nearest first.
-pub type Links = Vec<Vec<Candidate<u32>>>;
 
 /// Vectors linked at a time by one thread.
 const BLOCK: usize = 256;
 
-/// Members linked between two releases of the pools' memory.
+/// Members linked between two releases of the candidate lists' memory.
 const STRETCH: usize = 64 * BLOCK;
 
-/// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`. The pools shrink
-/// while the links grow: together they are the most memory that a build takes.
+/// Adds to the links of every member the candidates of its list that the heuristic keeps, at most `m`. The lists shrink
+/// while the links grow, because this is where a build takes the most memory.
 pub fn link_forward(
-    near: Near<'_>,
+    proximity: Proximity<'_>,
     members: &[u32],
-    mut pools: Pools,
+    mut lists: CandidateLists,
     work: Forward<'_>,
-    watch: Watch<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<()> {
     let Forward { m, threads, links } = work;
-    let limits = if near.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
+    let limits = if proximity.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
     for first in (0..members.len()).step_by(STRETCH).rev() {
         let stretch = &members[first..(first + STRETCH).min(members.len())];
-        watch(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
+        progress(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
         let kept = parallel::map(threads, stretch.len().div_ceil(BLOCK), |block| {
             let range = block * BLOCK..((block + 1) * BLOCK).min(stretch.len());
             let mut chosen = Vec::new();
@@ -40,20 +37,21 @@ pub fn link_forward(
                 .map(|i| {
                     let own = stretch[i];
                     candidates.clear();
-                    let pool = pools.get(first + i);
-                    let id = |packed| pools.packing.candidate(packed, own);
-                    candidates.extend(pool.map(|p| Candidate { distance: distance(p), id: id(p) }));
-                    select_neighbours(&candidates, limits, |a, b| near.distance(a, b), &mut chosen);
+                    let list = lists.get(first + i);
+                    let id = |packed| lists.packing.candidate(packed, own);
+                    candidates.extend(list.map(|p| Candidate { distance: distance(p), id: id(p) }));
+                    select_neighbours(&candidates, limits, |a, b| proximity.distance(a, b), &mut chosen);
                     chosen.clone()
                 })
                 .collect::<Vec<_>>()
         });
-        pools.truncate(first);
+        lists.truncate(first);
         for (&member, chosen) in stretch.iter().zip(kept.into_iter().flatten()) {
             let list = &mut links[member as usize];
             for Candidate { distance, id } in chosen {
                 if !list.iter().any(|c| c.id == id) {
-                    let distance = if near.is_by_product() { near.vectors.distance(member, id) } else { distance };
+                    let distance =
+                        if proximity.is_by_product() { proximity.vectors.distance(member, id) } else { distance };
                     list.push(Candidate { distance, id });
                 }
             }
@@ -62,9 +60,9 @@ pub fn link_forward(
     Ok(())
 }
 
-/// What `link_forward` works on.
+/// Arguments of `link_forward`.
 pub struct Forward<'a> {
-    /// Links that a member chooses, at most.
+    /// The most links that a member chooses.
     pub m: usize,
     pub threads: usize,
     pub links: &'a mut Links,
@@ -75,20 +73,20 @@ pub fn link_reverse(vectors: &Vectors, links: &mut Links, degree: usize, threads
     let incoming = Incoming::of(links);
     parallel::for_chunks(threads, links, BLOCK, |block, lists| {
         let mut kept = Vec::new();
-        let mut arrivals: Vec<(u64, Candidate<u32>)> = Vec::new();
+        let mut reverse_links: Vec<(u64, Candidate<u32>)> = Vec::new();
         for (offset, list) in lists.iter_mut().enumerate() {
             let own = (block * BLOCK + offset) as u32;
             if list.len() > degree {
                 shorten(vectors, own, list, degree, &mut kept);
             }
-            arrivals.clear();
-            arrivals.extend(incoming.get(own).iter().map(|c| (hash(seed, c.id), *c)));
-            arrivals.sort_unstable_by_key(|&(key, c)| (key, c.id));
-            for &(_, arrival) in &arrivals {
-                if list.iter().any(|c| c.id == arrival.id) {
+            reverse_links.clear();
+            reverse_links.extend(incoming.get(own).iter().map(|c| (hash(seed, c.id), *c)));
+            reverse_links.sort_unstable_by_key(|&(key, c)| (key, c.id));
+            for &(_, reverse_link) in &reverse_links {
+                if list.iter().any(|c| c.id == reverse_link.id) {
                     continue;
                 }
-                list.push(arrival);
+                list.push(reverse_link);
                 if list.len() > degree {
                     shorten(vectors, own, list, degree, &mut kept);
                 }
@@ -104,14 +102,14 @@ fn sort(own: u32, list: &mut [Candidate<u32>]) {
     });
 }
 
-/// Shortens a list by the heuristic.
+/// Prunes a list by the heuristic.
 fn shorten(vectors: &Vectors, own: u32, list: &mut Vec<Candidate<u32>>, degree: usize, kept: &mut Vec<Candidate<u32>>) {
     sort(own, list);
     prune(own, list, degree, vectors, kept);
     std::mem::swap(list, kept);
 }
 
-/// Who links to whom: the links turned round.
+/// The reverse of all links: for every vector those that link to it.
 struct Incoming {
     offsets: Vec<u32>,
     sources: Vec<Candidate<u32>>,
@@ -131,9 +129,9 @@ impl Incoming {
         let mut next = offsets.clone();
         for (own, list) in links.iter().enumerate() {
             for link in list {
-                let place = &mut next[link.id as usize];
-                sources[*place as usize] = Candidate { distance: link.distance, id: own as u32 };
-                *place += 1;
+                let slot = &mut next[link.id as usize];
+                sources[*slot as usize] = Candidate { distance: link.distance, id: own as u32 };
+                *slot += 1;
             }
         }
         Incoming { offsets, sources }
@@ -144,13 +142,13 @@ impl Incoming {
     }
 }
 
-/// When a vector was first reached; `NEVER` before.
+/// The turn in which each vector was first reached; `NEVER` until then.
 type Turns = Vec<u32>;
 
 const NEVER: u32 = u32::MAX;
 
-/// Makes every vector reachable from vector 0: whoever is not gets a link from a near one that is. Then the first link of
-/// each is, where one can be, to the nearest that was reached earlier and links back: its parent, for insertion.
+/// Makes every vector reachable from vector 0: each that is not gets a link from a near vector that is. Then moves the
+/// link to the parent, which insertion needs, to the front: the nearest vector that was reached earlier and links back.
 pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
     let mut turns = vec![NEVER; links.len()];
     let (mut stack, mut turn) = (Vec::new(), 0);
@@ -184,8 +182,8 @@ pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
     }
 }
 
-/// Gives `start`, which nobody reaches, a link from a vector that is reached: if it can be one that has room. A full list
-/// gives up its last link, and `start` takes that over: whom the link reached may have no other.
+/// Gives `start`, which is unreachable, a link from a reachable vector, if possible one with room. If its list is full,
+/// `start` inherits the evicted link, so its target stays reachable.
 fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns: &Turns) {
     let mut own = links[start as usize].iter().map(|c| c.id).filter(|&id| turns[id as usize] != NEVER).peekable();
     let nearest = own.peek().copied().unwrap_or(start - 1);
@@ -200,7 +198,7 @@ fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns
     if list.iter().any(|c| c.id == cut) {
         return;
     }
-    // What is cut here is reached already, or has its turn later.
+    // A target that is cut here was reached already, or is attached in a later turn.
     list.truncate(degree - 1);
     list.push(Candidate { distance: vectors.distance(start, cut), id: cut });
 }
@@ -209,16 +207,16 @@ fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns
 mod tests {
     use super::*;
     use crate::distance::{Element, Metric};
-    use crate::hnsw::{Params, Space};
+    use crate::hnsw::{ColumnSpec, Params};
 
     #[test]
-    fn whoever_nobody_links_to_is_reached_and_costs_nobody_else_that() {
-        let space = Space::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
-        let mut vectors = Vectors::with_capacity(&space, 9);
+    fn unreachable_vectors_are_attached_and_all_others_stay_reachable() {
+        let spec = ColumnSpec::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
+        let mut vectors = Vectors::with_capacity(&spec, 9);
         for i in 0..9u8 {
-            vectors.push(&space, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
+            vectors.push(&spec, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
         }
-        vectors.settle(&space, 1);
+        vectors.centre_and_rotate(&spec, 1);
         let lists: [&[u32]; 9] = [&[1, 2], &[0, 2], &[1, 0], &[0, 2], &[1, 2], &[3, 2], &[7, 8], &[6, 8], &[6, 7]];
         let list = |ids: &[u32]| ids.iter().map(|&id| Candidate { distance: 1.0, id }).collect();
         let mut links: Links = lists.into_iter().map(list).collect();

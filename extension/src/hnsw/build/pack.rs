@@ -1,10 +1,9 @@
 //! The order of the nodes in the file: groups of linked nodes that share a page, groups near each other in sequence.
 
-use super::Built;
-use super::link::Links;
+use super::built::Links;
 
-/// Numbers of the nodes in groups of `size`: each takes the first node that has no group yet and fills up with nodes
-/// that the group links to, those with the most links from the group first.
+/// Returns the nodes in groups of `size`. A group begins with the first node without a group, and takes the nodes that
+/// it links to, those with the most links from the group first.
 pub fn pack(links: &Links, size: usize) -> Vec<u32> {
     let mut order: Vec<u32> = Vec::with_capacity(links.len());
     let mut placed = vec![false; links.len()];
@@ -44,28 +43,13 @@ pub fn pack(links: &Links, size: usize) -> Vec<u32> {
     order
 }
 
-/// Renumbers a built graph: node i becomes what node `order[i]` was.
-pub fn renumber(built: &mut Built, order: &[u32]) {
-    let mut place = vec![0u32; order.len()];
-    for (new, &old) in (0..).zip(order) {
-        place[old as usize] = new;
-    }
-    built.vectors.permute(order);
-    built.order = order.iter().map(|&old| built.order[old as usize]).collect();
-    let mut links = std::mem::take(&mut built.links);
-    built.links = order.iter().map(|&old| std::mem::take(&mut links[old as usize])).collect();
-    for link in built.links.iter_mut().flatten() {
-        link.id = place[link.id as usize];
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hnsw::select::Candidate;
 
     #[test]
-    fn linked_nodes_share_a_group_and_every_node_has_one_place() {
+    fn linked_nodes_share_a_group_and_every_node_is_in_one() {
         // Two cliques of four, interleaved.
         let links: Links = (0..8u32)
             .map(|own| {

@@ -1,19 +1,19 @@
-//! The vectors of a bulk build: rotated, in memory, by number.
+//! The vectors of a bulk build, in memory, by number.
 
-use super::super::Space;
+use super::super::ColumnSpec;
 use super::super::geometry::{Geometry, snap};
 use super::parallel;
 use crate::distance::{Metric, decode, fast_dot, inverse_norm};
 
-/// The bound of inner products is above the largest square by more than they are rounded.
+/// The factor by which the bound of inner products exceeds the largest square: more than their rounding errors.
 const ROUNDING: f32 = 1.000_01;
 
-/// Vectors that the centre is taken from, at most: enough for a point within the spread of them all.
+/// The most vectors that the centre is computed from: enough for a point within the spread of all.
 const CENTRE_SAMPLE: usize = 1001;
-/// Vectors that a thread settles at a time.
-const SETTLE_BLOCK: usize = 64;
+/// Vectors that a thread rotates at a time.
+const ROTATE_BLOCK: usize = 64;
 
-/// Vectors of p components, and half their squared norms: in the graph's space once they are settled.
+/// Vectors of p components, and half their squared norms: in the graph's space after `centre_and_rotate`.
 #[derive(Debug, Clone, Default)]
 pub struct Vectors {
     pub padded: usize,
@@ -22,36 +22,35 @@ pub struct Vectors {
     ranks_products: bool,
 }
 
-/// Vectors, and what makes two of them near.
+/// Vectors, and the measure by which two of them are near.
 #[derive(Debug, Clone, Copy)]
-pub struct Near<'v> {
+pub struct Proximity<'v> {
     pub vectors: &'v Vectors,
-    /// Near are those of a small l2 distance, or, where this is given, of a large inner product: at most so much, but of
-    /// vectors whose squares f32 does not hold.
+    /// None: a small l2 distance is near. Else a large inner product is near, and this is an upper bound of all
+    /// products (except those of vectors whose squares overflow f32).
     bound: Option<f32>,
 }
 
 impl Vectors {
-    /// With room for `count` vectors, or none yet if there is no such room: a damaged file may count any number.
-    pub fn with_capacity(space: &Space, count: usize) -> Vectors {
-        let ranks_products = space.params.metric == Metric::Dot;
-        let mut vectors = Vectors { padded: space.padded(), ranks_products, ..Vectors::default() };
+    /// Reserves memory for `count` vectors, if there is enough: a damaged file may count any number.
+    pub fn with_capacity(spec: &ColumnSpec, count: usize) -> Vectors {
+        let ranks_products = spec.params.metric == Metric::Dot;
+        let mut vectors = Vectors { padded: spec.padded(), ranks_products, ..Vectors::default() };
         let _ = vectors.data.try_reserve_exact(count.saturating_mul(vectors.padded));
         vectors
     }
 
-    /// Appends a stored vector (bytes of the column's element type). `space` has no centre yet.
-    pub fn push(&mut self, space: &Space, stored: &[u8]) {
+    /// Appends a stored vector (bytes of the column's element type). `spec` has no centre yet.
+    pub fn push(&mut self, spec: &ColumnSpec, stored: &[u8]) {
         let start = self.data.len();
         self.data.resize(start + self.padded, 0.0);
-        let components = decode(stored, space.params.element);
-        let is_cosine = space.params.metric == Metric::Cosine;
+        let components = decode(stored, spec.params.element);
+        let is_cosine = spec.params.metric == Metric::Cosine;
         let factor = if is_cosine { inverse_norm(&components) } else { 1.0 };
-        space.place(&components, factor, &mut self.data[start..]);
+        spec.normalise_and_centre(&components, factor, &mut self.data[start..]);
     }
 
-    /// The median of each component over a sample: far from the origin as the vectors are, and near them whatever a few
-    /// of them are.
+    /// Returns the median of each component over a sample. A few outliers do not move it away from the other vectors.
     pub fn centre(&self, dims: usize) -> Vec<f32> {
         let count = self.data.len() / self.padded;
         let sample = count.min(CENTRE_SAMPLE);
@@ -65,23 +64,23 @@ impl Vectors {
     }
 
     /// Moves the vectors into the graph's space.
-    pub fn settle(&mut self, space: &Space, threads: usize) {
+    pub fn centre_and_rotate(&mut self, spec: &ColumnSpec, threads: usize) {
         let padded = self.padded;
-        parallel::for_chunks(threads, &mut self.data, SETTLE_BLOCK * padded, |_, block| {
-            block.chunks_exact_mut(padded).for_each(|vector| space.settle(vector));
+        parallel::for_chunks(threads, &mut self.data, ROTATE_BLOCK * padded, |_, block| {
+            block.chunks_exact_mut(padded).for_each(|vector| spec.centre_and_rotate(vector));
         });
         self.half_norms = self.data.chunks_exact(padded).map(|vector| 0.5 * fast_dot(vector, vector)).collect();
     }
 
-    /// Near by distance.
-    pub fn near(&self) -> Near<'_> {
-        Near { vectors: self, bound: None }
+    /// Measures by distance.
+    pub fn by_distance(&self) -> Proximity<'_> {
+        Proximity { vectors: self, bound: None }
     }
 
-    /// Near by inner product.
-    pub fn near_by_product(&self) -> Near<'_> {
+    /// Measures by inner product.
+    pub fn by_product(&self) -> Proximity<'_> {
         let most = self.half_norms.iter().filter(|x| x.is_finite()).fold(0f32, |most, &x| most.max(x));
-        Near { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
+        Proximity { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
     }
 
     pub fn len(&self) -> usize {
@@ -109,29 +108,29 @@ impl Vectors {
         members.iter().for_each(|&member| out.extend_from_slice(self.get(member)));
     }
 
-    /// Puts vector `order[i]` at place i, in place.
+    /// Moves vector `order[i]` to slot i, without a second copy of the vectors.
     pub fn permute(&mut self, order: &[u32]) {
-        let mut placed = vec![false; order.len()];
+        let mut moved = vec![false; order.len()];
         let mut held = vec![0f32; self.padded];
         for start in 0..order.len() {
-            if placed[start] {
+            if moved[start] {
                 continue;
             }
             held.copy_from_slice(self.get(start as u32));
             let held_norm = self.half_norms[start];
-            let mut place = start;
+            let mut slot = start;
             loop {
-                placed[place] = true;
-                let from = order[place] as usize;
-                let target = place * self.padded;
+                moved[slot] = true;
+                let from = order[slot] as usize;
+                let target = slot * self.padded;
                 if from == start {
                     self.data[target..target + self.padded].copy_from_slice(&held);
-                    self.half_norms[place] = held_norm;
+                    self.half_norms[slot] = held_norm;
                     break;
                 }
                 self.data.copy_within(from * self.padded..(from + 1) * self.padded, target);
-                self.half_norms[place] = self.half_norms[from];
-                place = from;
+                self.half_norms[slot] = self.half_norms[from];
+                slot = from;
             }
         }
     }
@@ -154,12 +153,12 @@ impl Geometry<u32> for Vectors {
     }
 }
 
-impl Near<'_> {
+impl Proximity<'_> {
     pub fn is_by_product(&self) -> bool {
         self.bound.is_some()
     }
 
-    /// The less the nearer, and never negative.
+    /// A distance, never negative: smaller is nearer.
     #[inline]
     pub fn distance(&self, a: u32, b: u32) -> f32 {
         match self.bound {
@@ -168,20 +167,20 @@ impl Near<'_> {
         }
     }
 
-    /// What a vector adds to its distances from others, besides the product.
+    /// The part of a vector's distances that does not depend on the other vector.
     #[inline]
     pub fn share(&self, index: u32) -> f32 {
         self.bound.map_or_else(|| self.vectors.half_norm(index), |bound| 0.5 * bound)
     }
 
-    /// The distance, from the shares less the product and the sum of the shares.
+    /// Removes rounding errors from a distance that was computed as the shares minus the product.
     #[inline]
-    pub fn settle(&self, distance: f32, shares: f32) -> f32 {
+    pub fn round_distance(&self, distance: f32, shares: f32) -> f32 {
         if self.is_by_product() { distance.max(0.0) } else { snap(distance, shares) }
     }
 
-    /// How far a vector is from the leader of a part, less what is the same for all leaders. By products the longest
-    /// leader would get them all: there it is the angle that counts.
+    /// The distance of a vector from a leader, without the terms that are the same for all leaders. By products the
+    /// longest leader would attract all vectors, so there the angle counts.
     #[inline]
     pub fn leader_distance(self, product: f32, half_norm: f32) -> f32 {
         if self.is_by_product() { -product / half_norm.sqrt().max(f32::MIN_POSITIVE) } else { half_norm - product }

@@ -9,9 +9,8 @@ use super::ranked_rows::{RankedRows, Request, tester};
 use super::result_row::ResultRow;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
-use crate::hnsw::Params;
+use crate::hnsw::{Ef, Hit, Order, Params};
 use crate::sqlite::{Content, Context, Parameter, Value, Values};
-use crate::storage::vector_column::{Ef, Hit, Order};
 use crate::vtab::core::TableCore;
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
 use crate::vtab::rows::filter::RowsFilter;
@@ -148,11 +147,11 @@ impl<'t> Knn<'t> {
             && !knn.distances.is_never()
         {
             let (column, order) = (plan.column, plan.order);
-            let reach = match plan.found_by {
-                FoundBy::Partial => core.rows.explain(column, &filter.sql, |sql| filter.bind(sql))?.reach(),
-                _ => plan.found_by.reach(),
+            let access_path = match plan.found_by {
+                FoundBy::Partial => core.rows.explain(column, &filter.sql, |sql| filter.bind(sql))?.access_path(),
+                _ => plan.found_by.access_path(),
             };
-            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, reach })?;
+            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, access_path })?;
             knn.next()?;
         }
         Ok(knn)
@@ -171,7 +170,7 @@ impl<'t> Knn<'t> {
         let request = request(ef);
         let snapshot = core.snapshot(self.ordinal)?;
         // As with nodes: a process that asks for one page keeps nothing.
-        let is_warm = core.with_vector(self.ordinal, |vector| vector.is_warm())?;
+        let is_warm = core.with_vector(self.ordinal, |vector| vector.has_node_cache())?;
         self.snapshot = snapshot.filter(|_| is_warm);
         if let Some(mut ranked) = snapshot.and_then(|snapshot| self.context.search_cache.take(&request, snapshot))
             && ranked.resume(core)?

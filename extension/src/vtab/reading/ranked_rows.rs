@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::index_orders::{Ranges, TEST_COST};
 use crate::error::{Error, Result};
 use crate::filter::strategy::{
-    Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, STEERED_WINDOW, Strategy, choose, walk_window,
+    AccessPath, Count, FEW_ROWS, Observed, SAMPLE_ROWS, STEERED_WINDOW, Strategy, choose, walk_window,
 };
 use crate::format::node::NodeId;
-use crate::hnsw::{Matches, Params};
-use crate::storage::matching::Ranked;
-use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
+use crate::hnsw::{Ef, Hit, Matches, Order, Params};
+use crate::storage::filtered_search::Ranked;
+use crate::storage::search::ColumnSearch;
 use crate::vtab::core::TableCore;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
@@ -32,7 +32,7 @@ pub struct Request {
     pub ef: Ef,
     pub query: Vec<f32>,
     pub filter: RowsFilter,
-    pub reach: Reach,
+    pub access_path: AccessPath,
 }
 
 enum Source {
@@ -71,8 +71,12 @@ enum GivenBefore {
 impl RankedRows {
     /// `rows`: those with a vector.
     pub fn new(request: Request, snapshot: Option<Snapshot>, rows: u64) -> RankedRows {
-        let observed =
-            Observed { reach: request.reach, rows, is_exact: request.ef == Ef::Exact, ..Observed::default() };
+        let observed = Observed {
+            access_path: request.access_path,
+            rows,
+            is_exact: request.ef == Ef::Exact,
+            ..Observed::default()
+        };
         RankedRows {
             request,
             snapshot,
@@ -111,7 +115,7 @@ impl RankedRows {
                     self.observed.count = Some(count);
                     self.matches = matches;
                 }
-                Strategy::Look => self.observed.near = Some(self.look(core, test)?),
+                Strategy::Sample => self.observed.sample_matches = Some(self.look(core, test)?),
                 Strategy::Exact => return self.rank(core),
                 Strategy::Steer => return self.steer(core),
                 Strategy::Walk => {
@@ -125,7 +129,7 @@ impl RankedRows {
     /// How many of the sampled rows about the query match.
     fn look<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<usize> {
         let request = &self.request;
-        let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, NEAR_ROWS))?;
+        let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
             return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
         }
@@ -190,7 +194,7 @@ impl RankedRows {
         let request = &self.request;
         let ef = wider(request.ef, STEERED_WINDOW);
         let search = core
-            .with_vector(request.ordinal, |vector| vector.search_among(&request.query, ef, request.order, matches))?;
+            .with_vector(request.ordinal, |vector| vector.search_matches(&request.query, ef, request.order, matches))?;
         self.source = Source::Search(Box::new(search));
         self.is_tested = false;
         Ok(())

@@ -9,7 +9,7 @@ use crate::sqlite::{Connection, Parameter, Statement};
 /// Statements kept at most: those of the queries that a host repeats.
 const CAPACITY: usize = 24;
 
-/// The statements of one connected table that no cursor uses at the moment.
+/// The statements of one connected table that no cursor uses at the reason.
 pub struct StatementCache {
     db: Connection,
     idle: RefCell<Vec<IdleStatement>>,

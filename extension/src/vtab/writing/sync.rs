@@ -3,14 +3,15 @@
 
 use super::transaction::Phase;
 use crate::error::{Error, Result};
-use crate::storage::vector_column::{Moment, VectorColumn};
+use crate::storage::rebuild::SyncReason;
+use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
 
 impl TableCore {
     /// Links what is pending, for a search.
     pub fn sync(&self) -> Result<()> {
         let is_within = self.nesting.is_under_way();
-        self.bring_up_to_date(if is_within { Moment::Write } else { Moment::Search })
+        self.bring_up_to_date(if is_within { SyncReason::Write } else { SyncReason::Search })
     }
 
     /// xSync. The table may have been dropped by now, and another be there under its name, through another object: then
@@ -19,7 +20,7 @@ impl TableCore {
         if !self.transaction.is_dirty() {
             return Ok(());
         }
-        match self.bring_up_to_date(Moment::Commit) {
+        match self.bring_up_to_date(SyncReason::Commit) {
             // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
             // renaming, and COMMIT must say so.
             Err(Error::Corrupt { .. }) if !self.is_there()? => {
@@ -30,7 +31,7 @@ impl TableCore {
         }
     }
 
-    fn bring_up_to_date(&self, moment: Moment) -> Result<()> {
+    fn bring_up_to_date(&self, reason: SyncReason) -> Result<()> {
         match self.transaction.phase() {
             Phase::Writing { .. } => {}
             Phase::Idle if !self.has_inherited()? => return Ok(()),
@@ -45,7 +46,7 @@ impl TableCore {
             }
         }
         let before = self.db.total_changes();
-        let result = self.keeping_last_rowid(|| self.link(moment));
+        let result = self.keeping_last_rowid(|| self.link(reason));
         // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
         if result.is_err() && self.db.total_changes() != before {
             self.poison();
@@ -66,12 +67,12 @@ impl TableCore {
         stale.try_fold(false, |any, stale| Ok(any || stale?))
     }
 
-    fn link(&self, moment: Moment) -> Result<()> {
+    fn link(&self, reason: SyncReason) -> Result<()> {
         let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
-        let is_empty = moment != Moment::Write && has_deleted && self.rows.is_empty()?;
+        let is_empty = reason != SyncReason::Write && has_deleted && self.rows.is_empty()?;
         for vector in self.vectors()?.iter_mut() {
             vector.refresh()?;
-            if is_empty { vector.clear() } else { vector.sync(moment) }?;
+            if is_empty { vector.clear() } else { vector.sync(reason) }?;
         }
         Ok(())
     }

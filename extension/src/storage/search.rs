@@ -1,31 +1,30 @@
-//! Searches of a vector column: begun, gone on with, and told of what changed meanwhile.
+//! Resumable searches of a vector column. They notice what the connection changed meanwhile.
 
 use std::sync::Arc;
 
-use super::cache::NodeCache;
-use super::store::Handle;
+use super::node_cache::NodeCache;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::node::NodeId;
-use crate::hnsw::search::GraphState;
-use crate::hnsw::{Ef, Hit, Order, Query, Search};
+use crate::hnsw::{Ef, GraphState, Hit, Order, Query, Search};
 
 /// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
 pub struct ColumnSearch {
     pub(super) search: Search,
-    pub(super) handle: Handle,
-    pub(super) numbering: u64,
-    pub(super) growth: u64,
+    pub(super) handle: BlobHandle,
+    pub(super) renumber_epoch: u64,
+    pub(super) link_epoch: u64,
     pub(super) cache: Option<Arc<NodeCache>>,
 }
 
 impl VectorColumn {
-    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
+    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. No node may be pending.
     pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
         self.search_by(query, |graph, query| Search::new(graph, query, ef, order))
     }
 
-    /// As `search`; `make` makes the search.
+    /// As `search`, with a search that `make` creates.
     pub(super) fn search_by(
         &mut self,
         query: &[f32],
@@ -34,31 +33,34 @@ impl VectorColumn {
         self.check_query(query)?;
         self.load_entry()?;
         let header = self.header()?;
-        let search = make(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query));
+        let search = make(Self::state(&self.spec, &self.entry, &header), Query::new(&self.spec, query));
         let cache = self.cache_of(&header)?;
-        let (numbering, growth) = (self.numbering, self.growth);
-        Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
+        let (renumber_epoch, link_epoch) = (self.renumber_epoch, self.link_epoch);
+        Ok(ColumnSearch { search, handle: BlobHandle::default(), renumber_epoch, link_epoch, cache })
     }
 
+    /// Fails for a query of other dimensions. The caller has checked the components.
     pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
-        if query.len() != self.space.params.dims {
-            return Err(self.wrong_dims(query.len()));
+        let (expected, got) = (self.spec.params.dims, query.len());
+        if got == expected {
+            return Ok(());
         }
-        self.check_components(query)
+        let column = self.name.label();
+        Err(Error::internal(format!("{column}: a query of {got} dimensions where {expected} were checked")))
     }
 
-    /// The next nearest hit that `accept` (by rowid and node) lets through, or None at the end.
+    /// Returns the next nearest hit that `accept` admits by rowid and node; None at the end.
     pub fn next(
         &mut self,
         search: &mut ColumnSearch,
         accept: &mut dyn FnMut(i64, NodeId) -> Result<bool>,
     ) -> Result<Option<Hit>> {
-        if search.numbering != self.numbering {
+        if search.renumber_epoch != self.renumber_epoch {
             search.search.continue_exactly();
-            search.numbering = self.numbering;
+            search.renumber_epoch = self.renumber_epoch;
         }
-        if search.growth != self.growth {
-            search.search.outgrow();
+        if search.link_epoch != self.link_epoch {
+            search.search.skip_unknown_nodes();
         }
         if self.own_write {
             search.cache = None; // rows have changed since
@@ -68,7 +70,7 @@ impl VectorColumn {
         let rows = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(handle, rows.as_deref()).counted(&header);
         let hit = loop {
-            let hit = search.next(&self.space, &mut store);
+            let hit = search.next(&self.spec, &mut store);
             match hit.map_err(|error| store.name_table(error))? {
                 Some(hit) if !accept(hit.rowid, hit.node)? => {}
                 hit => break hit,

@@ -1,4 +1,4 @@
-//! The space of one vector column: its parameters and all that follows from them.
+//! The specification of one vector column: its parameters, and what is derived from them.
 
 use super::Params;
 use crate::distance::{Element, Metric, decode, inverse_norm, norm};
@@ -9,13 +9,14 @@ use crate::quantize::{Coder, Estimator, FactorKind, Rotation, bits_for, estimato
 const SAFE_NORM: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
 
 #[derive(Debug, Clone)]
-pub struct Space {
+pub struct ColumnSpec {
     pub params: Params,
     /// Bits per dimension in the codes.
     pub bits: u8,
     pub layout: NodeLayout,
-    /// What is taken from every vector before it is encoded or linked, d components; none is the origin. Distances stay what
-    /// they are, and far from the origin small ones keep their digits. Not under `dot`, whose products it would change.
+    /// The centre, d components, which is subtracted from every vector before it is encoded or linked; empty for the
+    /// origin. Distances do not change, and small ones keep their digits far from the origin. Not under `dot`: products
+    /// would change.
     centre: Vec<f32>,
     pub rotation: Rotation,
     pub coder: Coder,
@@ -24,14 +25,14 @@ pub struct Space {
     pub entry_estimator: Estimator,
 }
 
-impl Space {
-    /// `seed` of the rotation, `bits` of the codes: as the header has them.
-    pub fn new(params: Params, seed: u64, bits: u8) -> Space {
+impl ColumnSpec {
+    /// `seed` of the rotation and `bits` of the codes are those of the header.
+    pub fn new(params: Params, seed: u64, bits: u8) -> ColumnSpec {
         let padded = padded_dims(params.dims);
         let coder = Coder::new(padded, bits, params.metric);
         let layout = layout(&params, bits);
         let kind = if layout.factor_bytes == 2 { FactorKind::F16 } else { FactorKind::F32 };
-        Space {
+        ColumnSpec {
             rotation: Rotation::new(params.dims, seed),
             bits,
             layout,
@@ -43,17 +44,17 @@ impl Space {
         }
     }
 
-    /// With the bits that suit the dimensions.
-    pub fn with_seed(params: Params, seed: u64) -> Space {
+    /// A specification with the bits that suit the dimensions.
+    pub fn with_seed(params: Params, seed: u64) -> ColumnSpec {
         let bits = bits_for(params.dims);
-        Space::new(params, seed, bits)
+        ColumnSpec::new(params, seed, bits)
     }
 
     pub fn padded(&self) -> usize {
         self.rotation.padded()
     }
 
-    /// Takes up the centre that is stored with the graph.
+    /// Sets the centre that is stored with the graph.
     pub fn set_centre(&mut self, centre: &[f32]) {
         self.centre.clear();
         if self.params.metric != Metric::Dot {
@@ -61,20 +62,20 @@ impl Space {
         }
     }
 
-    /// The vector in the space that the graph lives in: of unit length under cosine, about the centre, rotated.
+    /// Transforms a stored vector into the graph's space: of unit length under cosine, relative to the centre, rotated.
     pub fn rotate(&self, stored: &[u8], out: &mut [f32]) {
         self.rotate_components(&decode(stored, self.params.element), out);
     }
 
-    /// As `rotate`, from components.
+    /// As `rotate`, for components.
     pub fn rotate_components(&self, components: &[f32], out: &mut [f32]) {
         let factor = if self.params.metric == Metric::Cosine { inverse_norm(components) } else { 1.0 };
-        self.place(components, factor, out);
+        self.normalise_and_centre(components, factor, out);
         self.rotation.turn(out);
     }
 
-    /// The same but for the rotation. `factor`: 1 / norm of the components, which cosine alone asks for.
-    pub fn place(&self, components: &[f32], factor: f32, out: &mut [f32]) {
+    /// As `rotate_components`, without the rotation. `factor`: 1 / norm of the components; only cosine uses it.
+    pub fn normalise_and_centre(&self, components: &[f32], factor: f32, out: &mut [f32]) {
         let (own, padding) = out.split_at_mut(components.len());
         own.copy_from_slice(components);
         padding.fill(0.0);
@@ -84,20 +85,21 @@ impl Space {
             let length = norm(components);
             own.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
         }
-        self.shift(out);
+        self.subtract_centre(out);
     }
 
-    /// Moves a vector that was placed without a centre into the space.
-    pub fn settle(&self, placed: &mut [f32]) {
-        self.shift(placed);
-        self.rotation.turn(placed);
+    /// Completes `normalise_and_centre` of a vector for which no centre was known yet: subtracts the centre and
+    /// rotates.
+    pub fn centre_and_rotate(&self, vector: &mut [f32]) {
+        self.subtract_centre(vector);
+        self.rotation.turn(vector);
     }
 
-    fn shift(&self, placed: &mut [f32]) {
-        placed.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
+    fn subtract_centre(&self, vector: &mut [f32]) {
+        vector.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
     }
 
-    /// 1 / norm of a stored vector, as its row keeps it.
+    /// Returns 1 / norm of a stored vector, as its row keeps it.
     pub fn inverse_norm(&self, stored: &[u8]) -> f32 {
         inverse_norm(&decode(stored, self.params.element))
     }

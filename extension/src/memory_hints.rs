@@ -1,10 +1,10 @@
-//! Hints to the CPU and the operating system about memory. They change how fast things are, never what comes out.
+//! Hints to the CPU and the operating system about memory. They change speed, never results.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-/// Tells the CPU that `bytes` will soon be read. Does nothing where the language has no way to say so.
+/// Tells the CPU that `bytes` will soon be read. Does nothing on CPUs for which stable Rust has no prefetch.
 #[inline]
 pub fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
@@ -17,35 +17,35 @@ pub fn prefetch(bytes: &[u8]) {
     let _ = bytes;
 }
 
-/// The size of a huge page, nearly everywhere.
+/// The size of a huge page on most systems.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Bytes that are only ever added to, in huge pages where the system gives them: random reads of many small pages wait
-/// for the page tables more than for the memory.
+/// Append-only bytes, in huge pages where the system gives them. Random reads over many small pages wait longer for the
+/// page tables than for the memory.
 #[derive(Debug)]
-pub struct Slab {
+pub struct Arena {
     start: NonNull<u8>,
     len: usize,
     layout: Layout,
 }
 
-// SAFETY: a slab owns its bytes, and hands them out by the rules of references.
-unsafe impl Send for Slab {}
+// SAFETY: an arena owns its bytes, and hands them out by the rules of references.
+unsafe impl Send for Arena {}
 // SAFETY: as above; nothing changes through a shared reference.
-unsafe impl Sync for Slab {}
+unsafe impl Sync for Arena {}
 
-impl Slab {
-    /// Room for `capacity` bytes; None if there is no memory.
-    pub fn new(capacity: usize) -> Option<Slab> {
+impl Arena {
+    /// Allocates at least `capacity` bytes; None if there is no memory.
+    pub fn new(capacity: usize) -> Option<Arena> {
         let layout = Layout::from_size_align(capacity.max(1).next_multiple_of(HUGE_PAGE), HUGE_PAGE).ok()?;
         // SAFETY: the layout has a size.
         let start = NonNull::new(unsafe { alloc(layout) })?;
         #[cfg(all(target_os = "linux", not(miri)))]
         advise_huge(start, layout.size());
-        Some(Slab { start, len: 0, layout })
+        Some(Arena { start, len: 0, layout })
     }
 
-    /// Adds bytes, and zeros up to a length that is a multiple of `align`; false if there is no room.
+    /// Appends bytes, and zeros up to a multiple of `align`. Returns false if there is no room.
     pub fn push(&mut self, bytes: &[u8], align: usize) -> bool {
         let padded = bytes.len().next_multiple_of(align);
         if padded > self.layout.size() - self.len {
@@ -63,7 +63,7 @@ impl Slab {
     }
 }
 
-impl Deref for Slab {
+impl Deref for Arena {
     type Target = [u8];
 
     #[inline]
@@ -73,7 +73,7 @@ impl Deref for Slab {
     }
 }
 
-impl Drop for Slab {
+impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
@@ -97,16 +97,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slab_keeps_what_it_is_given_until_it_is_full() {
-        let mut slab = Slab::new(HUGE_PAGE).unwrap();
+    fn an_arena_keeps_its_bytes_and_refuses_more_when_full() {
+        let mut arena = Arena::new(HUGE_PAGE).unwrap();
         let pieces = HUGE_PAGE / 192;
         for i in 0..pieces {
-            assert!(slab.push(&[i as u8; 150], 64), "{i}");
+            assert!(arena.push(&[i as u8; 150], 64), "{i}");
         }
-        assert!(!slab.push(&[0; 150], 64));
-        assert_eq!(slab.len(), pieces * 192);
+        assert!(!arena.push(&[0; 150], 64));
+        assert_eq!(arena.len(), pieces * 192);
         // Miri takes a thousand times as long.
-        for (i, piece) in slab.chunks_exact(192).enumerate().step_by(if cfg!(miri) { 997 } else { 1 }) {
+        for (i, piece) in arena.chunks_exact(192).enumerate().step_by(if cfg!(miri) { 997 } else { 1 }) {
             assert!(piece[..150].iter().all(|&byte| byte == i as u8) && piece[150..].iter().all(|&byte| byte == 0));
         }
     }

@@ -1,27 +1,27 @@
-//! Node rows kept in memory, shared by the connections of a process that search the same state of the same file.
+//! A cache of node rows, shared by the connections of a process that search the same state of the same file.
 //!
-//! A generation never changes its rows, so a row that is in stays good until the last connection leaves the generation:
-//! nothing is ever replaced or evicted. Rows come in as searches read them, hubs first by their nature, until the
-//! budget is spent. A search holds the lock for reading from one hit to the next and hands in what it missed between.
+//! The rows of a generation never change. So a cached row is valid until the last connection leaves the generation, and
+//! no row is replaced or evicted. Searches add the rows that they read until the limit is reached; hubs are read first.
+//! A search holds the read lock while it looks for one hit, and adds the rows that it missed between two hits.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
-use crate::machine::Slab;
+use crate::memory_hints::Arena;
 
-/// Bytes allocated together, at most.
-const SLAB: usize = 4 << 20;
-/// Rows start at a cache line.
+/// The most bytes allocated at once.
+const ARENA_BYTES: usize = 4 << 20;
+/// The alignment of rows: a cache line of the CPU.
 const LINE: usize = 64;
-/// Bytes of missed rows that a search carries until it can hand them in.
+/// The most bytes of missed rows that a search keeps until it can add them.
 const CARRY: usize = 4 << 20;
 
-/// What rows are those of.
+/// Identifies the rows of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheKey {
-    /// Path of the database file; empty for one in memory or temporary, whose cache is not shared.
+    /// Path of the database file; empty for a database in memory or a temporary one, whose cache is not shared.
     pub file: String,
     pub node_table: String,
     pub generation: Generation,
@@ -36,28 +36,28 @@ pub struct NodeCache {
 /// Rows by node id, all of one length.
 #[derive(Debug)]
 pub struct Rows {
-    /// 1 + the place of a node's row, 0 for none.
-    places: Vec<u32>,
-    slabs: Vec<Slab>,
+    /// 1 + the slot of a node's row; 0 if the row is not cached.
+    slots: Vec<u32>,
+    arenas: Vec<Arena>,
     count: usize,
     most: usize,
-    /// Bytes that it may take, places included.
+    /// Bytes of memory that the cache may take, slots included.
     limit: usize,
     row_bytes: usize,
     /// Bytes from one row to the next.
     stride: usize,
-    /// Binary logarithm of the rows of a slab.
-    slab_shift: u32,
+    /// Binary logarithm of the rows of an arena.
+    arena_shift: u32,
 }
 
-/// Rows that a search had to read, on their way into the cache.
+/// Rows that a search read from the file, to be added to the cache.
 #[derive(Debug, Default)]
-pub struct Missed {
+pub struct MissedRows {
     ids: Vec<NodeId>,
     bytes: Vec<u8>,
 }
 
-impl Missed {
+impl MissedRows {
     pub fn push(&mut self, id: NodeId, row: &[u8]) {
         if self.bytes.len() + row.len() <= CARRY {
             self.ids.push(id);
@@ -73,44 +73,44 @@ impl Missed {
 impl Rows {
     #[inline]
     pub fn get(&self, id: NodeId) -> Option<&[u8]> {
-        let place = (*self.places.get(id as usize)? as usize).checked_sub(1)?;
-        let slab = self.slabs.get(place >> self.slab_shift)?;
-        let start = (place & ((1 << self.slab_shift) - 1)) * self.stride;
-        slab.get(start..start + self.row_bytes)
+        let slot = (*self.slots.get(id as usize)? as usize).checked_sub(1)?;
+        let arena = self.arenas.get(slot >> self.arena_shift)?;
+        let start = (slot & ((1 << self.arena_shift) - 1)) * self.stride;
+        arena.get(start..start + self.row_bytes)
     }
 
-    /// Forgets the rows `dirty`, whose places stay taken, and makes room for ids below `next_id`.
+    /// Drops the rows `dirty`, whose slots are not used again, and makes room for ids below `next_id`.
     fn renew(&mut self, next_id: u32, dirty: &HashSet<NodeId>) {
         for &id in dirty {
-            if let Some(place) = self.places.get_mut(id as usize) {
-                *place = 0;
+            if let Some(slot) = self.slots.get_mut(id as usize) {
+                *slot = 0;
             }
         }
-        if let Some(count) = places_within(self.limit, next_id).filter(|&count| count > self.places.len()) {
-            self.places.resize(count, 0);
+        if let Some(count) = slots_within(self.limit, next_id).filter(|&count| count > self.slots.len()) {
+            self.slots.resize(count, 0);
         }
     }
 
     fn add(&mut self, id: NodeId, row: &[u8]) {
-        let Some(place) = self.places.get_mut(id as usize) else { return };
-        if *place != 0 || self.count == self.most || row.len() != self.row_bytes {
+        let Some(slot) = self.slots.get_mut(id as usize) else { return };
+        if *slot != 0 || self.count == self.most || row.len() != self.row_bytes {
             return;
         }
-        if self.count.is_multiple_of(1 << self.slab_shift) {
-            // Without memory the cache stays as it is.
-            let Some(slab) = Slab::new(self.stride << self.slab_shift) else { return };
-            self.slabs.push(slab);
+        if self.count.is_multiple_of(1 << self.arena_shift) {
+            // Without memory the cache does not grow.
+            let Some(arena) = Arena::new(self.stride << self.arena_shift) else { return };
+            self.arenas.push(arena);
         }
-        if self.slabs.last_mut().is_some_and(|slab| slab.push(row, LINE)) {
+        if self.arenas.last_mut().is_some_and(|arena| arena.push(row, LINE)) {
             self.count += 1;
-            *place = self.count as u32;
+            *slot = self.count as u32;
         }
     }
 }
 
-/// How many places ids below `next_id` take, unless they alone would take more than `limit` bytes: ids so sparse are those
-/// of a file that was made to harm.
-fn places_within(limit: usize, next_id: u32) -> Option<usize> {
+/// How many slots ids below `next_id` take, unless the slots alone would take more than `limit` bytes. Only a hostile
+/// file has ids so sparse.
+fn slots_within(limit: usize, next_id: u32) -> Option<usize> {
     let count = next_id as usize;
     (count.checked_mul(size_of::<u32>())? <= limit).then_some(count)
 }
@@ -118,16 +118,16 @@ fn places_within(limit: usize, next_id: u32) -> Option<usize> {
 impl NodeCache {
     /// An empty cache for ids below `next_id`, of rows of `row_bytes`, that holds at most `limit` bytes.
     pub fn new(next_id: u32, row_bytes: usize, limit: usize) -> NodeCache {
-        let places = places_within(limit, next_id);
-        let (count, left) = places.map_or((0, 0), |count| (count, limit - count * size_of::<u32>()));
+        let slots = slots_within(limit, next_id);
+        let (count, left) = slots.map_or((0, 0), |count| (count, limit - count * size_of::<u32>()));
         let stride = row_bytes.next_multiple_of(LINE).max(LINE);
-        let slab_shift = (SLAB / stride).max(1).ilog2();
-        let (places, most) = (vec![0; count], left / stride);
-        let rows = Rows { places, slabs: Vec::new(), count: 0, most, limit, row_bytes, stride, slab_shift };
+        let arena_shift = (ARENA_BYTES / stride).max(1).ilog2();
+        let (slots, most) = (vec![0; count], left / stride);
+        let rows = Rows { slots, arenas: Vec::new(), count: 0, most, limit, row_bytes, stride, arena_shift };
         NodeCache { rows: RwLock::new(rows) }
     }
 
-    /// The process's cache of `key`: `fresh` if nobody has one yet.
+    /// Returns the process's cache of `key`, which becomes `fresh` if there is none yet.
     pub fn shared(key: CacheKey, fresh: NodeCache) -> Arc<NodeCache> {
         let fresh = Arc::new(fresh);
         if key.file.is_empty() {
@@ -142,8 +142,8 @@ impl NodeCache {
         })
     }
 
-    /// The cache of the next generation, after this connection wrote the rows `dirty`: the other rows stay. None if
-    /// somebody else still reads this generation.
+    /// Turns the cache into that of the next generation, after this connection wrote the rows `dirty`: the other rows
+    /// stay. None if another connection still reads this generation.
     pub fn renew(
         cache: Arc<NodeCache>,
         key: CacheKey,
@@ -151,7 +151,7 @@ impl NodeCache {
         dirty: &HashSet<NodeId>,
     ) -> Option<Arc<NodeCache>> {
         let mut shared = SHARED.lock().ok()?;
-        // Under the lock nobody can come to share it.
+        // While the lock is held no other connection can begin to share it.
         let mut cache = Arc::try_unwrap(cache).ok()?;
         shared.retain(|(_, cache)| cache.strong_count() > 0);
         cache.rows.get_mut().ok()?.renew(next_id, dirty);
@@ -162,13 +162,13 @@ impl NodeCache {
         Some(cache)
     }
 
-    /// The rows as they stand, for a stretch of a search.
+    /// Locks the rows for reading.
     pub fn read(&self) -> Option<RwLockReadGuard<'_, Rows>> {
         self.rows.read().ok()
     }
 
-    /// Takes rows in, unless another thread is reading: then they stay with the search.
-    pub fn add(&self, missed: &mut Missed) {
+    /// Adds rows, unless another thread is reading: then they stay in `missed`.
+    pub fn add(&self, missed: &mut MissedRows) {
         let Ok(mut rows) = self.rows.try_write() else { return };
         let row_bytes = rows.row_bytes;
         for (&id, row) in missed.ids.iter().zip(missed.bytes.chunks_exact(row_bytes.max(1))) {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn add(cache: &NodeCache, rows: &[(NodeId, &[u8])]) {
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         rows.iter().for_each(|&(id, row)| missed.push(id, row));
         cache.add(&mut missed);
         assert!(missed.is_empty());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_back_until_the_budget_is_spent() {
+    fn rows_are_cached_until_the_limit_is_reached() {
         let cache = NodeCache::new(1000, 100, 4000 + 300 * 128);
         let rows: Vec<(NodeId, Vec<u8>)> = (0..400).map(|i| (999 - i, vec![i as u8; 100])).collect();
         add(&cache, &rows.iter().map(|(id, row)| (*id, &row[..])).collect::<Vec<_>>());
@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_handed_in_stays_with_the_search() {
+    fn rows_that_cannot_be_added_stay_with_the_search() {
         let cache = NodeCache::new(10, 3, 1000);
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         missed.push(3, b"row");
         let reading = cache.read();
         cache.add(&mut missed);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_generation_keeps_what_was_not_written() {
+    fn a_new_generation_keeps_the_rows_that_were_not_written() {
         let fresh = || NodeCache::new(10, 3, 1000);
         let first = NodeCache::shared(key("/n.db", 1), fresh());
         add(&first, &[(3, b"row"), (4, b"old")]);
@@ -241,12 +241,12 @@ mod tests {
         assert_eq!(get(&NodeCache::shared(key("/n.db", 1), fresh()), 3), None);
         drop(shared);
         let last = NodeCache::renew(next, key("/n.db", 3), u32::MAX, &HashSet::new()).unwrap();
-        assert_eq!(last.read().unwrap().places.len(), 12, "a next id that no honest file has");
+        assert_eq!(last.read().unwrap().slots.len(), 12, "a next id that no honest file has");
         assert_eq!(get(&last, 11), Some(b"far".to_vec()));
     }
 
     #[test]
-    fn one_generation_of_one_file_is_shared() {
+    fn connections_share_the_cache_of_one_generation_of_one_file() {
         let fresh = || NodeCache::new(10, 3, 1000);
         let first = NodeCache::shared(key("/a.db", 1), fresh());
         add(&first, &[(3, b"row")]);

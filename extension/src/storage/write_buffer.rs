@@ -1,28 +1,28 @@
-//! Node rows of a transaction that links nodes: each is read once, and written once, in the order of the table.
+//! A buffer of node rows for a transaction that links nodes. It reads and writes each row once, in the table's order.
 
 use std::collections::{HashMap, HashSet};
 
-use super::cache::{Missed, Rows};
-use super::store::{Handle, NodeTable, Reader};
+use super::node_cache::{MissedRows, Rows};
+use super::store::{BlobHandle, NodeTable, Reader};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
-use crate::machine::prefetch;
+use crate::memory_hints::prefetch;
 
-/// Bytes of rows that are held before they are dropped (those read) or flushed (those written).
+/// Bytes of rows held before those read are dropped and those written are flushed.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What the rows lie over: the table, and a cache of rows as the last commit left them.
-pub struct Base<'a> {
+/// The source of rows: the table, and a cache of the rows of the last commit.
+pub struct RowSource<'a> {
     pub table: &'a mut NodeTable,
-    pub handle: &'a mut Handle,
+    pub handle: &'a mut BlobHandle,
     pub cache: Option<&'a Rows>,
-    /// Rows that this transaction wrote before, which are others in the cache.
+    /// Rows that this transaction has written before: the cache holds them as they were.
     pub dirty: &'a HashSet<NodeId>,
 }
 
-/// A store that holds back what is written until `flush`.
-pub struct Overlay<'a> {
+/// A store that keeps written rows in memory until `flush`.
+pub struct WriteBuffer<'a> {
     reader: Reader<'a>,
     layout: NodeLayout,
     cache: Option<&'a Rows>,
@@ -34,9 +34,9 @@ pub struct Overlay<'a> {
     flushed: Vec<NodeId>,
 }
 
-impl<'a> Overlay<'a> {
-    pub fn new(base: Base<'a>, layout: NodeLayout) -> Overlay<'a> {
-        Overlay {
+impl<'a> WriteBuffer<'a> {
+    pub fn new(base: RowSource<'a>, layout: NodeLayout) -> WriteBuffer<'a> {
+        WriteBuffer {
             reader: base.table.reader(base.handle),
             layout,
             cache: base.cache,
@@ -57,8 +57,8 @@ impl<'a> Overlay<'a> {
         self.reader.name_table(error)
     }
 
-    /// Makes room if too much is held. Between two nodes, not within one.
-    pub fn relieve(&mut self) -> Result<()> {
+    /// Writes the held rows if they take too much memory. For the time between two insertions, not within one.
+    pub fn flush_if_full(&mut self) -> Result<()> {
         if self.bytes > MOST_BYTES {
             self.write()?;
             self.read.clear();
@@ -78,11 +78,11 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Writes what was held back. Gives the nodes whose rows were written, and rows that were read and not written.
-    pub fn flush(mut self) -> Result<(Vec<NodeId>, Missed)> {
+    /// Writes the rows in memory. Returns the nodes whose rows were written, and the rows that were read only.
+    pub fn flush(mut self) -> Result<(Vec<NodeId>, MissedRows)> {
         self.write()?;
         let written: HashSet<NodeId> = self.flushed.iter().copied().collect();
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         for (id, row) in &self.read {
             if row.len() == self.layout.row_bytes() && !written.contains(id) && !self.dirty.contains(id) {
                 missed.push(*id, row);
@@ -92,7 +92,7 @@ impl<'a> Overlay<'a> {
     }
 }
 
-impl GraphStore for Overlay<'_> {
+impl GraphStore for WriteBuffer<'_> {
     fn node<'b>(&'b mut self, id: NodeId, buffer: &'b mut Vec<u8>) -> Result<Node<'b>> {
         if !self.written.contains_key(&id) {
             if let Some(row) = self.cached(id) {
