@@ -13,7 +13,7 @@
 //! `error` is imported by all and imports nothing; `memory_hints` (hints about memory) serves `storage`;
 //! `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod distance;
 mod error;

@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::row_nodes::RowNodes;
 use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
@@ -80,7 +81,7 @@ impl Rotated {
 }
 
 /// Returns the promises that do not hold; none for a sound column.
-pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
+pub fn check(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<Vec<String>> {
     column.refresh()?;
     let header = column.header()?;
     let mut spec = column.spec.clone();
@@ -99,7 +100,7 @@ pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
     if is_readable && checker.problems.is_empty() {
         checker.reachability(column, entry)?;
     }
-    checker.rows(column)?;
+    checker.rows(rows)?;
     Ok(checker.problems)
 }
 
@@ -279,20 +280,14 @@ impl Checker<'_> {
         Ok(ids)
     }
 
-    fn rows(&mut self, column: &mut VectorColumn) -> Result<()> {
-        let (rows, node, rowid) = column.name.rows_table();
-        let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
+    fn rows(&mut self, rows: &dyn RowNodes) -> Result<()> {
         let mut live: HashMap<i64, i64> =
             self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();
         let mut problems = Vec::new();
-        column.db.prepare_shadow(&sql)?.query(&[], |row| {
-            let (rowid, id) = (row.column_i64(0), row.column_i64(1));
-            match live.remove(&id) {
-                Some(named) if named == rowid => {}
-                Some(named) => problems.push(format!("row {rowid} has node {id}, which names row {named}")),
-                None => problems.push(format!("row {rowid} has node {id}, which is not there or has another row")),
-            }
-            Ok(())
+        rows.each(&mut |rowid, id| match live.remove(&id) {
+            Some(named) if named == rowid => {}
+            Some(named) => problems.push(format!("row {rowid} has node {id}, which names row {named}")),
+            None => problems.push(format!("row {rowid} has node {id}, which is not there or has another row")),
         })?;
         problems.extend(live.iter().map(|(id, rowid)| format!("node {id} names row {rowid}, which does not have it")));
         problems.sort_unstable();

@@ -1,6 +1,6 @@
 //! The name of a vector column, and those of its shadow tables, for SQL and for messages.
 
-use super::shadow::{GRAPH, ROWS, nodes_suffix};
+use super::shadow::{GRAPH, nodes_suffix};
 use crate::error::{Error, Result};
 use crate::format::node::Node;
 use crate::sqlite::quote_identifier;
@@ -11,8 +11,6 @@ pub struct ColumnName {
     pub schema: String,
     /// The virtual table.
     pub table: String,
-    /// The rowid's name in the rows table.
-    pub rowid: String,
     /// Position among the vector columns, from 0.
     pub ordinal: usize,
     pub column: String,
@@ -32,11 +30,6 @@ impl ColumnName {
     /// `"schema"."table_suffix"`.
     pub(super) fn sql(&self, suffix: &str) -> String {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.shadow_name(suffix)))
-    }
-
-    /// The rows table, the column's node in it, and its rowid, as SQL.
-    pub(super) fn rows_table(&self) -> (String, String, String) {
-        (self.sql(ROWS), quote_identifier(&self.column), quote_identifier(&self.rowid))
     }
 
     /// The column's row of the graph table, as messages name it.

@@ -10,6 +10,7 @@ pub mod node_cache_handle;
 pub mod progress;
 pub mod rebuild;
 pub mod repair;
+pub mod row_nodes;
 pub mod search;
 pub mod shadow;
 mod store;

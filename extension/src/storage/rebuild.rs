@@ -2,6 +2,7 @@
 
 use super::generation::GenerationHasher;
 use super::progress::Progress;
+use super::row_nodes::{Moves, RowNodes};
 use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
@@ -22,23 +23,11 @@ const PAGE_OVERHEAD: usize = 8;
 /// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
 const BUILD_SHARE: f64 = 0.88;
 
-/// Why pending nodes are linked now.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum SyncReason {
-    Commit,
-    Search,
-    /// A trigger searches while a row is written, whose node ids must not change meanwhile.
-    Write,
-}
-
 /// A live node before the rebuild.
 struct Old {
     id: NodeId,
     rowid: i64,
 }
-
-/// Rowids before and after the rows were moved, sorted.
-pub type Moves = Vec<(i64, i64)>;
 
 /// What a rebuild does with the rowids.
 enum Rowids<'a> {
@@ -51,27 +40,35 @@ enum Rowids<'a> {
     Moved(&'a Moves),
 }
 
-/// Rebuilds the column's graph from its live and pending nodes. Renumbers the nodes, in the rows table too.
-pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
-    build_anew(column, &Rowids::Kept).map(drop)
+/// Rebuilds the column's graph from its live and pending nodes. Renumbers the nodes, in the rows table too. Returns how
+/// many nodes have no row.
+pub fn rebuild(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<u64> {
+    Ok(build_anew(column, rows, &Rowids::Kept)?.missing)
 }
 
 /// As `rebuild`, after `repair`: the header's counts are not checked.
-pub fn rebuild_repaired(column: &mut VectorColumn) -> Result<()> {
-    build_anew(column, &Rowids::Repaired).map(drop)
+pub fn rebuild_repaired(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<u64> {
+    Ok(build_anew(column, rows, &Rowids::Repaired)?.missing)
 }
 
 /// As `rebuild`, and moves the rows into the order of the nodes, so that near rows share pages.
-pub fn cluster(column: &mut VectorColumn) -> Result<Moves> {
-    build_anew(column, &Rowids::InNodeOrder)
+pub fn cluster(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<Moves> {
+    Ok(build_anew(column, rows, &Rowids::InNodeOrder)?.moves)
 }
 
 /// As `rebuild`, after the rows got new rowids by `cluster` of another column.
-pub fn rebuild_moved(column: &mut VectorColumn, moves: &Moves) -> Result<()> {
-    build_anew(column, &Rowids::Moved(moves)).map(drop)
+pub fn rebuild_moved(column: &mut VectorColumn, rows: &dyn RowNodes, moves: &Moves) -> Result<()> {
+    build_anew(column, rows, &Rowids::Moved(moves)).map(drop)
 }
 
-fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
+/// The rows after a rebuild.
+struct Rebuilt {
+    moves: Moves,
+    /// Nodes without a row.
+    missing: u64,
+}
+
+fn build_anew(column: &mut VectorColumn, rows: &dyn RowNodes, rowids: &Rowids<'_>) -> Result<Rebuilt> {
     let mut header = column.header()?;
     let db = column.db;
     column.renumber_epoch += 1;
@@ -87,12 +84,12 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut moves = Moves::new();
     match rowids {
         Rowids::Kept | Rowids::Repaired => {}
-        Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
+        Rowids::InNodeOrder => moves = move_rows(rows, &built, &mut old)?,
         Rowids::Moved(moves) => apply_moves(column, moves, &mut old)?,
     }
     write_rows(column, &built, &old, &progress)?;
     drop_old(column, &built)?;
-    renumber_rows(column, &built, &old)?;
+    let missing = renumber_rows(rows, &built, &old)?;
 
     let entry = RowWriter::new(&built).entry_sample();
     let hasher = GenerationHasher::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
@@ -104,54 +101,19 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     header.synced_id = header.next_id;
     column.write_header(header, hasher)?;
     column.write_entry(entry)?;
-    Ok(moves)
+    Ok(Rebuilt { moves, missing })
 }
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
-/// Gives the rows new rowids in the order of the nodes: first above all old rowids, then from 1.
-fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
-    let db = column.db;
-    let (rows, node, rowid) = column.name.rows_table();
-    let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
-    let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
-    db.prepare_shadow(&without)?.query(&[], |row| {
-        order.push(row.column_i64(0));
-        Ok(())
-    })?;
-    let count = order.len() as i64;
-    let mut highest = db.prepare_shadow(&format!("SELECT max({rowid}) FROM {rows}"))?;
-    let highest = highest.query_one(&[], |row| Ok(row.column_i64(0)))?;
-    let shift = highest.unwrap_or(0).max(count);
-    if shift.checked_add(count).is_none() {
-        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.name.table)));
-    }
-    // The user's triggers may follow the rows (for a full-text index, say) and may write virtual tables.
-    let kept_back = || {
-        let table = &column.name.table;
-        Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
-    };
-    let mut update =
-        db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
-    for (&from, rank) in order.iter().zip(1..) {
-        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
-        if db.changes() == 0 {
-            return Err(kept_back());
-        }
-    }
-    let down =
-        format!("UPDATE {rows} SET {rowid} = {rowid} - ?1 WHERE {rowid} > ?1 RETURNING {rowid} BETWEEN 1 AND ?1");
-    db.prepare(&down)?.run(&[Parameter::Integer(shift)])?;
-    if db.changes() != count {
-        return Err(kept_back());
-    }
+/// Gives the rows new rowids in the order of the nodes.
+fn move_rows(rows: &dyn RowNodes, built: &Built, old: &mut [Old]) -> Result<Moves> {
+    let moves = rows.reorder(built.order.iter().map(|&number| old[number as usize].rowid).collect())?;
     for (&number, rank) in built.order.iter().zip(1..) {
         old[number as usize].rowid = rank;
     }
-    let mut moves: Moves = order.into_iter().zip(1..).collect();
-    moves.sort_unstable();
     Ok(moves)
 }
 
@@ -291,59 +253,10 @@ fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {
     column.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(first), Parameter::Integer(last)])
 }
 
-/// Writes the new node ids into the rows table, in the order of the rowids.
-fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Result<()> {
+/// Writes the new node ids into the rows table, in the order of the rowids. Returns how many rows are not there.
+fn renumber_rows(rows: &dyn RowNodes, built: &Built, old: &[Old]) -> Result<u64> {
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    set_row_nodes(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
-}
-
-/// Sets the nodes of rows in the rows table. For the user the rows do not change, so triggers must not fire; at COMMIT
-/// they could not write virtual tables either.
-pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
-    let (db, table, sql) = (column.db, &column.name.table, set_row_node_sql(column));
-    let (rows, node, rowid) = column.name.rows_table();
-    let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
-    let write = || {
-        let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
-        for (row, id) in nodes {
-            update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
-            // Triggers of the temp schema fire all the same. (A damaged table may lack the row.)
-            if db.changes() == 0
-                && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
-            {
-                return Err(Error::invalid(format!(
-                    "{table}: a trigger on {table}_rows keeps row {row} from the number of its node"
-                )));
-            }
-        }
-        Ok(())
-    };
-    if !db.fires_triggers(&sql)? {
-        return write();
-    }
-    if !db.is_alone() {
-        return Err(Error::invalid(format!(
-            "{table}: while nodes get new numbers, triggers on {table}_rows for every UPDATE must be off, and another \
-             statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"
-        )));
-    }
-    db.without_triggers(write)
-}
-
-/// Whether a column may be rebuilt without the user's asking.
-pub fn may_set_row_nodes(column: &VectorColumn, reason: SyncReason) -> Result<bool> {
-    let has_no_triggers = || Ok(!column.db.fires_triggers(&set_row_node_sql(column))?);
-    match reason {
-        SyncReason::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
-        // Turning triggers off would end the statement that searches.
-        SyncReason::Search => has_no_triggers(),
-        SyncReason::Write => Ok(false),
-    }
-}
-
-fn set_row_node_sql(column: &VectorColumn) -> String {
-    let (rows, node, rowid) = column.name.rows_table();
-    format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1")
+    rows.set(&mut new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
 }

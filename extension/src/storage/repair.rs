@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::generation::GenerationHasher;
-use super::rebuild::set_row_nodes;
+use super::row_nodes::RowNodes;
 use super::vector_column::VectorColumn;
 use crate::distance::{check_vector, decode};
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ struct Found {
 }
 
 /// Makes rows and nodes of a column agree. A rebuild must follow.
-pub fn repair(column: &mut VectorColumn) -> Result<()> {
+pub fn repair(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<()> {
     column.renumber_epoch += 1;
     column.node_cache.mark_renumbered();
     let is_new = match column.refresh() {
@@ -36,12 +36,12 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
         }
         result => result.map(|()| false)?,
     };
-    let claims = claims(column)?;
+    let claims = claims(rows)?;
     let mut hasher = GenerationHasher::of(&column.header()?.generation);
     let found = good_nodes(column, &mut hasher)?;
     let owners = owners(&found, &claims);
     settle_nodes(column, &found, &owners)?;
-    settle_rows(column, &claims, &owners)?;
+    settle_rows(rows, &claims, &owners)?;
     if is_new {
         // A generation must not occur twice, so this one is derived from the vectors.
         let header = column.header()?;
@@ -51,13 +51,10 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
 }
 
 /// Returns the node that each row names.
-fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
-    let (rows, node, rowid) = column.name.rows_table();
+fn claims(rows: &dyn RowNodes) -> Result<BTreeMap<i64, i64>> {
     let mut claims = BTreeMap::new();
-    let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
-    column.db.prepare_shadow(&sql)?.query(&[], |row| {
-        claims.insert(row.column_i64(0), row.column_i64(1));
-        Ok(())
+    rows.each(&mut |rowid, node| {
+        claims.insert(rowid, node);
     })?;
     Ok(claims)
 }
@@ -150,12 +147,12 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
 }
 
 /// Sets the node of each row, or NULL.
-fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
+fn settle_rows(rows: &dyn RowNodes, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
     let nodes: HashMap<i64, i64> = owners
         .iter()
         .filter(|(id, _)| NodeId::try_from(**id).is_ok_and(|id| id != FREE))
         .map(|(id, row)| (*row, *id))
         .collect();
     let wrong = claims.iter().filter(|(row, id)| nodes.get(row) != Some(id));
-    set_row_nodes(column, wrong.map(|(row, _)| (*row, nodes.get(row).copied())))
+    rows.set(&mut wrong.map(|(row, _)| (*row, nodes.get(row).copied()))).map(drop)
 }

@@ -1,6 +1,7 @@
 //! Brings the graph up to date: links pending nodes, or rebuilds where that is cheaper.
 
-use super::rebuild::{SyncReason, may_set_row_nodes, rebuild};
+use super::rebuild::rebuild;
+use super::row_nodes::{RowNodes, SyncReason};
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::header::Header;
@@ -12,12 +13,13 @@ const TOMBSTONE_SHARE: u32 = 5;
 
 impl VectorColumn {
     /// Links the pending nodes one by one, or rebuilds the whole graph where that is cheaper.
-    pub fn sync(&mut self, reason: SyncReason) -> Result<()> {
+    pub fn sync(&mut self, rows: &dyn RowNodes, reason: SyncReason) -> Result<()> {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if (many || has_many_tombstones(&header)) && may_set_row_nodes(self, reason)? {
-            return rebuild(self);
+        if (many || has_many_tombstones(&header)) && rows.may_set(reason)? {
+            // Rows that plain SQL deleted must not keep others from being written.
+            return rebuild(self, rows).map(drop);
         }
         if header.pending > 0 {
             self.insert_pending(header)?;

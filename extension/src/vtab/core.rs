@@ -187,7 +187,6 @@ pub fn places(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
     let place = |(ordinal, column): (usize, &str)| ColumnName {
         schema: owner.schema.clone(),
         table: owner.table.clone(),
-        rowid: schema.rowid_name().to_string(),
         ordinal,
         column: column.to_string(),
     };

@@ -224,7 +224,7 @@ impl Reader {
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
-        let place = ColumnName { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
+        let place = ColumnName { schema, table, ordinal, column: column.to_string() };
         VectorColumn::open(self.db, place, params)
     }
 

@@ -137,3 +137,24 @@ fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
         }
     }
 }
+
+#[test]
+fn commands_that_keep_the_rows_say_that_one_is_missing() {
+    let tables = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2');
+        INSERT INTO t(name, e) VALUES ('a', '[1,0]'), ('b', '[0,1]'), ('c', '[1,1]');
+        DELETE FROM t_rows WHERE name = 'b'";
+    for host in hosts(tables) {
+        for (command, row) in [("optimize", "a row of the index (1 in all)"), ("cluster", "row 2")] {
+            let error = host.query(&format!("INSERT INTO t(t) VALUES ('{command}')")).expect_err(command);
+            let message = format!(
+                "t_rows is damaged: {row} is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
+                 index; delete from t, not from t_rows"
+            );
+            assert_eq!((error.code, error.message), (267, message), "{command}");
+        }
+        run(&host, "INSERT INTO t(t) VALUES ('rebuild')");
+        run(&host, "INSERT INTO t(t) VALUES ('optimize')");
+        check_sound(&host, "t");
+        assert_eq!(line(&host, "SELECT group_concat(name, '') FROM t('[1,0]') ORDER BY distance"), "ac");
+    }
+}

@@ -367,14 +367,7 @@ impl<'t> Knn<'t> {
     }
 
     fn missing_row(&self, hit: &Hit) -> Result<Error> {
-        let names = self.core.names()?;
-        let (table, rows) = (names.table(), names.rows_table());
-        let reason = format!(
-            "row {} of node {} is missing or has another vector: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
-             delete from {table}, not from {rows}",
-            hit.rowid, hit.node
-        );
-        Ok(Error::corrupt(rows, reason))
+        Ok(self.core.names()?.missing_row(&format!("row {} of node {}", hit.rowid, hit.node)))
     }
 }
 

@@ -8,6 +8,7 @@ mod conflicts;
 pub mod create;
 pub mod filter;
 mod index_order;
+mod nodes;
 pub mod owned_value;
 pub mod read;
 pub mod selection;

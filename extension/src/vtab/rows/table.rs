@@ -27,6 +27,16 @@ impl Names {
         &self.owner.table
     }
 
+    /// The error of a row that is not there, though a node names it.
+    pub fn missing_row(&self, what: &str) -> Error {
+        let (table, rows) = (self.table(), self.rows_table());
+        let reason = format!(
+            "{what} is missing or has another vector: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
+             delete from {table}, not from {rows}"
+        );
+        Error::corrupt(rows, reason)
+    }
+
     /// `articles_rows`, as messages name it.
     pub fn rows_table(&self) -> String {
         self.owner.shadow_name("rows")

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Parameter, Value, Values};
 use crate::storage::node_cache_handle::CACHE_MIB;
-use crate::storage::rebuild::{self, Moves};
+use crate::storage::rebuild;
+use crate::storage::row_nodes::{Moves, RowNodes};
 use crate::storage::vector_column::VectorColumn;
 use crate::storage::{check, repair};
 use crate::vtab::core::TableCore;
@@ -37,9 +38,8 @@ impl TableCore {
         }
         let before = self.db.total_changes();
         let result = match name.as_str() {
-            // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
-            "optimize" => self.rebuild(rebuild::rebuild),
-            "rebuild" => self.repair().and_then(|()| self.rebuild(rebuild::rebuild_repaired)),
+            "optimize" => self.optimize(),
+            "rebuild" => self.rebuild(),
             "integrity-check" => self.integrity_check(),
             "cluster" => self.cluster(),
             "ef_search" => self.set_ef_search(k),
@@ -56,27 +56,44 @@ impl TableCore {
     /// What is wrong with the graphs, and where rows and nodes disagree: a line each, none if the table is sound.
     pub fn problems(&self) -> Result<Vec<String>> {
         let mut problems = self.config_problems()?;
-        for (ordinal, (_, column, _)) in self.schema.vectors().enumerate() {
-            let found = self.with_vector(ordinal, check::check)?;
+        for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
+            let found = self.with_vector(ordinal, |vector| check::check(vector, &self.rows.nodes(number)))?;
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
         }
         Ok(problems)
     }
 
-    fn repair(&self) -> Result<()> {
-        let mut vectors = self.vectors()?;
-        let repaired = vectors.iter_mut().try_for_each(repair::repair);
+    /// Lays the graphs out anew: fresh rows in, deleted ones out.
+    fn optimize(&self) -> Result<()> {
+        let missing = self.each_vector(|vector, rows| {
+            vector.refresh()?;
+            rebuild::rebuild(vector, rows)
+        })?;
         self.transaction.note_change();
-        repaired
+        match missing.into_iter().find(|missing| *missing > 0) {
+            Some(missing) => Err(self.names()?.missing_row(&format!("a row of the index ({missing} in all)"))),
+            None => Ok(()),
+        }
     }
 
-    fn rebuild(&self, rebuild: fn(&mut VectorColumn) -> Result<()>) -> Result<()> {
-        for vector in self.vectors()?.iter_mut() {
+    /// Makes rows and nodes agree, then lays the graphs out anew.
+    fn rebuild(&self) -> Result<()> {
+        let repaired = self.each_vector(repair::repair);
+        self.transaction.note_change();
+        repaired?;
+        self.each_vector(|vector, rows| {
             vector.refresh()?;
-            rebuild(vector)?;
-        }
+            rebuild::rebuild_repaired(vector, rows)
+        })?;
         self.transaction.note_change();
         Ok(())
+    }
+
+    /// Calls `work` with each vector column, and its nodes in the rows table.
+    fn each_vector<T>(&self, mut work: impl FnMut(&mut VectorColumn, &dyn RowNodes) -> Result<T>) -> Result<Vec<T>> {
+        let mut vectors = self.vectors()?;
+        let columns = vectors.iter_mut().zip(self.schema.vectors());
+        columns.map(|(vector, (number, _, _))| work(vector, &self.rows.nodes(number))).collect()
     }
 
     /// `rebuild`, and the rows in the order of the first column's nodes, so that the rows of a page share pages.
@@ -94,15 +111,15 @@ impl TableCore {
                 "{table}: the command 'cluster' gives rows new rowids: a statement is still reading the table"
             )));
         }
-        let mut moves = Moves::new();
-        for (ordinal, vector) in self.vectors()?.iter_mut().enumerate() {
+        let mut moves: Option<Moves> = None;
+        self.each_vector(|vector, rows| {
             vector.refresh()?;
-            if ordinal == 0 {
-                moves = rebuild::cluster(vector)?;
-            } else {
-                rebuild::rebuild_moved(vector, &moves)?;
+            match &moves {
+                None => moves = Some(rebuild::cluster(vector, rows)?),
+                Some(moves) => rebuild::rebuild_moved(vector, rows, moves)?,
             }
-        }
+            Ok(())
+        })?;
         self.transaction.note_change();
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::transaction::Phase;
 use crate::error::{Error, Result};
-use crate::storage::rebuild::SyncReason;
+use crate::storage::row_nodes::SyncReason;
 use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
 
@@ -70,9 +70,9 @@ impl TableCore {
     fn link(&self, reason: SyncReason) -> Result<()> {
         let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
         let is_empty = reason != SyncReason::Write && has_deleted && self.rows.is_empty()?;
-        for vector in self.vectors()?.iter_mut() {
+        for (vector, (number, _, _)) in self.vectors()?.iter_mut().zip(self.schema.vectors()) {
             vector.refresh()?;
-            if is_empty { vector.clear() } else { vector.sync(reason) }?;
+            if is_empty { vector.clear() } else { vector.sync(&self.rows.nodes(number), reason) }?;
         }
         Ok(())
     }
