@@ -48,7 +48,7 @@ pub enum Strategy {
     /// Ask the rows table for the matching rows, at most `limit` + 1, and choose again with their number.
     Count { limit: Option<usize> },
     /// Test the `SAMPLE_ROWS` sampled rows nearest to the query, and choose again.
-    Look,
+    Sample,
     /// Rank all matching rows by exact distance; they are known.
     Exact,
     /// Walk the graph from one matching node to the next; they are known.
