@@ -50,14 +50,17 @@ pub mod code {
 }
 
 impl Error {
+    /// A statement, value or option that cannot be accepted.
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::Invalid(message.into())
     }
 
+    /// Damage of a shadow row.
     pub fn corrupt(context: impl Into<String>, reason: impl Into<String>) -> Error {
         Error::Corrupt { context: context.into(), reason: reason.into() }
     }
 
+    /// A fault of vecrank itself.
     pub fn internal(message: impl Into<String>) -> Error {
         Error::Internal(message.into())
     }

@@ -15,16 +15,27 @@
 
 #![warn(missing_docs)]
 
-mod distance;
 mod error;
+// `internals` re-exports parts of these modules; they are not part of the public interface.
+#[allow(missing_docs)]
+mod distance;
+#[allow(missing_docs)]
 mod filter;
+#[allow(missing_docs)]
 mod format;
+#[allow(missing_docs)]
 mod functions;
+#[allow(missing_docs)]
 mod hnsw;
+#[allow(missing_docs)]
 mod memory_hints;
+#[allow(missing_docs)]
 mod quantize;
+#[allow(missing_docs)]
 mod sqlite;
+#[allow(missing_docs)]
 mod storage;
+#[allow(missing_docs)]
 mod vtab;
 
 use std::ffi::{c_char, c_int};

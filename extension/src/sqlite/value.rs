@@ -259,10 +259,6 @@ impl<'a> Values<'a> {
         self.raw.len()
     }
 
-    pub fn is_empty(self) -> bool {
-        self.raw.is_empty()
-    }
-
     /// The value at `position` (from 0), or None past the end.
     #[inline]
     pub fn get(self, position: usize) -> Option<Value<'a>> {
