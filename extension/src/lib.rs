@@ -1,4 +1,5 @@
-//! vecrank: a loadable SQLite extension that ranks rows by vector distance.
+//! vecrank: a loadable SQLite extension that ranks rows by vector distance. Rows, vectors and the HNSW graph of a virtual
+//! table `hnsw` are in the one SQLite file.
 //!
 //! The module list is the layer diagram (extension/DESIGN.md has the rules):
 //!
@@ -13,7 +14,9 @@
 //! `error` is imported by all and imports nothing; `memory_hints` (hints about memory) serves `storage`;
 //! `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 
-#![warn(missing_docs)]
+// Its example runs as a documentation test of `vecrank-tests`: this crate depends on no SQLite.
+#![cfg_attr(not(doctest), doc = include_str!("example.md"))]
+#![deny(missing_docs)]
 
 mod error;
 // `internals` re-exports parts of these modules; they are not part of the public interface.

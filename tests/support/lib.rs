@@ -9,6 +9,11 @@
 //! - `long_or(long, short)` is a count that the variable VECRANK_LONG decides.
 //! - `data` makes vectors from a seed, and ranks them exactly.
 
+/// The example on the first page of the crate `vecrank`, which depends on no SQLite itself.
+#[cfg(doctest)]
+#[doc = include_str!("../../extension/src/example.md")]
+struct CrateExample;
+
 mod built;
 mod checks;
 pub mod data;

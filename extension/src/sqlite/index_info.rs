@@ -84,7 +84,7 @@ pub struct Constraint {
     pub is_usable: bool,
 }
 
-/// One term of ORDER BY (or of GROUP BY or DISTINCT: see `IndexInfo::distinct`).
+/// One term of ORDER BY (or of GROUP BY or DISTINCT: see `IndexInfo::order_use`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderTerm {
     /// The column, from 0; None for the rowid.
@@ -94,15 +94,15 @@ pub struct OrderTerm {
 
 /// The use of the order terms, and so the meaning of "consumed" (sqlite3_vtab_distinct).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Distinct {
+pub enum OrderUse {
     /// ORDER BY: rows must come in that order.
-    Ordered,
+    Sorted,
     /// GROUP BY: rows with equal terms must come together, groups in any order.
     Grouped,
     /// DISTINCT: as Grouped, and all rows but one of a group may be left out.
-    Distinct,
+    OnePerGroup,
     /// DISTINCT and ORDER BY: in order, and all rows but one of a group may be left out.
-    DistinctOrdered,
+    SortedOnePerGroup,
 }
 
 /// Whether SQLite tests a WHERE term that the plan took.
@@ -166,13 +166,13 @@ impl<'a> IndexInfo<'a> {
     }
 
     /// What the order terms are for.
-    pub fn distinct(&self) -> Distinct {
+    pub fn order_use(&self) -> OrderUse {
         // SAFETY: `new`'s promise.
         match unsafe { call!(self.api, vtab_distinct(self.raw)) } {
-            1 => Distinct::Grouped,
-            2 => Distinct::Distinct,
-            3 => Distinct::DistinctOrdered,
-            _ => Distinct::Ordered,
+            1 => OrderUse::Grouped,
+            2 => OrderUse::OnePerGroup,
+            3 => OrderUse::SortedOnePerGroup,
+            _ => OrderUse::Sorted,
         }
     }
 

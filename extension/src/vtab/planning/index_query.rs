@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::filter::predicate::Comparison;
-use crate::sqlite::{Content, Distinct, IndexInfo, Operator, OrderTerm, Value};
+use crate::sqlite::{Content, IndexInfo, Operator, OrderTerm, OrderUse, Value};
 
 /// A WHERE term, or the LIMIT or OFFSET.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Term {
 pub struct IndexQuery {
     pub terms: Vec<Term>,
     pub order: Vec<OrderTerm>,
-    pub distinct: Distinct,
+    pub order_use: OrderUse,
     pub columns_used: u64,
     /// What LIKE means on this connection.
     pub is_like_case_sensitive: bool,
@@ -69,11 +69,11 @@ pub fn read(info: &IndexInfo<'_>, is_like_case_sensitive: impl FnOnce() -> Resul
     }
     // Only ranges of texts look like the work of LIKE.
     let is_like_case_sensitive = terms.iter().any(|term| term.text.is_some()) && is_like_case_sensitive()?;
-    let (order, distinct) = (info.order_by().collect(), info.distinct());
+    let (order, order_use) = (info.order_by().collect(), info.order_use());
     Ok(IndexQuery {
         terms,
         order,
-        distinct,
+        order_use,
         columns_used: info.columns_used(),
         is_like_case_sensitive,
         hides_later_joins: info.hides_later_joins(),

@@ -6,7 +6,7 @@ use super::search_arguments::{check_arguments, check_no_argument, is_argument, n
 use crate::error::{Error, Result};
 use crate::filter::predicate::{Affinity, Comparison, is_exact};
 use crate::hnsw::Order;
-use crate::sqlite::{Distinct, Operator, Recheck};
+use crate::sqlite::{Operator, OrderUse, Recheck};
 use crate::vtab::declaration::schema::{Column, ColumnRef, Key, TableSchema};
 
 /// A term that the plan takes; the position among them is that of its argument.
@@ -234,7 +234,7 @@ fn is_by_distance(schema: &TableSchema, query: &IndexQuery) -> bool {
         }
         [] => false,
     };
-    starts_right && matches!(query.distinct, Distinct::Ordered | Distinct::DistinctOrdered)
+    starts_right && matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup)
 }
 
 fn scan(schema: &TableSchema, query: &IndexQuery) -> PlannedQuery {

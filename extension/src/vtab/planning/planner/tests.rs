@@ -21,12 +21,19 @@ fn term(index: usize, column: usize, operator: Operator) -> Term {
     }
 }
 
-fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], distinct: Distinct) -> Result<Option<PlannedQuery>> {
+fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], order_use: OrderUse) -> Result<Option<PlannedQuery>> {
     let order = order.iter().map(|&(column, is_descending)| OrderTerm { column, is_descending }).collect();
     choose(
         "t",
         &parse("t", &TABLE).unwrap(),
-        &IndexQuery { terms, order, distinct, columns_used: 0, is_like_case_sensitive: false, hides_later_joins: true },
+        &IndexQuery {
+            terms,
+            order,
+            order_use,
+            columns_used: 0,
+            is_like_case_sensitive: false,
+            hides_later_joins: true,
+        },
     )
 }
 
@@ -48,7 +55,7 @@ fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
         term(5, E, Operator::Match),
         Term { column: None, ..term(6, 0, Operator::Limit) },
     ];
-    let planned = ask(terms, &[(Some(DISTANCE), false)], Distinct::Ordered).unwrap().unwrap();
+    let planned = ask(terms, &[(Some(DISTANCE), false)], OrderUse::Sorted).unwrap().unwrap();
     let used: Vec<_> = planned.used.iter().map(|used| (used.index, used.recheck, used.is_list)).collect();
     let (yes, no) = (Recheck::Yes, Recheck::No);
     let expected = [
@@ -77,16 +84,16 @@ fn only_the_order_by_distance_is_strict() {
     };
     let (distance, by_name) = ((Some(DISTANCE), false), (Some(1), false));
     for order in [&[distance][..], &[distance, (None, false)], &[distance, (Some(0), false), by_name]] {
-        assert_eq!(order_of(order, Distinct::Ordered), Order::Strict);
+        assert_eq!(order_of(order, OrderUse::Sorted), Order::Strict);
     }
     for order in
         [&[][..], &[(Some(DISTANCE), true)], &[distance, by_name], &[distance, (None, true)], &[by_name, distance]]
     {
-        assert_eq!(order_of(order, Distinct::Ordered), Order::Relaxed);
+        assert_eq!(order_of(order, OrderUse::Sorted), Order::Relaxed);
     }
-    assert_eq!(order_of(&[distance], Distinct::Grouped), Order::Relaxed);
-    assert_eq!(order_of(&[distance], Distinct::Distinct), Order::Relaxed);
-    assert_eq!(order_of(&[distance], Distinct::DistinctOrdered), Order::Strict);
+    assert_eq!(order_of(&[distance], OrderUse::Grouped), Order::Relaxed);
+    assert_eq!(order_of(&[distance], OrderUse::OnePerGroup), Order::Relaxed);
+    assert_eq!(order_of(&[distance], OrderUse::SortedOnePerGroup), Order::Strict);
 }
 
 #[test]
@@ -97,17 +104,17 @@ fn what_is_not_known_yet_is_no_plan() {
         vec![unusable(QUERY, Operator::Eq)],
         vec![term(0, E, Operator::Match), unusable(K, Operator::Eq)],
     ] {
-        assert_eq!(ask(terms, &[], Distinct::Ordered).unwrap(), None);
+        assert_eq!(ask(terms, &[], OrderUse::Sorted).unwrap(), None);
     }
     // No other order of a join would bring a query vector.
-    assert!(ask(vec![term(0, K, Operator::Eq)], &[], Distinct::Ordered).is_err());
-    let planned = ask(vec![term(0, E, Operator::Match), unusable(2, Operator::Lt)], &[], Distinct::Ordered).unwrap();
+    assert!(ask(vec![term(0, K, Operator::Eq)], &[], OrderUse::Sorted).is_err());
+    let planned = ask(vec![term(0, E, Operator::Match), unusable(2, Operator::Lt)], &[], OrderUse::Sorted).unwrap();
     assert_eq!(planned.unwrap().used.len(), 1);
 }
 
 #[test]
 fn the_best_access_is_named() {
-    let access = |terms: Vec<Term>| match ask(terms, &[], Distinct::Ordered).unwrap().unwrap() {
+    let access = |terms: Vec<Term>| match ask(terms, &[], OrderUse::Sorted).unwrap().unwrap() {
         PlannedQuery { plan: Plan::Scan(scan), is_unique, .. } => (scan.access, is_unique),
         planned => panic!("{planned:?}"),
     };
@@ -128,7 +135,7 @@ fn range(least: &str, most: &str, collation: &str) -> Vec<Term> {
 fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
     let used = |range: Vec<Term>, pattern| {
         let terms = [range, vec![term(2, 1, pattern), term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)]].concat();
-        let planned = ask(terms, &[], Distinct::Ordered).unwrap().unwrap();
+        let planned = ask(terms, &[], OrderUse::Sorted).unwrap().unwrap();
         planned.used.iter().map(|used| used.index).collect::<Vec<_>>()
     };
     assert_eq!(used(range("A", "b", "NOCASE"), Operator::Like), [2, 3, 4]);
@@ -142,7 +149,7 @@ fn so_are_those_of_a_like_that_is_not_shown() {
         let query = IndexQuery {
             terms,
             order: Vec::new(),
-            distinct: Distinct::Ordered,
+            order_use: OrderUse::Sorted,
             columns_used: 0,
             is_like_case_sensitive,
             hides_later_joins: true,
