@@ -11,7 +11,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use vecrank::distance::{Element, Kernels, Metric, available, encode};
 use vecrank::format::node::LANES;
-use vecrank::hnsw::{Params, Query, Space};
+use vecrank::hnsw::{ColumnSpec, Params, Query};
 use vecrank::quantize::{Encoded, Estimate, FactorKind, estimator};
 
 const DIMS: [usize; 4] = [96, 256, 768, 1536];
@@ -70,25 +70,25 @@ fn l2_squared(bencher: Bencher<'_, '_>, case: &Case) {
 /// 32 neighbours in one go, with the bits that a column of so many dimensions has.
 #[divan::bench(args = DIMS)]
 fn fastscan_32(bencher: Bencher<'_, '_>, dims: usize) {
-    let space = Space::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
+    let spec = ColumnSpec::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
     let vectors = clustered(5, LANES + 2, dims);
     let rotated: Vec<Vec<f32>> = vectors
         .iter()
         .map(|vector| {
-            let mut out = vec![0.0; space.padded()];
-            space.rotate_components(vector, &mut out);
+            let mut out = vec![0.0; spec.padded()];
+            spec.rotate_components(vector, &mut out);
             out
         })
         .collect();
     let mut encoded = Encoded::default();
-    let (mut codes, mut f1, mut f0) = (vec![0; space.coder.group_bytes()], Vec::new(), Vec::new());
+    let (mut codes, mut f1, mut f0) = (vec![0; spec.coder.group_bytes()], Vec::new(), Vec::new());
     for (lane, neighbour) in rotated[2..].iter().enumerate() {
-        space.coder.encode(&rotated[1], neighbour, &mut encoded);
-        space.coder.put_lane(&mut codes, lane, &encoded.planes);
+        spec.coder.encode(&rotated[1], neighbour, &mut encoded);
+        spec.coder.put_lane(&mut codes, lane, &encoded.planes);
         f1.extend(encoded.factors.f1.to_le_bytes());
         f0.extend(encoded.factors.f0.to_le_bytes());
     }
-    let (query, estimate) = (Query::new(&space, &vectors[0]), estimator(FactorKind::F32));
+    let (query, estimate) = (Query::new(&spec, &vectors[0]), estimator(FactorKind::F32));
     let mut keys = [0f32; LANES];
     bencher.counter(BytesCount::of_slice(&codes)).bench_local(|| {
         let group = Estimate { base: 1.0, f1: &f1, f0: &f0, codes: black_box(&codes) };
@@ -100,7 +100,7 @@ fn fastscan_32(bencher: Bencher<'_, '_>, dims: usize) {
 /// What a query costs before its first row: rotation and lookup tables.
 #[divan::bench(args = DIMS)]
 fn query_tables(bencher: Bencher<'_, '_>, dims: usize) {
-    let space = Space::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
+    let spec = ColumnSpec::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
     let vector = clustered(5, 1, dims).remove(0);
-    bencher.bench(|| Query::new(&space, black_box(&vector)));
+    bencher.bench(|| Query::new(&spec, black_box(&vector)));
 }

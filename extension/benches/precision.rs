@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use common::{Graph, clustered};
 use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::{Ef, Order, Params, Query, Space};
+use vecrank::hnsw::{ColumnSpec, Ef, Order, Params, Query};
 
 const COUNT: usize = 20_000;
 const FEW: usize = 6_000;
@@ -72,9 +72,9 @@ fn bits() {
     for dims in [64, 128, 256] {
         let vectors = clustered(7, FEW + QUERIES, dims);
         for bits in [1, 2, 4] {
-            let space = Space::new(Params::new(dims, Element::F32, Metric::Cosine), 42, bits);
-            let bytes = space.layout.row_bytes();
-            let mut graph = Graph::build_in(space, &vectors[..FEW], available_parallelism().map_or(1, usize::from));
+            let spec = ColumnSpec::new(Params::new(dims, Element::F32, Metric::Cosine), 42, bits);
+            let bytes = spec.layout.row_bytes();
+            let mut graph = Graph::build_in(spec, &vectors[..FEW], available_parallelism().map_or(1, usize::from));
             let queries = &vectors[FEW..];
             let (recall, rows, micros) = recall(&mut graph, queries, 10);
             let scan = scan_micros(&graph, queries);
@@ -87,9 +87,9 @@ fn bits() {
 
 /// The time of a scan, as for 4,096 samples.
 fn scan_micros(graph: &Graph, queries: &[Vec<f32>]) -> f64 {
-    let queries: Vec<Query> = queries.iter().map(|query| Query::new(&graph.space, query)).collect();
+    let queries: Vec<Query> = queries.iter().map(|query| Query::new(&graph.spec, query)).collect();
     let start = Instant::now();
-    let nearest: usize = queries.iter().map(|query| graph.entry.nearest(&graph.space, query, 4).len()).sum();
+    let nearest: usize = queries.iter().map(|query| graph.entry.nearest(&graph.spec, query, 4).len()).sum();
     assert_eq!(nearest, 4 * queries.len());
     start.elapsed().as_secs_f64() * 1e6 / queries.len() as f64 * 4096.0 / graph.entry.len() as f64
 }

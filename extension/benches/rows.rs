@@ -9,7 +9,7 @@ use divan::{Bencher, black_box};
 use vecrank::distance::{Element, Metric, encode};
 use vecrank::format::node::{LANES, set_degree};
 use vecrank::hnsw::build::put_lane;
-use vecrank::hnsw::{Params, Query, Space};
+use vecrank::hnsw::{ColumnSpec, Params, Query};
 use vecrank::quantize::Encoded;
 
 const DIMS: [usize; 4] = [96, 256, 768, 1536];
@@ -20,33 +20,33 @@ fn main() {
 
 /// Rotated vectors of one cluster: the own vector, and 32 neighbours.
 struct Material {
-    space: Space,
+    spec: ColumnSpec,
     vectors: Vec<Vec<f32>>,
     rotated: Vec<Vec<f32>>,
     stored: Vec<u8>,
 }
 
 fn material(dims: usize) -> Material {
-    let space = Space::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
+    let spec = ColumnSpec::with_seed(Params::new(dims, Element::F32, Metric::Cosine), 1);
     let vectors = clustered(9, LANES + 1, dims);
     let rotate = |vector: &Vec<f32>| {
-        let mut out = vec![0.0; space.padded()];
-        space.rotate_components(vector, &mut out);
+        let mut out = vec![0.0; spec.padded()];
+        spec.rotate_components(vector, &mut out);
         out
     };
     let rotated = vectors.iter().map(rotate).collect();
     let stored = encode(&vectors[0], Element::F32).unwrap();
-    Material { space, vectors, rotated, stored }
+    Material { spec, vectors, rotated, stored }
 }
 
 /// A linked row with every lane in use.
 fn write_row(material: &Material, row: &mut Vec<u8>, encoded: &mut Encoded) {
-    let Material { space, rotated, stored, .. } = material;
-    space.layout.write_pending(row, 1, space.inverse_norm(stored), stored);
-    space.layout.make_linked(row);
+    let Material { spec, rotated, stored, .. } = material;
+    spec.layout.write_pending(row, 1, spec.inverse_norm(stored), stored);
+    spec.layout.make_linked(row);
     for (lane, neighbour) in rotated[1..].iter().enumerate() {
-        space.coder.encode(&rotated[0], neighbour, encoded);
-        put_lane(space, row, lane, lane as u32, encoded, 0.5);
+        spec.coder.encode(&rotated[0], neighbour, encoded);
+        put_lane(spec, row, lane, lane as u32, encoded, 0.5);
     }
     set_degree(row, LANES as u16);
 }
@@ -55,14 +55,14 @@ fn write_row(material: &Material, row: &mut Vec<u8>, encoded: &mut Encoded) {
 #[divan::bench(args = DIMS)]
 fn decode_row(bencher: Bencher<'_, '_>, dims: usize) {
     let material = material(dims);
-    let (mut row, space) = (Vec::new(), &material.space);
+    let (mut row, spec) = (Vec::new(), &material.spec);
     write_row(&material, &mut row, &mut Encoded::default());
-    let query = Query::new(space, &material.vectors[7]);
+    let query = Query::new(spec, &material.vectors[7]);
     let mut keys = [0f32; LANES];
     bencher.counter(BytesCount::of_slice(&row)).bench_local(|| {
-        let node = space.layout.read(1, black_box(&row)).unwrap();
+        let node = spec.layout.read(1, black_box(&row)).unwrap();
         let key = query.key(&node);
-        query.estimate(space, &node, key, 0, &mut keys);
+        query.estimate(spec, &node, key, 0, &mut keys);
         (key, keys[0], node.neighbour(31))
     });
 }

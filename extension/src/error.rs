@@ -11,8 +11,8 @@ pub enum Error {
     Invalid(String),
     /// A value that breaks a constraint of the table, such as NULL in a NOT NULL vector column (SQLITE_CONSTRAINT).
     Constraint(String),
-    /// Bytes in the file that no version of this extension writes (SQLITE_CORRUPT_VTAB). `place` names the shadow row.
-    Corrupt { place: String, reason: String },
+    /// Bytes in the file that no version of this extension writes (SQLITE_CORRUPT_VTAB). `context` names the shadow row.
+    Corrupt { context: String, reason: String },
     /// A file of a newer format version, or a host that is too old (SQLITE_ERROR).
     Unsupported(String),
     /// The host asked for the statement to stop (SQLITE_INTERRUPT).
@@ -43,8 +43,8 @@ impl Error {
         Error::Invalid(message.into())
     }
 
-    pub fn corrupt(place: impl Into<String>, reason: impl Into<String>) -> Error {
-        Error::Corrupt { place: place.into(), reason: reason.into() }
+    pub fn corrupt(context: impl Into<String>, reason: impl Into<String>) -> Error {
+        Error::Corrupt { context: context.into(), reason: reason.into() }
     }
 
     pub fn internal(message: impl Into<String>) -> Error {
@@ -70,7 +70,7 @@ impl fmt::Display for Error {
             Error::Sqlite { message, .. } => f.write_str(message),
             Error::Invalid(message) | Error::Constraint(message) | Error::Unsupported(message) => f.write_str(message),
 
-            Error::Corrupt { place, reason } => write!(f, "{place} is damaged: {reason}"),
+            Error::Corrupt { context, reason } => write!(f, "{context} is damaged: {reason}"),
             Error::Interrupted => f.write_str("interrupted"),
             Error::Internal(message) => write!(f, "vecrank internal error: {message}"),
         }

@@ -10,7 +10,7 @@
 //!                   |       v (trait GraphStore)       |    |
 //!                   `--> hnsw --> quantize ------------+----'
 //! ```
-//! `error` is imported by all and imports nothing; `machine` (hints about memory) serves `storage`;
+//! `error` is imported by all and imports nothing; `memory_hints` (hints about memory) serves `storage`;
 //! `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 
 pub mod distance;
@@ -19,7 +19,7 @@ pub mod filter;
 pub mod format;
 pub mod functions;
 pub mod hnsw;
-mod machine;
+mod memory_hints;
 pub mod quantize;
 pub mod sqlite;
 pub mod storage;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vecrank::distance::{Element, Metric, encode};
 use vecrank::format::node::Node;
 use vecrank::hnsw::build::{Options, Vectors, build};
-use vecrank::hnsw::{Ef, GraphStore, Hit, Matches, Order, Params, Query, Search, Space};
+use vecrank::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
 
 /// The first `count` vectors, and 50 queries of the same clusters that are not among them.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
@@ -52,7 +52,7 @@ fn more_links_a_node_take_more_groups_and_find_as_much() {
     let (vectors, queries) = data(7, 3000, 64);
     for m in [4, 24, 40] {
         let params = Params { m, ..Params::new(64, Element::F32, Metric::L2) };
-        let mut graph = Graph::build_in(Space::with_seed(params, 42), &vectors, 2);
+        let mut graph = Graph::build_in(ColumnSpec::with_seed(params, 42), &vectors, 2);
         assert_recall(&mut graph, &queries, if m == 4 { 0.85 } else { 0.95 }, &format!("m {m}"));
     }
 }
@@ -153,11 +153,11 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
 #[test]
 fn a_build_tells_how_far_it_is_and_stops_when_told() {
     let (vectors, _) = data(15, 3000, 16);
-    let space = Space::with_seed(Params::new(16, Element::F32, Metric::L2), 1);
+    let spec = ColumnSpec::with_seed(Params::new(16, Element::F32, Metric::L2), 1);
     let attempt = |watch: &dyn Fn(f64) -> vecrank::Result<()>| {
-        let mut input = Vectors::with_capacity(&space, vectors.len());
-        vectors.iter().for_each(|vector| input.push(&space, &encode(vector, Element::F32).unwrap()));
-        build(&space, input, Options { threads: 2, rows_per_page: 7 }, &watch).map(drop)
+        let mut input = Vectors::with_capacity(&spec, vectors.len());
+        vectors.iter().for_each(|vector| input.push(&spec, &encode(vector, Element::F32).unwrap()));
+        build(&spec, input, Options { threads: 2, rows_per_page: 7 }, &watch).map(drop)
     };
     let told = RefCell::new(Vec::new());
     attempt(&|share| {
@@ -234,7 +234,7 @@ fn equal_vectors_inserted_one_by_one_are_all_found() {
 fn damaged_links_are_errors() {
     let (vectors, queries) = data(12, 2000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
-    let ids_offset = graph.space.layout.ids_offset();
+    let ids_offset = graph.spec.layout.ids_offset();
     let mut buffer = Vec::new();
     for id in 0..2000 {
         let mut row = graph.store.node(id, &mut buffer).unwrap().row().to_vec();
@@ -242,7 +242,7 @@ fn damaged_links_are_errors() {
         graph.store.put_node(id, &row).unwrap();
     }
     let mut search = graph.search(&queries[0], Ef::Default, Order::Strict);
-    let error = search.next(&graph.space, &mut graph.store).unwrap_err().to_string();
+    let error = search.next(&graph.spec, &mut graph.store).unwrap_err().to_string();
     assert!(error.ends_with("is damaged: neighbour 5000 out of range"), "{error}");
 }
 
@@ -258,7 +258,7 @@ fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64)
         .unwrap();
     let mut matches = Matches::new(rows);
     assert!(matches.set_bits());
-    let query = Query::new(&graph.space, query);
+    let query = Query::new(&graph.spec, query);
     let mut search = Search::among(graph.state(), query, Ef::Window(96), order, Arc::new(matches));
     graph.take(&mut search, count)
 }

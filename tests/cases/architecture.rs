@@ -11,12 +11,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Of functions the reading of vectors, of format the version number.
     ("vtab", &["functions", "filter", "storage", "format", "hnsw", "distance", "sqlite"]),
     ("filter", &[]),
-    ("storage", &["format", "hnsw", "quantize", "distance", "machine", "sqlite"]),
+    ("storage", &["format", "hnsw", "quantize", "distance", "memory_hints", "sqlite"]),
     ("hnsw", &["quantize", "distance", "format"]),
     ("quantize", &["distance", "format"]),
     ("distance", &[]),
     ("format", &[]),
-    ("machine", &[]),
+    ("memory_hints", &[]),
     ("sqlite", &[]),
     ("error", &[]),
 ];
@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const UNSAFE: &[&str] = &[
     "lib.rs",
     "sqlite/",
-    "machine.rs",
+    "memory_hints.rs",
     "distance/x86_64.rs",
     "distance/aarch64.rs",
     "distance/block.rs",
@@ -194,7 +194,7 @@ fn unsafe_stands_only_at_the_border_and_in_kernels() {
                 .filter(|(_, line)| !is_allowed && words(line))
                 .map(|(number, _)| format!("{}:{number}", source.name)),
         );
-        if source.name != "lib.rs" && !["sqlite", "machine"].contains(&source.layer()) {
+        if source.name != "lib.rs" && !["sqlite", "memory_hints"].contains(&source.layer()) {
             wrong.extend(
                 source
                     .code()

@@ -7,7 +7,7 @@ use super::scalar::{LANES, fold};
 /// Sums may use fused multiply-add: the same on one kind of CPU, and rounded otherwise on another.
 pub fn inner_products(a: &[f32], b: &[f32], width: usize, out: &mut [f32]) {
     let (a_rows, b_rows) = (a.len() / width, b.len() / width);
-    assert!(out.len() >= a_rows * b_rows, "{a_rows} x {b_rows} products need more than {} places", out.len());
+    assert!(out.len() >= a_rows * b_rows, "{a_rows} x {b_rows} products need more than {} slots", out.len());
     // SAFETY: a has a_rows x width components, b (read as its transpose) b_rows x width, out a_rows x b_rows.
     unsafe {
         matrixmultiply::sgemm(

@@ -9,12 +9,12 @@
 /// Matching rows up to which all of them are ranked.
 pub const FEW_ROWS: usize = 3_000;
 /// Rows about the query that are looked at, and how many of them must match for a walk to be the cheapest.
-pub const NEAR_ROWS: usize = 48;
-const NEAR_MATCHES: usize = 4;
+pub const SAMPLE_ROWS: usize = 48;
+const ENOUGH_MATCHES: usize = 4;
 /// Where an index alone, or the memory of one, tells the matching rows, the other ways cost less.
-const NEAR_MATCHES_IN_INDEX: usize = 9;
+const ENOUGH_MATCHES_IN_INDEX: usize = 9;
 /// Where the alternative is to read every row, a walk that goes far is still the better one.
-const NEAR_MATCHES_WITHOUT_INDEX: usize = 2;
+const ENOUGH_MATCHES_WITHOUT_INDEX: usize = 2;
 
 /// Matching rows are counted up to this many times the root of the table's rows, or this many if that is more: where
 /// more match, a walk is cheaper than to name them all. The second is for indexes that have each row looked up.
@@ -30,15 +30,15 @@ const REFUSED_SHARE: u64 = 100;
 /// The window of a steered search, in quarters of an unfiltered one's. It holds matches alone, which reach far.
 pub const STEERED_WINDOW: usize = 3;
 
-/// How the rows table finds the rows that match.
+/// How SQLite finds the matching rows of the rows table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reach {
-    /// It reads them all.
+pub enum AccessPath {
+    /// It reads every row.
     #[default]
     Scan,
-    /// By an index, and looks each up.
+    /// By an index, with a lookup of each row.
     Index,
-    /// By an index that holds all that is asked for.
+    /// By an index that holds every column needed.
     Covering,
 }
 
@@ -46,8 +46,8 @@ pub enum Reach {
 pub enum Strategy {
     /// Ask the rows table for the matching rows, one more than `limit` at most, and come back with their number.
     Count { limit: Option<usize> },
-    /// Test the `NEAR_ROWS` sampled rows nearest to the query, and come back.
-    Look,
+    /// Test the `SAMPLE_ROWS` sampled rows nearest to the query, and come back.
+    Sample,
     /// Rank all matching rows by exact distance; they are known.
     Exact,
     /// Walk the graph from one matching node to the next; they are known.
@@ -66,36 +66,36 @@ pub enum Count {
 /// What is known of a filter during a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observed {
-    pub reach: Reach,
+    pub access_path: AccessPath,
     /// Rows with a vector.
     pub rows: u64,
     /// No approximation is wanted.
     pub is_exact: bool,
     pub count: Option<Count>,
-    /// Of the rows about the query, how many match.
-    pub near: Option<usize>,
+    /// How many of the sampled rows near the query match.
+    pub sample_matches: Option<usize>,
     /// Rows that the walk has given.
     pub given: u64,
     /// Rows that the walk's test has refused.
     pub refused: u64,
 }
 
-/// The one place where it is decided how to filter.
+/// Decides how to combine the filter and the search. No other function does.
 pub fn choose(observed: Observed) -> Strategy {
-    let (near_matches, per_root) = match observed.reach {
-        Reach::Scan => (NEAR_MATCHES_WITHOUT_INDEX, f64::INFINITY),
-        Reach::Index => (NEAR_MATCHES, COUNT_PER_ROOT_BY_LOOKUP),
-        Reach::Covering => (NEAR_MATCHES_IN_INDEX, COUNT_PER_ROOT),
+    let (enough_matches, per_root) = match observed.access_path {
+        AccessPath::Scan => (ENOUGH_MATCHES_WITHOUT_INDEX, f64::INFINITY),
+        AccessPath::Index => (ENOUGH_MATCHES, COUNT_PER_ROOT_BY_LOOKUP),
+        AccessPath::Covering => (ENOUGH_MATCHES_IN_INDEX, COUNT_PER_ROOT),
     };
     let most = ((per_root * (observed.rows as f64).sqrt()) as usize).max(FEW_ROWS);
     let is_selective = observed.refused > REFUSALS_FREE + REFUSALS_PER_ROW * observed.given;
     let is_deep = observed.refused > REFUSALS_FREE.max(observed.rows / REFUSED_SHARE);
-    match (observed.count, observed.near) {
+    match (observed.count, observed.sample_matches) {
         (Some(Count::All(count)), _) if count <= FEW_ROWS || observed.is_exact || is_deep => Strategy::Exact,
         (Some(Count::All(_)), _) => Strategy::Steer,
         _ if observed.is_exact || is_selective || is_deep => Strategy::Count { limit: None },
-        (_, None) => Strategy::Look,
-        (None, Some(near)) if near < near_matches => Strategy::Count { limit: Some(most) },
+        (_, None) => Strategy::Sample,
+        (None, Some(near)) if near < enough_matches => Strategy::Count { limit: Some(most) },
         _ => Strategy::Walk,
     }
 }
@@ -103,7 +103,7 @@ pub fn choose(observed: Observed) -> Strategy {
 /// The window of a walk that tests every row, in quarters of an unfiltered one's: the more it refuses, the deeper it goes
 /// for a page, and the more it must see not to miss rows.
 pub fn walk_window(observed: Observed) -> usize {
-    match observed.near.unwrap_or_default() {
+    match observed.sample_matches.unwrap_or_default() {
         0..4 => 12,
         4..9 => 8,
         9..15 => 6,
@@ -115,17 +115,17 @@ pub fn walk_window(observed: Observed) -> usize {
 mod tests {
     use super::*;
 
-    fn known(reach: Reach, count: Option<Count>, near: Option<usize>) -> Observed {
-        Observed { reach, rows: 100_000, count, near, ..Observed::default() }
+    fn known(access_path: AccessPath, count: Option<Count>, sample_matches: Option<usize>) -> Observed {
+        Observed { access_path, rows: 100_000, count, sample_matches, ..Observed::default() }
     }
 
     #[test]
     fn few_rows_are_ranked_and_more_steered_to() {
-        for reach in [Reach::Scan, Reach::Index, Reach::Covering] {
-            assert_eq!(choose(known(reach, Some(Count::All(0)), None)), Strategy::Exact);
-            assert_eq!(choose(known(reach, Some(Count::All(3_000)), None)), Strategy::Exact);
-            assert_eq!(choose(known(reach, Some(Count::All(3_001)), Some(48))), Strategy::Steer);
-            let exact = Observed { is_exact: true, ..known(reach, Some(Count::All(90_000)), None) };
+        for access_path in [AccessPath::Scan, AccessPath::Index, AccessPath::Covering] {
+            assert_eq!(choose(known(access_path, Some(Count::All(0)), None)), Strategy::Exact);
+            assert_eq!(choose(known(access_path, Some(Count::All(3_000)), None)), Strategy::Exact);
+            assert_eq!(choose(known(access_path, Some(Count::All(3_001)), Some(48))), Strategy::Steer);
+            let exact = Observed { is_exact: true, ..known(access_path, Some(Count::All(90_000)), None) };
             assert_eq!(choose(exact), Strategy::Exact);
             assert_eq!(choose(Observed { count: None, ..exact }), Strategy::Count { limit: None });
         }
@@ -133,16 +133,16 @@ mod tests {
 
     #[test]
     fn the_neighbourhood_decides_then_a_bounded_count() {
-        for (reach, enough, most) in
-            [(Reach::Covering, 9, 12_649), (Reach::Index, 4, 3_162), (Reach::Scan, 2, usize::MAX)]
+        for (access_path, enough, most) in
+            [(AccessPath::Covering, 9, 12_649), (AccessPath::Index, 4, 3_162), (AccessPath::Scan, 2, usize::MAX)]
         {
-            assert_eq!(choose(known(reach, None, None)), Strategy::Look);
-            assert_eq!(choose(known(reach, None, Some(enough))), Strategy::Walk);
+            assert_eq!(choose(known(access_path, None, None)), Strategy::Sample);
+            assert_eq!(choose(known(access_path, None, Some(enough))), Strategy::Walk);
             let count = Strategy::Count { limit: Some(most) };
-            assert_eq!(choose(known(reach, None, Some(enough - 1))), count);
-            assert_eq!(choose(known(reach, Some(Count::MoreThan(most)), Some(0))), Strategy::Walk);
+            assert_eq!(choose(known(access_path, None, Some(enough - 1))), count);
+            assert_eq!(choose(known(access_path, Some(Count::MoreThan(most)), Some(0))), Strategy::Walk);
         }
-        let small = Observed { rows: 100, ..known(Reach::Index, None, Some(0)) };
+        let small = Observed { rows: 100, ..known(AccessPath::Index, None, Some(0)) };
         assert_eq!(choose(small), Strategy::Count { limit: Some(FEW_ROWS) });
     }
 
@@ -150,7 +150,7 @@ mod tests {
     fn a_walk_that_refuses_too_much_ends() {
         let walked = |given, refused| {
             let count = Some(Count::MoreThan(12_649));
-            choose(Observed { given, refused, ..known(Reach::Covering, count, Some(48)) })
+            choose(Observed { given, refused, ..known(AccessPath::Covering, count, Some(48)) })
         };
         assert_eq!(walked(0, 300), Strategy::Walk);
         assert_eq!(walked(0, 301), Strategy::Count { limit: None });
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(walked(10, 501), Strategy::Count { limit: None });
         assert_eq!(walked(900, 1_000), Strategy::Walk);
         assert_eq!(walked(900, 1_001), Strategy::Count { limit: None });
-        let deep = Observed { refused: 1_001, ..known(Reach::Scan, Some(Count::All(40_000)), Some(20)) };
+        let deep = Observed { refused: 1_001, ..known(AccessPath::Scan, Some(Count::All(40_000)), Some(20)) };
         assert_eq!(choose(deep), Strategy::Exact);
     }
 }

@@ -84,8 +84,8 @@ impl EntryBlob {
         blob
     }
 
-    /// `dims`: d. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `place` names the row.
-    pub fn decode(blob: &[u8], dims: usize, group_bytes: usize, next_id: u32, place: &str) -> Result<EntryBlob> {
+    /// `dims`: d. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `context` names the row.
+    pub fn decode(blob: &[u8], dims: usize, group_bytes: usize, next_id: u32, context: &str) -> Result<EntryBlob> {
         if blob.is_empty() {
             return Ok(EntryBlob::default());
         }
@@ -95,7 +95,7 @@ impl EntryBlob {
         let expected = groups_offset as u64 + count.div_ceil(LANES) as u64 * stride as u64;
         if blob[0] != BLOB_VERSION || blob.len() as u64 != expected {
             return Err(Error::corrupt(
-                place,
+                context,
                 format!(
                     "entry version {} with {count} samples: expected version {BLOB_VERSION}, {expected} bytes, got {}",
                     blob[0],
@@ -105,21 +105,21 @@ impl EntryBlob {
         }
         if blob[KIND_OFFSET] != FLAT {
             return Err(Error::Unsupported(format!(
-                "{place} has an entry sample of kind {}; this vecrank reads kind {FLAT}: upgrade it",
+                "{context} has an entry sample of kind {}; this vecrank reads kind {FLAT}: upgrade it",
                 blob[KIND_OFFSET]
             )));
         }
         if let Some(reserved) = blob[2..4].iter().find(|&&byte| byte != 0) {
-            return Err(Error::corrupt(place, format!("entry with the reserved byte {reserved}: expected 0")));
+            return Err(Error::corrupt(context, format!("entry with the reserved byte {reserved}: expected 0")));
         }
         let centre: Vec<f32> = (CENTRE_OFFSET..groups_offset).step_by(4).map(|offset| f32_at(blob, offset)).collect();
         if let Some(x) = centre.iter().find(|x| !x.is_finite()) {
-            return Err(Error::corrupt(place, format!("a centre with the component {x}: expected finite numbers")));
+            return Err(Error::corrupt(context, format!("a centre with the component {x}: expected finite numbers")));
         }
         let entry = EntryBlob { count, centre, groups: blob[groups_offset..].to_vec() };
         let ids = entry.groups.chunks_exact(stride).flat_map(|group| (0..LANES).map(|lane| u32_at(group, 4 * lane)));
         match ids.take(count).find(|&id| id >= next_id) {
-            Some(id) => Err(Error::corrupt(place, format!("entry sample {id}, every id is below {next_id}"))),
+            Some(id) => Err(Error::corrupt(context, format!("entry sample {id}, every id is below {next_id}"))),
             None => Ok(entry),
         }
     }

@@ -80,13 +80,16 @@ impl Header {
         blob
     }
 
-    /// `place` names the shadow row in errors.
-    pub fn decode(blob: &[u8], place: &str) -> Result<Header> {
+    /// `context` names the shadow row in errors.
+    pub fn decode(blob: &[u8], context: &str) -> Result<Header> {
         if blob.len() != HEADER_BYTES {
-            return Err(Error::corrupt(place, format!("expected {HEADER_BYTES} bytes of header, got {}", blob.len())));
+            return Err(Error::corrupt(
+                context,
+                format!("expected {HEADER_BYTES} bytes of header, got {}", blob.len()),
+            ));
         }
         let version = u32_at(blob, 0);
-        check_version(place, i64::from(version))?;
+        check_version(context, i64::from(version))?;
         let [element, metric, bits, reserved] = array_at(blob, ELEMENT_OFFSET);
         let count = |i: usize| u32_at(blob, LINKED_OFFSET + 4 * i);
         let header = Header {
@@ -105,12 +108,12 @@ impl Header {
         };
         let counted = u64::from(header.linked) + u64::from(header.pending);
         if reserved != 0 || count(5) != 0 || !matches!(bits, 1 | 2 | 4) {
-            return Err(Error::corrupt(place, format!("bits {bits}, reserved {reserved} and {}", count(5))));
+            return Err(Error::corrupt(context, format!("bits {bits}, reserved {reserved} and {}", count(5))));
         }
         let counts_hold = header.tombstones <= header.linked && counted <= u64::from(header.next_id);
         if !counts_hold || header.synced_id > header.next_id {
             return Err(Error::corrupt(
-                place,
+                context,
                 format!(
                     "{} linked, {} tombstones, {} pending nodes from id {} below id {}",
                     header.linked, header.tombstones, header.pending, header.synced_id, header.next_id

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 /// Dense number of a node; the id of its row.
 pub type NodeId = u32;
 
-/// A free place in a neighbour list.
+/// The id in a free lane of a neighbour list.
 pub const FREE: NodeId = NodeId::MAX;
 /// Neighbours whose codes are estimated together.
 pub const LANES: usize = 32;
@@ -40,7 +40,7 @@ const PENDING: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeLayout {
     pub vector_bytes: usize,
-    /// R: neighbour places, a multiple of 32.
+    /// R: lanes for neighbours, a multiple of 32.
     pub degree: usize,
     /// Bytes of one factor, 2 (f16) or 4 (f32).
     pub factor_bytes: usize,
@@ -87,7 +87,7 @@ impl NodeLayout {
         row.extend_from_slice(vector);
     }
 
-    /// Turns a pending row into a linked one with every place free.
+    /// Turns a pending row into a linked one with every lane free.
     pub fn make_linked(&self, row: &mut Vec<u8>) {
         row.truncate(self.ids_offset());
         row[FLAGS_OFFSET] &= !PENDING;
@@ -121,7 +121,7 @@ impl NodeLayout {
 
     #[cold]
     fn explain(&self, id: NodeId, row: &[u8]) -> Error {
-        let place = format!("node {id}");
+        let context = format!("node {id}");
         let flags = row.get(FLAGS_OFFSET).copied().unwrap_or(0);
         let degree = usize::from(u16_at(row, DEGREE_OFFSET));
         let expected = if flags & PENDING == 0 { self.row_bytes() } else { self.pending_bytes() };
@@ -134,7 +134,7 @@ impl NodeLayout {
         } else {
             format!("degree {degree}, at most {}", if flags & PENDING == 0 { self.degree } else { 0 })
         };
-        Error::corrupt(place, reason)
+        Error::corrupt(context, reason)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The entry sample: HNSW's upper levels collapsed into one flat list of codes, scanned at the start of a search.
 
-use super::{Query, Space};
+use super::{ColumnSpec, Query};
 use crate::distance::Metric;
 use crate::format::entry::{EntryBlob, EntryGroup, GROUP_HEAD, set_lane};
 use crate::format::f32_at;
@@ -34,13 +34,13 @@ pub struct EntrySample {
 }
 
 impl EntrySample {
-    pub fn from_blob(space: &Space, blob: EntryBlob) -> EntrySample {
-        EntrySample { origin: origin(space, &blob.centre), blob }
+    pub fn from_blob(spec: &ColumnSpec, blob: EntryBlob) -> EntrySample {
+        EntrySample { origin: origin(spec, &blob.centre), blob }
     }
 
     /// An empty sample of a graph about `centre`.
-    pub fn about(space: &Space, centre: &[f32]) -> EntrySample {
-        EntrySample::from_blob(space, EntryBlob { centre: centre.to_vec(), ..EntryBlob::default() })
+    pub fn about(spec: &ColumnSpec, centre: &[f32]) -> EntrySample {
+        EntrySample::from_blob(spec, EntryBlob { centre: centre.to_vec(), ..EntryBlob::default() })
     }
 
     /// The centre of the whole graph; empty before there is one.
@@ -61,41 +61,41 @@ impl EntrySample {
     }
 
     /// The sampled nodes, in the order of the samples.
-    pub fn ids(&self, space: &Space) -> Vec<NodeId> {
-        let lanes = self.groups(space).flat_map(|group| (0..LANES).map(move |lane| group.id(lane)));
+    pub fn ids(&self, spec: &ColumnSpec) -> Vec<NodeId> {
+        let lanes = self.groups(spec).flat_map(|group| (0..LANES).map(move |lane| group.id(lane)));
         lanes.take(self.blob.count).collect()
     }
 
-    fn groups(&self, space: &Space) -> impl Iterator<Item = EntryGroup<'_>> {
-        self.blob.groups.chunks_exact(GROUP_HEAD + space.coder.group_bytes()).map(EntryGroup::new)
+    fn groups(&self, spec: &ColumnSpec) -> impl Iterator<Item = EntryGroup<'_>> {
+        self.blob.groups.chunks_exact(GROUP_HEAD + spec.coder.group_bytes()).map(EntryGroup::new)
     }
 
-    fn group(&self, space: &Space, index: usize) -> EntryGroup<'_> {
-        let stride = GROUP_HEAD + space.coder.group_bytes();
+    fn group(&self, spec: &ColumnSpec, index: usize) -> EntryGroup<'_> {
+        let stride = GROUP_HEAD + spec.coder.group_bytes();
         EntryGroup::new(&self.blob.groups[index / LANES * stride..(index / LANES + 1) * stride])
     }
 
     /// A sample of the given nodes (ids and vectors of p components in the graph's space).
-    pub fn build(space: &Space, centre: &[f32], ids: &[NodeId], rotated: &[f32]) -> EntrySample {
-        let mut sample = EntrySample::about(space, centre);
-        for (&id, vector) in ids.iter().zip(rotated.chunks_exact(space.padded())) {
-            sample.push(space, id, vector);
+    pub fn build(spec: &ColumnSpec, centre: &[f32], ids: &[NodeId], rotated: &[f32]) -> EntrySample {
+        let mut sample = EntrySample::about(spec, centre);
+        for (&id, vector) in ids.iter().zip(rotated.chunks_exact(spec.padded())) {
+            sample.push(spec, id, vector);
         }
         sample
     }
 
     /// Adds a node.
-    pub fn push(&mut self, space: &Space, id: NodeId, rotated: &[f32]) {
-        self.origin.resize(space.padded(), 0.0);
+    pub fn push(&mut self, spec: &ColumnSpec, id: NodeId, rotated: &[f32]) {
+        self.origin.resize(spec.padded(), 0.0);
         let mut encoded = Encoded::default();
-        space.coder.encode(&self.origin, rotated, &mut encoded);
-        self.append(space, id, &encoded);
+        spec.coder.encode(&self.origin, rotated, &mut encoded);
+        self.append(spec, id, &encoded);
     }
 
-    fn append(&mut self, space: &Space, id: NodeId, encoded: &Encoded) {
+    fn append(&mut self, spec: &ColumnSpec, id: NodeId, encoded: &Encoded) {
         let blob = &mut self.blob;
         let (index, lane) = (blob.count / LANES, blob.count % LANES);
-        let stride = GROUP_HEAD + space.coder.group_bytes();
+        let stride = GROUP_HEAD + spec.coder.group_bytes();
         if lane == 0 {
             blob.groups.resize((index + 1) * stride, 0);
             let group = &mut blob.groups[index * stride..];
@@ -103,58 +103,58 @@ impl EntrySample {
         }
         let group = &mut blob.groups[index * stride..];
         set_lane(group, lane, id, (encoded.factors.f1, encoded.factors.f0));
-        space.coder.put_lane(&mut group[GROUP_HEAD..], lane, &encoded.planes);
+        spec.coder.put_lane(&mut group[GROUP_HEAD..], lane, &encoded.planes);
         blob.count += 1;
     }
 
     /// Code and factors of sample `index`.
-    fn encoded(&self, space: &Space, index: usize) -> Encoded {
-        let (group, lane) = (self.group(space, index), index % LANES);
+    fn encoded(&self, spec: &ColumnSpec, index: usize) -> Encoded {
+        let (group, lane) = (self.group(spec, index), index % LANES);
         let mut planes = Vec::new();
-        space.coder.get_lane(group.codes(), lane, &mut planes);
+        spec.coder.get_lane(group.codes(), lane, &mut planes);
         let factors = Factors { f1: f32_at(group.f1(), 4 * lane), f0: f32_at(group.f0(), 4 * lane) };
         Encoded { planes, factors }
     }
 
     /// Whether sample `index` has the code and factors of this vector.
-    pub fn holds(&self, space: &Space, index: usize, rotated: &[f32]) -> bool {
+    pub fn holds(&self, spec: &ColumnSpec, index: usize, rotated: &[f32]) -> bool {
         let mut expected = Encoded::default();
-        space.coder.encode(&self.origin, rotated, &mut expected);
-        let got = self.encoded(space, index);
+        spec.coder.encode(&self.origin, rotated, &mut expected);
+        let got = self.encoded(spec, index);
         got.planes == expected.planes && got.factors == expected.factors
     }
 
     /// Drops the samples that `keep` does not hold to.
-    pub fn retain(&mut self, space: &Space, keep: impl Fn(NodeId) -> bool) {
+    pub fn retain(&mut self, spec: &ColumnSpec, keep: impl Fn(NodeId) -> bool) {
         let old = std::mem::take(self);
         self.blob.centre.clone_from(&old.blob.centre);
         self.origin.clone_from(&old.origin);
-        for (index, id) in old.ids(space).into_iter().enumerate().filter(|&(_, id)| keep(id)) {
-            self.append(space, id, &old.encoded(space, index));
+        for (index, id) in old.ids(spec).into_iter().enumerate().filter(|&(_, id)| keep(id)) {
+            self.append(spec, id, &old.encoded(spec, index));
         }
     }
 
     /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
-    pub fn nearest(&self, space: &Space, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
-        self.nearest_of(space, query, count, |_| true)
+    pub fn nearest(&self, spec: &ColumnSpec, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
+        self.nearest_of(spec, query, count, |_| true)
     }
 
     /// As `nearest`, of the samples that `keep` holds to.
     pub fn nearest_of(
         &self,
-        space: &Space,
+        spec: &ColumnSpec,
         query: &Query,
         count: usize,
         keep: impl Fn(NodeId) -> bool,
     ) -> Vec<(f32, NodeId)> {
-        let base = self.base(space, query);
+        let base = self.base(spec, query);
         let mut best: Vec<(f32, NodeId)> = Vec::with_capacity(count + 1);
         let mut worst = f32::INFINITY;
         let mut keys = [0f32; LANES];
         let mut left = self.blob.count;
-        for group in self.groups(space) {
+        for group in self.groups(spec) {
             let estimate = Estimate { base, f1: group.f1(), f0: group.f0(), codes: group.codes() };
-            (space.entry_estimator)(&query.lookup, &estimate, &mut keys);
+            (spec.entry_estimator)(&query.lookup, &estimate, &mut keys);
             let lanes = left.min(LANES);
             left -= lanes;
             // Nearly every group has none that is near enough.
@@ -177,9 +177,9 @@ impl EntrySample {
     }
 
     /// The key of the origin.
-    fn base(&self, space: &Space, query: &Query) -> f32 {
+    fn base(&self, spec: &ColumnSpec, query: &Query) -> f32 {
         let squared = || query.rotated.iter().map(|q| q * q).sum::<f32>();
-        match space.params.metric {
+        match spec.params.metric {
             Metric::L2 => squared(),
             Metric::Cosine => 0.5 * squared(),
             Metric::Dot => -query.rotated.iter().zip(&self.origin).map(|(q, o)| q * o).sum::<f32>(),
@@ -187,10 +187,10 @@ impl EntrySample {
     }
 }
 
-fn origin(space: &Space, centre: &[f32]) -> Vec<f32> {
-    let mut origin = vec![0.0; space.padded()];
-    if space.params.metric == Metric::Dot {
-        space.rotate_components(centre, &mut origin);
+fn origin(spec: &ColumnSpec, centre: &[f32]) -> Vec<f32> {
+    let mut origin = vec![0.0; spec.padded()];
+    if spec.params.metric == Metric::Dot {
+        spec.rotate_components(centre, &mut origin);
     }
     origin
 }

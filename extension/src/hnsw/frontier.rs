@@ -1,7 +1,8 @@
-//! The candidates of a search: a heap of the near ones, and piles of the far ones.
+//! The candidates of a search: a heap of the near ones, and buckets of the far ones.
 //!
-//! Nothing is dropped, since a resumable search may come to need any candidate. Most never come up again, so what is far
-//! is only put on the pile where it belongs, and the nearest pile is sorted out, by halves, when the heap has run dry.
+//! No candidate is dropped, because a resumable search may need any of them. Most are never expanded. So the farther half
+//! of a full heap spills into a bucket, far candidates go straight into the bucket of their key, and an empty heap is
+//! refilled from the nearest bucket, which quickselect partitions by halves.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,12 +25,12 @@ fn unpack(packed: Packed) -> (f32, NodeId) {
     (f32::from_bits(bits), !(packed as u32))
 }
 
-/// Above so many candidates in the heap, its far half goes to a pile.
+/// The most candidates in the heap: above it the farther half spills into a bucket.
 const NEAR_LIMIT: usize = 128;
 
-/// Candidates at or above a floor, and below that of the pile before it.
+/// Candidates with keys at or above `floor`, and below the floor of the bucket before it.
 #[derive(Debug)]
-struct Pile {
+struct Bucket {
     floor: Packed,
     candidates: Vec<Packed>,
 }
@@ -37,8 +38,8 @@ struct Pile {
 #[derive(Debug, Default)]
 pub struct Frontier {
     near: BinaryHeap<Reverse<Packed>>,
-    /// The nearest at the end. Every candidate of the heap is below its floor, or equal to it.
-    piles: Vec<Pile>,
+    /// The nearest bucket is the last. Every candidate of the heap is at most its floor.
+    buckets: Vec<Bucket>,
 }
 
 impl Frontier {
@@ -46,35 +47,35 @@ impl Frontier {
         Frontier::default()
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory in use.
     pub fn bytes(&self) -> usize {
-        let piled: usize = self.piles.iter().map(|pile| pile.candidates.capacity()).sum();
-        (self.near.capacity() + piled) * size_of::<Packed>()
+        let spilled: usize = self.buckets.iter().map(|bucket| bucket.candidates.capacity()).sum();
+        (self.near.capacity() + spilled) * size_of::<Packed>()
     }
 
     #[inline]
     pub fn push(&mut self, key: f32, node: NodeId) {
         let packed = pack(key, node);
-        if self.piles.last().is_some_and(|pile| packed >= pile.floor) {
-            return self.pile_up(packed);
+        if self.buckets.last().is_some_and(|bucket| packed >= bucket.floor) {
+            return self.push_to_bucket(packed);
         }
         self.near.push(Reverse(packed));
         if self.near.len() > NEAR_LIMIT {
-            self.shed();
+            self.spill();
         }
     }
 
     #[inline]
-    fn pile_up(&mut self, packed: Packed) {
-        // Most are far: the first pile is theirs.
-        let is_farthest = self.piles.first().is_some_and(|pile| packed >= pile.floor);
-        let place = if is_farthest { 0 } else { self.piles.partition_point(|pile| pile.floor > packed) };
-        if let Some(pile) = self.piles.get_mut(place) {
-            pile.candidates.push(packed);
+    fn push_to_bucket(&mut self, packed: Packed) {
+        // Most candidates are far and belong to the first bucket.
+        let is_farthest = self.buckets.first().is_some_and(|bucket| packed >= bucket.floor);
+        let index = if is_farthest { 0 } else { self.buckets.partition_point(|bucket| bucket.floor > packed) };
+        if let Some(bucket) = self.buckets.get_mut(index) {
+            bucket.candidates.push(packed);
         }
     }
 
-    /// The nearest candidate, left where it is.
+    /// The nearest candidate, which stays in the frontier.
     pub fn peek(&mut self) -> Option<(f32, NodeId)> {
         if self.near.is_empty() {
             self.refill();
@@ -82,7 +83,7 @@ impl Frontier {
         self.near.peek().map(|&Reverse(packed)| unpack(packed))
     }
 
-    /// Takes the nearest candidate off.
+    /// Removes and returns the nearest candidate.
     pub fn pop(&mut self) -> Option<(f32, NodeId)> {
         self.peek()?;
         self.near.pop().map(|Reverse(packed)| unpack(packed))
@@ -93,26 +94,26 @@ impl Frontier {
         self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
     }
 
-    fn shed(&mut self) {
+    fn spill(&mut self) {
         let all = std::mem::take(&mut self.near).into_iter().map(|Reverse(packed)| packed).collect();
-        let nearer = self.part(all);
+        let nearer = self.partition(all);
         self.near = nearer.into_iter().map(Reverse).collect();
     }
 
-    /// Puts the far half on a pile, and gives the other.
-    fn part(&mut self, mut candidates: Vec<Packed>) -> Vec<Packed> {
+    /// Moves the farther half into a new bucket and returns the nearer half.
+    fn partition(&mut self, mut candidates: Vec<Packed>) -> Vec<Packed> {
         let middle = candidates.len() / 2;
         let (_, &mut floor, _) = candidates.select_nth_unstable(middle);
         let farther = candidates.drain(middle..).collect();
-        self.piles.push(Pile { floor, candidates: farther });
+        self.buckets.push(Bucket { floor, candidates: farther });
         candidates
     }
 
     fn refill(&mut self) {
-        let Some(pile) = self.piles.pop() else { return };
-        let mut candidates = pile.candidates;
+        let Some(bucket) = self.buckets.pop() else { return };
+        let mut candidates = bucket.candidates;
         while candidates.len() > NEAR_LIMIT {
-            candidates = self.part(candidates);
+            candidates = self.partition(candidates);
         }
         self.near = candidates.into_iter().map(Reverse).collect();
     }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_come_out_in_order_whenever_they_went_in() {
+    fn candidates_are_popped_in_key_order() {
         let mut frontier = Frontier::new();
         let mut model = std::collections::BTreeSet::new();
         let mut state = 1u64;

@@ -6,7 +6,7 @@
 //! similarity graphs for maximum inner product search", link by products; Liu, Yan et al. (2020), "Understanding and
 //! improving proximity graph based maximum inner product search", add a second graph to theirs.
 
-use super::Space;
+use super::ColumnSpec;
 use crate::distance::{decode, fast_dot};
 use crate::format::node::{Node, NodeId};
 
@@ -42,9 +42,9 @@ pub struct Point {
 }
 
 impl Point {
-    pub fn new(space: &Space, node: &Node<'_>) -> Point {
-        let mut components = vec![0f32; space.padded()];
-        space.place(&decode(node.vector(), space.params.element), node.inverse_norm(), &mut components);
+    pub fn new(spec: &ColumnSpec, node: &Node<'_>) -> Point {
+        let mut components = vec![0f32; spec.padded()];
+        spec.normalise_and_centre(&decode(node.vector(), spec.params.element), node.inverse_norm(), &mut components);
         let half_norm = 0.5 * fast_dot(&components, &components);
         Point { id: node.id, parent: node.neighbours().next(), components, half_norm }
     }

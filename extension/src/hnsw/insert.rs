@@ -11,7 +11,7 @@ use super::build::put_lane;
 use super::geometry::{Geometry, Point};
 use super::search::{GraphState, Traversal};
 use super::select::{Candidate, Limits, add, by_product, prune, select_neighbours};
-use super::{GraphStore, Query, Space};
+use super::{ColumnSpec, GraphStore, Query};
 use crate::distance::{Metric, decode, fast_dot};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, copy_lane, set_degree};
@@ -21,7 +21,7 @@ use crate::quantize::Encoded;
 /// but recall is that of a bulk build from 0.6 on.
 const READ_SHARE: f64 = 0.75;
 
-/// Points by their places.
+/// Points by their indexes.
 struct Points<'p> {
     points: Vec<Cow<'p, Point>>,
     ranks_products: bool,
@@ -41,25 +41,25 @@ impl Geometry<usize> for Points<'_> {
     }
 }
 
-/// The place of the point that is linked.
+/// The index of the point that is linked.
 const OWN: usize = 0;
 
 /// The nodes that an insertion's searches came upon.
-struct Surroundings {
+struct SearchedNodes {
     /// The new node first.
     points: Points<'static>,
     /// Places in `points`: most neighbours of a neighbour are among them.
-    places: HashMap<NodeId, usize>,
-    /// By place in `points`.
+    indexes: HashMap<NodeId, usize>,
+    /// By index in `points`.
     candidates: Vec<Candidate<usize>>,
-    /// Whether the node at a place can take a link: one may be full of links to equal vectors.
+    /// Whether the node at an index can take a link: one may be full of links to equal vectors.
     has_room: Vec<bool>,
-    twins: usize,
-    open_twins: usize,
+    duplicates: usize,
+    open_duplicates: usize,
 }
 
 /// A new node on its way into the lists of others.
-struct Arrival<'a> {
+struct NewNode<'a> {
     point: &'a Point,
     /// Its vector in the graph's space.
     rotated: Vec<f32>,
@@ -73,108 +73,108 @@ struct Arrival<'a> {
 ///
 /// `graph` is the state without the node, but with `next_id` above `id`.
 pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) -> Result<()> {
-    let space = graph.space;
+    let spec = graph.spec;
     let mut buffer = Vec::new();
     let node = store.node(id, &mut buffer)?;
     if !node.is_pending() {
         return Err(Error::corrupt(format!("node {id}"), "expected a pending row, got a linked one"));
     }
-    let own = Point::new(space, &node);
-    let mut row = Vec::with_capacity(space.layout.row_bytes());
-    space.layout.write_pending(&mut row, node.rowid(), node.inverse_norm(), node.vector());
-    space.layout.make_linked(&mut row);
-    let components = decode(node.vector(), space.params.element);
-    let query = Query::for_linking(space, &components);
-    let mut arrival = Arrival { point: &own, rotated: query.rotated.clone(), row, links: Vec::new() };
+    let own = Point::new(spec, &node);
+    let mut row = Vec::with_capacity(spec.layout.row_bytes());
+    spec.layout.write_pending(&mut row, node.rowid(), node.inverse_norm(), node.vector());
+    spec.layout.make_linked(&mut row);
+    let components = decode(node.vector(), spec.params.element);
+    let query = Query::for_linking(spec, &components);
+    let mut new_node = NewNode { point: &own, rotated: query.rotated.clone(), row, links: Vec::new() };
 
-    let mut found = Surroundings::of(space, &own);
+    let mut found = SearchedNodes::of(spec, &own);
     let mut traversal = found.search(graph, store, query, true)?;
     if found.points.ranks_products {
-        found.search(graph, store, Query::new(space, &components), false)?;
+        found.search(graph, store, Query::new(spec, &components), false)?;
     }
-    let kept = found.choose(space);
+    let kept = found.choose(spec);
     let mut parent = None;
     for neighbour in &kept {
         let id = found.points.points[neighbour.id].id;
-        let code = arrival.link(space, store, id)?;
-        let is_child = link_back(space, store, &found, neighbour.id, (&arrival, &code))?;
+        let code = new_node.link(spec, store, id)?;
+        let is_child = link_back(spec, store, &found, neighbour.id, (&new_node, &code))?;
         parent = parent.or(is_child.then_some(id));
     }
     // The search ends: a node without children always has room for one.
     let mut asked = 0;
     while parent.is_none() {
         if let Some(&candidate) = found.candidates.get(asked) {
-            parent = force_back(space, store, &found, candidate.id, &mut arrival)?;
+            parent = force_back(spec, store, &found, candidate.id, &mut new_node)?;
             asked += 1;
         } else if traversal.best().is_some() {
-            traversal.expand(space, store, |node, _| found.take(space, node))?;
+            traversal.expand(spec, store, |node, _| found.take(spec, node))?;
         } else {
             break;
         }
     }
-    arrival.put_first(space, parent);
-    set_degree(&mut arrival.row, arrival.links.len() as u16);
-    store.put_node(id, &arrival.row)
+    new_node.put_first(spec, parent);
+    set_degree(&mut new_node.row, new_node.links.len() as u16);
+    store.put_node(id, &new_node.row)
 }
 
-impl Surroundings {
-    fn of(space: &Space, own: &Point) -> Surroundings {
-        let ranks_products = space.params.metric == Metric::Dot;
-        Surroundings {
+impl SearchedNodes {
+    fn of(spec: &ColumnSpec, own: &Point) -> SearchedNodes {
+        let ranks_products = spec.params.metric == Metric::Dot;
+        SearchedNodes {
             points: Points { points: vec![Cow::Owned(own.clone())], ranks_products },
-            places: HashMap::new(),
+            indexes: HashMap::new(),
             candidates: Vec::new(),
             has_room: vec![false],
-            twins: 0,
-            open_twins: 0,
+            duplicates: 0,
+            open_duplicates: 0,
         }
     }
 
-    /// Searches until three quarters of `ef_construction` rows are read. Where a twin is looked for, it goes on until an equal
+    /// Searches until three quarters of `ef_construction` rows are read. Where a duplicate is looked for, it goes on until an equal
     /// vector with room for a link is found, if there are equal vectors at all. Returns the traversal, which can continue.
     fn search(
         &mut self,
         graph: GraphState<'_>,
         store: &mut impl GraphStore,
         query: Query,
-        for_twin: bool,
+        for_duplicate: bool,
     ) -> Result<Traversal> {
-        let rows = (READ_SHARE * window(graph.space) as f64) as usize;
-        let mut traversal = Traversal::new(graph.space, graph.entry, query, graph.next_id);
+        let rows = (READ_SHARE * window(graph.spec) as f64) as usize;
+        let mut traversal = Traversal::new(graph.spec, graph.entry, query, graph.next_id);
         while traversal.best().is_some() {
-            let lacks_room = for_twin && self.twins > 0 && self.open_twins == 0;
+            let lacks_room = for_duplicate && self.duplicates > 0 && self.open_duplicates == 0;
             if traversal.expanded >= rows && !lacks_room {
                 break;
             }
-            traversal.expand(graph.space, store, |node, _| self.take(graph.space, node))?;
+            traversal.expand(graph.spec, store, |node, _| self.take(graph.spec, node))?;
         }
         Ok(traversal)
     }
 
-    fn take(&mut self, space: &Space, node: &Node<'_>) {
-        if node.is_tombstone() || self.places.contains_key(&node.id) {
+    fn take(&mut self, spec: &ColumnSpec, node: &Node<'_>) {
+        if node.is_tombstone() || self.indexes.contains_key(&node.id) {
             return;
         }
-        let place = self.points.points.len();
-        self.points.points.push(Cow::Owned(Point::new(space, node)));
-        self.places.insert(node.id, place);
-        let distance = self.points.distance(OWN, place);
-        let has_room = distance > 0.0 || twin_lanes(space, node) < space.params.degree() / 2;
-        self.twins += usize::from(distance == 0.0);
-        self.open_twins += usize::from(distance == 0.0 && has_room);
-        self.candidates.push(Candidate { distance, id: place });
+        let index = self.points.points.len();
+        self.points.points.push(Cow::Owned(Point::new(spec, node)));
+        self.indexes.insert(node.id, index);
+        let distance = self.points.distance(OWN, index);
+        let has_room = distance > 0.0 || duplicate_lanes(spec, node) < spec.params.degree() / 2;
+        self.duplicates += usize::from(distance == 0.0);
+        self.open_duplicates += usize::from(distance == 0.0 && has_room);
+        self.candidates.push(Candidate { distance, id: index });
         self.has_room.push(has_room);
     }
 
     /// What the new node links to, the nearest first: up to m by distance, and as many by product where that ranks.
-    fn choose(&mut self, space: &Space) -> Vec<Candidate<usize>> {
-        let Surroundings { points, candidates, has_room, .. } = self;
+    fn choose(&mut self, spec: &ColumnSpec) -> Vec<Candidate<usize>> {
+        let SearchedNodes { points, candidates, has_room, .. } = self;
         candidates.sort_by(|a, b| {
             let by_room = has_room[b.id].cmp(&has_room[a.id]);
             let by_id = points.points[b.id].id.cmp(&points.points[a.id].id);
             a.distance.total_cmp(&b.distance).then(by_room).then(by_id)
         });
-        let (m, window) = (space.params.m, window(space));
+        let (m, window) = (spec.params.m, window(spec));
         let mut kept = Vec::new();
         let nearest = &candidates[..candidates.len().min(window)];
         select_neighbours(nearest, Limits::forward(m), |a, b| points.distance(a, b), &mut kept);
@@ -183,51 +183,51 @@ impl Surroundings {
             products.truncate(window);
             let mut chosen = Vec::new();
             select_neighbours(&products, Limits::products(m), |a, b| -points.product(a, b), &mut chosen);
-            add(chosen.iter(), space.layout.degree, &mut kept);
+            add(chosen.iter(), spec.layout.degree, &mut kept);
         }
         kept
     }
 }
 
 /// Candidates that links are chosen from.
-fn window(space: &Space) -> usize {
-    space.params.ef_construction.max(space.params.m)
+fn window(spec: &ColumnSpec) -> usize {
+    spec.params.ef_construction.max(spec.params.m)
 }
 
 /// Links of a node to vectors equal to its own: their factors are zero.
-fn twin_lanes(space: &Space, node: &Node<'_>) -> usize {
-    let width = space.layout.factor_bytes;
+fn duplicate_lanes(spec: &ColumnSpec, node: &Node<'_>) -> usize {
+    let width = spec.layout.factor_bytes;
     node.factors.chunks_exact(width).take(node.degree()).filter(|factor| factor.iter().all(|&byte| byte == 0)).count()
 }
 
-impl Arrival<'_> {
-    /// Puts a node into the new one's list, if it is not there, and in the place of the last if that is full; gives the
+impl NewNode<'_> {
+    /// Puts a node into the new one's list, if it is not there, and instead of the last if the list is full; returns the
     /// code of the new one about the node.
-    fn link(&mut self, space: &Space, store: &mut impl GraphStore, id: NodeId) -> Result<Encoded> {
-        let (mut buffer, mut rotated) = (Vec::new(), vec![0f32; space.padded()]);
-        space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
+    fn link(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId) -> Result<Encoded> {
+        let (mut buffer, mut rotated) = (Vec::new(), vec![0f32; spec.padded()]);
+        spec.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
         let mut code = Encoded::default();
         if !self.links.contains(&id) {
-            space.coder.encode(&self.rotated, &rotated, &mut code);
-            self.links.truncate(space.layout.degree - 1);
-            put_lane(space, &mut self.row, self.links.len(), id, &code, 0.5 * fast_dot(&rotated, &rotated));
+            spec.coder.encode(&self.rotated, &rotated, &mut code);
+            self.links.truncate(spec.layout.degree - 1);
+            put_lane(spec, &mut self.row, self.links.len(), id, &code, 0.5 * fast_dot(&rotated, &rotated));
             self.links.push(id);
         }
-        space.coder.encode(&rotated, &self.rotated, &mut code);
+        spec.coder.encode(&rotated, &self.rotated, &mut code);
         Ok(code)
     }
 
     /// Makes the link to the parent the first.
-    fn put_first(&mut self, space: &Space, parent: Option<NodeId>) {
+    fn put_first(&mut self, spec: &ColumnSpec, parent: Option<NodeId>) {
         let Some(lane) = self.links.iter().position(|&id| Some(id) == parent) else { return };
         let old = self.row.clone();
-        copy_lane(&space.layout, &old, lane, &mut self.row, 0);
-        copy_lane(&space.layout, &old, 0, &mut self.row, lane);
+        copy_lane(&spec.layout, &old, lane, &mut self.row, 0);
+        copy_lane(&spec.layout, &old, 0, &mut self.row, lane);
         self.links.swap(0, lane);
     }
 
-    fn put_into(&self, space: &Space, row: &mut [u8], lane: usize, code: &Encoded) {
-        put_lane(space, row, lane, self.point.id, code, self.point.half_norm);
+    fn put_into(&self, spec: &ColumnSpec, row: &mut [u8], lane: usize, code: &Encoded) {
+        put_lane(spec, row, lane, self.point.id, code, self.point.half_norm);
     }
 }
 
@@ -242,16 +242,16 @@ struct List<'p> {
 impl<'p> List<'p> {
     /// That of the node `own`.
     fn of(
-        space: &Space,
+        spec: &ColumnSpec,
         store: &mut impl GraphStore,
-        found: &'p Surroundings,
+        found: &'p SearchedNodes,
         (own, links): (NodeId, Vec<NodeId>),
     ) -> Result<List<'p>> {
         let (mut points, mut buffer) = (Vec::with_capacity(links.len() + 2), Vec::new());
         for id in links {
-            points.push(match found.places.get(&id) {
-                Some(&place) => Cow::Borrowed(&*found.points.points[place]),
-                None => Cow::Owned(Point::new(space, &store.node(id, &mut buffer)?)),
+            points.push(match found.indexes.get(&id) {
+                Some(&index) => Cow::Borrowed(&*found.points.points[index]),
+                None => Cow::Owned(Point::new(spec, &store.node(id, &mut buffer)?)),
             });
         }
         let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || p.parent == Some(own)).collect();
@@ -264,39 +264,39 @@ impl<'p> List<'p> {
     }
 }
 
-/// Puts a new node, with its code about the neighbour, into the list of the neighbour at a place of `found`; gives whether
+/// Puts a new node, with its code about the neighbour, into the list of the neighbour at an index of `found`; returns whether
 /// it is there now, and may stay as a child.
 fn link_back(
-    space: &Space,
+    spec: &ColumnSpec,
     store: &mut impl GraphStore,
-    found: &Surroundings,
+    found: &SearchedNodes,
     neighbour: usize,
-    (arrival, code): (&Arrival<'_>, &Encoded),
+    (new_node, code): (&NewNode<'_>, &Encoded),
 ) -> Result<bool> {
     let neighbour = &*found.points.points[neighbour];
     let mut buffer = Vec::new();
     let node = store.node(neighbour.id, &mut buffer)?;
     let degree = node.degree();
     let mut row = node.row().to_vec();
-    if degree < space.layout.degree {
-        arrival.put_into(space, &mut row, degree, code);
+    if degree < spec.layout.degree {
+        new_node.put_into(spec, &mut row, degree, code);
         set_degree(&mut row, degree as u16 + 1);
         store.put_node(neighbour.id, &row)?;
         return Ok(true);
     }
     let links = node.neighbours().collect();
-    let list = List::of(space, store, found, (neighbour.id, links))?;
+    let list = List::of(spec, store, found, (neighbour.id, links))?;
     let is_child = list.takes_children();
-    let lanes = shorten(space, list, arrival.point, neighbour);
+    let lanes = shorten(spec, list, new_node.point, neighbour);
     if !lanes.contains(&degree) {
         return Ok(false);
     }
     let old = row.clone();
     for (lane, &from) in lanes.iter().enumerate() {
         if from == degree {
-            arrival.put_into(space, &mut row, lane, code);
+            new_node.put_into(spec, &mut row, lane, code);
         } else {
-            copy_lane(&space.layout, &old, from, &mut row, lane);
+            copy_lane(&spec.layout, &old, from, &mut row, lane);
         }
     }
     set_degree(&mut row, lanes.len() as u16);
@@ -305,11 +305,11 @@ fn link_back(
 }
 
 /// The lanes that stay in the list of `own` when a point comes to it: what is held, and what the heuristic keeps.
-fn shorten<'p>(space: &Space, list: List<'p>, arrival: &'p Point, own: &'p Point) -> Vec<usize> {
+fn shorten<'p>(spec: &ColumnSpec, list: List<'p>, new_node: &'p Point, own: &'p Point) -> Vec<usize> {
     let List { mut points, is_held } = list;
     let degree = points.len();
-    points.extend([Cow::Borrowed(arrival), Cow::Borrowed(own)]);
-    let points = Points { points, ranks_products: space.params.metric == Metric::Dot };
+    points.extend([Cow::Borrowed(new_node), Cow::Borrowed(own)]);
+    let points = Points { points, ranks_products: spec.params.metric == Metric::Dot };
     let own = degree + 1;
     let mut candidates: Vec<Candidate<usize>> =
         (0..own).map(|i| Candidate { distance: points.distance(own, i), id: i }).collect();
@@ -332,37 +332,37 @@ fn shorten<'p>(space: &Space, list: List<'p>, arrival: &'p Point, own: &'p Point
     lanes
 }
 
-/// Makes the node at a place of `found` the parent of a new one that found none, unless half of its list is held. A full
+/// Makes the node at an index of `found` the parent of a new one that found none, unless half of its list is held. A full
 /// list gives up a link, and the new node takes that over: whom it leads to may have no parent, in a graph built so.
 fn force_back(
-    space: &Space,
+    spec: &ColumnSpec,
     store: &mut impl GraphStore,
-    found: &Surroundings,
-    place: usize,
-    arrival: &mut Arrival<'_>,
+    found: &SearchedNodes,
+    index: usize,
+    new_node: &mut NewNode<'_>,
 ) -> Result<Option<NodeId>> {
-    let id = found.points.points[place].id;
+    let id = found.points.points[index].id;
     let mut buffer = Vec::new();
     let node = store.node(id, &mut buffer)?;
     let mut row = node.row().to_vec();
     let links: Vec<NodeId> = node.neighbours().collect();
-    if links.contains(&arrival.point.id) {
+    if links.contains(&new_node.point.id) {
         return Ok(None);
     }
     let degree = links.len();
     let (mut lane, mut cut) = (degree, None);
-    if degree == space.layout.degree {
-        let list = List::of(space, store, found, (id, links))?;
+    if degree == spec.layout.degree {
+        let list = List::of(spec, store, found, (id, links))?;
         let last = list.is_held.iter().rposition(|&is_held| !is_held);
         let Some(last) = last.filter(|_| list.takes_children()) else { return Ok(None) };
         (lane, cut) = (last, Some(list.points[last].id));
     }
-    let code = arrival.link(space, store, id)?;
-    arrival.put_into(space, &mut row, lane, &code);
+    let code = new_node.link(spec, store, id)?;
+    new_node.put_into(spec, &mut row, lane, &code);
     set_degree(&mut row, degree.max(lane + 1) as u16);
     store.put_node(id, &row)?;
-    if let Some(cut) = cut.filter(|_| arrival.links.len() < space.layout.degree) {
-        arrival.link(space, store, cut)?;
+    if let Some(cut) = cut.filter(|_| new_node.links.len() < spec.layout.degree) {
+        new_node.link(spec, store, cut)?;
     }
     Ok(Some(id))
 }

@@ -1,6 +1,6 @@
 //! The second store: rows in memory, for tests and benchmarks of the engine alone.
 
-use super::{GraphStore, Space};
+use super::{ColumnSpec, GraphStore};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 
@@ -12,8 +12,8 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    pub fn new(space: &Space) -> MemoryStore {
-        MemoryStore { layout: space.layout, rows: Vec::new() }
+    pub fn new(spec: &ColumnSpec) -> MemoryStore {
+        MemoryStore { layout: spec.layout, rows: Vec::new() }
     }
 
     pub fn len(&self) -> usize {

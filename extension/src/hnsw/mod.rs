@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+mod column_spec;
 mod entry;
 mod frontier;
 mod geometry;
@@ -16,13 +17,12 @@ pub mod params;
 mod query;
 pub mod search;
 mod select;
-mod space;
 pub mod store;
 
+pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;
 pub use search::{Ef, Hit, Order, Search};
-pub use space::{Space, node_row_bytes};
 pub use store::GraphStore;

@@ -1,6 +1,6 @@
 //! A query vector made ready for a search: exact keys of expanded nodes, estimated keys of their neighbours.
 
-use super::Space;
+use super::ColumnSpec;
 use crate::distance::{ExactQuery, Metric};
 use crate::format::f32_at;
 use crate::format::node::{LANES, Node};
@@ -27,21 +27,21 @@ pub struct Query {
 
 impl Query {
     /// `components`: dims finite components, not all zero under cosine.
-    pub fn new(space: &Space, components: &[f32]) -> Query {
-        let mut rotated = vec![0.0; space.padded()];
-        space.rotate_components(components, &mut rotated);
+    pub fn new(spec: &ColumnSpec, components: &[f32]) -> Query {
+        let mut rotated = vec![0.0; spec.padded()];
+        spec.rotate_components(components, &mut rotated);
         Query {
-            exact: ExactQuery::new(components, space.params.metric, space.params.element),
-            lookup: Lookup::new(&rotated, space.bits),
+            exact: ExactQuery::new(components, spec.params.metric, spec.params.element),
+            lookup: Lookup::new(&rotated, spec.bits),
             rotated,
             ranking: Ranking::Metric,
         }
     }
 
     /// A query for the neighbours of a vector that is to be linked: ranks by the geometry of the graph.
-    pub fn for_linking(space: &Space, components: &[f32]) -> Query {
-        let mut query = Query::new(space, components);
-        if space.params.metric == Metric::Dot {
+    pub fn for_linking(spec: &ColumnSpec, components: &[f32]) -> Query {
+        let mut query = Query::new(spec, components);
+        if spec.params.metric == Metric::Dot {
             query.ranking = Ranking::Linking { query_squared: query.rotated.iter().map(|x| x * x).sum() };
         }
         query
@@ -62,8 +62,8 @@ impl Query {
 
     /// Estimated keys of lanes 32 g .. 32 g + 32 of a node whose exact key is `key`.
     #[inline]
-    pub fn estimate(&self, space: &Space, node: &Node<'_>, key: f64, group: usize, out: &mut [f32; LANES]) {
-        let layout = &space.layout;
+    pub fn estimate(&self, spec: &ColumnSpec, node: &Node<'_>, key: f64, group: usize, out: &mut [f32; LANES]) {
+        let layout = &spec.layout;
         let (width, degree) = (layout.factor_bytes, layout.degree);
         let factors = |kind: usize| {
             let start = (kind * degree + group * LANES) * width;
@@ -74,7 +74,7 @@ impl Query {
             Ranking::Linking { .. } => self.exact.key(node.vector(), node.inverse_norm()) as f32,
         };
         let codes = &node.codes[group * layout.group_bytes..(group + 1) * layout.group_bytes];
-        (space.estimator)(&self.lookup, &Estimate { base, f1: factors(0), f0: factors(1), codes }, out);
+        (spec.estimator)(&self.lookup, &Estimate { base, f1: factors(0), f0: factors(1), codes }, out);
         if let Ranking::Linking { query_squared } = self.ranking {
             let norms = factors(2);
             for (lane, key) in out.iter_mut().enumerate() {

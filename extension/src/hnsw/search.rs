@@ -10,7 +10,7 @@ use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use super::frontier::Frontier;
-use super::{EntrySample, GraphStore, Matches, Query, Space};
+use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::error::{Error, Result};
 use crate::format::node::{LANES, Node, NodeId};
 
@@ -149,9 +149,9 @@ pub(super) struct Traversal {
 }
 
 impl Traversal {
-    pub(super) fn new(space: &Space, entry: &EntrySample, query: Query, next_id: u32) -> Traversal {
+    pub(super) fn new(spec: &ColumnSpec, entry: &EntrySample, query: Query, next_id: u32) -> Traversal {
         let mut frontier = Frontier::new();
-        for (key, node) in entry.nearest(space, &query, ENTRY_POINTS) {
+        for (key, node) in entry.nearest(spec, &query, ENTRY_POINTS) {
             frontier.push(key, node);
         }
         let visited = NodeSet::new(next_id);
@@ -161,7 +161,7 @@ impl Traversal {
     /// Counts only `matches` from here on, and begins at the matching samples too.
     fn steer(&mut self, graph: GraphState<'_>, matches: Arc<Matches>) {
         let keep = |node| matches.contains(node);
-        for (key, node) in graph.entry.nearest_of(graph.space, &self.query, MATCHING_ENTRY_POINTS, keep) {
+        for (key, node) in graph.entry.nearest_of(graph.spec, &self.query, MATCHING_ENTRY_POINTS, keep) {
             self.frontier.push(key, node);
         }
         self.matches = Some(matches);
@@ -182,7 +182,7 @@ impl Traversal {
     /// `seen` gets the row and its key, if it counts.
     pub(super) fn expand(
         &mut self,
-        space: &Space,
+        spec: &ColumnSpec,
         store: &mut impl GraphStore,
         seen: impl FnOnce(&Node<'_>, f64),
     ) -> Result<()> {
@@ -210,7 +210,7 @@ impl Traversal {
             seen(&node, key);
         }
         for group in 0..degree.div_ceil(LANES) {
-            self.query.estimate(space, &node, key, group, &mut keys);
+            self.query.estimate(spec, &node, key, group, &mut keys);
             for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
                 let neighbour = node.neighbour(lane);
                 let is_due = || is_bridge(neighbour) || matches.is_some_and(|matches| matches.contains(neighbour));
@@ -285,7 +285,7 @@ impl PartialOrd for Key {
 /// What the search must know of the graph.
 #[derive(Debug, Clone, Copy)]
 pub struct GraphState<'a> {
-    pub space: &'a Space,
+    pub spec: &'a ColumnSpec,
     pub entry: &'a EntrySample,
     /// Linked nodes, tombstones included.
     pub linked: u32,
@@ -296,14 +296,14 @@ impl Search {
     pub fn new(graph: GraphState<'_>, query: Query, ef: Ef, order: Order) -> Search {
         let window = match ef {
             Ef::Window(window) => window.max(LEAST_WINDOW),
-            Ef::Default | Ef::Exact => graph.space.params.ef_search,
+            Ef::Default | Ef::Exact => graph.spec.params.ef_search,
         };
         let linked = u64::from(graph.linked);
         let exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
         let traversal = if exact {
-            Traversal::new(graph.space, &EntrySample::default(), query, 0)
+            Traversal::new(graph.spec, &EntrySample::default(), query, 0)
         } else {
-            Traversal::new(graph.space, graph.entry, query, graph.next_id)
+            Traversal::new(graph.spec, graph.entry, query, graph.next_id)
         };
         Search {
             traversal,
@@ -357,7 +357,7 @@ impl Search {
     }
 
     /// The next hit, or None when every node has come.
-    pub fn next(&mut self, space: &Space, store: &mut impl GraphStore) -> Result<Option<Hit>> {
+    pub fn next(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore) -> Result<Option<Hit>> {
         loop {
             if self.tail.is_none() && self.goes_exact() {
                 self.tail = Some(self.rank_the_rest(store)?);
@@ -370,7 +370,7 @@ impl Search {
                 None => match self.settled() {
                     Some(found) => found,
                     None => {
-                        self.expand(space, store)?;
+                        self.expand(spec, store)?;
                         continue;
                     }
                 },
@@ -426,9 +426,9 @@ impl Search {
         }
     }
 
-    fn expand(&mut self, space: &Space, store: &mut impl GraphStore) -> Result<()> {
+    fn expand(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore) -> Result<()> {
         let mut found = None;
-        self.traversal.expand(space, store, |node, key| {
+        self.traversal.expand(spec, store, |node, key| {
             if !node.is_tombstone() {
                 found = Some((key, node.rowid(), node.id));
             }

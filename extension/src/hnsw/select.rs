@@ -2,7 +2,7 @@
 
 use super::geometry::Geometry;
 
-/// A list shortened by the heuristic is filled up to this share of its places with the nearest that it shut out.
+/// A list shortened by the heuristic is filled up to this share of its lanes with the nearest that it excluded.
 const FILL: (usize, usize) = (3, 4);
 
 /// A candidate for a link: half the squared l2 distance to the node (or what a selection goes by), and who it is.
@@ -17,31 +17,31 @@ pub struct Candidate<T> {
 pub struct Limits {
     pub degree: usize,
     /// Of them, links to equal vectors; None where no distance says that vectors are equal.
-    pub twins: Option<usize>,
+    pub duplicates: Option<usize>,
 }
 
 impl Limits {
-    /// For the links that a node chooses: one twin on either side of it in the ring that equal vectors form.
+    /// For the links that a node chooses: one duplicate on either side of it in the ring that equal vectors form.
     pub fn forward(m: usize) -> Limits {
-        Limits { degree: m, twins: Some(2.min(m)) }
+        Limits { degree: m, duplicates: Some(2.min(m)) }
     }
 
     /// For links chosen by inner products, the more the nearer.
     pub fn products(degree: usize) -> Limits {
-        Limits { degree, twins: None }
+        Limits { degree, duplicates: None }
     }
 
-    /// For a list that has overflowed: half of it may be twins, since they may hang on this node alone.
+    /// For a list that has overflowed: half of it may be duplicates, since they may hang on this node alone.
     fn pruned(degree: usize) -> Limits {
-        Limits { degree, twins: Some(degree / 2) }
+        Limits { degree, duplicates: Some(degree / 2) }
     }
 }
 
 /// SELECT-NEIGHBORS-HEURISTIC, Algorithm 4 of Malkov & Yashunin (2016), without fill-up.
 ///
 /// `candidates` come nearest first; `between` gives the distance of two of them. Invariant: every kept candidate is
-/// nearer to the node than to any candidate kept before it. Candidates equal to the node (distance 0) would shut out
-/// all others, so at most `limits.twins` are kept and they shut out nobody.
+/// nearer to the node than to any candidate kept before it. Candidates equal to the node (distance 0) would exclude
+/// all others. So at most `limits.duplicates` are kept, and they exclude nobody.
 pub fn select_neighbours<T: Copy>(
     candidates: &[Candidate<T>],
     limits: Limits,
@@ -49,19 +49,19 @@ pub fn select_neighbours<T: Copy>(
     kept: &mut Vec<Candidate<T>>,
 ) {
     kept.clear();
-    let mut twins = 0;
+    let mut duplicates = 0;
     for &candidate in candidates {
         if kept.len() == limits.degree {
             break;
         }
-        if let Some(most) = limits.twins.filter(|_| candidate.distance <= 0.0) {
-            if twins < most {
+        if let Some(most) = limits.duplicates.filter(|_| candidate.distance <= 0.0) {
+            if duplicates < most {
                 kept.push(candidate);
-                twins += 1;
+                duplicates += 1;
             }
             continue;
         }
-        if kept[twins..].iter().all(|other| between(candidate.id, other.id) > candidate.distance) {
+        if kept[duplicates..].iter().all(|other| between(candidate.id, other.id) > candidate.distance) {
             kept.push(candidate);
         }
     }
@@ -76,7 +76,7 @@ pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl 
 }
 
 /// Shortens the list of `own`, nearest first, to at most `degree` links. Where products are ranked too, links chosen by
-/// distance take up to half of the places, and links chosen by product the rest.
+/// distance take up to half of the lanes, and links chosen by product the rest.
 pub fn prune<T: Copy + PartialEq>(
     own: T,
     list: &[Candidate<T>],
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_vectors_shut_nobody_out() {
+    fn duplicates_never_exclude_other_candidates() {
         assert_eq!(select(&[0.0, 0.0, 0.0, 2.0, -3.0], 8), [0.0, 0.0, 2.0, -3.0]);
     }
 }

@@ -133,17 +133,17 @@ impl Connection {
     }
 
     /// Opens the BLOB (or TEXT) of one row for reading.
-    pub fn open_blob(&self, place: &BlobPlace<'_>, rowid: i64) -> Result<Blob> {
-        self.open_blob_as(place, rowid, false)
+    pub fn open_blob(&self, column: &BlobColumn<'_>, rowid: i64) -> Result<Blob> {
+        self.open_blob_as(column, rowid, false)
     }
 
     /// As `open_blob`, for `Blob::write` too: part of the row changes and none of the rest is written again.
-    pub fn open_blob_to_write(&self, place: &BlobPlace<'_>, rowid: i64) -> Result<Blob> {
-        self.open_blob_as(place, rowid, true)
+    pub fn open_blob_to_write(&self, column: &BlobColumn<'_>, rowid: i64) -> Result<Blob> {
+        self.open_blob_as(column, rowid, true)
     }
 
-    fn open_blob_as(&self, place: &BlobPlace<'_>, rowid: i64, is_writable: bool) -> Result<Blob> {
-        let (schema, table, column) = (c_string(place.schema)?, c_string(place.table)?, c_string(place.column)?);
+    fn open_blob_as(&self, column: &BlobColumn<'_>, rowid: i64, is_writable: bool) -> Result<Blob> {
+        let (schema, table, column) = (c_string(column.schema)?, c_string(column.table)?, c_string(column.column)?);
         let mut blob = std::ptr::null_mut();
         // SAFETY: the connection is open and the names end with NUL.
         self.check(unsafe {
@@ -294,8 +294,9 @@ impl Connection {
             if call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE {
                 return None;
             }
-            let place = (&raw mut version).cast();
-            let status = call!(self.api, file_control(self.raw, schema.as_ptr(), SQLITE_FCNTL_DATA_VERSION, place));
+            let version_out = (&raw mut version).cast();
+            let status =
+                call!(self.api, file_control(self.raw, schema.as_ptr(), SQLITE_FCNTL_DATA_VERSION, version_out));
             (status == code::OK).then_some(version)
         }
     }
@@ -316,7 +317,7 @@ impl Connection {
 
 /// The column that `Connection::open_blob` opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlobPlace<'a> {
+pub struct BlobColumn<'a> {
     pub schema: &'a str,
     pub table: &'a str,
     pub column: &'a str,

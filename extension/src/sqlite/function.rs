@@ -212,9 +212,11 @@ unsafe extern "C" fn x_value<const LIBRARY: usize, A: Aggregate>(context: *mut s
     // SAFETY: as in `x_step`.
     unsafe {
         let api = api_of::<LIBRARY>(context);
-        answer(api, context, |result| match place::<A>(api, context, 0).as_ref().and_then(|place| place.as_ref()) {
-            Some(state) => state.value(result),
-            None => A::default().value(result),
+        answer(api, context, |result| {
+            match aggregate_slot::<A>(api, context, 0).as_ref().and_then(|slot| slot.as_ref()) {
+                Some(state) => state.value(result),
+                None => A::default().value(result),
+            }
         });
     }
 }
@@ -224,7 +226,8 @@ unsafe extern "C" fn x_final<const LIBRARY: usize, A: Aggregate>(context: *mut s
     unsafe {
         let api = api_of::<LIBRARY>(context);
         answer(api, context, |result| {
-            let kept = place::<A>(api, context, 0).as_mut().map(|place| std::mem::replace(place, std::ptr::null_mut()));
+            let kept =
+                aggregate_slot::<A>(api, context, 0).as_mut().map(|slot| std::mem::replace(slot, std::ptr::null_mut()));
             match kept.filter(|state| !state.is_null()) {
                 Some(state) => Box::from_raw(state).value(result),
                 None => A::default().value(result),
@@ -238,15 +241,14 @@ unsafe extern "C" fn x_final<const LIBRARY: usize, A: Aggregate>(context: *mut s
 /// # Safety
 /// `context` is that of the callback under way, of an aggregate with this `A`; one reference at a time.
 unsafe fn state<'a, A: Aggregate>(api: Api, context: *mut sqlite3_context) -> Result<&'a mut A> {
-    // SAFETY: as the caller promises; the place is null (zeroed by SQLite) or holds our box.
+    // SAFETY: as the caller promises; the slot is null (zeroed by SQLite) or holds our box.
     unsafe {
-        let place = place::<A>(api, context, size_of::<*mut A>() as c_int);
-        let place =
-            place.as_mut().ok_or_else(|| Error::Sqlite { code: code::NOMEM, message: "out of memory".into() })?;
-        if place.is_null() {
-            *place = Box::into_raw(Box::default());
+        let slot = aggregate_slot::<A>(api, context, size_of::<*mut A>() as c_int);
+        let slot = slot.as_mut().ok_or_else(|| Error::Sqlite { code: code::NOMEM, message: "out of memory".into() })?;
+        if slot.is_null() {
+            *slot = Box::into_raw(Box::default());
         }
-        Ok(&mut **place)
+        Ok(&mut **slot)
     }
 }
 
@@ -255,7 +257,7 @@ unsafe fn state<'a, A: Aggregate>(api: Api, context: *mut sqlite3_context) -> Re
 ///
 /// # Safety
 /// `context` is that of the callback under way.
-unsafe fn place<A>(api: Api, context: *mut sqlite3_context, size: c_int) -> *mut *mut A {
+unsafe fn aggregate_slot<A>(api: Api, context: *mut sqlite3_context, size: c_int) -> *mut *mut A {
     // SAFETY: as the caller promises.
     unsafe { call!(api, aggregate_context(context, size)).cast() }
 }

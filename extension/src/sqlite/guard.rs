@@ -52,18 +52,18 @@ pub(super) unsafe fn report_to_table(api: Api, vtab: *mut sqlite3_vtab, result: 
     }
 }
 
-/// Puts the error's message into `*place`, freeing what was there, and gives the error's code.
+/// Puts the error's message into `*message_slot`, freeing what was there, and gives the error's code.
 ///
 /// # Safety
-/// `place` is null, or `*place` is null or text of the same library's sqlite3_malloc.
+/// `message_slot` is null, or `*message_slot` is null or text of the same library's sqlite3_malloc.
 #[cold]
-pub(super) unsafe fn report_to_text(api: Api, place: *mut *mut c_char, error: &Error) -> c_int {
-    if !place.is_null() {
+pub(super) unsafe fn report_to_text(api: Api, message_slot: *mut *mut c_char, error: &Error) -> c_int {
+    if !message_slot.is_null() {
         // SAFETY: as the caller promises.
         unsafe {
-            api.free((*place).cast());
-            let message = error.to_string();
-            *place = if message.is_empty() { std::ptr::null_mut() } else { api.allocate_text(&message) };
+            api.free((*message_slot).cast());
+            let text = error.to_string();
+            *message_slot = if text.is_empty() { std::ptr::null_mut() } else { api.allocate_text(&text) };
         }
     }
     error.sqlite_code()
@@ -75,7 +75,7 @@ pub(super) unsafe fn report_to_text(api: Api, place: *mut *mut c_char, error: &E
 /// `context` is the context that SQLite gave to the callback under way.
 #[cold]
 pub(super) unsafe fn report_to_context(api: Api, context: *mut sqlite3_context, error: &Error) {
-    let message = error.to_string();
+    let text = error.to_string();
     // SAFETY: SQLite copies the message; its length is given, so it needs no NUL. The code comes second, because
     // sqlite3_result_error() sets SQLITE_ERROR.
     unsafe {

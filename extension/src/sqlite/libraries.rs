@@ -22,8 +22,8 @@ static TABLES: [AtomicPtr<sqlite3_api_routines>; LIBRARIES] = [const { AtomicPtr
 /// The number of the library that `api` belongs to, given out at its first call.
 pub(super) fn number_of(api: Api) -> Result<usize> {
     let table = api.table().cast_mut();
-    for (number, place) in TABLES.iter().enumerate() {
-        match place.compare_exchange(ptr::null_mut(), table, Ordering::AcqRel, Ordering::Acquire) {
+    for (number, slot) in TABLES.iter().enumerate() {
+        match slot.compare_exchange(ptr::null_mut(), table, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return Ok(number),
             Err(taken) if taken == table => return Ok(number),
             Err(_) => {}
@@ -39,7 +39,7 @@ pub(super) fn number_of(api: Api) -> Result<usize> {
 #[inline]
 pub(super) unsafe fn user_data<const NUMBER: usize>(context: *mut sqlite3_context) -> *mut c_void {
     let table = TABLES[NUMBER].load(Ordering::Acquire);
-    // SAFETY: the callback was registered after `number_of` filled the place, with that library's table.
+    // SAFETY: the callback was registered after `number_of` filled the slot, with that library's table.
     match unsafe { (*table).user_data } {
         // SAFETY: the context belongs to that library.
         Some(user_data) => unsafe { user_data(context) },

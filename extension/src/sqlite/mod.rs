@@ -19,7 +19,7 @@ pub(crate) mod test_panic;
 mod value;
 
 pub use bindings::{sqlite3, sqlite3_api_routines};
-pub use connection::{BlobPlace, Conflict, Connection, TableOption, quote_identifier};
+pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identifier};
 pub use entry::enter;
 pub use function::{
     Aggregate, FunctionFlags, ScalarClosure, ScalarFunction, Signature, register_aggregate, register_scalar,

@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::format::header::Header;
 use crate::format::node::{LANES, Node, NodeId};
 use crate::hnsw::build::put_lane;
-use crate::hnsw::{GraphStore, Space, is_sampled};
+use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
 use crate::sqlite::quote_identifier;
 
@@ -47,34 +47,34 @@ struct Seen {
 }
 
 struct Checker<'a> {
-    space: &'a Space,
+    spec: &'a ColumnSpec,
     nodes: HashMap<NodeId, Seen>,
     /// Nodes whose squared norm f32 does not hold: links between them follow no distance.
     extreme: usize,
     problems: Vec<String>,
 }
 
-/// Rotated vectors by node, p components each: what was asked for last in each place.
+/// Rotated vectors by node, p components each: in each slot the one that was asked for last.
 struct Rotated {
-    places: Vec<Option<NodeId>>,
+    slots: Vec<Option<NodeId>>,
     vectors: Vec<f32>,
     buffer: Vec<u8>,
 }
 
 impl Rotated {
-    /// `nodes`: how many there are; there is no use for more places.
-    fn new(space: &Space, nodes: usize) -> Rotated {
-        let places = (ROTATED_BYTES / (4 * space.padded())).clamp(1, nodes.max(1));
-        Rotated { places: vec![None; places], vectors: vec![0.0; places * space.padded()], buffer: Vec::new() }
+    /// `nodes`: how many there are; more slots are of no use.
+    fn new(spec: &ColumnSpec, nodes: usize) -> Rotated {
+        let slots = (ROTATED_BYTES / (4 * spec.padded())).clamp(1, nodes.max(1));
+        Rotated { slots: vec![None; slots], vectors: vec![0.0; slots * spec.padded()], buffer: Vec::new() }
     }
 
-    fn get(&mut self, space: &Space, store: &mut impl GraphStore, id: NodeId) -> Result<&[f32]> {
-        let place = id as usize % self.places.len();
-        let vector = &mut self.vectors[place * space.padded()..(place + 1) * space.padded()];
-        if self.places[place] != Some(id) {
-            self.places[place] = None;
-            space.rotate(store.node(id, &mut self.buffer)?.vector(), vector);
-            self.places[place] = Some(id);
+    fn get(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId) -> Result<&[f32]> {
+        let slot = id as usize % self.slots.len();
+        let vector = &mut self.vectors[slot * spec.padded()..(slot + 1) * spec.padded()];
+        if self.slots[slot] != Some(id) {
+            self.slots[slot] = None;
+            spec.rotate(store.node(id, &mut self.buffer)?.vector(), vector);
+            self.slots[slot] = Some(id);
         }
         Ok(vector)
     }
@@ -84,21 +84,21 @@ impl Rotated {
 pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
     column.refresh()?;
     let header = column.header()?;
-    let mut space = column.space.clone();
+    let mut spec = column.spec.clone();
     // One that cannot be read is reported below.
     let centre = column.entry_from_file().map(|entry| entry.centre().to_vec());
-    space.set_centre(centre.as_deref().unwrap_or_default());
-    let mut checker = Checker { space: &space, nodes: HashMap::new(), extreme: 0, problems: Vec::new() };
+    spec.set_centre(centre.as_deref().unwrap_or_default());
+    let mut checker = Checker { spec: &spec, nodes: HashMap::new(), extreme: 0, problems: Vec::new() };
     checker.first_pass(column)?;
     checker.counts(&header);
     let is_readable = checker.problems.is_empty() && centre.is_ok();
-    let mut rotated = Rotated::new(&space, checker.nodes.len());
+    let mut rotated = Rotated::new(&spec, checker.nodes.len());
     if is_readable {
         checker.all_links(column, &mut rotated)?;
     }
     let entry = checker.entry_sample(column, &header, &mut rotated)?;
     if is_readable && checker.problems.is_empty() {
-        checker.reach(column, entry)?;
+        checker.reachability(column, entry)?;
     }
     checker.rows(column)?;
     Ok(checker.problems)
@@ -112,11 +112,11 @@ impl Checker<'_> {
     }
 
     fn first_pass(&mut self, column: &mut VectorColumn) -> Result<()> {
-        let space = self.space;
+        let spec = self.spec;
         let (nodes, extreme) = (&mut self.nodes, &mut self.extreme);
         let mut found = Vec::new();
         let scanned = column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
-            if node.inverse_norm().to_bits() != space.inverse_norm(node.vector()).to_bits() {
+            if node.inverse_norm().to_bits() != spec.inverse_norm(node.vector()).to_bits() {
                 found.push(format!("node {}: 1/norm {} is not that of its vector", node.id, node.inverse_norm()));
             }
             *extreme += usize::from(!STEERABLE.contains(&node.inverse_norm()));
@@ -158,7 +158,7 @@ impl Checker<'_> {
                 store.check_interrupt()?;
             }
             store.node(id, &mut buffer)?;
-            let node = self.space.layout.read(id, &buffer)?;
+            let node = self.spec.layout.read(id, &buffer)?;
             self.links(&node, &mut store, rotated)?;
         }
         Ok(())
@@ -166,8 +166,8 @@ impl Checker<'_> {
 
     /// Promises 3, 4 and 5 of one row.
     fn links(&mut self, node: &Node<'_>, store: &mut impl GraphStore, rotated: &mut Rotated) -> Result<()> {
-        let space = self.space;
-        let own_vector = rotated.get(space, store, node.id)?.to_vec();
+        let spec = self.spec;
+        let own_vector = rotated.get(spec, store, node.id)?.to_vec();
         let mut problems = Vec::new();
         let mut expected = node.row().to_vec();
         let mut encoded = Encoded::default();
@@ -177,10 +177,10 @@ impl Checker<'_> {
                 problems.push((3, format!("node {} links to node {id}, which is not linked", node.id)));
                 continue;
             }
-            let other = rotated.get(space, store, id)?;
-            space.coder.encode(&own_vector, other, &mut encoded);
+            let other = rotated.get(spec, store, id)?;
+            spec.coder.encode(&own_vector, other, &mut encoded);
             let half_norm = 0.5 * crate::distance::fast_dot(other, other);
-            put_lane(space, &mut expected, lane, id, &encoded, half_norm);
+            put_lane(spec, &mut expected, lane, id, &encoded, half_norm);
         }
         if let Some(lane) = self.first_difference(node, &expected) {
             let id = node.neighbour(lane);
@@ -195,7 +195,7 @@ impl Checker<'_> {
     }
 
     /// Promise 8: follows the links from the nodes of the entry sample.
-    fn reach(&mut self, column: &mut VectorColumn, entry: Vec<NodeId>) -> Result<()> {
+    fn reachability(&mut self, column: &mut VectorColumn, entry: Vec<NodeId>) -> Result<()> {
         let linked = self.nodes.values().filter(|node| node.linked).count();
         if self.extreme > linked / UNREACHED {
             return Ok(());
@@ -221,7 +221,7 @@ impl Checker<'_> {
     /// The first lane in use whose code or steering factors differ. The stored norms are compared by nobody: they are
     /// those of the vector rotated or not, as whoever links has it, and rounded accordingly.
     fn first_difference(&self, node: &Node<'_>, expected: &[u8]) -> Option<usize> {
-        let layout = &self.space.layout;
+        let layout = &self.spec.layout;
         let row = node.row();
         (0..node.degree()).find(|&lane| {
             let steering = (0..2).all(|kind| {
@@ -249,7 +249,7 @@ impl Checker<'_> {
             }
             Err(error) => return Err(error),
         };
-        let ids = entry.ids(self.space);
+        let ids = entry.ids(self.spec);
         let mut got = ids.clone();
         got.sort_unstable();
         let mut expected: Vec<NodeId> = self
@@ -266,13 +266,13 @@ impl Checker<'_> {
         let mut handle = Handle::default();
         let mut store = column.nodes.reader(&mut handle);
         for (i, &id) in ids.iter().enumerate() {
-            let vector = match rotated.get(self.space, &mut store, id) {
+            let vector = match rotated.get(self.spec, &mut store, id) {
                 Ok(vector) => vector,
                 // The first pass has told of it.
                 Err(crate::error::Error::Corrupt { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            if !entry.holds(self.space, i, vector) {
+            if !entry.holds(self.spec, i, vector) {
                 self.report(6, format!("the entry sample's code of node {id} is not its own"));
                 break;
             }
@@ -281,13 +281,13 @@ impl Checker<'_> {
     }
 
     fn rows(&mut self, column: &mut VectorColumn) -> Result<()> {
-        let place = &column.place;
+        let name = &column.name;
         let sql = format!(
             "SELECT {0}, {1} FROM {2}.{3} WHERE {1} IS NOT NULL",
-            quote_identifier(&place.rowid),
-            quote_identifier(&place.column),
-            quote_identifier(&place.schema),
-            quote_identifier(&format!("{}_rows", place.table))
+            quote_identifier(&name.rowid),
+            quote_identifier(&name.column),
+            quote_identifier(&name.schema),
+            quote_identifier(&format!("{}_rows", name.table))
         );
         let mut live: HashMap<i64, i64> =
             self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();

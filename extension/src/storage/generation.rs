@@ -3,24 +3,24 @@
 
 use crate::format::header::Generation;
 
-/// A generation on its way to the next one.
+/// Computes the next generation from the last one and everything written since.
 #[derive(Debug, Clone, Copy)]
-pub struct Chain {
+pub struct GenerationHasher {
     low: u64,
     high: u64,
 }
 
 const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
 
-impl Chain {
-    pub fn of(generation: &Generation) -> Chain {
+impl GenerationHasher {
+    pub fn of(generation: &Generation) -> GenerationHasher {
         let bits = u128::from_le_bytes(*generation);
-        Chain { low: bits as u64, high: (bits >> 64) as u64 }
+        GenerationHasher { low: bits as u64, high: (bits >> 64) as u64 }
     }
 
     /// Takes a number in.
     #[must_use]
-    pub fn number(mut self, number: u64) -> Chain {
+    pub fn number(mut self, number: u64) -> GenerationHasher {
         self.low = mix(self.low ^ number).wrapping_mul(MULTIPLIERS[0]);
         self.high = mix(self.high.wrapping_add(number)).wrapping_mul(MULTIPLIERS[1]) ^ self.low.rotate_left(32);
         self
@@ -28,7 +28,7 @@ impl Chain {
 
     /// Takes bytes in.
     #[must_use]
-    pub fn bytes(self, bytes: &[u8]) -> Chain {
+    pub fn bytes(self, bytes: &[u8]) -> GenerationHasher {
         let (mut low, mut high) = (self.low, self.high);
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -37,7 +37,7 @@ impl Chain {
             high = (high.rotate_left(31) ^ word).wrapping_mul(MULTIPLIERS[1]);
         }
         let tail = rest.iter().fold(bytes.len() as u64, |tail, &byte| tail << 8 | u64::from(byte));
-        Chain { low, high }.number(tail)
+        GenerationHasher { low, high }.number(tail)
     }
 
     pub fn finish(self) -> Generation {
@@ -57,12 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_and_its_order_decide() {
+    fn the_generation_depends_on_what_was_written_and_in_which_order() {
         let zero = [0; 16];
-        let a = Chain::of(&zero).number(1).number(2).finish();
-        assert_eq!(a, Chain::of(&zero).number(1).number(2).finish());
-        assert_ne!(a, Chain::of(&zero).number(2).number(1).finish());
-        assert_ne!(Chain::of(&zero).bytes(&[1, 2, 3]).finish(), Chain::of(&zero).bytes(&[1, 2, 3, 0]).finish());
-        assert_ne!(Chain::of(&zero).finish(), Chain::of(&a).finish());
+        let a = GenerationHasher::of(&zero).number(1).number(2).finish();
+        assert_eq!(a, GenerationHasher::of(&zero).number(1).number(2).finish());
+        assert_ne!(a, GenerationHasher::of(&zero).number(2).number(1).finish());
+        assert_ne!(
+            GenerationHasher::of(&zero).bytes(&[1, 2, 3]).finish(),
+            GenerationHasher::of(&zero).bytes(&[1, 2, 3, 0]).finish()
+        );
+        assert_ne!(GenerationHasher::of(&zero).finish(), GenerationHasher::of(&a).finish());
     }
 }

@@ -1,9 +1,9 @@
 //! Linking the nodes that a transaction added, one by one.
 
-use super::generation::Chain;
-use super::overlay::{Base, Overlay};
+use super::generation::GenerationHasher;
 use super::store::Handle;
 use super::vector_column::VectorColumn;
+use super::write_buffer::{Base, WriteBuffer};
 use crate::distance::decode;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
@@ -25,67 +25,75 @@ impl VectorColumn {
         )?;
         if ids.len() != header.pending as usize {
             let reason = format!("{} pending nodes counted, {} there", header.pending, ids.len());
-            return Err(Error::corrupt(self.place.graph_row(), reason));
+            return Err(Error::corrupt(self.name.graph_row(), reason));
         }
         Ok(ids)
     }
 
     /// The centre of a graph that begins with a node: its vector.
     fn first_centre(&mut self, id: NodeId) -> Result<Vec<f32>> {
-        self.space.set_centre(&[]);
+        self.spec.set_centre(&[]);
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
-        let mut placed = vec![0f32; self.space.params.dims];
-        self.space.place(&decode(node.vector(), self.space.params.element), node.inverse_norm(), &mut placed);
-        Ok(placed)
+        let mut centre = vec![0f32; self.spec.params.dims];
+        self.spec.normalise_and_centre(
+            &decode(node.vector(), self.spec.params.element),
+            node.inverse_norm(),
+            &mut centre,
+        );
+        Ok(centre)
     }
 
     /// Links each pending node by itself.
     pub(super) fn insert_pending(&mut self, mut header: Header) -> Result<()> {
         let ids = self.pending(&header)?;
         self.load_entry()?;
-        self.growth += 1;
+        self.link_epoch += 1;
         let mut entry = self.entry.clone();
         let mut entry_changed = entry.centre().is_empty();
         if let Some(&first) = ids.first().filter(|_| entry_changed) {
             let centre = self.first_centre(first)?;
-            entry = EntrySample::about(&self.space, &centre);
-            self.space.set_centre(&centre);
+            entry = EntrySample::about(&self.spec, &centre);
+            self.spec.set_centre(&centre);
         }
-        let mut rotated = vec![0f32; self.space.padded()];
+        let mut rotated = vec![0f32; self.spec.padded()];
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
         let cache = self.cache_to_link();
         let rows = cache.as_ref().and_then(|cache| cache.read());
-        let base =
-            Base { table: &mut self.nodes, handle: &mut handle, cache: rows.as_deref(), dirty: self.warm.dirty() };
-        let mut store = Overlay::new(base, self.space.layout);
+        let base = Base {
+            table: &mut self.nodes,
+            handle: &mut handle,
+            cache: rows.as_deref(),
+            dirty: self.node_cache.dirty(),
+        };
+        let mut store = WriteBuffer::new(base, self.spec.layout);
         for id in ids {
             store.check_interrupt()?;
-            let graph = VectorColumn::state(&self.space, &entry, &header);
+            let graph = VectorColumn::state(&self.spec, &entry, &header);
             insert::insert(graph, &mut store, id).map_err(|error| store.name_table(error))?;
             header.linked += 1;
             header.pending -= 1;
             if header.linked.is_power_of_two() {
                 let linked = header.linked;
-                entry.retain(&self.space, |id| is_sampled(id, linked));
+                entry.retain(&self.spec, |id| is_sampled(id, linked));
                 entry_changed = true;
             }
             if is_sampled(id, header.linked) {
-                self.space.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
-                entry.push(&self.space, id, &rotated);
+                self.spec.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
+                entry.push(&self.spec, id, &rotated);
                 entry_changed = true;
             }
-            store.relieve()?;
+            store.flush_if_full()?;
         }
         let (written, missed) = store.flush()?;
         drop(rows);
         drop(cache);
-        written.into_iter().for_each(|id| self.warm.wrote(id));
+        written.into_iter().for_each(|id| self.node_cache.wrote(id));
         header.synced_id = header.next_id;
         let next_id = header.next_id;
-        let chain = Chain::of(&header.generation).number(u64::from(header.linked)).number(u64::MAX - 2);
-        self.write_header(header, chain)?;
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(header.linked)).number(u64::MAX - 2);
+        self.write_header(header, hasher)?;
         if entry_changed {
             self.write_entry(entry)?;
         }

@@ -1,17 +1,17 @@
 //! What is kept in the shadow tables, and how it is read and written.
 
-pub mod cache;
 mod check;
+mod column_name;
+pub mod filtered_search;
 pub mod generation;
 mod linking;
-pub mod matching;
-mod overlay;
-mod place;
+pub mod node_cache;
+mod node_cache_handle;
 pub mod progress;
 mod rebuild;
 mod repair;
-mod searching;
+mod search;
 pub mod shadow;
 pub mod store;
 pub mod vector_column;
-mod warm;
+mod write_buffer;

@@ -1,9 +1,9 @@
 //! The bulk build of a whole column: read the vectors, build, write every node row anew in locality order.
 
-use super::generation::Chain;
+use super::generation::GenerationHasher;
 use super::progress::Progress;
 use super::store::Handle;
-use super::vector_column::{Moment, VectorColumn};
+use super::vector_column::{SyncReason, VectorColumn};
 use crate::error::{Error, Result};
 use crate::format::header::Header;
 use crate::format::node::{FREE, NodeId};
@@ -65,12 +65,12 @@ pub fn rebuild_moved(column: &mut VectorColumn, moves: &Moves) -> Result<()> {
 fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut header = column.header()?;
     let db = column.db;
-    column.numbering += 1;
-    column.warm.renumbered();
+    column.renumber_epoch += 1;
+    column.node_cache.renumbered();
     let (vectors, mut old) = read_vectors(column, (!matches!(rowids, Rowids::Repaired)).then_some(&header))?;
     let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
     let progress = Progress::start();
-    let mut built = build::build(&column.space, vectors, options, &|share| {
+    let mut built = build::build(&column.spec, vectors, options, &|share| {
         progress.set(share * BUILD_SHARE);
         db.check_interrupt()
     })?;
@@ -79,21 +79,21 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     match rowids {
         Rowids::Kept | Rowids::Repaired => {}
         Rowids::InNodeOrder => moves = move_rows(column, &built, &mut old)?,
-        Rowids::Moved(moves) => follow(column, moves, &mut old)?,
+        Rowids::Moved(moves) => apply_moves(column, moves, &mut old)?,
     }
     write_rows(column, &built, &old, &progress)?;
     drop_old(column, &built)?;
     renumber_rows(column, &built, &old)?;
 
     let entry = RowWriter::new(&built).entry_sample();
-    let chain = Chain::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
-    let chain = chain.number(moves.len() as u64).number(u64::MAX - 3);
+    let hasher = GenerationHasher::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
+    let hasher = hasher.number(moves.len() as u64).number(u64::MAX - 3);
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
     header.next_id = built.first_id + header.linked;
     header.synced_id = header.next_id;
-    column.write_header(header, chain)?;
+    column.write_header(header, hasher)?;
     column.write_entry(entry)?;
     Ok(moves)
 }
@@ -105,7 +105,7 @@ fn threads() -> usize {
 /// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
 fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let db = column.db;
-    let (rows, node, rowid) = column.place.rows_table();
+    let (rows, node, rowid) = column.name.rows_table();
     let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
     let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
     db.prepare_shadow(&without)?.query(&[], |row| {
@@ -117,17 +117,17 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     let highest = highest.query_one(&[], |row| Ok(row.column_i64(0)))?;
     let shift = highest.unwrap_or(0).max(count);
     if shift.checked_add(count).is_none() {
-        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.place.table)));
+        return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.name.table)));
     }
     // Triggers of the user's may follow the rows, for a full-text index say, and may write virtual tables.
     let kept_back = || {
-        let table = &column.place.table;
+        let table = &column.name.table;
         Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
     };
     let mut update =
         db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
-    for (&from, place) in order.iter().zip(1..) {
-        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + place)])?;
+    for (&from, rank) in order.iter().zip(1..) {
+        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
         if db.changes() == 0 {
             return Err(kept_back());
         }
@@ -138,8 +138,8 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     if db.changes() != count {
         return Err(kept_back());
     }
-    for (&number, place) in built.order.iter().zip(1..) {
-        old[number as usize].rowid = place;
+    for (&number, rank) in built.order.iter().zip(1..) {
+        old[number as usize].rowid = rank;
     }
     let mut moves: Moves = order.into_iter().zip(1..).collect();
     moves.sort_unstable();
@@ -147,36 +147,36 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
 }
 
 /// Takes up the rowids that another column's `move_rows` gave.
-fn follow(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
+fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
     for old in old {
         let missing = || {
             let reason = format!("it is that of row {}, which is not there", old.rowid);
             Error::corrupt(format!("{} node {}", column.nodes.name(), old.id), reason)
         };
-        let place = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
-        old.rowid = moves[place].1;
+        let index = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
+        old.rowid = moves[index].1;
     }
     Ok(())
 }
 
 /// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
 fn expected_nodes(column: &VectorColumn, linked: u32, pending: u32) -> Result<usize> {
-    let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.place.schema));
+    let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.name.schema));
     let pages = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
     let bytes = u64::try_from(pages).unwrap_or(0) * page_size(column)?;
-    let most = bytes / column.space.layout.pending_bytes() as u64;
+    let most = bytes / column.spec.layout.pending_bytes() as u64;
     Ok((u64::from(linked) + u64::from(pending)).min(most) as usize)
 }
 
 fn page_size(column: &VectorColumn) -> Result<u64> {
-    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.place.schema));
+    let sql = format!("PRAGMA {}.page_size", quote_identifier(&column.name.schema));
     let bytes = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
 /// Node rows that fit a page of the file; 1 for a row that takes overflow pages.
 fn rows_per_page(column: &VectorColumn) -> Result<usize> {
-    let cell = column.space.layout.row_bytes() + CELL_OVERHEAD;
+    let cell = column.spec.layout.row_bytes() + CELL_OVERHEAD;
     Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
@@ -184,16 +184,16 @@ fn rows_per_page(column: &VectorColumn) -> Result<usize> {
 fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(Vectors, Vec<Old>)> {
     let expected = counted.map_or(Ok(0), |header| expected_nodes(column, header.linked, header.pending))?;
     // What it is about now is nothing to the new graph.
-    let mut space = column.space.clone();
-    space.set_centre(&[]);
-    let mut vectors = Vectors::with_capacity(&space, expected);
+    let mut spec = column.spec.clone();
+    spec.set_centre(&[]);
+    let mut vectors = Vectors::with_capacity(&spec, expected);
     let mut old = Vec::new();
     let mut handle = Handle::default();
     let reader = column.nodes.reader(&mut handle);
     let mut reader = if let Some(header) = counted { reader.counted(header) } else { reader };
     reader.scan(&mut |node| {
         if !node.is_tombstone() {
-            vectors.push(&space, node.vector());
+            vectors.push(&spec, node.vector());
             old.push(Old { id: node.id, rowid: node.rowid() });
         }
         Ok(())
@@ -234,7 +234,7 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
 /// Rows on their way into the node table.
 #[derive(Default)]
 struct Block {
-    /// The place of the first in the new order.
+    /// Rank of the first row in the new order.
     first: usize,
     rows: Vec<Vec<u8>>,
 }
@@ -243,7 +243,7 @@ struct Block {
 /// reads the next. Which thread links a row makes no difference to its bytes.
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(built);
-    let layout = column.space.layout;
+    let layout = column.spec.layout;
     let mut handle = Handle::default();
     let mut store = column.nodes.reader(&mut handle);
     let mut buffer = Vec::new();
@@ -287,14 +287,14 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
     let mut new_ids: Vec<(i64, NodeId)> =
         (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
     new_ids.sort_unstable();
-    number_rows(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
+    set_row_nodes(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
 }
 
 /// Tells rows the nodes of their vectors. That is no change of the rows: triggers on them are not told, and could not
 /// write virtual tables at COMMIT.
-pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
-    let (db, table, sql) = (column.db, &column.place.table, numbering_sql(column));
-    let (rows, node, rowid) = column.place.rows_table();
+pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
+    let (db, table, sql) = (column.db, &column.name.table, set_row_node_sql(column));
+    let (rows, node, rowid) = column.name.rows_table();
     let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
     let write = || {
         let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
@@ -324,17 +324,17 @@ pub(super) fn number_rows(column: &VectorColumn, nodes: impl Iterator<Item = (i6
 }
 
 /// Whether a column may be rebuilt where no user has asked for it.
-pub fn may_number_rows(column: &VectorColumn, moment: Moment) -> Result<bool> {
-    let has_no_triggers = || Ok(!column.db.fires_triggers(&numbering_sql(column))?);
-    match moment {
-        Moment::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
+pub fn may_set_row_nodes(column: &VectorColumn, reason: SyncReason) -> Result<bool> {
+    let has_no_triggers = || Ok(!column.db.fires_triggers(&set_row_node_sql(column))?);
+    match reason {
+        SyncReason::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
         // Triggers would have to be turned off, which the statement that searches would not survive.
-        Moment::Search => has_no_triggers(),
-        Moment::Write => Ok(false),
+        SyncReason::Search => has_no_triggers(),
+        SyncReason::Write => Ok(false),
     }
 }
 
-fn numbering_sql(column: &VectorColumn) -> String {
-    let (rows, node, rowid) = column.place.rows_table();
+fn set_row_node_sql(column: &VectorColumn) -> String {
+    let (rows, node, rowid) = column.name.rows_table();
     format!("UPDATE {rows} SET {node} = ?2 WHERE {rowid} = ?1")
 }

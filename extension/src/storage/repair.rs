@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::generation::Chain;
-use super::rebuild::number_rows;
+use super::generation::GenerationHasher;
+use super::rebuild::set_row_nodes;
 use super::vector_column::VectorColumn;
 use crate::distance::decode;
 use crate::error::{Error, Result};
@@ -34,22 +34,22 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
         result => result.map(|()| false)?,
     };
     let claims = claims(column)?;
-    let mut chain = Chain::of(&column.header()?.generation);
-    let found = good_nodes(column, &mut chain)?;
+    let mut hasher = GenerationHasher::of(&column.header()?.generation);
+    let found = good_nodes(column, &mut hasher)?;
     let owners = owners(&found, &claims);
     settle_nodes(column, &found, &owners)?;
     settle_rows(column, &claims, &owners)?;
     if is_new {
         // A generation must not come twice: this one follows from the vectors.
         let header = column.header()?;
-        column.write_header(header, chain.number(u64::MAX - 4))?;
+        column.write_header(header, hasher.number(u64::MAX - 4))?;
     }
     Ok(())
 }
 
 /// The node that each row names.
 fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
-    let (rows, node, rowid) = column.place.rows_table();
+    let (rows, node, rowid) = column.name.rows_table();
     let mut claims = BTreeMap::new();
     let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
     column.db.prepare_shadow(&sql)?.query(&[], |row| {
@@ -59,18 +59,18 @@ fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
     Ok(claims)
 }
 
-fn good_nodes(column: &mut VectorColumn, chain: &mut Chain) -> Result<Vec<Found>> {
+fn good_nodes(column: &mut VectorColumn, hasher: &mut GenerationHasher) -> Result<Vec<Found>> {
     let sql = format!("SELECT id, data FROM {} ORDER BY id", column.nodes.sql_name());
-    let (db, layout) = (column.db, column.space.layout);
+    let (db, layout) = (column.db, column.spec.layout);
     let mut found = Vec::new();
     db.prepare_shadow(&sql)?.query(&[], |row| {
         db.check_interrupt()?;
         let (id, bytes) = (row.column_i64(0), row.column_bytes(1));
         let Some((rowid, vector)) = salvage(column, bytes) else { return Ok(()) };
         let node = NodeId::try_from(id).ok().and_then(|id| layout.read(id, bytes).ok());
-        let inverse_norm = column.space.inverse_norm(vector).to_bits();
+        let inverse_norm = column.spec.inverse_norm(vector).to_bits();
         let is_sound = node.is_some_and(|n| !n.is_tombstone() && n.inverse_norm().to_bits() == inverse_norm);
-        *chain = chain.number(id.cast_unsigned()).number(rowid.cast_unsigned()).bytes(vector);
+        *hasher = hasher.number(id.cast_unsigned()).number(rowid.cast_unsigned()).bytes(vector);
         found.push(Found { id, rowid, is_sound });
         Ok(())
     })?;
@@ -79,13 +79,13 @@ fn good_nodes(column: &mut VectorColumn, chain: &mut Chain) -> Result<Vec<Found>
 
 /// Rowid and vector of a node row, if the vector is good.
 fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])> {
-    let layout = &column.space.layout;
+    let layout = &column.spec.layout;
     if ![layout.row_bytes(), layout.pending_bytes()].contains(&bytes.len()) {
         return None;
     }
     let rowid = bytes.get(ROWID_OFFSET..)?.first_chunk::<8>()?;
     let vector = bytes.get(VECTOR_OFFSET..VECTOR_OFFSET + layout.vector_bytes)?;
-    column.check_components(&decode(vector, column.space.params.element)).ok()?;
+    column.check_components(&decode(vector, column.spec.params.element)).ok()?;
     Some((i64::from_le_bytes(*rowid), vector))
 }
 
@@ -136,8 +136,8 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
         }
         let row = read.query_one(&[Parameter::Integer(node.id)], |row| {
             let vector = salvage(column, row.column_bytes(0)).map(|(_, vector)| vector).unwrap_or_default();
-            let mut row = Vec::with_capacity(column.space.layout.pending_bytes());
-            column.space.layout.write_pending(&mut row, rowid, column.space.inverse_norm(vector), vector);
+            let mut row = Vec::with_capacity(column.spec.layout.pending_bytes());
+            column.spec.layout.write_pending(&mut row, rowid, column.spec.inverse_norm(vector), vector);
             Ok(row)
         })?;
         write.run(&[Parameter::Integer(node.id), Parameter::Blob(&row.unwrap_or_default())])?;
@@ -153,5 +153,5 @@ fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &Hash
         .map(|(id, row)| (*row, *id))
         .collect();
     let wrong = claims.iter().filter(|(row, id)| nodes.get(row) != Some(id));
-    number_rows(column, wrong.map(|(row, _)| (*row, nodes.get(row).copied())))
+    set_row_nodes(column, wrong.map(|(row, _)| (*row, nodes.get(row).copied())))
 }

@@ -1,12 +1,12 @@
 //! Node rows in a shadow table, as the engine's `GraphStore`.
 
-use super::cache::{Missed, Rows};
+use super::node_cache::{Missed, Rows};
 use crate::error::{Error, Result, code};
 use crate::format::header::{Counts, Header};
 use crate::format::node::{FREE, Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
-use crate::machine::prefetch;
-use crate::sqlite::{Blob, BlobPlace, Connection, Parameter, Statement, quote_identifier};
+use crate::memory_hints::prefetch;
+use crate::sqlite::{Blob, BlobColumn, Connection, Parameter, Statement, quote_identifier};
 
 /// SQLITE_ABORT: the row under a BLOB handle was written.
 const EXPIRED: i32 = 4;
@@ -50,8 +50,8 @@ impl NodeTable {
     }
 
     fn open(&self, id: NodeId) -> Result<Blob> {
-        let place = BlobPlace { schema: &self.schema, table: &self.table, column: "data" };
-        self.db.open_blob(&place, i64::from(id))
+        let column = BlobColumn { schema: &self.schema, table: &self.table, column: "data" };
+        self.db.open_blob(&column, i64::from(id))
     }
 
     /// A row that cannot be read although another row names it: damage, unless SQLite has a reason of its own.
@@ -65,8 +65,8 @@ impl NodeTable {
     /// Names the table in an error that the engine, which knows of none, gave.
     pub fn name_table(&self, error: Error) -> Error {
         match error {
-            Error::Corrupt { place, reason } if place.starts_with("node ") => {
-                Error::Corrupt { place: format!("{} {place}", self.table), reason }
+            Error::Corrupt { context, reason } if context.starts_with("node ") => {
+                Error::Corrupt { context: format!("{} {context}", self.table), reason }
             }
             other => other,
         }

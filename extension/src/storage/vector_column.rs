@@ -1,8 +1,8 @@
 //! One vector column of one table: its node table and its graph row.
 
-use super::generation::Chain;
+use super::generation::GenerationHasher;
+use super::node_cache_handle::NodeCacheHandle;
 use super::store::{Handle, NodeTable};
-use super::warm::Warm;
 use super::{check, rebuild, repair};
 
 use crate::distance::{Metric, decode};
@@ -12,14 +12,14 @@ use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
 use crate::hnsw::search::GraphState;
-use crate::hnsw::{EntrySample, GraphStore, Params, Space};
+use crate::hnsw::{ColumnSpec, EntrySample, GraphStore, Params};
 use crate::quantize::bits_for;
-use crate::sqlite::{BlobPlace, Connection, Parameter, Statement};
+use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
 
-pub use super::place::Place;
+pub use super::column_name::ColumnName;
+pub use super::node_cache_handle::{CACHE_MIB, DEFAULT_CACHE_MIB};
 pub use super::rebuild::Moves;
-pub use super::searching::ColumnSearch;
-pub use super::warm::{CACHE_MIB, DEFAULT_CACHE_MIB};
+pub use super::search::ColumnSearch;
 pub use crate::hnsw::{Ef, Hit, Order};
 
 /// Inserting one node costs about as much as this many nodes of a bulk build.
@@ -44,7 +44,7 @@ pub struct ColumnStats {
 
 /// When what is pending is linked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum SyncReason {
     Commit,
     Search,
     /// For a search by a trigger, while a row is written that goes by the numbers its nodes have.
@@ -54,13 +54,13 @@ pub enum Moment {
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
 pub struct VectorColumn {
     pub(super) db: Connection,
-    pub(super) place: Place,
-    pub(super) space: Space,
+    pub(super) name: ColumnName,
+    pub(super) spec: ColumnSpec,
     pub(super) nodes: NodeTable,
     /// Counts how often this connection renumbered the nodes: a search that was suspended then must know.
-    pub(super) numbering: u64,
+    pub(super) renumber_epoch: u64,
     /// Counts how often this connection linked new nodes, which a search that was suspended then does not know.
-    pub(super) growth: u64,
+    pub(super) link_epoch: u64,
     header: Option<Header>,
     /// The header was written by this transaction.
     pub(super) own_write: bool,
@@ -70,20 +70,20 @@ pub struct VectorColumn {
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
     /// The rows that are kept in memory.
-    pub(super) warm: Warm,
+    pub(super) node_cache: NodeCacheHandle,
     read_header: Option<Statement>,
 }
 
 impl VectorColumn {
     /// Writes the graph row of an empty column. The shadow tables exist already.
-    pub fn create(db: Connection, place: &Place, params: &Params) -> Result<()> {
+    pub fn create(db: Connection, name: &ColumnName, params: &Params) -> Result<()> {
         let mut header = Header {
             dims: params.dims as u32,
             element: params.element as u8,
             metric: params.metric as u8,
             bits: bits_for(params.dims),
             degree: params.degree() as u32,
-            seed: rotation_seed(place.ordinal),
+            seed: rotation_seed(name.ordinal),
             linked: 0,
             tombstones: 0,
             pending: 0,
@@ -92,44 +92,44 @@ impl VectorColumn {
             generation: [0; 16],
         };
         // Tables made otherwise, or by another builder, get other rows from the same writes.
-        header.generation = Chain::of(&header.generation)
+        header.generation = GenerationHasher::of(&header.generation)
             .bytes(&header.encode())
             .number(params.m as u64)
             .number(params.ef_construction as u64)
             .bytes(env!("CARGO_PKG_VERSION").as_bytes())
             .finish();
-        let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", place.sql("graph"));
-        db.prepare_shadow(&sql)?.run(&[Parameter::Integer(place.ordinal as i64), Parameter::Blob(&header.encode())])
+        let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", name.sql("graph"));
+        db.prepare_shadow(&sql)?.run(&[Parameter::Integer(name.ordinal as i64), Parameter::Blob(&header.encode())])
     }
 
     /// Reads nothing: opening is free.
-    pub fn open(db: Connection, place: Place, params: Params) -> VectorColumn {
+    pub fn open(db: Connection, name: ColumnName, params: Params) -> VectorColumn {
         let bits = bits_for(params.dims);
-        let space = Space::new(params, rotation_seed(place.ordinal), bits);
-        let nodes = NodeTable::new(db, &place.schema, place.node_table(), space.layout);
+        let spec = ColumnSpec::new(params, rotation_seed(name.ordinal), bits);
+        let nodes = NodeTable::new(db, &name.schema, name.node_table(), spec.layout);
         VectorColumn {
             db,
-            place,
-            space,
+            name,
+            spec,
             nodes,
-            numbering: 0,
-            growth: 0,
+            renumber_epoch: 0,
+            link_epoch: 0,
             header: None,
             own_write: false,
             known: None,
             entry: EntrySample::default(),
             entry_of: None,
-            warm: Warm::default(),
+            node_cache: NodeCacheHandle::default(),
             read_header: None,
         }
     }
 
     /// After ALTER TABLE RENAME.
     pub fn rename(&mut self, table: &str) {
-        self.place.table = table.to_string();
-        self.nodes = NodeTable::new(self.db, &self.place.schema, self.place.node_table(), self.space.layout);
+        self.name.table = table.to_string();
+        self.nodes = NodeTable::new(self.db, &self.name.schema, self.name.node_table(), self.spec.layout);
         self.read_header = None;
-        self.warm.cool();
+        self.node_cache.invalidate();
         self.forget();
     }
 
@@ -139,7 +139,7 @@ impl VectorColumn {
         let header = self.load_header()?;
         if self.own_write && self.known != Some(header.generation) {
             // Its rows are not those that this object knows to have changed.
-            self.warm.renumbered();
+            self.node_cache.renumbered();
         }
         self.known = Some(header.generation);
         self.header = Some(header);
@@ -150,7 +150,7 @@ impl VectorColumn {
     /// know nodes that are gone.
     pub fn forget(&mut self) {
         self.header = None;
-        self.numbering += u64::from(self.own_write);
+        self.renumber_epoch += u64::from(self.own_write);
     }
 
     /// From here on other connections may write.
@@ -162,22 +162,24 @@ impl VectorColumn {
 
     fn load_header(&mut self) -> Result<Header> {
         if self.read_header.is_none() {
-            let sql = format!("SELECT header FROM {} WHERE column = ?1", self.place.sql("graph"));
+            let sql = format!("SELECT header FROM {} WHERE column = ?1", self.name.sql("graph"));
             self.read_header = Some(self.db.prepare_shadow(&sql)?);
         }
-        let place = self.place.graph_row();
-        let ordinal = Parameter::Integer(self.place.ordinal as i64);
+        let graph_row = self.name.graph_row();
+        let ordinal = Parameter::Integer(self.name.ordinal as i64);
         let row = match &mut self.read_header {
-            Some(statement) => statement.query_one(&[ordinal], |row| Header::decode(row.column_bytes(0), &place))?,
+            Some(statement) => {
+                statement.query_one(&[ordinal], |row| Header::decode(row.column_bytes(0), &graph_row))?
+            }
             None => None,
         };
-        let header = row.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?;
-        let params = &self.space.params;
+        let header = row.ok_or_else(|| Error::corrupt(&graph_row, "the row is missing"))?;
+        let params = &self.spec.params;
         let expected = (params.dims as u32, params.element as u8, params.metric as u8, params.degree() as u32);
         let got = (header.dims, header.element, header.metric, header.degree);
-        if got != expected || header.bits != self.space.bits || header.seed != rotation_seed(self.place.ordinal) {
+        if got != expected || header.bits != self.spec.bits || header.seed != rotation_seed(self.name.ordinal) {
             return Err(Error::corrupt(
-                place,
+                graph_row,
                 format!("(dimensions, element, metric, degree) {got:?} where the table was made with {expected:?}"),
             ));
         }
@@ -191,12 +193,12 @@ impl VectorColumn {
         self.header.clone().ok_or_else(|| Error::internal("the header was not loaded"))
     }
 
-    /// Writes the header with its next generation; `chain` has taken in what changed. The cached entry sample stays
+    /// Writes the header with its next generation; `hasher` has taken in what changed. The cached entry sample stays
     /// good where it was: whoever changes it calls `write_entry`.
-    pub(super) fn write_header(&mut self, mut header: Header, chain: Chain) -> Result<()> {
+    pub(super) fn write_header(&mut self, mut header: Header, hasher: GenerationHasher) -> Result<()> {
         let entry_is_current = self.entry_of == Some(header.generation);
-        self.warm.begin_write(header.generation);
-        header.generation = chain.finish();
+        self.node_cache.begin_write(header.generation);
+        header.generation = hasher.finish();
         self.put_header(&header.encode())?;
         self.entry_of = entry_is_current.then_some(header.generation);
         self.known = Some(header.generation);
@@ -207,26 +209,25 @@ impl VectorColumn {
 
     /// In place where it can be: the entry sample in the same row is many pages.
     fn put_header(&mut self, header: &[u8]) -> Result<()> {
-        let (table, ordinal) = (format!("{}_graph", self.place.table), self.place.ordinal as i64);
-        let place = BlobPlace { schema: &self.place.schema, table: &table, column: "header" };
-        match self.db.open_blob_to_write(&place, ordinal) {
+        let (table, ordinal) = (format!("{}_graph", self.name.table), self.name.ordinal as i64);
+        let column = BlobColumn { schema: &self.name.schema, table: &table, column: "header" };
+        match self.db.open_blob_to_write(&column, ordinal) {
             Ok(mut blob) if blob.len() == header.len() => return blob.write(header, 0),
             // There is no BLOB.
             Ok(_) | Err(Error::Sqlite { code: code::ERROR, .. }) => {}
             // It may have undone the transaction: nothing more must be written.
             Err(error) => return Err(error),
         }
-        let sql =
-            format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.place.sql("graph"));
+        let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.name.sql("graph"));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(ordinal), Parameter::Blob(header)])
     }
 
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
-        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.place.sql("graph"));
+        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.name.sql("graph"));
         let blob = if entry.centre().is_empty() { Vec::new() } else { entry.blob().encode() };
-        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64), Parameter::Blob(&blob)])?;
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64), Parameter::Blob(&blob)])?;
         self.entry_of = self.header.as_ref().map(|header| header.generation);
-        self.space.set_centre(entry.centre());
+        self.spec.set_centre(entry.centre());
         self.entry = entry;
         Ok(())
     }
@@ -236,7 +237,7 @@ impl VectorColumn {
         let header = self.header()?;
         if self.entry_of != Some(header.generation) {
             self.entry = self.entry_from_file()?;
-            self.space.set_centre(self.entry.centre());
+            self.spec.set_centre(self.entry.centre());
             self.entry_of = Some(header.generation);
         }
         Ok(())
@@ -244,25 +245,25 @@ impl VectorColumn {
 
     pub(super) fn entry_from_file(&mut self) -> Result<EntrySample> {
         let header = self.header()?;
-        let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.place.sql("graph"));
-        let place = self.place.graph_row();
-        let (dims, group_bytes) = (self.space.params.dims, self.space.coder.group_bytes());
+        let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.name.sql("graph"));
+        let graph_row = self.name.graph_row();
+        let (dims, group_bytes) = (self.spec.params.dims, self.spec.coder.group_bytes());
         let entry =
-            self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.place.ordinal as i64)], |row| {
-                EntryBlob::decode(row.column_bytes(0), dims, group_bytes, header.next_id, &place)
+            self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.name.ordinal as i64)], |row| {
+                EntryBlob::decode(row.column_bytes(0), dims, group_bytes, header.next_id, &graph_row)
             })?;
-        let entry = entry.ok_or_else(|| Error::corrupt(&place, "the row is missing"))?;
-        Ok(EntrySample::from_blob(&self.space, entry))
+        let entry = entry.ok_or_else(|| Error::corrupt(&graph_row, "the row is missing"))?;
+        Ok(EntrySample::from_blob(&self.spec, entry))
     }
 
-    pub(super) fn state<'a>(space: &'a Space, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
-        GraphState { space, entry, linked: header.linked, next_id: header.next_id }
+    pub(super) fn state<'a>(spec: &'a ColumnSpec, entry: &'a EntrySample, header: &Header) -> GraphState<'a> {
+        GraphState { spec, entry, linked: header.linked, next_id: header.next_id }
     }
 
     /// Checks a vector that a user gave (bytes of the element type), writes its node row without links, and gives its
     /// id, which belongs into the rows table.
     pub fn add(&mut self, rowid: i64, vector: &[u8]) -> Result<NodeId> {
-        let params = &self.space.params;
+        let params = &self.spec.params;
         if vector.len() != params.vector_bytes() {
             return Err(self.wrong_dims(vector.len() / params.element.size()));
         }
@@ -271,24 +272,24 @@ impl VectorColumn {
         let mut header = self.header()?;
         let id = header.next_id;
         if id == node::FREE {
-            return Err(Error::invalid(format!("{}: full: rebuild it to reclaim the ids", self.place.label())));
+            return Err(Error::invalid(format!("{}: full: rebuild it to reclaim the ids", self.name.label())));
         }
-        let inverse_norm = self.space.inverse_norm(vector);
-        let mut row = Vec::with_capacity(self.space.layout.pending_bytes());
-        self.space.layout.write_pending(&mut row, rowid, inverse_norm, vector);
+        let inverse_norm = self.spec.inverse_norm(vector);
+        let mut row = Vec::with_capacity(self.spec.layout.pending_bytes());
+        self.spec.layout.write_pending(&mut row, rowid, inverse_norm, vector);
         self.nodes.add(id, &row)?;
         header.next_id += 1;
         header.pending += 1;
-        let chain = Chain::of(&header.generation).bytes(&row).number(u64::from(id));
-        self.write_header(header, chain)?;
+        let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id));
+        self.write_header(header, hasher)?;
         Ok(id)
     }
 
     pub(super) fn wrong_dims(&self, got: usize) -> Error {
-        let params = &self.space.params;
+        let params = &self.spec.params;
         Error::invalid(format!(
             "{}: expected {} dimensions ({} bytes of {}), got {got}",
-            self.place.label(),
+            self.name.label(),
             params.dims,
             params.vector_bytes(),
             params.element.name()
@@ -299,13 +300,13 @@ impl VectorColumn {
         if let Some((i, x)) = components.iter().enumerate().find(|(_, x)| !x.is_finite()) {
             return Err(Error::invalid(format!(
                 "{}: component {i} is {x}: expected a finite number",
-                self.place.label()
+                self.name.label()
             )));
         }
-        if self.space.params.metric == Metric::Cosine && components.iter().all(|&x| x == 0.0) {
+        if self.spec.params.metric == Metric::Cosine && components.iter().all(|&x| x == 0.0) {
             return Err(Error::invalid(format!(
                 "{}: a zero vector has no direction: metric cosine expects a component other than 0",
-                self.place.label()
+                self.name.label()
             )));
         }
         Ok(())
@@ -318,8 +319,8 @@ impl VectorColumn {
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
-        self.place.check_owner(&node, rowid)?;
-        let miscounted = || Error::corrupt(self.place.graph_row(), format!("it does not count node {id}"));
+        self.name.check_owner(&node, rowid)?;
+        let miscounted = || Error::corrupt(self.name.graph_row(), format!("it does not count node {id}"));
         if node.is_pending() {
             header.pending = header.pending.checked_sub(1).ok_or_else(miscounted)?;
             store.remove_node(id)?;
@@ -332,9 +333,9 @@ impl VectorColumn {
             set_tombstone(&mut row);
             store.put_node(id, &row)?;
         }
-        self.warm.wrote(id);
-        let chain = Chain::of(&header.generation).number(u64::from(id)).number(u64::MAX);
-        self.write_header(header, chain)
+        self.node_cache.wrote(id);
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(u64::MAX);
+        self.write_header(header, hasher)
     }
 
     /// Gives the node of the row `from` to the row `rowid`.
@@ -344,13 +345,13 @@ impl VectorColumn {
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
-        self.place.check_owner(&node, from)?;
+        self.name.check_owner(&node, from)?;
         let mut row = node.row().to_vec();
         set_rowid(&mut row, rowid);
         store.put_node(id, &row)?;
-        self.warm.wrote(id);
-        let chain = Chain::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
-        self.write_header(header, chain)
+        self.node_cache.wrote(id);
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
+        self.write_header(header, hasher)
     }
 
     /// The stored bytes of a row's vector, as they were given.
@@ -359,7 +360,7 @@ impl VectorColumn {
         let mut handle = Handle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
-        self.place.check_owner(&node, rowid)?;
+        self.name.check_owner(&node, rowid)?;
         Ok(node.vector().to_vec())
     }
 
@@ -367,20 +368,20 @@ impl VectorColumn {
     pub fn clear(&mut self) -> Result<()> {
         let mut header = self.header()?;
         self.db.prepare_shadow(&format!("DELETE FROM {}", self.nodes.sql_name()))?.run(&[])?;
-        self.numbering += 1;
-        self.warm.renumbered();
-        let chain = Chain::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
+        self.renumber_epoch += 1;
+        self.node_cache.renumbered();
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
         (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
-        self.write_header(header, chain)?;
+        self.write_header(header, hasher)?;
         self.write_entry(EntrySample::default())
     }
 
     /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
-    pub fn sync(&mut self, moment: Moment) -> Result<()> {
+    pub fn sync(&mut self, reason: SyncReason) -> Result<()> {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if (many || has_many_tombstones(&header)) && rebuild::may_number_rows(self, moment)? {
+        if (many || has_many_tombstones(&header)) && rebuild::may_set_row_nodes(self, reason)? {
             return rebuild::rebuild(self);
         }
         if header.pending > 0 {
@@ -423,16 +424,16 @@ impl VectorColumn {
 
     /// Makes rows and nodes agree again, from what of either can be read; a rebuild must follow.
     pub fn repair(&mut self) -> Result<()> {
-        self.numbering += 1;
-        self.warm.renumbered();
+        self.renumber_epoch += 1;
+        self.node_cache.renumbered();
         repair::repair(self)
     }
 
     /// A graph row as of an empty column, in the place of one that cannot be read.
     pub(super) fn create_again(&mut self) -> Result<()> {
-        let sql = format!("DELETE FROM {} WHERE column = ?1", self.place.sql("graph"));
-        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.place.ordinal as i64)])?;
-        VectorColumn::create(self.db, &self.place, &self.space.params)?;
+        let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql("graph"));
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64)])?;
+        VectorColumn::create(self.db, &self.name, &self.spec.params)?;
         self.refresh()
     }
 

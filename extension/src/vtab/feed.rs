@@ -11,13 +11,13 @@ use super::rows_filter::RowsFilter;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::filter::strategy::{
-    Count, FEW_ROWS, NEAR_ROWS, Observed, Reach, STEERED_WINDOW, Strategy, choose, walk_window,
+    AccessPath, Count, FEW_ROWS, Observed, SAMPLE_ROWS, STEERED_WINDOW, Strategy, choose, walk_window,
 };
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
 use crate::hnsw::{Matches, Params};
 use crate::sqlite::quote_identifier;
-use crate::storage::matching::Ranked;
+use crate::storage::filtered_search::Ranked;
 use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
 
 /// Rows up to which a feed remembers what it gave, so that a later page need not search again.
@@ -33,7 +33,7 @@ pub struct Request {
     pub ef: Ef,
     pub query: Vec<f32>,
     pub filter: RowsFilter,
-    pub reach: Reach,
+    pub access_path: AccessPath,
 }
 
 /// A committed state of the database: what changes with every commit to the file, with the graph, and with what LIKE
@@ -81,8 +81,12 @@ enum GivenBefore {
 impl Feed {
     /// `rows`: those with a vector.
     pub fn new(request: Request, state: Option<State>, rows: u64) -> Feed {
-        let observed =
-            Observed { reach: request.reach, rows, is_exact: request.ef == Ef::Exact, ..Observed::default() };
+        let observed = Observed {
+            access_path: request.access_path,
+            rows,
+            is_exact: request.ef == Ef::Exact,
+            ..Observed::default()
+        };
         Feed {
             request,
             state,
@@ -120,7 +124,7 @@ impl Feed {
                     self.observed.count = Some(count);
                     self.matches = matches;
                 }
-                Strategy::Look => self.observed.near = Some(self.look(table, test)?),
+                Strategy::Sample => self.observed.sample_matches = Some(self.look(table, test)?),
                 Strategy::Exact => return self.rank(table),
                 Strategy::Steer => return self.steer(table),
                 Strategy::Walk => {
@@ -134,7 +138,7 @@ impl Feed {
     /// How many of the sampled rows about the query match.
     fn look<'t>(&mut self, table: &'t HnswTable, test: &mut Option<Pooled<'t>>) -> Result<usize> {
         let request = &self.request;
-        let near = table.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, NEAR_ROWS))?;
+        let near = table.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
             return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
         }
@@ -163,7 +167,7 @@ impl Feed {
         let request = &self.request;
         let ef = wider(request.ef, STEERED_WINDOW);
         let search = table
-            .with_vector(request.ordinal, |vector| vector.search_among(&request.query, ef, request.order, matches))?;
+            .with_vector(request.ordinal, |vector| vector.search_matches(&request.query, ef, request.order, matches))?;
         self.source = Source::Search(Box::new(search));
         self.is_tested = false;
         Ok(())

@@ -12,7 +12,7 @@ use crate::sqlite::{
     Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{Owner, nodes_suffix};
-use crate::storage::vector_column::{DEFAULT_CACHE_MIB, Place, VectorColumn};
+use crate::storage::vector_column::{ColumnName, DEFAULT_CACHE_MIB, VectorColumn};
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
 const KEY: usize = 0;
@@ -227,7 +227,7 @@ impl Reader {
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
-        let place = Place { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
+        let place = ColumnName { schema, table, rowid: String::new(), ordinal, column: column.to_string() };
         VectorColumn::open(self.db, place, params)
     }
 

@@ -139,11 +139,11 @@ impl<'t> Knn<'t> {
             && !knn.distances.is_never()
         {
             let (column, order) = (plan.column, plan.order);
-            let reach = match plan.found_by {
-                FoundBy::Partial => table.explain(column, &filter.sql, |sql| filter.bind(sql))?.reach(),
-                _ => plan.found_by.reach(),
+            let access_path = match plan.found_by {
+                FoundBy::Partial => table.explain(column, &filter.sql, |sql| filter.bind(sql))?.access_path(),
+                _ => plan.found_by.access_path(),
             };
-            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, reach })?;
+            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, access_path })?;
             knn.next()?;
         }
         Ok(knn)
@@ -162,7 +162,7 @@ impl<'t> Knn<'t> {
         let request = request(ef);
         let state = table.state(&request)?;
         // As with nodes: a process that asks one page keeps nothing.
-        let is_warm = table.with_vector(self.ordinal, |vector| vector.is_warm())?;
+        let is_warm = table.with_vector(self.ordinal, |vector| vector.has_node_cache())?;
         self.commits = state.filter(|_| is_warm).map(|state| state.commits);
         if let Some(mut feed) = state.and_then(|state| table.shelf.take(&request, state))
             && feed.resume(table)?

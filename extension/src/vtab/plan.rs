@@ -10,7 +10,7 @@
 use super::schema::{ColumnRef, TableSchema};
 use crate::error::{Error, Result};
 use crate::filter::predicate::Comparison;
-use crate::filter::strategy::Reach;
+use crate::filter::strategy::AccessPath;
 use crate::hnsw::Order;
 use crate::sqlite::quote_identifier;
 
@@ -186,11 +186,11 @@ impl ScanPlan {
 }
 
 impl FoundBy {
-    pub fn reach(&self) -> Reach {
+    pub fn access_path(&self) -> AccessPath {
         match self {
-            FoundBy::Scan | FoundBy::Partial => Reach::Scan,
-            FoundBy::Rowid | FoundBy::Index(_) => Reach::Index,
-            FoundBy::Covering(_) => Reach::Covering,
+            FoundBy::Scan | FoundBy::Partial => AccessPath::Scan,
+            FoundBy::Rowid | FoundBy::Index(_) => AccessPath::Index,
+            FoundBy::Covering(_) => AccessPath::Covering,
         }
     }
 }

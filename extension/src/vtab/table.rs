@@ -22,7 +22,7 @@ use crate::sqlite::{
     Parameter, Statement, StoredTable, TableOption, Thoroughness, Value, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::{self, Owner, RowsTable};
-use crate::storage::vector_column::{Place, VectorColumn};
+use crate::storage::vector_column::{ColumnName, VectorColumn};
 
 /// Decoded plans kept at most.
 const PLANS_KEPT: usize = 16;
@@ -275,8 +275,8 @@ impl HnswTable {
     }
 }
 
-fn places(schema: &TableSchema, owner: &Owner) -> Vec<Place> {
-    let place = |(ordinal, column): (usize, &str)| Place {
+fn places(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
+    let place = |(ordinal, column): (usize, &str)| ColumnName {
         schema: owner.schema.clone(),
         table: owner.table.clone(),
         rowid: schema.rowid_name().to_string(),

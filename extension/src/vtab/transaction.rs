@@ -11,7 +11,7 @@ use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::sqlite::{Parameter, quote_identifier};
 use crate::storage::shadow::Owner;
-use crate::storage::vector_column::{Moment, VectorColumn};
+use crate::storage::vector_column::{SyncReason, VectorColumn};
 
 #[derive(Default)]
 pub struct Transaction {
@@ -115,10 +115,10 @@ impl Transaction {
     /// Brings the graphs up to date. Before a search in the same transaction it is called too.
     pub fn sync(&self, table: &HnswTable) -> Result<()> {
         let is_within = table.nesting.is_under_way();
-        self.bring_up(table, if is_within { Moment::Write } else { Moment::Search })
+        self.bring_up(table, if is_within { SyncReason::Write } else { SyncReason::Search })
     }
 
-    fn bring_up(&self, table: &HnswTable, moment: Moment) -> Result<()> {
+    fn bring_up(&self, table: &HnswTable, reason: SyncReason) -> Result<()> {
         if !self.has_changed.get() && !self.has_inherited(table)? {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Transaction {
             )));
         }
         let before = table.db.total_changes();
-        let result = table.keeping_last_rowid(|| self.link(table, moment));
+        let result = table.keeping_last_rowid(|| self.link(table, reason));
         // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
         if result.is_err() && table.db.total_changes() != before && !table.db.is_autocommit() {
             self.broken_at.set(Some(self.savepoint.get()));
@@ -158,7 +158,7 @@ impl Transaction {
         if !self.has_changed.get() {
             return Ok(());
         }
-        match self.bring_up(table, Moment::Commit) {
+        match self.bring_up(table, SyncReason::Commit) {
             // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
             // renaming, and COMMIT must say so.
             Err(Error::Corrupt { .. }) if !table.is_there()? => Ok(()),
@@ -166,11 +166,11 @@ impl Transaction {
         }
     }
 
-    fn link(&self, table: &HnswTable, moment: Moment) -> Result<()> {
-        let is_empty = moment != Moment::Write && self.has_deleted.get() && table.is_empty()?;
+    fn link(&self, table: &HnswTable, reason: SyncReason) -> Result<()> {
+        let is_empty = reason != SyncReason::Write && self.has_deleted.get() && table.is_empty()?;
         for vector in table.vectors()?.iter_mut() {
             vector.refresh()?;
-            if is_empty { vector.clear() } else { vector.sync(moment) }?;
+            if is_empty { vector.clear() } else { vector.sync(reason) }?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use vecrank::distance::{Element, ExactQuery, Metric, encode};
 use vecrank::hnsw::build::{Options, RowWriter, Vectors, build};
 use vecrank::hnsw::memory::MemoryStore;
 use vecrank::hnsw::search::GraphState;
-use vecrank::hnsw::{Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, Space, insert, is_sampled};
+use vecrank::hnsw::{ColumnSpec, Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, insert, is_sampled};
 
 /// xorshift64*: the same numbers on every machine.
 pub struct Random(u64);
@@ -52,7 +52,7 @@ pub fn clustered(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
 
 /// A graph over vectors whose rowids are their numbers.
 pub struct Graph {
-    pub space: Space,
+    pub spec: ColumnSpec,
     pub store: MemoryStore,
     pub entry: EntrySample,
     pub linked: u32,
@@ -62,24 +62,24 @@ pub struct Graph {
 
 impl Graph {
     pub fn build(vectors: &[Vec<f32>], element: Element, metric: Metric, threads: usize) -> Graph {
-        let space = Space::with_seed(Params::new(vectors[0].len(), element, metric), 42);
-        Graph::build_in(space, vectors, threads)
+        let spec = ColumnSpec::with_seed(Params::new(vectors[0].len(), element, metric), 42);
+        Graph::build_in(spec, vectors, threads)
     }
 
-    pub fn build_in(space: Space, vectors: &[Vec<f32>], threads: usize) -> Graph {
-        let stored: Vec<Vec<u8>> = vectors.iter().map(|v| encode(v, space.params.element).unwrap()).collect();
-        let mut input = Vectors::with_capacity(&space, stored.len());
-        stored.iter().for_each(|bytes| input.push(&space, bytes));
-        let built = build(&space, input, Options { threads, rows_per_page: 7 }, &|_| Ok(())).unwrap();
+    pub fn build_in(spec: ColumnSpec, vectors: &[Vec<f32>], threads: usize) -> Graph {
+        let stored: Vec<Vec<u8>> = vectors.iter().map(|v| encode(v, spec.params.element).unwrap()).collect();
+        let mut input = Vectors::with_capacity(&spec, stored.len());
+        stored.iter().for_each(|bytes| input.push(&spec, bytes));
+        let built = build(&spec, input, Options { threads, rows_per_page: 7 }, &|_| Ok(())).unwrap();
         let writer = RowWriter::new(&built);
-        let mut store = MemoryStore::new(&space);
+        let mut store = MemoryStore::new(&spec);
         let mut rows: Vec<Vec<u8>> = built
             .order
             .iter()
             .map(|&number| {
                 let bytes = &stored[number as usize];
                 let mut row = Vec::new();
-                space.layout.write_pending(&mut row, i64::from(number), space.inverse_norm(bytes), bytes);
+                spec.layout.write_pending(&mut row, i64::from(number), spec.inverse_norm(bytes), bytes);
                 row
             })
             .collect();
@@ -88,42 +88,42 @@ impl Graph {
             store.put_node(id, row).unwrap();
         }
         let (entry, linked) = (writer.entry_sample(), rows.len() as u32);
-        let space = built.space;
-        Graph { space, store, entry, linked, next_id: linked, stored }
+        let spec = built.spec;
+        Graph { spec, store, entry, linked, next_id: linked, stored }
     }
 
     /// Adds a vector as SQL does in a small transaction; its rowid is its number.
     pub fn insert(&mut self, vector: &[f32]) {
-        let stored = encode(vector, self.space.params.element).unwrap();
+        let stored = encode(vector, self.spec.params.element).unwrap();
         let (id, rowid) = (self.next_id, self.stored.len() as i64);
         let mut row = Vec::new();
-        self.space.layout.write_pending(&mut row, rowid, self.space.inverse_norm(&stored), &stored);
+        self.spec.layout.write_pending(&mut row, rowid, self.spec.inverse_norm(&stored), &stored);
         self.store.put_node(id, &row).unwrap();
         self.next_id += 1;
         let (linked, next_id) = (self.linked, self.next_id);
-        let state = GraphState { space: &self.space, entry: &self.entry, linked, next_id };
+        let state = GraphState { spec: &self.spec, entry: &self.entry, linked, next_id };
         insert::insert(state, &mut self.store, id).unwrap();
         self.linked += 1;
         if is_sampled(id, self.linked) {
-            let mut rotated = vec![0.0; self.space.padded()];
-            self.space.rotate(&stored, &mut rotated);
-            self.entry.push(&self.space, id, &rotated);
+            let mut rotated = vec![0.0; self.spec.padded()];
+            self.spec.rotate(&stored, &mut rotated);
+            self.entry.push(&self.spec, id, &rotated);
         }
         self.stored.push(stored);
     }
 
     pub fn state(&self) -> GraphState<'_> {
-        GraphState { space: &self.space, entry: &self.entry, linked: self.linked, next_id: self.next_id }
+        GraphState { spec: &self.spec, entry: &self.entry, linked: self.linked, next_id: self.next_id }
     }
 
     pub fn search(&self, query: &[f32], ef: Ef, order: Order) -> Search {
-        Search::new(self.state(), Query::new(&self.space, query), ef, order)
+        Search::new(self.state(), Query::new(&self.spec, query), ef, order)
     }
 
     /// The next `count` hits, or fewer at the end.
     pub fn take(&mut self, search: &mut Search, count: usize) -> Vec<Hit> {
-        let (space, store) = (&self.space, &mut self.store);
-        std::iter::from_fn(|| search.next(space, store).unwrap()).take(count).collect()
+        let (spec, store) = (&self.spec, &mut self.store);
+        std::iter::from_fn(|| search.next(spec, store).unwrap()).take(count).collect()
     }
 
     pub fn knn(&mut self, query: &[f32], ef: Ef, count: usize) -> Vec<Hit> {
@@ -133,11 +133,11 @@ impl Graph {
 
     /// Rowids and distances of every vector that `live` holds to, nearest first, ties by rowid.
     pub fn exact(&self, query: &[f32], live: impl Fn(i64) -> bool) -> Vec<(i64, f64)> {
-        let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
+        let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
         let mut all: Vec<(i64, f64)> = (0..)
             .zip(&self.stored)
             .filter(|&(rowid, _)| live(rowid))
-            .map(|(rowid, bytes)| (rowid, exact.distance(exact.key(bytes, self.space.inverse_norm(bytes)))))
+            .map(|(rowid, bytes)| (rowid, exact.distance(exact.key(bytes, self.spec.inverse_norm(bytes)))))
             .collect();
         all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         all

@@ -1,6 +1,6 @@
 //! All pairs of a leaf: for every member its nearest others in the leaf.
 
-use super::pool::{EMPTY, Packed, Packing};
+use super::candidate_lists::{EMPTY, Packed, Packing};
 use super::vectors::Near;
 use crate::distance::{PairRow, inner_products, near_pairs};
 
@@ -9,7 +9,7 @@ const TILE: usize = 96;
 
 /// The nearest `size` of one member, unsorted, and the worst of them.
 struct Nearest {
-    places: Vec<Packed>,
+    slots: Vec<Packed>,
     size: usize,
 }
 
@@ -20,15 +20,15 @@ impl Nearest {
         if packed >= *worst {
             return false;
         }
-        if self.places.len() < self.size {
-            self.places.push(packed);
-            if self.places.len() < self.size {
+        if self.slots.len() < self.size {
+            self.slots.push(packed);
+            if self.slots.len() < self.size {
                 return false;
             }
-        } else if let Some(place) = self.places.iter_mut().find(|place| **place == *worst) {
-            *place = packed;
+        } else if let Some(slot) = self.slots.iter_mut().find(|slot| **slot == *worst) {
+            *slot = packed;
         }
-        *worst = self.places.iter().copied().max().unwrap_or(EMPTY);
+        *worst = self.slots.iter().copied().max().unwrap_or(EMPTY);
         true
     }
 }
@@ -44,7 +44,7 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
     let mut limits = limits;
     let mut worst: Vec<Packed> =
         limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
-    let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { places: Vec::with_capacity(size), size }).collect();
+    let mut lists: Vec<Nearest> = (0..count).map(|_| Nearest { slots: Vec::with_capacity(size), size }).collect();
     let mut products = vec![0f32; TILE * count];
     let mut pairs = Vec::new();
     for first in (0..count).step_by(TILE) {
@@ -65,7 +65,7 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
             near_pairs(&pair_row, &mut pairs);
             for &(offset, distance) in &pairs {
                 let j = i + 1 + offset as usize;
-                let distance = near.settle(distance, shares[i] + shares[j]);
+                let distance = near.round_distance(distance, shares[i] + shares[j]);
                 for (to, other) in [(i, j), (j, i)] {
                     if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
                         limits[to] = packing.limit(worst[to]);
@@ -77,8 +77,8 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
     lists
         .into_iter()
         .map(|mut list| {
-            list.places.sort_unstable();
-            list.places
+            list.slots.sort_unstable();
+            list.slots
         })
         .collect()
 }

@@ -3,9 +3,9 @@
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
 use super::Watch;
-use super::carve::hash;
+use super::ball_partition::hash;
+use super::candidate_lists::{CandidateLists, distance};
 use super::parallel;
-use super::pool::{Pools, distance};
 use super::vectors::{Near, Vectors};
 use crate::error::Result;
 
@@ -15,15 +15,15 @@ pub type Links = Vec<Vec<Candidate<u32>>>;
 /// Vectors linked at a time by one thread.
 const BLOCK: usize = 256;
 
-/// Members linked between two releases of the pools' memory.
+/// Members linked between two releases of the candidate lists' memory.
 const STRETCH: usize = 64 * BLOCK;
 
-/// Adds to `links` of every member the candidates of its pool that the heuristic keeps, at most `m`. The pools shrink
+/// Adds to `links` of every member the candidates of its list that the heuristic keeps, at most `m`. The lists shrink
 /// while the links grow: together they are the most memory that a build takes.
 pub fn link_forward(
     near: Near<'_>,
     members: &[u32],
-    mut pools: Pools,
+    mut lists: CandidateLists,
     work: Forward<'_>,
     watch: Watch<'_>,
 ) -> Result<()> {
@@ -40,15 +40,15 @@ pub fn link_forward(
                 .map(|i| {
                     let own = stretch[i];
                     candidates.clear();
-                    let pool = pools.get(first + i);
-                    let id = |packed| pools.packing.candidate(packed, own);
-                    candidates.extend(pool.map(|p| Candidate { distance: distance(p), id: id(p) }));
+                    let list = lists.get(first + i);
+                    let id = |packed| lists.packing.candidate(packed, own);
+                    candidates.extend(list.map(|p| Candidate { distance: distance(p), id: id(p) }));
                     select_neighbours(&candidates, limits, |a, b| near.distance(a, b), &mut chosen);
                     chosen.clone()
                 })
                 .collect::<Vec<_>>()
         });
-        pools.truncate(first);
+        lists.truncate(first);
         for (&member, chosen) in stretch.iter().zip(kept.into_iter().flatten()) {
             let list = &mut links[member as usize];
             for Candidate { distance, id } in chosen {
@@ -75,20 +75,20 @@ pub fn link_reverse(vectors: &Vectors, links: &mut Links, degree: usize, threads
     let incoming = Incoming::of(links);
     parallel::for_chunks(threads, links, BLOCK, |block, lists| {
         let mut kept = Vec::new();
-        let mut arrivals: Vec<(u64, Candidate<u32>)> = Vec::new();
+        let mut reverse_links: Vec<(u64, Candidate<u32>)> = Vec::new();
         for (offset, list) in lists.iter_mut().enumerate() {
             let own = (block * BLOCK + offset) as u32;
             if list.len() > degree {
                 shorten(vectors, own, list, degree, &mut kept);
             }
-            arrivals.clear();
-            arrivals.extend(incoming.get(own).iter().map(|c| (hash(seed, c.id), *c)));
-            arrivals.sort_unstable_by_key(|&(key, c)| (key, c.id));
-            for &(_, arrival) in &arrivals {
-                if list.iter().any(|c| c.id == arrival.id) {
+            reverse_links.clear();
+            reverse_links.extend(incoming.get(own).iter().map(|c| (hash(seed, c.id), *c)));
+            reverse_links.sort_unstable_by_key(|&(key, c)| (key, c.id));
+            for &(_, reverse_link) in &reverse_links {
+                if list.iter().any(|c| c.id == reverse_link.id) {
                     continue;
                 }
-                list.push(arrival);
+                list.push(reverse_link);
                 if list.len() > degree {
                     shorten(vectors, own, list, degree, &mut kept);
                 }
@@ -131,9 +131,9 @@ impl Incoming {
         let mut next = offsets.clone();
         for (own, list) in links.iter().enumerate() {
             for link in list {
-                let place = &mut next[link.id as usize];
-                sources[*place as usize] = Candidate { distance: link.distance, id: own as u32 };
-                *place += 1;
+                let slot = &mut next[link.id as usize];
+                sources[*slot as usize] = Candidate { distance: link.distance, id: own as u32 };
+                *slot += 1;
             }
         }
         Incoming { offsets, sources }
@@ -209,16 +209,16 @@ fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns
 mod tests {
     use super::*;
     use crate::distance::{Element, Metric};
-    use crate::hnsw::{Params, Space};
+    use crate::hnsw::{ColumnSpec, Params};
 
     #[test]
     fn whoever_nobody_links_to_is_reached_and_costs_nobody_else_that() {
-        let space = Space::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
-        let mut vectors = Vectors::with_capacity(&space, 9);
+        let spec = ColumnSpec::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
+        let mut vectors = Vectors::with_capacity(&spec, 9);
         for i in 0..9u8 {
-            vectors.push(&space, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
+            vectors.push(&spec, &[f32::from(i), 0.0].map(f32::to_le_bytes).concat());
         }
-        vectors.settle(&space, 1);
+        vectors.centre_and_rotate(&spec, 1);
         let lists: [&[u32]; 9] = [&[1, 2], &[0, 2], &[1, 0], &[0, 2], &[1, 2], &[3, 2], &[7, 8], &[6, 8], &[6, 7]];
         let list = |ids: &[u32]| ids.iter().map(|&id| Candidate { distance: 1.0, id }).collect();
         let mut links: Links = lists.into_iter().map(list).collect();

@@ -1,8 +1,8 @@
 //! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of a search a vector.
 //!
-//! 1. The vectors are put in an order in which near ones are near (`order`); their places are the node ids.
-//! 2. Ball carving cuts them into overlapping leaves, twice and independently (`carve`); all pairs of a leaf are
-//!    compared (`leaf`) and every vector keeps the nearest in a pool (`pool`).
+//! 1. The vectors are put in an order in which near ones are near (`order`); their ranks are the node ids.
+//! 2. Ball partitioning cuts them into overlapping leaves, twice and independently (`ball_partition`); all pairs of a leaf are
+//!    compared (`leaf`) and every vector keeps the nearest in its list (`candidate_lists`).
 //! 3. The HNSW heuristic picks forward links; the same on nested random subsets adds long ones; reverse links are added
 //!    one by one with pruning (`link`).
 //!
@@ -10,12 +10,12 @@
 //!
 //! Every step gives the same result on any number of threads.
 
-mod carve;
+mod ball_partition;
+mod candidate_lists;
 mod leaf;
 mod link;
 mod pack;
 mod parallel;
-mod pool;
 mod rows;
 mod vectors;
 
@@ -24,11 +24,11 @@ pub use link::Links;
 pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
 
-use super::Space;
+use super::ColumnSpec;
 use super::geometry::Geometry;
 use crate::error::Result;
-use carve::{Carving, carve, hash};
-use pool::Pools;
+use ball_partition::{PartitionOptions, ball_partition, hash};
+use candidate_lists::CandidateLists;
 use vectors::Near;
 
 /// Told between steps of at most some tens of milliseconds which share of the build is done, 0 to 1, never less than
@@ -37,22 +37,22 @@ pub type Watch<'a> = &'a dyn Fn(f64) -> Result<()>;
 
 /// Fixed knobs of the builder, chosen by measurement.
 mod knobs {
-    /// Leaders that a vector goes to at depth 0 and 1 of each of the two carvings.
+    /// Leaders that a vector goes to at depth 0 and 1 of each of the two partitions.
     pub const FAN_OUT: [usize; 2] = [3, 2];
     pub const ROUNDS: u64 = 2;
     /// Vectors in a leaf, at most.
     pub const LEAF: usize = 1000;
     /// Nearest that a vector takes out of one leaf.
     pub const PER_LEAF: usize = 24;
-    /// Candidates a vector.
-    pub const POOL: usize = 96;
+    /// Candidates per vector.
+    pub const CANDIDATES: usize = 96;
     /// Each level keeps one in so many of the level below.
     pub const LEVEL_RATE: u64 = 4;
     /// Levels above the ground.
     pub const LEVELS: u32 = 4;
     /// Vectors that share a page's neighbourhood, for the order of the nodes.
     pub const ORDER_LEAF: usize = 8;
-    /// Leaves compared between two merges into the pools.
+    /// Leaves compared between two merges into the candidate lists.
     pub const BATCH: usize = 64;
 }
 
@@ -68,7 +68,7 @@ mod shares {
 /// A graph over vectors 0..n in locality order.
 pub struct Built {
     /// That of the column, about the centre of these vectors.
-    pub space: Space,
+    pub spec: ColumnSpec,
     /// The centre, d components; none of no vectors.
     pub centre: Vec<f32>,
     /// order[i]: the number, as the vectors came, of the vector that is node i.
@@ -90,11 +90,11 @@ pub struct Options {
 }
 
 /// Builds the graph of `vectors`, about a centre of its own.
-pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
+pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
     let threads = options.threads;
-    let (mut space, centre) = (space.clone(), vectors.centre(space.params.dims));
-    space.set_centre(&centre);
-    vectors.settle(&space, threads);
+    let (mut spec, centre) = (spec.clone(), vectors.centre(spec.params.dims));
+    spec.set_centre(&centre);
+    vectors.centre_and_rotate(&spec, threads);
     let count = vectors.len() as u32;
     let order = locality_order(&vectors, threads);
     let mut done = shares::ORDER;
@@ -104,7 +104,7 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
     for level in 0..=knobs::LEVELS {
         let rate = knobs::LEVEL_RATE.pow(level);
         let members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
-        if level > 0 && members.len() <= 2 * space.params.m {
+        if level > 0 && members.len() <= 2 * spec.params.m {
             break;
         }
         let ways = if vectors.ranks_products() { 2 } else { 1 };
@@ -112,58 +112,66 @@ pub fn build(space: &Space, mut vectors: Vectors, options: Options, watch: Watch
             let [nearest_share, forward_share] =
                 [shares::NEAREST, shares::FORWARD].map(|share| share / (rate * ways as u64) as f64);
             let watch_nearest = |part| watch(done + part * nearest_share);
-            let pools = nearest(near, &members, threads, u64::from(level), &watch_nearest)?;
+            let lists = nearest(near, &members, threads, u64::from(level), &watch_nearest)?;
             done += nearest_share;
-            let forward = Forward { m: space.params.m, threads, links: &mut links };
-            link::link_forward(near, &members, pools, forward, &|part| watch(done + part * forward_share))?;
+            let forward = Forward { m: spec.params.m, threads, links: &mut links };
+            link::link_forward(near, &members, lists, forward, &|part| watch(done + part * forward_share))?;
             done += forward_share;
         }
     }
-    link::link_reverse(&vectors, &mut links, space.params.degree(), threads, 11);
+    link::link_reverse(&vectors, &mut links, spec.params.degree(), threads, 11);
     watch(done + shares::REVERSE)?;
-    link::connect(&vectors, &mut links, space.params.degree());
-    let mut built = Built { space, centre, order, first_id: 0, vectors, links };
+    link::connect(&vectors, &mut links, spec.params.degree());
+    let mut built = Built { spec, centre, order, first_id: 0, vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
     pack::renumber(&mut built, &packed);
     Ok(built)
 }
 
-/// The vectors in the order of the leaves of a fine carving.
+/// The vectors in the order of the leaves of a fine ball partition.
 fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
-    let carving = Carving { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
-    carve(vectors.near(), (0..vectors.len() as u32).collect(), &carving).concat()
+    let options = PartitionOptions { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
+    ball_partition(vectors.near(), (0..vectors.len() as u32).collect(), &options).concat()
 }
 
-/// The pools of `members`, by their place in it.
-fn nearest(near: Near<'_>, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<Pools> {
-    let mut pools = Pools::new(pool::Packing::of(near.vectors.len()), members.len(), knobs::POOL);
-    let mut place = vec![0u32; near.vectors.len()];
-    members.iter().enumerate().for_each(|(i, &member)| place[member as usize] = i as u32);
+/// The candidate lists of `members`, in their order.
+fn nearest(near: Near<'_>, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<CandidateLists> {
+    let mut lists =
+        CandidateLists::new(candidate_lists::Packing::of(near.vectors.len()), members.len(), knobs::CANDIDATES);
+    let mut list_of = vec![0u32; near.vectors.len()];
+    members.iter().enumerate().for_each(|(i, &member)| list_of[member as usize] = i as u32);
     for round in 0..knobs::ROUNDS {
-        let carving = Carving { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
-        let leaves = carve(near, members.to_vec(), &carving);
+        let options =
+            PartitionOptions { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
+        let leaves = ball_partition(near, members.to_vec(), &options);
         let batches = leaves.len().div_ceil(knobs::BATCH).max(1) as f64;
         for (number, batch) in leaves.chunks(knobs::BATCH).enumerate() {
             watch((round as f64 + number as f64 / batches) / knobs::ROUNDS as f64)?;
             let found = parallel::map(threads, batch.len(), |i| {
-                let limits = batch[i].iter().map(|&member| pools.limit(place[member as usize] as usize)).collect();
+                let limits = batch[i].iter().map(|&member| lists.limit(list_of[member as usize] as usize)).collect();
                 leaf::nearest_in_leaf(near, &batch[i], limits, knobs::PER_LEAF)
             });
-            merge(&mut pools, &place, batch, &found, threads);
+            merge(&mut lists, &list_of, batch, &found, threads);
         }
     }
-    Ok(pools)
+    Ok(lists)
 }
 
-/// Pools merged by one thread at a time.
+/// Lists that one thread merges at a time.
 const MERGE_BLOCK: usize = 4096;
 
-/// Merges what the leaves of a batch found into the pools.
-fn merge(pools: &mut Pools, place: &[u32], batch: &[Vec<u32>], found: &[Vec<Vec<pool::Packed>>], threads: usize) {
-    let mut arrivals: Vec<(u32, &[pool::Packed])> = Vec::new();
+/// Merges what the leaves of a batch found into the candidate lists.
+fn merge(
+    lists: &mut CandidateLists,
+    list_of: &[u32],
+    batch: &[Vec<u32>],
+    found: &[Vec<Vec<candidate_lists::Packed>>],
+    threads: usize,
+) {
+    let mut additions: Vec<(u32, &[candidate_lists::Packed])> = Vec::new();
     for (members, lists) in batch.iter().zip(found) {
-        arrivals.extend(members.iter().zip(lists).map(|(&m, list)| (place[m as usize], list.as_slice())));
+        additions.extend(members.iter().zip(lists).map(|(&m, list)| (list_of[m as usize], list.as_slice())));
     }
-    arrivals.sort_by_key(|&(pool, _)| pool);
-    pools.merge(threads, MERGE_BLOCK, &arrivals);
+    additions.sort_by_key(|&(list, _)| list);
+    lists.merge(threads, MERGE_BLOCK, &additions);
 }

@@ -46,16 +46,16 @@ pub fn pack(links: &Links, size: usize) -> Vec<u32> {
 
 /// Renumbers a built graph: node i becomes what node `order[i]` was.
 pub fn renumber(built: &mut Built, order: &[u32]) {
-    let mut place = vec![0u32; order.len()];
+    let mut new_id = vec![0u32; order.len()];
     for (new, &old) in (0..).zip(order) {
-        place[old as usize] = new;
+        new_id[old as usize] = new;
     }
     built.vectors.permute(order);
     built.order = order.iter().map(|&old| built.order[old as usize]).collect();
     let mut links = std::mem::take(&mut built.links);
     built.links = order.iter().map(|&old| std::mem::take(&mut links[old as usize])).collect();
     for link in built.links.iter_mut().flatten() {
-        link.id = place[link.id as usize];
+        link.id = new_id[link.id as usize];
     }
 }
 

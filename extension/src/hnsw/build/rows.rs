@@ -1,6 +1,6 @@
 //! From links to row bytes: the neighbours' ids, factors and codes behind a node's own vector.
 
-use super::super::{EntrySample, Space};
+use super::super::{ColumnSpec, EntrySample};
 use super::{Built, parallel};
 use crate::distance::f32_to_f16;
 use crate::format::node::{LANES, set_degree, set_neighbour};
@@ -16,17 +16,17 @@ pub struct RowWriter<'a> {
 }
 
 /// Writes one lane of a linked row: the neighbour, its factors and its code.
-pub fn put_lane(space: &Space, row: &mut [u8], lane: usize, id: u32, encoded: &Encoded, half_norm: f32) {
-    let layout = &space.layout;
+pub fn put_lane(spec: &ColumnSpec, row: &mut [u8], lane: usize, id: u32, encoded: &Encoded, half_norm: f32) {
+    let layout = &spec.layout;
     set_neighbour(layout, row, lane, id);
-    put_factors(space, row, lane, encoded.factors, half_norm);
+    put_factors(spec, row, lane, encoded.factors, half_norm);
     let codes = layout.codes_offset() + lane / LANES * layout.group_bytes;
-    space.coder.put_lane(&mut row[codes..codes + layout.group_bytes], lane % LANES, &encoded.planes);
+    spec.coder.put_lane(&mut row[codes..codes + layout.group_bytes], lane % LANES, &encoded.planes);
 }
 
-fn put_factors(space: &Space, row: &mut [u8], lane: usize, factors: Factors, half_norm: f32) {
+fn put_factors(spec: &ColumnSpec, row: &mut [u8], lane: usize, factors: Factors, half_norm: f32) {
     let values = [factors.f1, factors.f0, 2.0 * half_norm];
-    let layout = &space.layout;
+    let layout = &spec.layout;
     for (kind, value) in values.into_iter().take(layout.factor_count).enumerate() {
         let offset = layout.factor_offset(kind, lane);
         match layout.factor_bytes {
@@ -54,12 +54,12 @@ impl<'a> RowWriter<'a> {
     }
 
     fn link_row(&self, id: u32, row: &mut Vec<u8>, encoded: &mut Encoded) {
-        let Built { space, vectors, links, .. } = self.built;
-        space.layout.make_linked(row);
+        let Built { spec, vectors, links, .. } = self.built;
+        spec.layout.make_linked(row);
         let list = &links[id as usize];
         for (lane, link) in list.iter().enumerate() {
-            space.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
-            put_lane(space, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
+            spec.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
+            put_lane(spec, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
         }
         set_degree(row, list.len() as u16);
     }
@@ -73,6 +73,6 @@ impl<'a> RowWriter<'a> {
         let mut rotated = Vec::new();
         vectors.gather(&members, &mut rotated);
         let ids: Vec<u32> = members.iter().map(|i| first_id + i).collect();
-        EntrySample::build(&self.built.space, &self.built.centre, &ids, &rotated)
+        EntrySample::build(&self.built.spec, &self.built.centre, &ids, &rotated)
     }
 }

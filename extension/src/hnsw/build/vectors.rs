@@ -1,6 +1,6 @@
 //! The vectors of a bulk build: rotated, in memory, by number.
 
-use super::super::Space;
+use super::super::ColumnSpec;
 use super::super::geometry::{Geometry, snap};
 use super::parallel;
 use crate::distance::{Metric, decode, fast_dot, inverse_norm};
@@ -10,10 +10,10 @@ const ROUNDING: f32 = 1.000_01;
 
 /// Vectors that the centre is taken from, at most: enough for a point within the spread of them all.
 const CENTRE_SAMPLE: usize = 1001;
-/// Vectors that a thread settles at a time.
-const SETTLE_BLOCK: usize = 64;
+/// Vectors that a thread rotates at a time.
+const ROTATE_BLOCK: usize = 64;
 
-/// Vectors of p components, and half their squared norms: in the graph's space once they are settled.
+/// Vectors of p components, and half their squared norms: in the graph's space after `centre_and_rotate`.
 #[derive(Debug, Clone, Default)]
 pub struct Vectors {
     pub padded: usize,
@@ -33,21 +33,21 @@ pub struct Near<'v> {
 
 impl Vectors {
     /// With room for `count` vectors, or none yet if there is no such room: a damaged file may count any number.
-    pub fn with_capacity(space: &Space, count: usize) -> Vectors {
-        let ranks_products = space.params.metric == Metric::Dot;
-        let mut vectors = Vectors { padded: space.padded(), ranks_products, ..Vectors::default() };
+    pub fn with_capacity(spec: &ColumnSpec, count: usize) -> Vectors {
+        let ranks_products = spec.params.metric == Metric::Dot;
+        let mut vectors = Vectors { padded: spec.padded(), ranks_products, ..Vectors::default() };
         let _ = vectors.data.try_reserve_exact(count.saturating_mul(vectors.padded));
         vectors
     }
 
     /// Appends a stored vector (bytes of the column's element type). `space` has no centre yet.
-    pub fn push(&mut self, space: &Space, stored: &[u8]) {
+    pub fn push(&mut self, spec: &ColumnSpec, stored: &[u8]) {
         let start = self.data.len();
         self.data.resize(start + self.padded, 0.0);
-        let components = decode(stored, space.params.element);
-        let is_cosine = space.params.metric == Metric::Cosine;
+        let components = decode(stored, spec.params.element);
+        let is_cosine = spec.params.metric == Metric::Cosine;
         let factor = if is_cosine { inverse_norm(&components) } else { 1.0 };
-        space.place(&components, factor, &mut self.data[start..]);
+        spec.normalise_and_centre(&components, factor, &mut self.data[start..]);
     }
 
     /// The median of each component over a sample: far from the origin as the vectors are, and near them whatever a few
@@ -65,10 +65,10 @@ impl Vectors {
     }
 
     /// Moves the vectors into the graph's space.
-    pub fn settle(&mut self, space: &Space, threads: usize) {
+    pub fn centre_and_rotate(&mut self, spec: &ColumnSpec, threads: usize) {
         let padded = self.padded;
-        parallel::for_chunks(threads, &mut self.data, SETTLE_BLOCK * padded, |_, block| {
-            block.chunks_exact_mut(padded).for_each(|vector| space.settle(vector));
+        parallel::for_chunks(threads, &mut self.data, ROTATE_BLOCK * padded, |_, block| {
+            block.chunks_exact_mut(padded).for_each(|vector| spec.centre_and_rotate(vector));
         });
         self.half_norms = self.data.chunks_exact(padded).map(|vector| 0.5 * fast_dot(vector, vector)).collect();
     }
@@ -109,29 +109,29 @@ impl Vectors {
         members.iter().for_each(|&member| out.extend_from_slice(self.get(member)));
     }
 
-    /// Puts vector `order[i]` at place i, in place.
+    /// Moves vector `order[i]` to slot i, without a second copy of the vectors.
     pub fn permute(&mut self, order: &[u32]) {
-        let mut placed = vec![false; order.len()];
+        let mut moved = vec![false; order.len()];
         let mut held = vec![0f32; self.padded];
         for start in 0..order.len() {
-            if placed[start] {
+            if moved[start] {
                 continue;
             }
             held.copy_from_slice(self.get(start as u32));
             let held_norm = self.half_norms[start];
-            let mut place = start;
+            let mut slot = start;
             loop {
-                placed[place] = true;
-                let from = order[place] as usize;
-                let target = place * self.padded;
+                moved[slot] = true;
+                let from = order[slot] as usize;
+                let target = slot * self.padded;
                 if from == start {
                     self.data[target..target + self.padded].copy_from_slice(&held);
-                    self.half_norms[place] = held_norm;
+                    self.half_norms[slot] = held_norm;
                     break;
                 }
                 self.data.copy_within(from * self.padded..(from + 1) * self.padded, target);
-                self.half_norms[place] = self.half_norms[from];
-                place = from;
+                self.half_norms[slot] = self.half_norms[from];
+                slot = from;
             }
         }
     }
@@ -176,7 +176,7 @@ impl Near<'_> {
 
     /// The distance, from the shares less the product and the sum of the shares.
     #[inline]
-    pub fn settle(&self, distance: f32, shares: f32) -> f32 {
+    pub fn round_distance(&self, distance: f32, shares: f32) -> f32 {
         if self.is_by_product() { distance.max(0.0) } else { snap(distance, shares) }
     }
 

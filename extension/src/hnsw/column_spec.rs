@@ -9,7 +9,7 @@ use crate::quantize::{Coder, Estimator, FactorKind, Rotation, bits_for, estimato
 const SAFE_NORM: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
 
 #[derive(Debug, Clone)]
-pub struct Space {
+pub struct ColumnSpec {
     pub params: Params,
     /// Bits per dimension in the codes.
     pub bits: u8,
@@ -24,14 +24,14 @@ pub struct Space {
     pub entry_estimator: Estimator,
 }
 
-impl Space {
+impl ColumnSpec {
     /// `seed` of the rotation, `bits` of the codes: as the header has them.
-    pub fn new(params: Params, seed: u64, bits: u8) -> Space {
+    pub fn new(params: Params, seed: u64, bits: u8) -> ColumnSpec {
         let padded = padded_dims(params.dims);
         let coder = Coder::new(padded, bits, params.metric);
         let layout = layout(&params, bits);
         let kind = if layout.factor_bytes == 2 { FactorKind::F16 } else { FactorKind::F32 };
-        Space {
+        ColumnSpec {
             rotation: Rotation::new(params.dims, seed),
             bits,
             layout,
@@ -44,9 +44,9 @@ impl Space {
     }
 
     /// With the bits that suit the dimensions.
-    pub fn with_seed(params: Params, seed: u64) -> Space {
+    pub fn with_seed(params: Params, seed: u64) -> ColumnSpec {
         let bits = bits_for(params.dims);
-        Space::new(params, seed, bits)
+        ColumnSpec::new(params, seed, bits)
     }
 
     pub fn padded(&self) -> usize {
@@ -69,12 +69,12 @@ impl Space {
     /// As `rotate`, from components.
     pub fn rotate_components(&self, components: &[f32], out: &mut [f32]) {
         let factor = if self.params.metric == Metric::Cosine { inverse_norm(components) } else { 1.0 };
-        self.place(components, factor, out);
+        self.normalise_and_centre(components, factor, out);
         self.rotation.turn(out);
     }
 
     /// The same but for the rotation. `factor`: 1 / norm of the components, which cosine alone asks for.
-    pub fn place(&self, components: &[f32], factor: f32, out: &mut [f32]) {
+    pub fn normalise_and_centre(&self, components: &[f32], factor: f32, out: &mut [f32]) {
         let (own, padding) = out.split_at_mut(components.len());
         own.copy_from_slice(components);
         padding.fill(0.0);
@@ -84,17 +84,17 @@ impl Space {
             let length = norm(components);
             own.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
         }
-        self.shift(out);
+        self.subtract_centre(out);
     }
 
     /// Moves a vector that was placed without a centre into the space.
-    pub fn settle(&self, placed: &mut [f32]) {
-        self.shift(placed);
-        self.rotation.turn(placed);
+    pub fn centre_and_rotate(&self, vector: &mut [f32]) {
+        self.subtract_centre(vector);
+        self.rotation.turn(vector);
     }
 
-    fn shift(&self, placed: &mut [f32]) {
-        placed.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
+    fn subtract_centre(&self, vector: &mut [f32]) {
+        vector.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
     }
 
     /// 1 / norm of a stored vector, as its row keeps it.

@@ -38,7 +38,13 @@ impl VectorColumn {
     }
 
     /// A resumable search that gives `matches` (with bits) alone. `query` as for `search`.
-    pub fn search_among(&mut self, query: &[f32], ef: Ef, order: Order, matches: Arc<Matches>) -> Result<ColumnSearch> {
+    pub fn search_matches(
+        &mut self,
+        query: &[f32],
+        ef: Ef,
+        order: Order,
+        matches: Arc<Matches>,
+    ) -> Result<ColumnSearch> {
         self.search_by(query, |graph, query| Search::among(graph, query, ef, order, matches))
     }
 
@@ -47,19 +53,19 @@ impl VectorColumn {
     pub fn resume(&mut self, search: &mut ColumnSearch) -> Result<bool> {
         let header = self.header()?;
         search.cache = self.cache_of(&header)?;
-        Ok(search.numbering == self.numbering && search.growth == self.growth)
+        Ok(search.renumber_epoch == self.renumber_epoch && search.link_epoch == self.link_epoch)
     }
 
     /// Whether nodes were renumbered since the search began: those that it knows to match are others now.
     pub fn is_renumbered(&self, search: &ColumnSearch) -> bool {
-        search.numbering != self.numbering
+        search.renumber_epoch != self.renumber_epoch
     }
 
     /// The rows of the live sampled nodes nearest to `query`, at most `count`: what the neighbourhood looks like.
     pub fn nearest_samples(&mut self, query: &[f32], count: usize) -> Result<Vec<(i64, NodeId)>> {
         self.check_query(query)?;
         self.load_entry()?;
-        let nearest = self.entry.nearest(&self.space, &Query::new(&self.space, query), count);
+        let nearest = self.entry.nearest(&self.spec, &Query::new(&self.spec, query), count);
         let cache = self.known_cache()?;
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
@@ -78,7 +84,7 @@ impl VectorColumn {
     /// Exact distances of the given rows, by their nodes.
     pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Ranked> {
         self.check_query(query)?;
-        let exact = ExactQuery::new(query, self.space.params.metric, self.space.params.element);
+        let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
         let header = self.header()?;
@@ -91,7 +97,7 @@ impl VectorColumn {
                 store.prefetch_vector(ahead);
             }
             let node = store.node(id, &mut buffer)?;
-            self.place.check_owner(&node, rowid)?;
+            self.name.check_owner(&node, rowid)?;
             let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
             hits.push(Hit { rowid, node: id, distance });
             if hits.len().is_multiple_of(RANKS_A_LOOK) {

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::cache::{Missed, Rows};
+use super::node_cache::{Missed, Rows};
 use super::store::{Handle, NodeTable, Reader};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
-use crate::machine::prefetch;
+use crate::memory_hints::prefetch;
 
 /// Bytes of rows that are held before they are dropped (those read) or flushed (those written).
 const MOST_BYTES: usize = 64 << 20;
@@ -22,7 +22,7 @@ pub struct Base<'a> {
 }
 
 /// A store that holds back what is written until `flush`.
-pub struct Overlay<'a> {
+pub struct WriteBuffer<'a> {
     reader: Reader<'a>,
     layout: NodeLayout,
     cache: Option<&'a Rows>,
@@ -34,9 +34,9 @@ pub struct Overlay<'a> {
     flushed: Vec<NodeId>,
 }
 
-impl<'a> Overlay<'a> {
-    pub fn new(base: Base<'a>, layout: NodeLayout) -> Overlay<'a> {
-        Overlay {
+impl<'a> WriteBuffer<'a> {
+    pub fn new(base: Base<'a>, layout: NodeLayout) -> WriteBuffer<'a> {
+        WriteBuffer {
             reader: base.table.reader(base.handle),
             layout,
             cache: base.cache,
@@ -57,8 +57,8 @@ impl<'a> Overlay<'a> {
         self.reader.name_table(error)
     }
 
-    /// Makes room if too much is held. Between two nodes, not within one.
-    pub fn relieve(&mut self) -> Result<()> {
+    /// Writes the held rows if they take too much memory. For the time between two insertions, not within one.
+    pub fn flush_if_full(&mut self) -> Result<()> {
         if self.bytes > MOST_BYTES {
             self.write()?;
             self.read.clear();
@@ -92,7 +92,7 @@ impl<'a> Overlay<'a> {
     }
 }
 
-impl GraphStore for Overlay<'_> {
+impl GraphStore for WriteBuffer<'_> {
     fn node<'b>(&'b mut self, id: NodeId, buffer: &'b mut Vec<u8>) -> Result<Node<'b>> {
         if !self.written.contains_key(&id) {
             if let Some(row) = self.cached(id) {

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
 
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
-use crate::machine::Slab;
+use crate::memory_hints::Arena;
 
 /// Bytes allocated together, at most.
-const SLAB: usize = 4 << 20;
+const ARENA_BYTES: usize = 4 << 20;
 /// Rows start at a cache line.
 const LINE: usize = 64;
 /// Bytes of missed rows that a search carries until it can hand them in.
@@ -36,18 +36,18 @@ pub struct NodeCache {
 /// Rows by node id, all of one length.
 #[derive(Debug)]
 pub struct Rows {
-    /// 1 + the place of a node's row, 0 for none.
-    places: Vec<u32>,
-    slabs: Vec<Slab>,
+    /// 1 + the slot of a node's row; 0 if the row is not cached.
+    slots: Vec<u32>,
+    arenas: Vec<Arena>,
     count: usize,
     most: usize,
-    /// Bytes that it may take, places included.
+    /// Bytes of memory that the cache may take, slots included.
     limit: usize,
     row_bytes: usize,
     /// Bytes from one row to the next.
     stride: usize,
-    /// Binary logarithm of the rows of a slab.
-    slab_shift: u32,
+    /// Binary logarithm of the rows of an arena.
+    arena_shift: u32,
 }
 
 /// Rows that a search had to read, on their way into the cache.
@@ -73,44 +73,44 @@ impl Missed {
 impl Rows {
     #[inline]
     pub fn get(&self, id: NodeId) -> Option<&[u8]> {
-        let place = (*self.places.get(id as usize)? as usize).checked_sub(1)?;
-        let slab = self.slabs.get(place >> self.slab_shift)?;
-        let start = (place & ((1 << self.slab_shift) - 1)) * self.stride;
-        slab.get(start..start + self.row_bytes)
+        let slot = (*self.slots.get(id as usize)? as usize).checked_sub(1)?;
+        let arena = self.arenas.get(slot >> self.arena_shift)?;
+        let start = (slot & ((1 << self.arena_shift) - 1)) * self.stride;
+        arena.get(start..start + self.row_bytes)
     }
 
-    /// Forgets the rows `dirty`, whose places stay taken, and makes room for ids below `next_id`.
+    /// Drops the rows `dirty`, whose slots are not used again, and makes room for ids below `next_id`.
     fn renew(&mut self, next_id: u32, dirty: &HashSet<NodeId>) {
         for &id in dirty {
-            if let Some(place) = self.places.get_mut(id as usize) {
-                *place = 0;
+            if let Some(slot) = self.slots.get_mut(id as usize) {
+                *slot = 0;
             }
         }
-        if let Some(count) = places_within(self.limit, next_id).filter(|&count| count > self.places.len()) {
-            self.places.resize(count, 0);
+        if let Some(count) = slots_within(self.limit, next_id).filter(|&count| count > self.slots.len()) {
+            self.slots.resize(count, 0);
         }
     }
 
     fn add(&mut self, id: NodeId, row: &[u8]) {
-        let Some(place) = self.places.get_mut(id as usize) else { return };
-        if *place != 0 || self.count == self.most || row.len() != self.row_bytes {
+        let Some(slot) = self.slots.get_mut(id as usize) else { return };
+        if *slot != 0 || self.count == self.most || row.len() != self.row_bytes {
             return;
         }
-        if self.count.is_multiple_of(1 << self.slab_shift) {
+        if self.count.is_multiple_of(1 << self.arena_shift) {
             // Without memory the cache stays as it is.
-            let Some(slab) = Slab::new(self.stride << self.slab_shift) else { return };
-            self.slabs.push(slab);
+            let Some(arena) = Arena::new(self.stride << self.arena_shift) else { return };
+            self.arenas.push(arena);
         }
-        if self.slabs.last_mut().is_some_and(|slab| slab.push(row, LINE)) {
+        if self.arenas.last_mut().is_some_and(|arena| arena.push(row, LINE)) {
             self.count += 1;
-            *place = self.count as u32;
+            *slot = self.count as u32;
         }
     }
 }
 
-/// How many places ids below `next_id` take, unless they alone would take more than `limit` bytes: ids so sparse are those
+/// How many slots ids below `next_id` take, unless they alone would take more than `limit` bytes: ids so sparse are those
 /// of a file that was made to harm.
-fn places_within(limit: usize, next_id: u32) -> Option<usize> {
+fn slots_within(limit: usize, next_id: u32) -> Option<usize> {
     let count = next_id as usize;
     (count.checked_mul(size_of::<u32>())? <= limit).then_some(count)
 }
@@ -118,12 +118,12 @@ fn places_within(limit: usize, next_id: u32) -> Option<usize> {
 impl NodeCache {
     /// An empty cache for ids below `next_id`, of rows of `row_bytes`, that holds at most `limit` bytes.
     pub fn new(next_id: u32, row_bytes: usize, limit: usize) -> NodeCache {
-        let places = places_within(limit, next_id);
-        let (count, left) = places.map_or((0, 0), |count| (count, limit - count * size_of::<u32>()));
+        let slots = slots_within(limit, next_id);
+        let (count, left) = slots.map_or((0, 0), |count| (count, limit - count * size_of::<u32>()));
         let stride = row_bytes.next_multiple_of(LINE).max(LINE);
-        let slab_shift = (SLAB / stride).max(1).ilog2();
-        let (places, most) = (vec![0; count], left / stride);
-        let rows = Rows { places, slabs: Vec::new(), count: 0, most, limit, row_bytes, stride, slab_shift };
+        let arena_shift = (ARENA_BYTES / stride).max(1).ilog2();
+        let (slots, most) = (vec![0; count], left / stride);
+        let rows = Rows { slots, arenas: Vec::new(), count: 0, most, limit, row_bytes, stride, arena_shift };
         NodeCache { rows: RwLock::new(rows) }
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(get(&NodeCache::shared(key("/n.db", 1), fresh()), 3), None);
         drop(shared);
         let last = NodeCache::renew(next, key("/n.db", 3), u32::MAX, &HashSet::new()).unwrap();
-        assert_eq!(last.read().unwrap().places.len(), 12, "a next id that no honest file has");
+        assert_eq!(last.read().unwrap().slots.len(), 12, "a next id that no honest file has");
         assert_eq!(get(&last, 11), Some(b"far".to_vec()));
     }
 

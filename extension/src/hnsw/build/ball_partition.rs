@@ -1,13 +1,17 @@
-//! Ball carving: cutting the vectors into leaves of near ones, each vector in several leaves.
+//! Ball partitioning: divides the vectors into overlapping leaves of near vectors.
+//!
+//! This is the ball carving of PiPNN (Rubel, Wen, Dhulipala, Gottesbüren, Jayaram & Łącki, 2026, "PiPNN:
+//! Ultra-scalable graph-based nearest neighbor indexing", arXiv 2602.21247): members chosen at random lead, every
+//! member goes to its nearest leaders, and a partition that is still too large is divided again.
 
 use super::parallel;
 use super::vectors::{Near, Vectors};
 use crate::distance::inner_products;
 use crate::hnsw::geometry::Geometry;
 
-/// How the vectors are cut.
+/// Options of `ball_partition`.
 #[derive(Debug, Clone, Copy)]
-pub struct Carving<'a> {
+pub struct PartitionOptions<'a> {
     /// To how many leaders a vector goes at depth 0, 1, ...; one below.
     pub fan_out: &'a [usize],
     /// Most vectors in a leaf.
@@ -23,30 +27,30 @@ const BLOCK: usize = 1024;
 /// Below this depth, or where a cut does not cut, vectors are cut by number: they are equal or nearly so.
 const MAX_DEPTH: usize = 16;
 
-struct Part {
+struct Partition {
     members: Vec<u32>,
     depth: usize,
-    /// The part that it was cut from was hardly larger.
+    /// The partition that it was cut from was hardly larger.
     stuck: bool,
 }
 
 /// The leaves of `members`, in the order of the cuts: neighbours in the list tend to be near each other.
-pub fn carve(near: Near<'_>, members: Vec<u32>, carving: &Carving<'_>) -> Vec<Vec<u32>> {
+pub fn ball_partition(near: Near<'_>, members: Vec<u32>, options: &PartitionOptions<'_>) -> Vec<Vec<u32>> {
     let mut leaves = Vec::new();
-    let mut stack = vec![Part { members, depth: 0, stuck: false }];
+    let mut stack = vec![Partition { members, depth: 0, stuck: false }];
     let mut cuts = 0u64;
-    while let Some(part) = stack.pop() {
-        if part.members.len() <= carving.leaf {
-            if !part.members.is_empty() {
-                leaves.push(part.members);
+    while let Some(partition) = stack.pop() {
+        if partition.members.len() <= options.leaf {
+            if !partition.members.is_empty() {
+                leaves.push(partition.members);
             }
-        } else if part.stuck || part.depth >= MAX_DEPTH {
-            // A carving that puts every vector into one leaf must not overlap.
-            let overlap = if carving.fan_out.is_empty() { 0 } else { carving.leaf / 8 };
-            leaves.extend(cut_by_number(&part.members, carving.leaf, overlap));
+        } else if partition.stuck || partition.depth >= MAX_DEPTH {
+            // Where every vector goes into one leaf, the leaves must not overlap.
+            let overlap = if options.fan_out.is_empty() { 0 } else { options.leaf / 8 };
+            leaves.extend(cut_by_number(&partition.members, options.leaf, overlap));
         } else {
             cuts += 1;
-            stack.extend(cut(near, part, carving, cuts).into_iter().rev());
+            stack.extend(cut(near, partition, options, cuts).into_iter().rev());
         }
     }
     leaves
@@ -62,31 +66,31 @@ fn cut_by_number(members: &[u32], leaf: usize, overlap: usize) -> Vec<Vec<u32>> 
         .collect()
 }
 
-fn cut(near: Near<'_>, part: Part, carving: &Carving<'_>, cuts: u64) -> Vec<Part> {
-    let fan_out = carving.fan_out.get(part.depth).copied().unwrap_or(1);
-    let count = part.members.len();
-    let wanted = (2 * count * fan_out).div_ceil(carving.leaf).clamp(2, MAX_LEADERS).max(fan_out);
-    let leaders = choose_leaders(&part.members, wanted, carving.seed ^ (cuts << 20));
+fn cut(near: Near<'_>, partition: Partition, options: &PartitionOptions<'_>, cuts: u64) -> Vec<Partition> {
+    let fan_out = options.fan_out.get(partition.depth).copied().unwrap_or(1);
+    let count = partition.members.len();
+    let wanted = (2 * count * fan_out).div_ceil(options.leaf).clamp(2, MAX_LEADERS).max(fan_out);
+    let leaders = choose_leaders(&partition.members, wanted, options.seed ^ (cuts << 20));
     let mut leader_vectors = Vec::new();
     near.vectors.gather(&leaders, &mut leader_vectors);
-    let assigned = parallel::map(carving.threads, count.div_ceil(BLOCK), |block| {
-        let members = &part.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
+    let assigned = parallel::map(options.threads, count.div_ceil(BLOCK), |block| {
+        let members = &partition.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
         assign(near, members, &leaders, &leader_vectors, fan_out)
     });
     let mut children = vec![Vec::new(); leaders.len()];
     for (&member, &leader) in
-        part.members.iter().flat_map(|m| std::iter::repeat_n(m, fan_out)).zip(assigned.iter().flatten())
+        partition.members.iter().flat_map(|m| std::iter::repeat_n(m, fan_out)).zip(assigned.iter().flatten())
     {
         children[leader as usize].push(member);
     }
-    let order = chain(near.vectors, &leaders);
-    let mut parts: Vec<Part> = Vec::with_capacity(children.len());
+    let order = chain_leaders(near.vectors, &leaders);
+    let mut partitions: Vec<Partition> = Vec::with_capacity(children.len());
     for leader in order {
         let members = std::mem::take(&mut children[leader]);
         let stuck = members.len() * 10 > count * 9;
-        parts.push(Part { members, depth: part.depth + 1, stuck });
+        partitions.push(Partition { members, depth: partition.depth + 1, stuck });
     }
-    parts
+    partitions
 }
 
 /// For every member the numbers of its `fan_out` nearest leaders, nearest first.
@@ -124,8 +128,8 @@ fn choose_leaders(members: &[u32], wanted: usize, seed: u64) -> Vec<u32> {
     keyed.into_iter().map(|(_, member)| member).collect()
 }
 
-/// The leaders' numbers in a chain of nearest ones, so that parts in sequence are near each other.
-fn chain(vectors: &Vectors, leaders: &[u32]) -> Vec<usize> {
+/// The leaders' numbers in a chain of nearest ones, so that partitions in sequence are near each other.
+fn chain_leaders(vectors: &Vectors, leaders: &[u32]) -> Vec<usize> {
     let mut rest: Vec<usize> = (1..leaders.len()).collect();
     let mut order = vec![0];
     while !rest.is_empty() {

@@ -9,7 +9,7 @@ pub type Packed = u64;
 pub const EMPTY: Packed = Packed::MAX;
 
 /// How candidates are packed. Up to 2^24 vectors six bytes hold one: a distance to 16 bits after the first, and 24 of the
-/// number; the pools are most of what a build takes besides the vectors.
+/// number; the lists are most of the memory that a build takes besides the vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packing {
     /// The ring of numbers, less one.
@@ -47,22 +47,22 @@ impl Packing {
     }
 }
 
-/// Puts a candidate into its place, of as many bytes as its packing takes.
+/// Puts a candidate into its slot, of as many bytes as its packing takes.
 #[inline]
-fn write(packed: Packed, place: &mut [u8]) {
-    if let Ok(place) = <&mut [u8; 6]>::try_from(&mut *place) {
+fn write(packed: Packed, slot: &mut [u8]) {
+    if let Ok(slot) = <&mut [u8; 6]>::try_from(&mut *slot) {
         let narrow = if packed == EMPTY { packed } else { packed >> 39 << 24 | packed & 0xff_ffff };
         let [a, b, c, d, e, f, ..] = narrow.to_le_bytes();
-        *place = [a, b, c, d, e, f];
-    } else if let Ok(place) = <&mut [u8; 8]>::try_from(place) {
-        *place = packed.to_le_bytes();
+        *slot = [a, b, c, d, e, f];
+    } else if let Ok(slot) = <&mut [u8; 8]>::try_from(slot) {
+        *slot = packed.to_le_bytes();
     }
 }
 
-/// The candidate in a place.
+/// The candidate in a slot.
 #[inline]
-fn read(place: &[u8]) -> Packed {
-    match *place {
+fn read(slot: &[u8]) -> Packed {
+    match *slot {
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => EMPTY,
         [a, b, c, d, e, f] => {
             let narrow = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
@@ -79,77 +79,77 @@ pub fn distance(packed: Packed) -> f32 {
     f32::from_bits((packed >> 32) as u32)
 }
 
-/// A fixed number of places a vector, sorted, `EMPTY` at the end.
+/// A fixed number of candidates per vector, sorted, `EMPTY` at the end.
 #[derive(Debug)]
-pub struct Pools {
+pub struct CandidateLists {
     pub packing: Packing,
     size: usize,
-    places: Vec<u8>,
+    slots: Vec<u8>,
 }
 
-impl Pools {
-    /// `count` pools of `size` places.
-    pub fn new(packing: Packing, count: usize, size: usize) -> Pools {
-        Pools { packing, size, places: vec![0xff; count * size * packing.bytes] }
+impl CandidateLists {
+    /// `count` lists of `size` slots.
+    pub fn new(packing: Packing, count: usize, size: usize) -> CandidateLists {
+        CandidateLists { packing, size, slots: vec![0xff; count * size * packing.bytes] }
     }
 
-    /// Bytes of one pool.
-    fn pool_bytes(&self) -> usize {
+    /// Bytes of one list.
+    fn list_bytes(&self) -> usize {
         self.size * self.packing.bytes
     }
 
     /// Candidates of a vector, nearest first.
     pub fn get(&self, index: usize) -> impl Iterator<Item = Packed> {
-        let pool = &self.places[index * self.pool_bytes()..(index + 1) * self.pool_bytes()];
-        pool.chunks_exact(self.packing.bytes).map(read).take_while(|&packed| packed != EMPTY)
+        let list = &self.slots[index * self.list_bytes()..(index + 1) * self.list_bytes()];
+        list.chunks_exact(self.packing.bytes).map(read).take_while(|&packed| packed != EMPTY)
     }
 
-    /// Gives the memory of the pools from `count` on back.
+    /// Frees the memory of the lists from `count` on.
     pub fn truncate(&mut self, count: usize) {
-        self.places.truncate(count * self.pool_bytes());
-        self.places.shrink_to_fit();
+        self.slots.truncate(count * self.list_bytes());
+        self.slots.shrink_to_fit();
     }
 
     /// The distance that a new candidate must not exceed.
     pub fn limit(&self, index: usize) -> f32 {
-        let end = (index + 1) * self.pool_bytes();
-        match read(&self.places[end - self.packing.bytes..end]) {
+        let end = (index + 1) * self.list_bytes();
+        match read(&self.slots[end - self.packing.bytes..end]) {
             EMPTY => f32::INFINITY,
             last => self.packing.limit(last),
         }
     }
 
-    /// Merges sorted candidates into pools, each candidate once. `arrivals`: numbers of pools in order, with what arrives
-    /// there; `block` pools are one thread's at a time.
-    pub fn merge(&mut self, threads: usize, block: usize, arrivals: &[(u32, &[Packed])]) {
-        let (packing, size, pool_bytes) = (self.packing, self.size, self.pool_bytes());
-        parallel::for_chunks(threads, &mut self.places, block * pool_bytes, |number, places| {
+    /// Merges sorted candidates into the lists, each candidate once. `additions`: numbers of lists in order, with their new
+    /// candidates. One thread works on `block` lists at a time.
+    pub fn merge(&mut self, threads: usize, block: usize, additions: &[(u32, &[Packed])]) {
+        let (packing, size, list_bytes) = (self.packing, self.size, self.list_bytes());
+        parallel::for_chunks(threads, &mut self.slots, block * list_bytes, |number, slots| {
             let first = (number * block) as u32;
-            let start = arrivals.partition_point(|&(pool, _)| pool < first);
+            let start = additions.partition_point(|&(list, _)| list < first);
             let (mut own, mut scratch) = (Vec::with_capacity(size), Vec::with_capacity(size));
-            for &(pool, new) in &arrivals[start..] {
-                let offset = (pool - first) as usize * pool_bytes;
-                let Some(places) = places.get_mut(offset..offset + pool_bytes) else { break };
-                let last = read(&places[pool_bytes - packing.bytes..]);
+            for &(list, new) in &additions[start..] {
+                let offset = (list - first) as usize * list_bytes;
+                let Some(slots) = slots.get_mut(offset..offset + list_bytes) else { break };
+                let last = read(&slots[list_bytes - packing.bytes..]);
                 if new.first().is_none_or(|&first| first >= last) {
                     continue;
                 }
                 own.clear();
-                own.extend(places.chunks_exact(packing.bytes).map(read));
+                own.extend(slots.chunks_exact(packing.bytes).map(read));
                 merge(&mut own, new, &mut scratch);
-                for (place, &packed) in places.chunks_exact_mut(packing.bytes).zip(&own) {
-                    write(packed, place);
+                for (slot, &packed) in slots.chunks_exact_mut(packing.bytes).zip(&own) {
+                    write(packed, slot);
                 }
             }
         });
     }
 }
 
-/// Merges sorted candidates into a sorted pool; each candidate once.
-fn merge(pool: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
+/// Merges sorted candidates into a sorted list; each candidate once.
+fn merge(list: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
     scratch.clear();
-    let (mut old, mut new) = (pool.iter().copied().peekable(), new.iter().copied().peekable());
-    while scratch.len() < pool.len() {
+    let (mut old, mut new) = (list.iter().copied().peekable(), new.iter().copied().peekable());
+    while scratch.len() < list.len() {
         let next = match (old.peek(), new.peek()) {
             (Some(&a), Some(&b)) if b < a => new.next(),
             (Some(_), _) => old.next(),
@@ -162,7 +162,7 @@ fn merge(pool: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
             None => break,
         }
     }
-    pool[..scratch.len()].copy_from_slice(scratch);
+    list[..scratch.len()].copy_from_slice(scratch);
 }
 
 #[cfg(test)]
@@ -170,23 +170,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_keeps_the_nearest_once_each() {
+    fn a_list_keeps_the_nearest_candidates_once_each() {
         for packing in [NARROW, WIDE] {
             let entry = |distance: f32, id| packing.pack(distance, 10, id);
-            let mut pools = Pools::new(packing, 2, 3);
-            assert_eq!((pools.limit(0), pools.get(0).count()), (f32::INFINITY, 0));
+            let mut lists = CandidateLists::new(packing, 2, 3);
+            assert_eq!((lists.limit(0), lists.get(0).count()), (f32::INFINITY, 0));
             let (first, second) = ([entry(0.5, 1), entry(0.75, 2)], [entry(0.125, 9), entry(0.5, 1), entry(0.625, 4)]);
-            pools.merge(2, 1, &[(0, &first), (1, &second), (1, &[])]);
-            assert_eq!(pools.get(0).collect::<Vec<_>>(), first);
-            pools.merge(1, 4, &[(0, &second), (1, &first)]);
-            assert_eq!(pools.get(0).collect::<Vec<_>>(), second);
-            assert_eq!(pools.get(1).collect::<Vec<_>>(), second);
-            assert_eq!(pools.limit(0), packing.limit(second[2]));
-            assert!((0.625..0.625_01).contains(&pools.limit(0)));
-            let nearest = pools.get(0).next().unwrap();
+            lists.merge(2, 1, &[(0, &first), (1, &second), (1, &[])]);
+            assert_eq!(lists.get(0).collect::<Vec<_>>(), first);
+            lists.merge(1, 4, &[(0, &second), (1, &first)]);
+            assert_eq!(lists.get(0).collect::<Vec<_>>(), second);
+            assert_eq!(lists.get(1).collect::<Vec<_>>(), second);
+            assert_eq!(lists.limit(0), packing.limit(second[2]));
+            assert!((0.625..0.625_01).contains(&lists.limit(0)));
+            let nearest = lists.get(0).next().unwrap();
             assert_eq!((packing.candidate(nearest, 10), distance(nearest)), (9, 0.125));
-            pools.truncate(1);
-            assert_eq!(pools.places.len(), pools.pool_bytes());
+            lists.truncate(1);
+            assert_eq!(lists.slots.len(), lists.list_bytes());
         }
     }
 
@@ -197,9 +197,9 @@ mod tests {
             assert!(pack(5, 6) < pack(5, 7) && pack(5, 7) < pack(5, 4));
             for (of, candidate) in [(0, 0xff_ffff), (0xff_ffff, 0), (77, 76), (0x80_0000, 12)] {
                 assert_eq!(packing.candidate(pack(of, candidate), of), candidate);
-                let mut place = vec![0; packing.bytes];
-                write(pack(of, candidate), &mut place);
-                assert_eq!(read(&place), pack(of, candidate));
+                let mut slot = vec![0; packing.bytes];
+                write(pack(of, candidate), &mut slot);
+                assert_eq!(read(&slot), pack(of, candidate));
             }
         }
         assert_eq!((Packing::of(1 << 24), Packing::of((1 << 24) + 1)), (NARROW, WIDE));

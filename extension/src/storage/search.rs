@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cache::NodeCache;
+use super::node_cache::NodeCache;
 use super::store::Handle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
@@ -14,8 +14,8 @@ use crate::hnsw::{Ef, Hit, Order, Query, Search};
 pub struct ColumnSearch {
     pub(super) search: Search,
     pub(super) handle: Handle,
-    pub(super) numbering: u64,
-    pub(super) growth: u64,
+    pub(super) renumber_epoch: u64,
+    pub(super) link_epoch: u64,
     pub(super) cache: Option<Arc<NodeCache>>,
 }
 
@@ -34,14 +34,14 @@ impl VectorColumn {
         self.check_query(query)?;
         self.load_entry()?;
         let header = self.header()?;
-        let search = make(Self::state(&self.space, &self.entry, &header), Query::new(&self.space, query));
+        let search = make(Self::state(&self.spec, &self.entry, &header), Query::new(&self.spec, query));
         let cache = self.cache_of(&header)?;
-        let (numbering, growth) = (self.numbering, self.growth);
-        Ok(ColumnSearch { search, handle: Handle::default(), numbering, growth, cache })
+        let (renumber_epoch, link_epoch) = (self.renumber_epoch, self.link_epoch);
+        Ok(ColumnSearch { search, handle: Handle::default(), renumber_epoch, link_epoch, cache })
     }
 
     pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
-        if query.len() != self.space.params.dims {
+        if query.len() != self.spec.params.dims {
             return Err(self.wrong_dims(query.len()));
         }
         self.check_components(query)
@@ -53,11 +53,11 @@ impl VectorColumn {
         search: &mut ColumnSearch,
         accept: &mut dyn FnMut(i64, NodeId) -> Result<bool>,
     ) -> Result<Option<Hit>> {
-        if search.numbering != self.numbering {
+        if search.renumber_epoch != self.renumber_epoch {
             search.search.continue_exactly();
-            search.numbering = self.numbering;
+            search.renumber_epoch = self.renumber_epoch;
         }
-        if search.growth != self.growth {
+        if search.link_epoch != self.link_epoch {
             search.search.outgrow();
         }
         if self.own_write {
@@ -68,7 +68,7 @@ impl VectorColumn {
         let rows = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(handle, rows.as_deref()).counted(&header);
         let hit = loop {
-            let hit = search.next(&self.space, &mut store);
+            let hit = search.next(&self.spec, &mut store);
             match hit.map_err(|error| store.name_table(error))? {
                 Some(hit) if !accept(hit.rowid, hit.node)? => {}
                 hit => break hit,

@@ -23,26 +23,26 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Bytes that are only ever added to, in huge pages where the system gives them: random reads of many small pages wait
 /// for the page tables more than for the memory.
 #[derive(Debug)]
-pub struct Slab {
+pub struct Arena {
     start: NonNull<u8>,
     len: usize,
     layout: Layout,
 }
 
-// SAFETY: a slab owns its bytes, and hands them out by the rules of references.
-unsafe impl Send for Slab {}
+// SAFETY: an arena owns its bytes, and hands them out by the rules of references.
+unsafe impl Send for Arena {}
 // SAFETY: as above; nothing changes through a shared reference.
-unsafe impl Sync for Slab {}
+unsafe impl Sync for Arena {}
 
-impl Slab {
+impl Arena {
     /// Room for `capacity` bytes; None if there is no memory.
-    pub fn new(capacity: usize) -> Option<Slab> {
+    pub fn new(capacity: usize) -> Option<Arena> {
         let layout = Layout::from_size_align(capacity.max(1).next_multiple_of(HUGE_PAGE), HUGE_PAGE).ok()?;
         // SAFETY: the layout has a size.
         let start = NonNull::new(unsafe { alloc(layout) })?;
         #[cfg(all(target_os = "linux", not(miri)))]
         advise_huge(start, layout.size());
-        Some(Slab { start, len: 0, layout })
+        Some(Arena { start, len: 0, layout })
     }
 
     /// Adds bytes, and zeros up to a length that is a multiple of `align`; false if there is no room.
@@ -63,7 +63,7 @@ impl Slab {
     }
 }
 
-impl Deref for Slab {
+impl Deref for Arena {
     type Target = [u8];
 
     #[inline]
@@ -73,7 +73,7 @@ impl Deref for Slab {
     }
 }
 
-impl Drop for Slab {
+impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
@@ -97,16 +97,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slab_keeps_what_it_is_given_until_it_is_full() {
-        let mut slab = Slab::new(HUGE_PAGE).unwrap();
+    fn an_arena_keeps_its_bytes_and_refuses_more_when_full() {
+        let mut arena = Arena::new(HUGE_PAGE).unwrap();
         let pieces = HUGE_PAGE / 192;
         for i in 0..pieces {
-            assert!(slab.push(&[i as u8; 150], 64), "{i}");
+            assert!(arena.push(&[i as u8; 150], 64), "{i}");
         }
-        assert!(!slab.push(&[0; 150], 64));
-        assert_eq!(slab.len(), pieces * 192);
+        assert!(!arena.push(&[0; 150], 64));
+        assert_eq!(arena.len(), pieces * 192);
         // Miri takes a thousand times as long.
-        for (i, piece) in slab.chunks_exact(192).enumerate().step_by(if cfg!(miri) { 997 } else { 1 }) {
+        for (i, piece) in arena.chunks_exact(192).enumerate().step_by(if cfg!(miri) { 997 } else { 1 }) {
             assert!(piece[..150].iter().all(|&byte| byte == i as u8) && piece[150..].iter().all(|&byte| byte == 0));
         }
     }

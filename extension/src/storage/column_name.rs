@@ -7,7 +7,7 @@ use crate::sqlite::quote_identifier;
 
 /// Where a vector column is.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct ColumnName {
     pub schema: String,
     /// The virtual table.
     pub table: String,
@@ -18,7 +18,7 @@ pub struct Place {
     pub column: String,
 }
 
-impl Place {
+impl ColumnName {
     /// Name of the node table.
     pub fn node_table(&self) -> String {
         format!("{}_{}", self.table, nodes_suffix(self.ordinal))
@@ -44,8 +44,8 @@ impl Place {
             return Ok(());
         }
         let owner = if node.is_tombstone() { "a deleted row".to_string() } else { format!("row {}", node.rowid()) };
-        let place = format!("{} node {}", self.node_table(), node.id);
-        Err(Error::corrupt(place, format!("it is that of {owner}, not of row {rowid}")))
+        let context = format!("{} node {}", self.node_table(), node.id);
+        Err(Error::corrupt(context, format!("it is that of {owner}, not of row {rowid}")))
     }
 
     /// `table.column`, as messages name it.
