@@ -54,7 +54,7 @@ fn pair(case: &Case) -> (Vec<f32>, Vec<u8>) {
 fn bench_metric(bencher: Bencher<'_, '_>, case: &Case, metric: Metric) {
     let (query, stored) = pair(case);
     let kernel = case.set.of(metric, case.element);
-    bencher.counter(BytesCount::of_slice(&stored)).bench(|| kernel(black_box(&query), black_box(&stored)));
+    bencher.counter(BytesCount::of_slice(&stored)).bench(|| kernel.sum(black_box(&query), black_box(&stored)));
 }
 
 #[divan::bench(args = cases())]
@@ -92,7 +92,7 @@ fn fastscan_32(bencher: Bencher<'_, '_>, dims: usize) {
     let mut keys = [0f32; LANES];
     bencher.counter(BytesCount::of_slice(&codes)).bench_local(|| {
         let group = Estimate { base: 1.0, f1: &f1, f0: &f0, codes: black_box(&codes) };
-        estimate(black_box(&query.lookup), &group, &mut keys);
+        estimate.run(black_box(&query.lookup), &group, &mut keys);
         keys[0]
     });
 }

@@ -1,6 +1,6 @@
 //! Blocks of distances for the bulk builder: all rows of one set against all rows of another.
 
-use super::scalar::{LANES, fold};
+use super::scalar::{LANES, PairRow, fold, near_pairs_portable};
 
 /// Writes out[i * b_rows + j] = <a_i, b_j>; `a` and `b` are row-major with `width` components a row.
 ///
@@ -29,38 +29,14 @@ pub fn inner_products(a: &[f32], b: &[f32], width: usize, out: &mut [f32]) {
     }
 }
 
-/// Pairs of row i with rows j that may enter one of the two lists of nearest rows.
-#[derive(Debug, Clone, Copy)]
-pub struct PairRow<'a> {
-    /// <x_i, x_j> for every j.
-    pub products: &'a [f32],
-    /// |x_i|^2 / 2 and the distance that row i's list asks for.
-    pub half_norm: f32,
-    pub limit: f32,
-    /// The same for every j.
-    pub half_norms: &'a [f32],
-    pub limits: &'a [f32],
-}
-
 /// Appends (j, half the squared l2 distance of i and j) wherever the distance is at most either limit.
 pub fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        return super::x86_64::near_pairs(row, out);
+        // SAFETY: AVX2 and FMA were detected.
+        return unsafe { super::x86_64::near_pairs(row, out) };
     }
     near_pairs_portable(row, 0, out);
-}
-
-/// As `near_pairs`, from row `first` on.
-pub(super) fn near_pairs_portable(row: &PairRow<'_>, first: usize, out: &mut Vec<(u32, f32)>) {
-    for (j, ((&product, &half_norm), &limit)) in
-        row.products.iter().zip(row.half_norms).zip(row.limits).enumerate().skip(first)
-    {
-        let distance = (row.half_norm + half_norm) - product;
-        if distance <= row.limit.max(limit) {
-            out.push((j as u32, distance));
-        }
-    }
 }
 
 /// <a, b> of whole runs of 32 components, summed as `scalar.rs` says: insertion links by it, and gives the same bytes on every
@@ -68,7 +44,8 @@ pub(super) fn near_pairs_portable(row: &PairRow<'_>, first: usize, out: &mut Vec
 pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        return super::x86_64::fast_dot(a, b);
+        // SAFETY: AVX2 was detected.
+        return unsafe { super::x86_64::fast_dot(a, b) };
     }
     fast_dot_portable(a, b)
 }

@@ -5,7 +5,20 @@ use std::sync::OnceLock;
 use super::{Element, Metric, scalar};
 
 /// A sum over a query (f32 components) and a stored vector (little-endian bytes) of the same dimensions.
-pub type Kernel = fn(&[f32], &[u8]) -> f32;
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel(KernelFn);
+
+/// Some kernels may run only on a CPU with the features of their set.
+type KernelFn = unsafe fn(&[f32], &[u8]) -> f32;
+
+impl Kernel {
+    /// The sum.
+    #[inline]
+    pub fn sum(self, query: &[f32], stored: &[u8]) -> f32 {
+        // SAFETY: a `Kernel` is taken out of `Kernels` only, and `available` makes a set only if the CPU has its features.
+        unsafe { (self.0)(query, stored) }
+    }
+}
 
 /// One set of kernels. All sets give bit-identical results.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +26,8 @@ pub struct Kernels {
     /// What `vecrank_version()` says.
     pub name: &'static str,
     /// By element: FLOAT, FLOAT16, INT8.
-    dot: [Kernel; 3],
-    l2_squared: [Kernel; 3],
+    dot: [KernelFn; 3],
+    l2_squared: [KernelFn; 3],
 }
 
 pub(super) const PORTABLE: Kernels = Kernels {
@@ -26,12 +39,12 @@ pub(super) const PORTABLE: Kernels = Kernels {
 impl Kernels {
     /// Inner product.
     pub fn dot(&self, element: Element) -> Kernel {
-        self.dot[element as usize]
+        Kernel(self.dot[element as usize])
     }
 
     /// Squared Euclidean distance.
     pub fn l2_squared(&self, element: Element) -> Kernel {
-        self.l2_squared[element as usize]
+        Kernel(self.l2_squared[element as usize])
     }
 
     /// The sum that the metric is computed from.
@@ -119,8 +132,8 @@ mod tests {
                 let stored = encode(&components, element).unwrap();
                 for set in available() {
                     for metric in Metric::ALL {
-                        let got = set.of(metric, element)(&query, &stored);
-                        let want = PORTABLE.of(metric, element)(&query, &stored);
+                        let got = set.of(metric, element).sum(&query, &stored);
+                        let want = PORTABLE.of(metric, element).sum(&query, &stored);
                         assert_eq!(got.to_bits(), want.to_bits(), "{} {metric:?} {element:?} {dims}", set.name);
                     }
                 }

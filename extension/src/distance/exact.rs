@@ -83,7 +83,7 @@ impl ExactQuery {
     /// The ranking key of a stored vector (bytes of the column's element type) and its 1/norm.
     #[inline]
     pub fn key(&self, stored: &[u8], inverse_norm: f32) -> f64 {
-        let sum = (self.kernel)(&self.components, stored);
+        let sum = self.kernel.sum(&self.components, stored);
         match self.metric {
             Metric::Cosine if SAFE.contains(&inverse_norm) && SAFE.contains(&self.inverse_norm) => {
                 cosine_key(f64::from(sum) * (f64::from(self.inverse_norm) * f64::from(inverse_norm)))

@@ -15,7 +15,7 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use block::{PairRow, fast_dot, inner_products, near_pairs};
+pub use block::{fast_dot, inner_products, near_pairs};
 #[doc(hidden)]
 pub use dispatch::available;
 #[cfg(target_arch = "x86_64")]
@@ -24,3 +24,4 @@ pub use dispatch::{Kernel, Kernels, cpu_features, kernels};
 pub use element::{decode, decode_into, encode, f16_to_f32, f32_to_f16};
 pub use exact::{ExactQuery, cosine, dot, inverse_norm, l1, l2, norm};
 pub use metric::{Element, Metric};
+pub use scalar::PairRow;

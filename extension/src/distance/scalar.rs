@@ -77,3 +77,28 @@ pub(super) fn l2_squared_f16(query: &[f32], stored: &[u8]) -> f32 {
 pub(super) fn l2_squared_i8(query: &[f32], stored: &[u8]) -> f32 {
     sum_lanes::<1>(query, stored, load_i8, squared_difference)
 }
+
+/// Pairs of row i with rows j that may enter one of the two lists of nearest rows.
+#[derive(Debug, Clone, Copy)]
+pub struct PairRow<'a> {
+    /// <x_i, x_j> for every j.
+    pub products: &'a [f32],
+    /// |x_i|^2 / 2 and the distance that row i's list asks for.
+    pub half_norm: f32,
+    pub limit: f32,
+    /// The same for every j.
+    pub half_norms: &'a [f32],
+    pub limits: &'a [f32],
+}
+
+/// The portable version of `block::near_pairs`, from row `first` on.
+pub(super) fn near_pairs_portable(row: &PairRow<'_>, first: usize, out: &mut Vec<(u32, f32)>) {
+    for (j, ((&product, &half_norm), &limit)) in
+        row.products.iter().zip(row.half_norms).zip(row.limits).enumerate().skip(first)
+    {
+        let distance = (row.half_norm + half_norm) - product;
+        if distance <= row.limit.max(limit) {
+            out.push((j as u32, distance));
+        }
+    }
+}

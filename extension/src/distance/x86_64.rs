@@ -2,8 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::block::{PairRow, near_pairs_portable};
-use super::scalar::LANES;
+use super::scalar::{LANES, PairRow, near_pairs_portable};
 
 /// Eight stored components as f32, from unaligned bytes.
 trait Load {
@@ -101,35 +100,30 @@ unsafe fn sum_lanes<L: Load>(query: &[f32], stored: &[u8], term: unsafe fn(__m25
 }
 
 macro_rules! kernel {
-    ($name:ident, $inner:ident, $load:ty, $term:ident) => {
-        pub(super) fn $name(query: &[f32], stored: &[u8]) -> f32 {
-            // SAFETY: dispatch offers this kernel only where AVX2 and F16C were detected.
-            unsafe { $inner(query, stored) }
-        }
-
+    ($name:ident, $load:ty, $term:ident) => {
+        /// # Safety
+        /// The CPU has AVX2 and F16C.
         #[target_feature(enable = "avx2,f16c")]
-        unsafe fn $inner(query: &[f32], stored: &[u8]) -> f32 {
-            // SAFETY: the features are enabled on this function.
+        pub(super) unsafe fn $name(query: &[f32], stored: &[u8]) -> f32 {
+            // SAFETY: the caller vouches for AVX2 and F16C.
             unsafe { sum_lanes::<$load>(query, stored, $term) }
         }
     };
 }
 
-kernel!(dot_f32, dot_f32_avx2, F32, product);
-kernel!(dot_f16, dot_f16_avx2, F16, product);
-kernel!(dot_i8, dot_i8_avx2, I8, product);
-kernel!(l2_squared_f32, l2_squared_f32_avx2, F32, squared_difference);
-kernel!(l2_squared_f16, l2_squared_f16_avx2, F16, squared_difference);
-kernel!(l2_squared_i8, l2_squared_i8_avx2, I8, squared_difference);
+kernel!(dot_f32, F32, product);
+kernel!(dot_f16, F16, product);
+kernel!(dot_i8, I8, product);
+kernel!(l2_squared_f32, F32, squared_difference);
+kernel!(l2_squared_f16, F16, squared_difference);
+kernel!(l2_squared_i8, I8, squared_difference);
 
 /// `block::fast_dot`.
-pub(super) fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
-    // SAFETY: the caller detected AVX2.
-    unsafe { fast_dot_avx2(a, b) }
-}
-
+///
+/// # Safety
+/// The CPU has AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn fast_dot_avx2(a: &[f32], b: &[f32]) -> f32 {
+pub(super) unsafe fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     let whole = a.len().min(b.len()) / 32 * 32;
     // SAFETY: every load stays inside a[..whole] and b[..whole].
     unsafe {
@@ -151,13 +145,11 @@ unsafe fn fast_dot_avx2(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// `block::near_pairs`, eight at a time.
-pub(super) fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
-    // SAFETY: the caller detected AVX2.
-    unsafe { near_pairs_avx2(row, out) }
-}
-
+///
+/// # Safety
+/// The CPU has AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn near_pairs_avx2(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
+pub(super) unsafe fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
     let count = row.products.len().min(row.half_norms.len()).min(row.limits.len());
     let whole = count / 8 * 8;
     // SAFETY: every load stays inside the first `whole` components of its slice.

@@ -154,7 +154,7 @@ impl EntrySample {
         let mut left = self.blob.count;
         for group in self.groups(spec) {
             let estimate = Estimate { base, f1: group.f1(), f0: group.f0(), codes: group.codes() };
-            (spec.entry_estimator)(&query.lookup, &estimate, &mut keys);
+            spec.entry_estimator.run(&query.lookup, &estimate, &mut keys);
             let lanes = left.min(LANES);
             left -= lanes;
             // Nearly every group has none that is near enough.

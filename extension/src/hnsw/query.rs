@@ -74,7 +74,7 @@ impl Query {
             Ranking::Linking { .. } => self.exact.key(node.vector(), node.inverse_norm()) as f32,
         };
         let codes = &node.codes[group * layout.group_bytes..(group + 1) * layout.group_bytes];
-        (spec.estimator)(&self.lookup, &Estimate { base, f1: factors(0), f0: factors(1), codes }, out);
+        spec.estimator.run(&self.lookup, &Estimate { base, f1: factors(0), f0: factors(1), codes }, out);
         if let Ranking::Linking { query_squared } = self.ranking {
             let norms = factors(2);
             for (lane, key) in out.iter_mut().enumerate() {

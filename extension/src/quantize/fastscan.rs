@@ -26,10 +26,27 @@ pub struct Estimate<'a> {
 }
 
 /// Writes base + f1 * (delta * A + bias) + f0 for 32 lanes.
-pub type Estimator = fn(&Lookup, &Estimate<'_>, &mut [f32; 32]);
+#[derive(Debug, Clone, Copy)]
+pub struct Estimator(EstimatorFn);
+
+/// Some estimators may run only on a CPU with the features that they were compiled for.
+type EstimatorFn = unsafe fn(&Lookup, &Estimate<'_>, &mut [f32; 32]);
+
+impl Estimator {
+    /// Estimates the keys of a group.
+    #[inline]
+    pub fn run(self, lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+        // SAFETY: only `estimator` makes one, of a function whose CPU features it has detected.
+        unsafe { (self.0)(lookup, group, out) }
+    }
+}
 
 /// The fastest estimator of this CPU for factors of `kind`.
 pub fn estimator(kind: FactorKind) -> Estimator {
+    Estimator(fastest(kind))
+}
+
+fn fastest(kind: FactorKind) -> EstimatorFn {
     #[cfg(target_arch = "x86_64")]
     if avx512::is_there() {
         return match kind {
@@ -111,15 +128,19 @@ mod avx2 {
         std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c")
     }
 
-    pub(super) fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+    /// # Safety
+    /// The CPU has AVX2 and F16C.
+    pub(super) unsafe fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
         assert!(group.f1.len() >= 64 && group.f0.len() >= 64);
-        // SAFETY: `estimator` offers this only where AVX2 and F16C were detected; the factors have 32 x 2 bytes.
+        // SAFETY: the caller vouches for AVX2 and F16C; the factors have 32 x 2 bytes.
         unsafe { estimate::<true>(lookup, group, out) }
     }
 
-    pub(super) fn estimate_f32(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+    /// # Safety
+    /// The CPU has AVX2 and F16C.
+    pub(super) unsafe fn estimate_f32(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
         assert!(group.f1.len() >= 128 && group.f0.len() >= 128);
-        // SAFETY: `estimator` offers this only where AVX2 and F16C were detected; the factors have 32 x 4 bytes.
+        // SAFETY: the caller vouches for AVX2 and F16C; the factors have 32 x 4 bytes.
         unsafe { estimate::<false>(lookup, group, out) }
     }
 
@@ -238,15 +259,19 @@ mod avx512 {
         crate::distance::has_avx512()
     }
 
-    pub(super) fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+    /// # Safety
+    /// `is_there` holds.
+    pub(super) unsafe fn estimate_f16(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
         assert!(group.f1.len() >= 64 && group.f0.len() >= 64);
-        // SAFETY: `estimator` offers this only where `is_there`; the factors have 32 x 2 bytes.
+        // SAFETY: the caller vouches for the features; the factors have 32 x 2 bytes.
         unsafe { estimate::<true>(lookup, group, out) }
     }
 
-    pub(super) fn estimate_f32(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
+    /// # Safety
+    /// `is_there` holds.
+    pub(super) unsafe fn estimate_f32(lookup: &Lookup, group: &Estimate<'_>, out: &mut [f32; 32]) {
         assert!(group.f1.len() >= 128 && group.f0.len() >= 128);
-        // SAFETY: `estimator` offers this only where `is_there`; the factors have 32 x 4 bytes.
+        // SAFETY: the caller vouches for the features; the factors have 32 x 4 bytes.
         unsafe { estimate::<false>(lookup, group, out) }
     }
 
@@ -421,7 +446,7 @@ mod tests {
                 let (f1, f0) = (bytes(&f.f1), bytes(&f.f0));
                 let group = Estimate { base: key(&f.centre), f1: &f1, f0: &f0, codes: &f.codes };
                 let mut out = [0f32; 32];
-                estimator(FactorKind::F32)(&f.lookup, &group, &mut out);
+                estimator(FactorKind::F32).run(&f.lookup, &group, &mut out);
                 let error: f32 = out.iter().zip(&f.neighbours).map(|(e, x)| (e - key(x)).abs()).sum::<f32>() / 32.0;
                 errors.push(error);
             }
@@ -439,10 +464,10 @@ mod tests {
                 let singles = [bytes(&f.f1), bytes(&f.f0)];
                 let mut pairs = [([0f32; 32], [0f32; 32]); 2];
                 let half = Estimate { base: 0.25, f1: &halves[0], f0: &halves[1], codes: &f.codes };
-                estimator(FactorKind::F16)(&f.lookup, &half, &mut pairs[0].0);
+                estimator(FactorKind::F16).run(&f.lookup, &half, &mut pairs[0].0);
                 scalar::estimate_f16(&f.lookup, &half, &mut pairs[0].1);
                 let single = Estimate { base: 0.25, f1: &singles[0], f0: &singles[1], codes: &f.codes };
-                estimator(FactorKind::F32)(&f.lookup, &single, &mut pairs[1].0);
+                estimator(FactorKind::F32).run(&f.lookup, &single, &mut pairs[1].0);
                 scalar::estimate_f32(&f.lookup, &single, &mut pairs[1].1);
                 for (got, want) in pairs {
                     assert_eq!(got.map(f32::to_bits), want.map(f32::to_bits), "{dims} dims, {bits} bits");

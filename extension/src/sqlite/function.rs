@@ -6,9 +6,10 @@ use std::ops::RangeInclusive;
 use super::api::{Api, c_string, call};
 use super::bindings::*;
 use super::connection::Connection;
+use super::context::{Context, drop_box};
 use super::guard;
 use super::libraries::{self, for_library};
-use super::value::{Context, Values, drop_box};
+use super::value::Values;
 use crate::error::{Error, Result, code};
 
 /// What SQL calls; the result goes to the context.

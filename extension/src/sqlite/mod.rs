@@ -6,6 +6,7 @@
 mod api;
 mod bindings;
 mod connection;
+mod context;
 mod entry;
 mod function;
 mod guard;
@@ -20,6 +21,7 @@ mod value;
 
 pub use bindings::{sqlite3, sqlite3_api_routines};
 pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identifier};
+pub use context::Context;
 pub use entry::enter;
 pub use function::{
     Aggregate, FunctionFlags, ScalarClosure, ScalarFunction, Signature, register_aggregate, register_scalar,
@@ -28,4 +30,4 @@ pub use index_info::{BestIndex, Constraint, Distinct, IndexInfo, Operator, Order
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};
 pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, Thoroughness, VirtualTable};
-pub use value::{Content, Context, InList, Kind, Value, Values};
+pub use value::{Content, InList, Kind, Value, Values};

@@ -3,6 +3,7 @@
 //!
 //! The module is of version 4, whose xIntegrity SQLite reads from 3.44 on; older hosts do not look at it.
 
+mod handles;
 mod reading;
 mod writing;
 
@@ -10,16 +11,15 @@ use std::cell::{RefCell, UnsafeCell};
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr;
-use std::rc::Rc;
 use std::slice;
 
 use super::api::{Api, c_string, call};
 use super::bindings::*;
 use super::connection::{Connection, utf8};
-use super::function::Scalar;
 use super::guard;
 use super::table::{Connected, ModuleArguments, StoredTable, VirtualTable};
 use crate::error::{Error, Result, code};
+use handles::{Table, on_table};
 use reading::*;
 use writing::*;
 
@@ -93,80 +93,6 @@ impl<T: StoredTable> Module<T> {
         xIntegrity: Some(x_integrity::<T>),
         ..Module::<T>::EPONYMOUS
     };
-}
-
-/// What SQLite holds as a sqlite3_vtab. `base` comes first, so the one pointer is the other.
-#[repr(C)]
-struct Table<T> {
-    /// SQLite and the guard write here while a callback holds the table.
-    base: UnsafeCell<sqlite3_vtab>,
-    connection: Connection,
-    /// pApp of the functions that `find_function` gave, which statements use as long as the table lives.
-    overloads: RefCell<Vec<KnownOverload>>,
-    inner: T,
-}
-
-struct KnownOverload {
-    name: String,
-    argument_count: usize,
-    function: Rc<Scalar>,
-}
-
-impl<T: VirtualTable> Table<T> {
-    /// # Safety
-    /// `vtab` was made by `connect` for this T and not yet dropped; `'t` ends before it is.
-    #[inline]
-    unsafe fn from_raw<'t>(vtab: *mut sqlite3_vtab) -> &'t Table<T> {
-        // SAFETY: as the caller promises.
-        unsafe { &*vtab.cast::<Table<T>>() }
-    }
-}
-
-/// The body of a callback of a table: its code, with the message in zErrMsg.
-///
-/// # Safety
-/// As for `Table::from_raw`; SQLite's call that hands over `vtab` is under way.
-#[inline]
-unsafe fn on_table<T: VirtualTable>(
-    vtab: *mut sqlite3_vtab,
-    body: impl FnOnce(&'static Table<T>) -> Result<()>,
-) -> c_int {
-    // SAFETY: as the caller promises. SQLite closes a table's cursors before it disconnects the table, so what `body`
-    // makes of the reference never outlives it.
-    unsafe {
-        let table = Table::<T>::from_raw(vtab);
-        let result = guard::caught_or_panicked(|| body(table), || table.inner.panicked());
-        guard::report_to_table(table.connection.api(), vtab, result)
-    }
-}
-
-/// What SQLite holds as a sqlite3_vtab_cursor.
-#[repr(C)]
-struct OpenCursor<C> {
-    base: sqlite3_vtab_cursor,
-    api: Api,
-    /// Asked after each move, inside the guard: xEof has no way to report an error.
-    is_at_end: bool,
-    inner: C,
-}
-
-type OpenCursorOf<T> = OpenCursor<<T as VirtualTable>::Cursor<'static>>;
-
-/// The body of a callback of a cursor: its code, with the message in the table's zErrMsg.
-///
-/// # Safety
-/// `cursor` was made by `x_open` for this T and not yet closed; SQLite's call that hands it over is under way.
-#[inline]
-unsafe fn on_cursor<T: VirtualTable>(
-    cursor: *mut sqlite3_vtab_cursor,
-    body: impl FnOnce(&mut OpenCursorOf<T>) -> Result<()>,
-) -> c_int {
-    // SAFETY: as the caller promises. A cursor belongs to one statement under way, which SQLite does not run while a
-    // callback of it runs: the reference is the only one.
-    unsafe {
-        let vtab = (*cursor).pVtab;
-        on_table::<T>(vtab, |_| body(&mut *cursor.cast::<OpenCursorOf<T>>()))
-    }
 }
 
 type Connect<T> = fn(Connection, &ModuleArguments<'_>) -> Result<Connected<T>>;

@@ -5,9 +5,10 @@
 //! make a borrow that fails an error.
 
 use super::connection::{Conflict, Connection};
+use super::context::Context;
 use super::function::ScalarClosure;
 use super::index_info::{BestIndex, IndexInfo};
-use super::value::{Context, Value, Values};
+use super::value::{Value, Values};
 use crate::error::Result;
 
 /// The words of CREATE VIRTUAL TABLE.

@@ -10,11 +10,12 @@ use std::panic;
 use std::sync::Once;
 
 use super::connection::{Conflict, Connection, TableOption};
+use super::context::Context;
 use super::function::{Aggregate, FunctionFlags, Signature, register_aggregate, register_scalar};
 use super::index_info::{BestIndex, IndexInfo};
 use super::module::register_module;
 use super::table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, Thoroughness, VirtualTable};
-use super::value::{Context, Values};
+use super::value::Values;
 use crate::error::{Error, Result};
 
 const ROWS: i64 = 2;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::search::ColumnSearch;
 use super::store::Handle;
-use super::vector_column::{ColumnSearch, Ef, Hit, Order, VectorColumn};
+use super::vector_column::VectorColumn;
 use crate::distance::ExactQuery;
 use crate::error::Result;
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
-use crate::hnsw::{GraphStore, Matches, Query, Search};
+use crate::hnsw::{Ef, GraphStore, Hit, Matches, Order, Query, Search};
 
 /// Hits that are sorted at first: a few pages.
 const SORTED_FIRST: usize = 64;

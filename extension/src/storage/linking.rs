@@ -59,7 +59,7 @@ impl VectorColumn {
         }
         let mut rotated = vec![0f32; self.spec.padded()];
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());
-        let cache = self.cache_to_link();
+        let cache = self.node_cache.of_base();
         let rows = cache.as_ref().and_then(|cache| cache.read());
         let base = Base {
             table: &mut self.nodes,

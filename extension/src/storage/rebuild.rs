@@ -3,7 +3,7 @@
 use super::generation::GenerationHasher;
 use super::progress::Progress;
 use super::store::Handle;
-use super::vector_column::{SyncReason, VectorColumn};
+use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
 use crate::format::node::{FREE, NodeId};
@@ -21,6 +21,15 @@ const PAGE_OVERHEAD: usize = 8;
 
 /// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
 const BUILD_SHARE: f64 = 0.88;
+
+/// When what is pending is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SyncReason {
+    Commit,
+    Search,
+    /// For a search by a trigger, while a row is written that goes by the numbers its nodes have.
+    Write,
+}
 
 /// A live node as it stood.
 struct Old {

@@ -26,6 +26,8 @@ struct Found {
 
 /// Makes rows and nodes of a column agree. What is left to do is a rebuild.
 pub fn repair(column: &mut VectorColumn) -> Result<()> {
+    column.renumber_epoch += 1;
+    column.node_cache.renumbered();
     let is_new = match column.refresh() {
         Err(Error::Corrupt { .. }) => {
             column.create_again()?;

@@ -1,10 +1,12 @@
 //! One vector column of one table: its node table and its graph row.
 
-use super::generation::GenerationHasher;
-use super::node_cache_handle::NodeCacheHandle;
-use super::store::{Handle, NodeTable};
-use super::{check, rebuild, repair};
+use std::sync::Arc;
 
+use super::column_name::ColumnName;
+use super::generation::GenerationHasher;
+use super::node_cache::{Missed, NodeCache};
+use super::node_cache_handle::{CacheSource, NodeCacheHandle};
+use super::store::{Handle, NodeTable};
 use crate::distance::{Metric, decode};
 use crate::error::{Error, Result, code};
 use crate::format::entry::EntryBlob;
@@ -15,17 +17,6 @@ use crate::hnsw::search::GraphState;
 use crate::hnsw::{ColumnSpec, EntrySample, GraphStore, Params};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
-
-pub use super::column_name::ColumnName;
-pub use super::node_cache_handle::{CACHE_MIB, DEFAULT_CACHE_MIB};
-pub use super::rebuild::Moves;
-pub use super::search::ColumnSearch;
-pub use crate::hnsw::{Ef, Hit, Order};
-
-/// Inserting one node costs about as much as this many nodes of a bulk build.
-const INSERTION_COST: u64 = 6;
-/// One tombstone in so many linked nodes is too many: the graph is built anew without them.
-const TOMBSTONE_SHARE: u32 = 5;
 
 /// What `hnsw_info` says of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,15 +31,6 @@ pub struct ColumnStats {
     /// Bits a dimension in the codes.
     pub bits: u32,
     pub degree: u32,
-}
-
-/// When what is pending is linked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum SyncReason {
-    Commit,
-    Search,
-    /// For a search by a trigger, while a row is written that goes by the numbers its nodes have.
-    Write,
 }
 
 /// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
@@ -156,7 +138,8 @@ impl VectorColumn {
     /// From here on other connections may write.
     pub fn end_transaction(&mut self, committed: bool) {
         let header = self.header.take().filter(|_| committed && self.own_write);
-        self.end_write(header);
+        let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
+        self.node_cache.end_write(&source, header);
         self.own_write = false;
     }
 
@@ -376,65 +359,43 @@ impl VectorColumn {
         self.write_entry(EntrySample::default())
     }
 
-    /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
-    pub fn sync(&mut self, reason: SyncReason) -> Result<()> {
-        let header = self.header()?;
-        let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
-        let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
-        if (many || has_many_tombstones(&header)) && rebuild::may_set_row_nodes(self, reason)? {
-            return rebuild::rebuild(self);
-        }
-        if header.pending > 0 {
-            self.insert_pending(header)?;
-        }
-        Ok(())
-    }
-
-    /// Whether `sync` has something to do.
-    pub fn is_stale(&mut self) -> Result<bool> {
-        self.refresh()?;
-        let header = self.header()?;
-        Ok(header.pending > 0 || has_many_tombstones(&header))
-    }
-
-    /// The promises of `check` that do not hold; empty for a sound column.
-    pub fn check(&mut self) -> Result<Vec<String>> {
-        check::check(self)
-    }
-
-    /// Builds the whole graph anew from the stored vectors, tombstones dropped.
-    pub fn rebuild(&mut self) -> Result<()> {
-        rebuild::rebuild(self)
-    }
-
-    /// As `rebuild`, after `repair`.
-    pub fn rebuild_repaired(&mut self) -> Result<()> {
-        rebuild::rebuild_repaired(self)
-    }
-
-    /// As `rebuild`, and gives the rows new rowids, from 1, in the order of the nodes. The other columns follow the moves.
-    pub fn cluster(&mut self) -> Result<Moves> {
-        rebuild::cluster(self)
-    }
-
-    /// As `rebuild`, after another column clustered the rows.
-    pub fn rebuild_moved(&mut self, moves: &Moves) -> Result<()> {
-        rebuild::rebuild_moved(self, moves)
-    }
-
-    /// Makes rows and nodes agree again, from what of either can be read; a rebuild must follow.
-    pub fn repair(&mut self) -> Result<()> {
-        self.renumber_epoch += 1;
-        self.node_cache.renumbered();
-        repair::repair(self)
-    }
-
     /// A graph row as of an empty column, in the place of one that cannot be read.
     pub(super) fn create_again(&mut self) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql("graph"));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64)])?;
         VectorColumn::create(self.db, &self.name, &self.spec.params)?;
         self.refresh()
+    }
+
+    /// Drops the cache of node rows: after the setting `node_cache` changed.
+    pub fn drop_cache(&mut self) {
+        self.node_cache.invalidate();
+    }
+
+    /// The cache of the committed generation `header`, from its second search on; None in a transaction that has written.
+    pub(super) fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
+        if self.own_write {
+            return Ok(None);
+        }
+        let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
+        self.node_cache.cache_of(&source, header)
+    }
+
+    /// The cache of `cache_of`, if an earlier search has made it.
+    pub(super) fn known_cache(&mut self) -> Result<Option<Arc<NodeCache>>> {
+        let generation = self.header()?.generation;
+        Ok(self.node_cache.known(generation).filter(|_| !self.own_write))
+    }
+
+    /// Whether earlier searches of this generation have made a cache.
+    pub fn has_node_cache(&mut self) -> Result<bool> {
+        Ok(self.known_cache()?.is_some())
+    }
+
+    /// Keeps rows that linking read and did not write, for the next transaction.
+    pub(super) fn keep_linked(&mut self, missed: Missed, next_id: u32) -> Result<()> {
+        let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
+        self.node_cache.keep_linked(&source, missed, next_id)
     }
 
     /// For `hnsw_info`.
@@ -453,10 +414,6 @@ impl VectorColumn {
             degree: header.degree,
         })
     }
-}
-
-fn has_many_tombstones(header: &Header) -> bool {
-    header.tombstones > 0 && header.tombstones > header.linked / TOMBSTONE_SHARE
 }
 
 /// The rotation of a column: fixed, so that the same rows give the same bytes, and another one for each column.

@@ -6,7 +6,10 @@ use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Parameter, Value, Values};
-use crate::storage::vector_column::{CACHE_MIB, Moves, VectorColumn};
+use crate::storage::node_cache_handle::CACHE_MIB;
+use crate::storage::rebuild::{self, Moves};
+use crate::storage::vector_column::VectorColumn;
+use crate::storage::{check, repair};
 
 const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
 /// Commands that take a number as k.
@@ -35,8 +38,8 @@ impl HnswTable {
         let before = self.db.total_changes();
         let result = match name.as_str() {
             // Both lay the file out anew from the stored vectors: fresh rows in, deleted ones out.
-            "optimize" => self.rebuild(VectorColumn::rebuild),
-            "rebuild" => self.repair().and_then(|()| self.rebuild(VectorColumn::rebuild_repaired)),
+            "optimize" => self.rebuild(rebuild::rebuild),
+            "rebuild" => self.repair().and_then(|()| self.rebuild(rebuild::rebuild_repaired)),
             "integrity-check" => self.integrity_check(),
             "cluster" => self.cluster(),
             "ef_search" => self.set_ef_search(k),
@@ -54,7 +57,7 @@ impl HnswTable {
     pub(super) fn problems(&self) -> Result<Vec<String>> {
         let mut problems = self.config_problems()?;
         for (ordinal, (_, column, _)) in self.schema.vectors().enumerate() {
-            let found = self.with_vector(ordinal, |vector| vector.check())?;
+            let found = self.with_vector(ordinal, check::check)?;
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
         }
         Ok(problems)
@@ -87,7 +90,7 @@ impl HnswTable {
 
     fn repair(&self) -> Result<()> {
         let mut vectors = self.vectors()?;
-        let repaired = vectors.iter_mut().try_for_each(VectorColumn::repair);
+        let repaired = vectors.iter_mut().try_for_each(repair::repair);
         self.transaction.note_change();
         repaired
     }
@@ -120,9 +123,9 @@ impl HnswTable {
         for (ordinal, vector) in self.vectors()?.iter_mut().enumerate() {
             vector.refresh()?;
             if ordinal == 0 {
-                moves = vector.cluster()?;
+                moves = rebuild::cluster(vector)?;
             } else {
-                vector.rebuild_moved(&moves)?;
+                rebuild::rebuild_moved(vector, &moves)?;
             }
         }
         self.transaction.note_change();

@@ -15,10 +15,10 @@ use crate::filter::strategy::{
 };
 use crate::format::header::Generation;
 use crate::format::node::NodeId;
-use crate::hnsw::{Matches, Params};
+use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::sqlite::quote_identifier;
 use crate::storage::filtered_search::Ranked;
-use crate::storage::vector_column::{ColumnSearch, Ef, Hit, Order};
+use crate::storage::search::ColumnSearch;
 
 /// Rows up to which a feed remembers what it gave, so that a later page need not search again.
 const HITS_KEPT: usize = 16_384;

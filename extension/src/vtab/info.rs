@@ -11,8 +11,10 @@ use crate::sqlite::{
     BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
     Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
+use crate::storage::column_name::ColumnName;
+use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
 use crate::storage::shadow::{Owner, nodes_suffix};
-use crate::storage::vector_column::{ColumnName, DEFAULT_CACHE_MIB, VectorColumn};
+use crate::storage::vector_column::VectorColumn;
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
 const KEY: usize = 0;

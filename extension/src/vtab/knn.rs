@@ -12,9 +12,8 @@ use super::rows_filter::{Kept, RowsFilter};
 use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
-use crate::hnsw::Params;
+use crate::hnsw::{Ef, Hit, Order, Params};
 use crate::sqlite::{Content, Context, Parameter, Value, Values, quote_identifier};
-use crate::storage::vector_column::{Ef, Hit, Order};
 
 /// The arguments as they came, for SQLite to test again.
 #[derive(Debug, Default)]

@@ -21,8 +21,9 @@ use crate::sqlite::{
     BestIndex, Change, Conflict, Connected, Connection, Content, IndexInfo, ModuleArguments, Operator, Overload,
     Parameter, Statement, StoredTable, TableOption, Thoroughness, Value, VirtualTable, quote_identifier,
 };
+use crate::storage::column_name::ColumnName;
 use crate::storage::shadow::{self, Owner, RowsTable};
-use crate::storage::vector_column::{ColumnName, VectorColumn};
+use crate::storage::vector_column::VectorColumn;
 
 /// Decoded plans kept at most.
 const PLANS_KEPT: usize = 16;

@@ -10,8 +10,9 @@ use std::cell::{Cell, RefCell};
 use super::table::HnswTable;
 use crate::error::{Error, Result};
 use crate::sqlite::{Parameter, quote_identifier};
+use crate::storage::rebuild::SyncReason;
 use crate::storage::shadow::Owner;
-use crate::storage::vector_column::{SyncReason, VectorColumn};
+use crate::storage::vector_column::VectorColumn;
 
 #[derive(Default)]
 pub struct Transaction {

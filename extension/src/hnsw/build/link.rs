@@ -2,15 +2,12 @@
 
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
-use super::Watch;
 use super::ball_partition::hash;
+use super::built::{Links, Watch};
 use super::candidate_lists::{CandidateLists, distance};
 use super::parallel;
 use super::vectors::{Near, Vectors};
 use crate::error::Result;
-
-/// Links of every vector, nearest first.
-pub type Links = Vec<Vec<Candidate<u32>>>;
 
 /// Vectors linked at a time by one thread.
 const BLOCK: usize = 256;

@@ -11,6 +11,7 @@
 //! Every step gives the same result on any number of threads.
 
 mod ball_partition;
+mod built;
 mod candidate_lists;
 mod leaf;
 mod link;
@@ -19,8 +20,8 @@ mod parallel;
 mod rows;
 mod vectors;
 
+pub use built::{Built, Links, Options, Watch};
 use link::Forward;
-pub use link::Links;
 pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
 
@@ -30,10 +31,6 @@ use crate::error::Result;
 use ball_partition::{PartitionOptions, ball_partition, hash};
 use candidate_lists::CandidateLists;
 use vectors::Near;
-
-/// Told between steps of at most some tens of milliseconds which share of the build is done, 0 to 1, never less than
-/// before; an error stops the build.
-pub type Watch<'a> = &'a dyn Fn(f64) -> Result<()>;
 
 /// Fixed knobs of the builder, chosen by measurement.
 mod knobs {
@@ -63,30 +60,6 @@ mod shares {
     pub const NEAREST: f64 = 0.47;
     pub const FORWARD: f64 = 0.11;
     pub const REVERSE: f64 = 0.17;
-}
-
-/// A graph over vectors 0..n in locality order.
-pub struct Built {
-    /// That of the column, about the centre of these vectors.
-    pub spec: ColumnSpec,
-    /// The centre, d components; none of no vectors.
-    pub centre: Vec<f32>,
-    /// order[i]: the number, as the vectors came, of the vector that is node i.
-    pub order: Vec<u32>,
-    /// Node i gets the id `first_id` + i.
-    pub first_id: u32,
-    /// In locality order.
-    pub vectors: Vectors,
-    pub links: Links,
-}
-
-/// What a build is made for.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// How many threads work; the result does not depend on it.
-    pub threads: usize,
-    /// Node rows that fit a page of the file: so many linked nodes are put side by side.
-    pub rows_per_page: usize,
 }
 
 /// Builds the graph of `vectors`, about a centre of its own.
@@ -124,7 +97,7 @@ pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: W
     link::connect(&vectors, &mut links, spec.params.degree());
     let mut built = Built { spec, centre, order, first_id: 0, vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
-    pack::renumber(&mut built, &packed);
+    built.renumber(&packed);
     Ok(built)
 }
 

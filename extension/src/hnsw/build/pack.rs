@@ -1,7 +1,6 @@
 //! The order of the nodes in the file: groups of linked nodes that share a page, groups near each other in sequence.
 
-use super::Built;
-use super::link::Links;
+use super::built::Links;
 
 /// Numbers of the nodes in groups of `size`: each takes the first node that has no group yet and fills up with nodes
 /// that the group links to, those with the most links from the group first.
@@ -42,21 +41,6 @@ pub fn pack(links: &Links, size: usize) -> Vec<u32> {
         }
     }
     order
-}
-
-/// Renumbers a built graph: node i becomes what node `order[i]` was.
-pub fn renumber(built: &mut Built, order: &[u32]) {
-    let mut new_id = vec![0u32; order.len()];
-    for (new, &old) in (0..).zip(order) {
-        new_id[old as usize] = new;
-    }
-    built.vectors.permute(order);
-    built.order = order.iter().map(|&old| built.order[old as usize]).collect();
-    let mut links = std::mem::take(&mut built.links);
-    built.links = order.iter().map(|&old| std::mem::take(&mut links[old as usize])).collect();
-    for link in built.links.iter_mut().flatten() {
-        link.id = new_id[link.id as usize];
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! From links to row bytes: the neighbours' ids, factors and codes behind a node's own vector.
 
 use super::super::{ColumnSpec, EntrySample};
-use super::{Built, parallel};
+use super::built::Built;
+use super::parallel;
 use crate::distance::f32_to_f16;
 use crate::format::node::{LANES, set_degree, set_neighbour};
 use crate::hnsw::entry::is_sampled;

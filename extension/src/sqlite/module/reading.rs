@@ -3,15 +3,16 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::rc::Rc;
 
-use super::{KnownOverload, OpenCursor, OpenCursorOf, Table, on_cursor, on_table};
+use super::handles::{KnownOverload, OpenCursor, OpenCursorOf, Table, on_cursor, on_table};
 use crate::error::{Error, code};
 use crate::sqlite::bindings::*;
 use crate::sqlite::connection::utf8;
+use crate::sqlite::context::Context;
 use crate::sqlite::function::{Scalar, XCall, scalar_callback};
 use crate::sqlite::guard;
 use crate::sqlite::index_info::{BestIndex, IndexInfo};
 use crate::sqlite::table::{Cursor, VirtualTable};
-use crate::sqlite::value::{Context, Values};
+use crate::sqlite::value::Values;
 
 pub(super) unsafe extern "C" fn x_best_index<T: VirtualTable>(
     vtab: *mut sqlite3_vtab,

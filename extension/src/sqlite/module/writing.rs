@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::on_table;
+use super::handles::on_table;
 use crate::error::{Error, code};
 use crate::sqlite::bindings::*;
 use crate::sqlite::connection::{Conflict, utf8};

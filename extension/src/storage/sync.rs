@@ -1,0 +1,38 @@
+//! Bringing the graph up to date: linking what is pending, and rebuilding where that is cheaper.
+
+use super::rebuild::{SyncReason, may_set_row_nodes, rebuild};
+use super::vector_column::VectorColumn;
+use crate::error::Result;
+use crate::format::header::Header;
+
+/// Inserting one node costs about as much as this many nodes of a bulk build.
+const INSERTION_COST: u64 = 6;
+/// One tombstone in so many linked nodes is too many: the graph is built anew without them.
+const TOMBSTONE_SHARE: u32 = 5;
+
+impl VectorColumn {
+    /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
+    pub fn sync(&mut self, reason: SyncReason) -> Result<()> {
+        let header = self.header()?;
+        let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
+        let many = u64::from(header.pending) * INSERTION_COST > live && header.pending > 0;
+        if (many || has_many_tombstones(&header)) && may_set_row_nodes(self, reason)? {
+            return rebuild(self);
+        }
+        if header.pending > 0 {
+            self.insert_pending(header)?;
+        }
+        Ok(())
+    }
+
+    /// Whether `sync` has something to do.
+    pub fn is_stale(&mut self) -> Result<bool> {
+        self.refresh()?;
+        let header = self.header()?;
+        Ok(header.pending > 0 || has_many_tombstones(&header))
+    }
+}
+
+fn has_many_tombstones(header: &Header) -> bool {
+    header.tombstones > 0 && header.tombstones > header.linked / TOMBSTONE_SHARE
+}
