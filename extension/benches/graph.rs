@@ -9,8 +9,8 @@ use std::thread::available_parallelism;
 use common::{Graph, clustered};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::{Ef, Order};
+use vecrank::internals::distance::{Element, Metric};
+use vecrank::internals::hnsw::{Ef, Order};
 
 const COUNT: usize = 20_000;
 const DIMS: usize = 256;

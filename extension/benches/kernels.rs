@@ -9,10 +9,10 @@ use std::fmt;
 use common::{Random, clustered};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use vecrank::distance::{Element, Kernels, Metric, available, encode};
-use vecrank::format::node::LANES;
-use vecrank::hnsw::{ColumnSpec, Params, Query};
-use vecrank::quantize::{Encoded, Estimate, FactorKind, estimator};
+use vecrank::internals::distance::{Element, Kernels, Metric, available, encode};
+use vecrank::internals::format::LANES;
+use vecrank::internals::hnsw::{ColumnSpec, Params, Query};
+use vecrank::internals::quantize::{Encoded, Estimate, FactorKind, estimator};
 
 const DIMS: [usize; 4] = [96, 256, 768, 1536];
 

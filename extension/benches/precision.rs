@@ -12,8 +12,8 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use common::{Graph, clustered};
-use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::{ColumnSpec, Ef, Order, Params, Query};
+use vecrank::internals::distance::{Element, Metric};
+use vecrank::internals::hnsw::{ColumnSpec, Ef, Order, Params, Query};
 
 const COUNT: usize = 20_000;
 const FEW: usize = 6_000;

@@ -6,11 +6,11 @@ mod common;
 use common::clustered;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use vecrank::distance::{Element, Metric, encode};
-use vecrank::format::node::{LANES, set_degree};
-use vecrank::hnsw::build::put_lane;
-use vecrank::hnsw::{ColumnSpec, Params, Query};
-use vecrank::quantize::Encoded;
+use vecrank::internals::distance::{Element, Metric, encode};
+use vecrank::internals::format::{LANES, set_degree};
+use vecrank::internals::hnsw::put_lane;
+use vecrank::internals::hnsw::{ColumnSpec, Params, Query};
+use vecrank::internals::quantize::Encoded;
 
 const DIMS: [usize; 4] = [96, 256, 768, 1536];
 

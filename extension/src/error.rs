@@ -6,13 +6,23 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// A failure that the host's SQLite reported; code and message pass through as they came.
-    Sqlite { code: i32, message: String },
+    Sqlite {
+        /// The (extended) result code.
+        code: i32,
+        /// SQLite's text.
+        message: String,
+    },
     /// A statement, value or option that cannot be accepted (SQLITE_ERROR).
     Invalid(String),
     /// A value that breaks a constraint of the table, such as NULL in a NOT NULL vector column (SQLITE_CONSTRAINT).
     Constraint(String),
     /// Bytes in the file that no version of this extension writes (SQLITE_CORRUPT_VTAB). `context` names the shadow row.
-    Corrupt { context: String, reason: String },
+    Corrupt {
+        /// The shadow table and row.
+        context: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file of a newer format version, or a host that is too old (SQLITE_ERROR).
     Unsupported(String),
     /// The host asked for the statement to stop (SQLITE_INTERRUPT).
@@ -21,6 +31,7 @@ pub enum Error {
     Internal(String),
 }
 
+/// The result of whatever can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Result codes of sqlite3.h that this crate returns by itself.
@@ -39,14 +50,17 @@ pub mod code {
 }
 
 impl Error {
+    /// A statement, value or option that cannot be accepted.
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::Invalid(message.into())
     }
 
+    /// Damage of a shadow row.
     pub fn corrupt(context: impl Into<String>, reason: impl Into<String>) -> Error {
         Error::Corrupt { context: context.into(), reason: reason.into() }
     }
 
+    /// A fault of vecrank itself.
     pub fn internal(message: impl Into<String>) -> Error {
         Error::Internal(message.into())
     }

@@ -13,17 +13,30 @@
 //! `error` is imported by all and imports nothing; `memory_hints` (hints about memory) serves `storage`;
 //! `sqlite` (all FFI) serves `lib`, `functions`, `vtab` and `storage`.
 
-pub mod distance;
-pub mod error;
-pub mod filter;
-pub mod format;
-pub mod functions;
-pub mod hnsw;
+#![deny(missing_docs)]
+
+mod error;
+// `internals` re-exports parts of these modules; they are not part of the public interface.
+#[allow(missing_docs)]
+mod distance;
+#[allow(missing_docs)]
+mod filter;
+#[allow(missing_docs)]
+mod format;
+#[allow(missing_docs)]
+mod functions;
+#[allow(missing_docs)]
+mod hnsw;
+#[allow(missing_docs)]
 mod memory_hints;
-pub mod quantize;
-pub mod sqlite;
-pub mod storage;
-pub mod vtab;
+#[allow(missing_docs)]
+mod quantize;
+#[allow(missing_docs)]
+mod sqlite;
+#[allow(missing_docs)]
+mod storage;
+#[allow(missing_docs)]
+mod vtab;
 
 use std::ffi::{c_char, c_int};
 
@@ -43,6 +56,58 @@ pub unsafe extern "C" fn sqlite3_vecrank_init(
 ) -> c_int {
     // SAFETY: handed on as it came.
     unsafe { sqlite::enter(db, message, api, register) }
+}
+
+/// What the importer, the tests, the benches and the fuzz targets of this project use. It may change with every release:
+/// other programs use SQL.
+#[doc(hidden)]
+pub mod internals {
+    /// Distances, elements and metrics.
+    pub mod distance {
+        pub use crate::distance::{
+            Element, ExactQuery, Kernels, Metric, available, cosine, decode, decode_into, dot, encode, f32_to_f16, l2,
+        };
+    }
+
+    /// The bytes of the file.
+    pub mod format {
+        pub use crate::format::entry::EntryBlob;
+        pub use crate::format::header::Header;
+        pub use crate::format::node::{LANES, Node, NodeLayout, set_degree};
+    }
+
+    /// The list of SQL functions.
+    pub mod functions {
+        pub use crate::functions::{Kind, TABLE};
+    }
+
+    /// The engine, which knows no SQLite.
+    pub mod hnsw {
+        pub use crate::hnsw::build::{Options, RowWriter, Vectors, build, put_lane};
+        pub use crate::hnsw::insert::insert;
+        pub use crate::hnsw::memory::MemoryStore;
+        pub use crate::hnsw::params::MAX_DIMS;
+        pub use crate::hnsw::{
+            ColumnSpec, Ef, EntrySample, GraphState, GraphStore, Hit, Matches, Order, Params, Query, Search,
+            is_sampled, node_row_bytes,
+        };
+    }
+
+    /// Codes and their estimates.
+    pub mod quantize {
+        pub use crate::quantize::{Encoded, Estimate, FactorKind, estimator};
+    }
+
+    /// Shadow tables, and the progress of a bulk build.
+    pub mod storage {
+        pub use crate::storage::progress::share;
+        pub use crate::storage::shadow::{SHADOW_TABLES, is_shadow_name};
+    }
+
+    /// Names of the virtual table.
+    pub mod vtab {
+        pub use crate::vtab::HIDDEN_COLUMNS;
+    }
 }
 
 fn register(connection: sqlite::Connection) -> Result<()> {

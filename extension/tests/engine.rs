@@ -5,10 +5,10 @@ mod common;
 use common::{Graph, Random, clustered};
 use std::cell::RefCell;
 use std::sync::Arc;
-use vecrank::distance::{Element, Metric, encode};
-use vecrank::format::node::Node;
-use vecrank::hnsw::build::{Options, Vectors, build};
-use vecrank::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
+use vecrank::internals::distance::{Element, Metric, encode};
+use vecrank::internals::format::Node;
+use vecrank::internals::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
+use vecrank::internals::hnsw::{Options, Vectors, build};
 
 /// The first `count` vectors, and 50 queries of the same clusters that are not among them.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
@@ -139,7 +139,7 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
     let rows = |threads| {
         let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, threads);
         let mut all = Vec::new();
-        let mut copy = |node: vecrank::format::node::Node<'_>| {
+        let mut copy = |node: vecrank::internals::format::Node<'_>| {
             all.extend_from_slice(node.row());
             Ok(())
         };

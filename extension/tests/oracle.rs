@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use simsimd::SpatialSimilarity;
-use vecrank::distance::{Element, ExactQuery, Metric, cosine, dot, encode, l2};
+use vecrank::internals::distance::{Element, ExactQuery, Metric, cosine, dot, encode, l2};
 
 fn vector(random: &mut Random, dims: usize) -> Vec<f32> {
     (0..dims).map(|_| random.normal()).collect()

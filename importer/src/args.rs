@@ -336,11 +336,11 @@ pub enum MetricArg {
 }
 
 impl MetricArg {
-    pub fn metric(self) -> vecrank::distance::Metric {
+    pub fn metric(self) -> vecrank::internals::distance::Metric {
         match self {
-            MetricArg::Cosine => vecrank::distance::Metric::Cosine,
-            MetricArg::L2 => vecrank::distance::Metric::L2,
-            MetricArg::Dot => vecrank::distance::Metric::Dot,
+            MetricArg::Cosine => vecrank::internals::distance::Metric::Cosine,
+            MetricArg::L2 => vecrank::internals::distance::Metric::L2,
+            MetricArg::Dot => vecrank::internals::distance::Metric::Dot,
         }
     }
 }
@@ -356,11 +356,11 @@ pub enum ElementArg {
 }
 
 impl ElementArg {
-    pub fn element(self) -> vecrank::distance::Element {
+    pub fn element(self) -> vecrank::internals::distance::Element {
         match self {
-            ElementArg::F32 => vecrank::distance::Element::F32,
-            ElementArg::F16 => vecrank::distance::Element::F16,
-            ElementArg::I8 => vecrank::distance::Element::I8,
+            ElementArg::F32 => vecrank::internals::distance::Element::F32,
+            ElementArg::F16 => vecrank::internals::distance::Element::F16,
+            ElementArg::I8 => vecrank::internals::distance::Element::I8,
         }
     }
 }

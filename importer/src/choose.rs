@@ -6,7 +6,7 @@ use crate::plan::{Options, is_wanted};
 use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
 use arrow_schema::Schema;
 use std::collections::HashMap;
-use vecrank::vtab::HIDDEN_COLUMNS;
+use vecrank::internals::vtab::HIDDEN_COLUMNS;
 
 /// Vectors looked at to find the dimensions, where the type leaves them open.
 const SAMPLE_ROWS: usize = 1000;

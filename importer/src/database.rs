@@ -8,8 +8,8 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
-use vecrank::distance::Element;
-use vecrank::storage::shadow::{SHADOW_TABLES, is_shadow_name};
+use vecrank::internals::distance::Element;
+use vecrank::internals::storage::{SHADOW_TABLES, is_shadow_name};
 
 /// How long a command that only reads waits for a writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
-use vecrank::distance::{Element, Metric};
+use vecrank::internals::distance::{Element, Metric};
 
 /// The table that takes the rows, and what it says of its columns.
 struct Existing<'a> {

@@ -229,7 +229,7 @@ fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
 fn index(connection: &Connection, plan: &Plan, rows: u64, progress: &mut Progress) -> Result<()> {
     let table = &plan.options.table;
     // Each vector column's index is built in turn, over all rows.
-    let built = move || vecrank::storage::progress::share().map(|share| (share * rows as f64) as u64);
+    let built = move || vecrank::internals::storage::share().map(|share| (share * rows as f64) as u64);
     progress.follow("Building the index", Unit::Rows, rows, built);
     // Ordinary filters are planned by these figures. The graph itself is built by COMMIT.
     let had_samples = has_samples(connection)?;

@@ -8,7 +8,7 @@ use rusqlite::{Row, Rows};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
-use vecrank::distance::{Element, decode};
+use vecrank::internals::distance::{Element, decode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

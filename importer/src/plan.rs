@@ -12,8 +12,8 @@ use crate::parquet::Input;
 use crate::sql::{literal, quote};
 use crate::vectors::VectorType;
 use arrow_schema::{DataType, Field, Schema};
-use vecrank::distance::{Element, Metric};
-use vecrank::hnsw::Params;
+use vecrank::internals::distance::{Element, Metric};
+use vecrank::internals::hnsw::Params;
 
 /// The options of an import, checked as far as they can be without reading a file.
 #[derive(Debug, Clone)]
@@ -296,7 +296,7 @@ impl Plan {
     /// Bytes of one row of each vector column's node table.
     fn node_rows(&self) -> Vec<usize> {
         let m = self.options.m;
-        self.vectors().map(|(_, v)| vecrank::hnsw::node_row_bytes(v.dims, v.element, v.metric, m)).collect()
+        self.vectors().map(|(_, v)| vecrank::internals::hnsw::node_row_bytes(v.dims, v.element, v.metric, m)).collect()
     }
 
     /// The page size that was asked for, or the one that wastes least.

@@ -75,7 +75,7 @@ fn impossible_names_are_refused() {
         "columns \"name\" and \"name\" have the same name; --rename 'name=...' gives the first of them another, --exclude \
          leaves both out"
     );
-    for hidden in vecrank::vtab::HIDDEN_COLUMNS {
+    for hidden in vecrank::internals::vtab::HIDDEN_COLUMNS {
         let name = hidden.to_uppercase();
         assert_eq!(
             refusal(&[(&name, int())]),

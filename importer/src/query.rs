@@ -10,7 +10,7 @@ use crate::sql::{literal, quote_if_needed};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 use std::io::{Read, Write};
-use vecrank::distance::{Element, decode};
+use vecrank::internals::distance::{Element, decode};
 
 /// The query as checked before the file is opened.
 struct Question<'a> {

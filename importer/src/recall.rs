@@ -17,7 +17,7 @@ use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vecrank::distance::{Element, Metric, decode};
+use vecrank::internals::distance::{Element, Metric, decode};
 
 /// The values of ef_search that are tried.
 const LADDER: [i64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];

@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use vecrank::distance::{Element, Metric, decode_into, f32_to_f16};
+use vecrank::internals::distance::{Element, Metric, decode_into, f32_to_f16};
 
 /// A fixed-size binary column is taken for vectors by itself only above this size: below it are UUIDs and hashes.
 const LARGEST_HASH: i32 = 64;
@@ -366,7 +366,7 @@ impl Lengths {
 
 /// Dimensions a column may have.
 pub fn check_dims(dims: usize) -> Result<()> {
-    let most = vecrank::hnsw::params::MAX_DIMS;
+    let most = vecrank::internals::hnsw::MAX_DIMS;
     if (1..=most).contains(&dims) {
         return Ok(());
     }

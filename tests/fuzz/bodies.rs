@@ -4,9 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::sync::{Once, OnceLock};
 
 use rusqlite::{Connection, ffi, types::Value};
-use vecrank::format::entry::EntryBlob;
-use vecrank::format::header::Header;
-use vecrank::format::node::NodeLayout;
+use vecrank::internals::format::{EntryBlob, Header, NodeLayout};
 
 pub type Body = fn(&[u8]);
 

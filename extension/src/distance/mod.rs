@@ -20,7 +20,7 @@ pub use block::{fast_dot, inner_products, near_pairs};
 pub use dispatch::available;
 #[cfg(target_arch = "x86_64")]
 pub use dispatch::has_avx512;
-pub use dispatch::{Kernel, Kernels, cpu_features, kernels};
+pub use dispatch::{Kernel, Kernels, cpu_features};
 pub use element::{decode, decode_into, encode, f16_to_f32, f32_to_f16};
 pub use exact::{ExactQuery, cosine, dot, inverse_norm, l1, l2, norm};
 pub use metric::{Element, Metric};

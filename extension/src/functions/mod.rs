@@ -16,10 +16,9 @@ mod scalar;
 mod table;
 mod version;
 
-pub use argument::{SUBTYPE_BIT, SUBTYPE_FLOAT, SUBTYPE_FLOAT16, SUBTYPE_INT8, marked_element, vector_from_value};
-pub use parse::{counted, json_in_blob, maybe_f64, parse_json, parse_text, to_json};
-pub use table::{FunctionEntry, Kind, TABLE};
-pub use version::{COMMIT, VERSION, version};
+pub use argument::{SUBTYPE_FLOAT16, SUBTYPE_INT8, marked_element};
+pub use parse::{counted, json_in_blob, maybe_f64, parse_text};
+pub use table::{Kind, TABLE};
 
 use crate::error::Result;
 use crate::sqlite::{Connection, FunctionFlags, Signature, register_aggregate, register_eponymous, register_scalar};

@@ -15,14 +15,14 @@ mod matches;
 pub mod memory;
 pub mod params;
 mod query;
-pub mod search;
+mod search;
 mod select;
-pub mod store;
+mod store;
 
 pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;
-pub use search::{Ef, Hit, Order, Search};
+pub use search::{Ef, GraphState, Hit, Order, Search};
 pub use store::GraphStore;

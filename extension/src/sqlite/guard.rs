@@ -58,14 +58,19 @@ pub(super) unsafe fn report_to_table(api: Api, vtab: *mut sqlite3_vtab, result: 
 /// `message_slot` is null, or `*message_slot` is null or text of the same library's sqlite3_malloc.
 #[cold]
 pub(super) unsafe fn report_to_text(api: Api, message_slot: *mut *mut c_char, error: &Error) -> c_int {
-    if !message_slot.is_null() {
-        // SAFETY: as the caller promises.
-        unsafe {
-            api.free((*message_slot).cast());
-            let text = error.to_string();
-            *message_slot = if text.is_empty() { std::ptr::null_mut() } else { api.allocate_text(&text) };
+    report(|| {
+        if !message_slot.is_null() {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let old = std::mem::replace(&mut *message_slot, std::ptr::null_mut());
+                api.free(old.cast());
+                let text = error.to_string();
+                if !text.is_empty() {
+                    *message_slot = api.allocate_text(&text);
+                }
+            }
         }
-    }
+    });
     error.sqlite_code()
 }
 
@@ -75,11 +80,40 @@ pub(super) unsafe fn report_to_text(api: Api, message_slot: *mut *mut c_char, er
 /// `context` is the context that SQLite gave to the callback under way.
 #[cold]
 pub(super) unsafe fn report_to_context(api: Api, context: *mut sqlite3_context, error: &Error) {
-    let text = error.to_string();
-    // SAFETY: SQLite copies the message; its length is given, so it needs no NUL. The code comes second, because
-    // sqlite3_result_error() sets SQLITE_ERROR.
-    unsafe {
-        call!(api, result_error(context, message.as_ptr().cast(), message.len().min(c_int::MAX as usize) as c_int));
-        call!(api, result_error_code(context, error.sqlite_code()));
+    report(|| {
+        let message = error.to_string();
+        // SAFETY: SQLite copies the message; its length is given, so it needs no NUL. The code comes second, because
+        // sqlite3_result_error() sets SQLITE_ERROR.
+        unsafe {
+            call!(api, result_error(context, message.as_ptr().cast(), message.len().min(c_int::MAX as usize) as c_int));
+            call!(api, result_error_code(context, error.sqlite_code()));
+        }
+    });
+}
+
+/// Runs the body of a report. If it panics, the message is lost, and the result code still reaches the host.
+fn report(body: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(body));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::bindings::sqlite3_api_routines;
+
+    #[test]
+    fn a_panic_while_an_error_is_reported_keeps_its_result_code() {
+        // SAFETY: every member is an Option of a function pointer, for which zero is None: each call panics.
+        let table: Box<sqlite3_api_routines> = unsafe { Box::new(std::mem::zeroed()) };
+        // SAFETY: the table outlives the calls.
+        let api = unsafe { Api::refused(&raw const *table) }.expect("not null");
+        let error = Error::invalid("what came is wrong");
+        let mut message = std::ptr::null_mut();
+        // SAFETY: the slot holds null; the context is handed to no function, since there is none.
+        unsafe {
+            assert_eq!(report_to_text(api, &raw mut message, &error), code::ERROR);
+            report_to_context(api, std::ptr::null_mut(), &error);
+        }
+        assert!(message.is_null());
     }
 }

@@ -24,10 +24,10 @@ pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identi
 pub use context::Context;
 pub use entry::enter;
 pub use function::{
-    Aggregate, FunctionFlags, ScalarClosure, ScalarFunction, Signature, register_aggregate, register_scalar,
+    Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar,
 };
-pub use index_info::{BestIndex, Constraint, Distinct, IndexInfo, Operator, OrderTerm, Recheck};
+pub use index_info::{BestIndex, Distinct, IndexInfo, Operator, OrderTerm, Recheck};
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};
-pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, Thoroughness, VirtualTable};
-pub use value::{Content, InList, Kind, Value, Values};
+pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, VirtualTable};
+pub use value::{Content, Kind, Value, Values};

@@ -173,8 +173,8 @@ unsafe fn drop_table<T: VirtualTable>(vtab: *mut sqlite3_vtab) {
     // SAFETY: `connect` made the box; a message that SQLite did not fetch is still ours.
     unsafe {
         let mut table = Box::from_raw(vtab.cast::<Table<T>>());
-        table.connection.api().free(table.base.get_mut().zErrMsg.cast());
         let _ = guard::caught(|| {
+            table.connection.api().free(table.base.get_mut().zErrMsg.cast());
             drop(table);
             Ok(())
         });

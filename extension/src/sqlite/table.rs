@@ -98,15 +98,6 @@ pub enum Change<'a> {
     },
 }
 
-/// How thorough PRAGMA integrity_check is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thoroughness {
-    /// PRAGMA integrity_check
-    Full,
-    /// PRAGMA quick_check
-    Quick,
-}
-
 /// A table of CREATE VIRTUAL TABLE: it is made, written and dropped, and takes part in transactions:
 ///
 /// `begin -> [savepoint(n) -> (release(n) | rollback_to(n))]* -> (sync -> commit | rollback)`
@@ -144,6 +135,6 @@ pub trait StoredTable: VirtualTable {
     /// True if `<table>_<suffix>` is a shadow table of such a table.
     fn is_shadow_name(suffix: &str) -> bool;
 
-    /// What PRAGMA integrity_check reports of this table, or None if it is sound. Hosts from 3.44 ask.
-    fn integrity(&self, thoroughness: Thoroughness) -> Result<Option<String>>;
+    /// What PRAGMA integrity_check or quick_check reports of this table; None if it is sound. Hosts from 3.44 ask.
+    fn integrity(&self) -> Result<Option<String>>;
 }

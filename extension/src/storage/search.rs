@@ -7,8 +7,7 @@ use super::store::Handle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::node::NodeId;
-use crate::hnsw::search::GraphState;
-use crate::hnsw::{Ef, Hit, Order, Query, Search};
+use crate::hnsw::{Ef, GraphState, Hit, Order, Query, Search};
 
 /// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
 pub struct ColumnSearch {

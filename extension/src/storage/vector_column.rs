@@ -13,8 +13,7 @@ use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, set_rowid, set_tombstone};
 use crate::format::{FORMAT_VERSION, node};
-use crate::hnsw::search::GraphState;
-use crate::hnsw::{ColumnSpec, EntrySample, GraphStore, Params};
+use crate::hnsw::{ColumnSpec, EntrySample, GraphState, GraphStore, Params};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
 

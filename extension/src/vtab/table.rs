@@ -19,7 +19,7 @@ use super::vectors::VectorPlace;
 use crate::error::{Error, Result};
 use crate::sqlite::{
     BestIndex, Change, Conflict, Connected, Connection, Content, IndexInfo, ModuleArguments, Operator, Overload,
-    Parameter, Statement, StoredTable, TableOption, Thoroughness, Value, VirtualTable, quote_identifier,
+    Parameter, Statement, StoredTable, TableOption, Value, VirtualTable, quote_identifier,
 };
 use crate::storage::column_name::ColumnName;
 use crate::storage::shadow::{self, Owner, RowsTable};
@@ -469,7 +469,7 @@ impl StoredTable for HnswTable {
         shadow::is_shadow_name(suffix)
     }
 
-    fn integrity(&self, _thoroughness: Thoroughness) -> Result<Option<String>> {
+    fn integrity(&self) -> Result<Option<String>> {
         match self.check_version().and_then(|()| self.problems()) {
             Ok(problems) if problems.is_empty() => Ok(None),
             // SQLite does not say whose report it is.

@@ -1,11 +1,13 @@
 //! Data and graphs for the engine's tests and benches: clustered vectors from a seed, exact answers, graphs in memory.
 #![allow(dead_code)] // everyone uses a part of it
 
-use vecrank::distance::{Element, ExactQuery, Metric, encode};
-use vecrank::hnsw::build::{Options, RowWriter, Vectors, build};
-use vecrank::hnsw::memory::MemoryStore;
-use vecrank::hnsw::search::GraphState;
-use vecrank::hnsw::{ColumnSpec, Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, insert, is_sampled};
+use vecrank::internals::distance::{Element, ExactQuery, Metric, encode};
+use vecrank::internals::hnsw::GraphState;
+use vecrank::internals::hnsw::MemoryStore;
+use vecrank::internals::hnsw::{
+    ColumnSpec, Ef, EntrySample, GraphStore, Hit, Order, Params, Query, Search, insert, is_sampled,
+};
+use vecrank::internals::hnsw::{Options, RowWriter, Vectors, build};
 
 /// xorshift64*: the same numbers on every machine.
 pub struct Random(u64);
@@ -102,7 +104,7 @@ impl Graph {
         self.next_id += 1;
         let (linked, next_id) = (self.linked, self.next_id);
         let state = GraphState { spec: &self.spec, entry: &self.entry, linked, next_id };
-        insert::insert(state, &mut self.store, id).unwrap();
+        insert(state, &mut self.store, id).unwrap();
         self.linked += 1;
         if is_sampled(id, self.linked) {
             let mut rotated = vec![0.0; self.spec.padded()];

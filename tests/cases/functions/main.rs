@@ -358,7 +358,7 @@ fn functions_may_stand_in_schemas() {
 #[test]
 fn the_table_of_functions_is_what_sqlite_has() {
     for host in hosts() {
-        use vecrank::functions::{Kind, TABLE};
+        use vecrank::internals::functions::{Kind, TABLE};
         for entry in TABLE {
             let (most, optional) = match entry.arguments {
                 "" => (0, 0),

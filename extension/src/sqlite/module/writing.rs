@@ -7,7 +7,7 @@ use crate::error::{Error, code};
 use crate::sqlite::bindings::*;
 use crate::sqlite::connection::{Conflict, utf8};
 use crate::sqlite::guard;
-use crate::sqlite::table::{Change, StoredTable, Thoroughness};
+use crate::sqlite::table::{Change, StoredTable};
 use crate::sqlite::value::Values;
 
 pub(super) unsafe extern "C" fn x_update<T: StoredTable>(
@@ -109,14 +109,13 @@ pub(super) unsafe extern "C" fn x_integrity<T: StoredTable>(
     vtab: *mut sqlite3_vtab,
     _schema: *const c_char,
     _table: *const c_char,
-    flags: c_int,
+    _flags: c_int,
     report: *mut *mut c_char,
 ) -> c_int {
     // SAFETY: SQLite's own call; it frees the report.
     unsafe {
         on_table::<T>(vtab, |table| {
-            let thoroughness = if flags == 0 { Thoroughness::Full } else { Thoroughness::Quick };
-            if let Some(problems) = table.inner.integrity(thoroughness)? {
+            if let Some(problems) = table.inner.integrity()? {
                 *report = table.connection.api().allocate_text(&problems);
             }
             Ok(())
