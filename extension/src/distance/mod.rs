@@ -7,6 +7,7 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod block;
+mod check;
 mod dispatch;
 mod element;
 mod exact;
@@ -16,6 +17,7 @@ mod scalar;
 mod x86_64;
 
 pub use block::{fast_dot, inner_products, near_pairs};
+pub use check::{check_finite, check_vector};
 #[doc(hidden)]
 pub use dispatch::available;
 #[cfg(target_arch = "x86_64")]

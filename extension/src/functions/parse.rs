@@ -70,10 +70,8 @@ pub(super) fn decode_blob(bytes: &[u8], element: Element) -> Result<Vec<f32>> {
         )));
     }
     let vector = distance::decode(bytes, element);
-    match vector.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-        Some((i, x)) => Err(Error::invalid(format!("component {i}: expected a finite number, got {x}"))),
-        None => Ok(vector),
-    }
+    distance::check_finite(&vector)?;
+    Ok(vector)
 }
 
 /// The text of a vector that `parse_json` reads back to the very same components: the shortest decimal of each f32.

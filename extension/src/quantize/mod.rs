@@ -6,6 +6,7 @@ mod code;
 mod fastscan;
 mod lookup;
 mod rotation;
+pub mod split_mix;
 
 pub use code::{Coder, Encoded, Factors};
 pub use fastscan::{Estimate, Estimator, FactorKind, estimator};

@@ -3,6 +3,8 @@
 //! A padded size that is no power of two is covered by the largest power of two that fits, laid over the front and
 //! then over the back of the vector, so that the rounds mix the two.
 
+use super::split_mix;
+
 /// Dimensions of the codes: a multiple of 64.
 pub fn padded_dims(dims: usize) -> usize {
     dims.div_ceil(64) * 64
@@ -30,7 +32,7 @@ impl Rotation {
         let mut state = seed;
         let mut signs = Vec::with_capacity(rounds * padded);
         while signs.len() < rounds * padded {
-            let bits = split_mix(&mut state);
+            let bits = split_mix::next(&mut state);
             signs.extend((0..64).map(|i| if bits >> i & 1 == 0 { 1.0 } else { -1.0 }));
         }
         Rotation { padded, block, signs, scale: 1.0 / (block as f32).sqrt() }
@@ -78,14 +80,6 @@ impl Rotation {
             *x *= self.scale;
         }
     }
-}
-
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

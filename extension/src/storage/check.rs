@@ -22,7 +22,6 @@ use crate::format::node::{LANES, Node, NodeId};
 use crate::hnsw::build::put_lane;
 use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
-use crate::sqlite::quote_identifier;
 
 /// Problems reported, at most; a damaged file has no end of them.
 const MAX_PROBLEMS: usize = 100;
@@ -281,14 +280,8 @@ impl Checker<'_> {
     }
 
     fn rows(&mut self, column: &mut VectorColumn) -> Result<()> {
-        let name = &column.name;
-        let sql = format!(
-            "SELECT {0}, {1} FROM {2}.{3} WHERE {1} IS NOT NULL",
-            quote_identifier(&name.rowid),
-            quote_identifier(&name.column),
-            quote_identifier(&name.schema),
-            quote_identifier(&format!("{}_rows", name.table))
-        );
+        let (rows, node, rowid) = column.name.rows_table();
+        let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
         let mut live: HashMap<i64, i64> =
             self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();
         let mut problems = Vec::new();

@@ -1,6 +1,6 @@
 //! Where a vector column is: the names of its shadow tables, for SQL and for messages.
 
-use super::shadow::nodes_suffix;
+use super::shadow::{GRAPH, ROWS, nodes_suffix};
 use crate::error::{Error, Result};
 use crate::format::node::Node;
 use crate::sqlite::quote_identifier;
@@ -21,21 +21,27 @@ pub struct ColumnName {
 impl ColumnName {
     /// Name of the node table.
     pub fn node_table(&self) -> String {
-        format!("{}_{}", self.table, nodes_suffix(self.ordinal))
+        self.shadow_name(&nodes_suffix(self.ordinal))
     }
 
+    /// `table_suffix`, bare.
+    pub(super) fn shadow_name(&self, suffix: &str) -> String {
+        format!("{}_{suffix}", self.table)
+    }
+
+    /// `"schema"."table_suffix"`.
     pub(super) fn sql(&self, suffix: &str) -> String {
-        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&format!("{}_{suffix}", self.table)))
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.shadow_name(suffix)))
     }
 
     /// The rows table, the column's node in it, and its rowid, as SQL.
     pub(super) fn rows_table(&self) -> (String, String, String) {
-        (self.sql("rows"), quote_identifier(&self.column), quote_identifier(&self.rowid))
+        (self.sql(ROWS), quote_identifier(&self.column), quote_identifier(&self.rowid))
     }
 
     /// The column's row of the graph table, as messages name it.
     pub(super) fn graph_row(&self) -> String {
-        format!("{}_graph row {}", self.table, self.ordinal)
+        format!("{} row {}", self.shadow_name(GRAPH), self.ordinal)
     }
 
     /// A damaged rows table may give a row the node of another.

@@ -2,6 +2,7 @@
 //! ones, and the same writes give the same file.
 
 use crate::format::header::Generation;
+use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
 
 /// Computes the next generation from the last one and everything written since.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +11,7 @@ pub struct GenerationHasher {
     high: u64,
 }
 
-const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+const MULTIPLIERS: [u64; 2] = [GOLDEN_GAMMA, 0xc2b2_ae3d_27d4_eb4f];
 
 impl GenerationHasher {
     pub fn of(generation: &Generation) -> GenerationHasher {
@@ -44,12 +45,6 @@ impl GenerationHasher {
         let bits = u128::from(mix(self.high)) << 64 | u128::from(mix(self.low));
         bits.to_le_bytes()
     }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

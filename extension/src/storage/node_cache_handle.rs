@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::column_name::ColumnName;
 use super::node_cache::{CacheKey, Missed, NodeCache};
+use super::shadow::CONFIG;
 use crate::error::{Error, Result};
 use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, NodeLayout};
@@ -137,13 +138,13 @@ impl<'a> CacheSource<'a> {
 
     /// The bytes that the cache may take: the setting `node_cache` of the file, in MiB.
     fn limit(&self) -> Result<usize> {
-        let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.name.sql("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.name.sql(CONFIG));
         let stored = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
         let megabytes = stored.map_or(Ok(DEFAULT_CACHE_MIB), usize::try_from).ok().filter(|m| CACHE_MIB.contains(m));
         megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| {
             let (least, most) = (CACHE_MIB.start(), CACHE_MIB.end());
             let reason = format!("expected {least} to {most}, got {}", stored.unwrap_or_default());
-            Error::corrupt(format!("{}_config.node_cache", self.name.table), reason)
+            Error::corrupt(format!("{}.node_cache", self.name.shadow_name(CONFIG)), reason)
         })
     }
 

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::generation::GenerationHasher;
 use super::rebuild::set_row_nodes;
 use super::vector_column::VectorColumn;
-use crate::distance::decode;
+use crate::distance::{check_vector, decode};
 use crate::error::{Error, Result};
 use crate::format::node::{FREE, NodeId, ROWID_OFFSET, VECTOR_OFFSET};
+use crate::hnsw::Params;
 use crate::sqlite::Parameter;
 
 /// A node row whose vector is good.
@@ -87,7 +88,8 @@ fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])
     }
     let rowid = bytes.get(ROWID_OFFSET..)?.first_chunk::<8>()?;
     let vector = bytes.get(VECTOR_OFFSET..VECTOR_OFFSET + layout.vector_bytes)?;
-    column.check_components(&decode(vector, column.spec.params.element)).ok()?;
+    let Params { element, metric, .. } = column.spec.params;
+    check_vector(&decode(vector, element), metric).ok()?;
     Some((i64::from_le_bytes(*rowid), vector))
 }
 

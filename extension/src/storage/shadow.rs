@@ -27,20 +27,26 @@ enum Copies {
     PerVectorColumn,
 }
 
+/// The suffixes of the shadow tables; NODES is that of the first vector column.
+pub const CONFIG: &str = "config";
+pub const ROWS: &str = "rows";
+pub const NODES: &str = "nodes";
+pub const GRAPH: &str = "graph";
+
 pub const SHADOW_TABLES: [ShadowTable; 4] = [
     ShadowTable {
-        suffix: "config",
+        suffix: CONFIG,
         definition: Definition::Fixed("(key TEXT PRIMARY KEY, value) WITHOUT ROWID"),
         copies: Copies::One,
     },
-    ShadowTable { suffix: "rows", definition: Definition::Rows, copies: Copies::One },
+    ShadowTable { suffix: ROWS, definition: Definition::Rows, copies: Copies::One },
     ShadowTable {
-        suffix: "nodes",
+        suffix: NODES,
         definition: Definition::Fixed("(id INTEGER PRIMARY KEY, data BLOB)"),
         copies: Copies::PerVectorColumn,
     },
     ShadowTable {
-        suffix: "graph",
+        suffix: GRAPH,
         definition: Definition::Fixed("(column INTEGER PRIMARY KEY, header BLOB, entry BLOB)"),
         copies: Copies::One,
     },
@@ -67,7 +73,7 @@ pub struct RowsTable<'a> {
 
 /// The suffix of the nodes table of a vector column.
 pub fn nodes_suffix(ordinal: usize) -> String {
-    if ordinal == 0 { "nodes".to_string() } else { format!("nodes{ordinal}") }
+    if ordinal == 0 { NODES.to_string() } else { format!("{NODES}{ordinal}") }
 }
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
@@ -130,7 +136,7 @@ impl Owner {
             attempt += 1;
             name = self.shadow_name(&format!("rows_{column}_{attempt}"));
         }
-        let (name, rows) = (quote_identifier(&name), quote_identifier(&self.shadow_name("rows")));
+        let (name, rows) = (quote_identifier(&name), quote_identifier(&self.shadow_name(ROWS)));
         let columns: Vec<String> = std::iter::once(&column).chain(nodes).map(|name| quote_identifier(name)).collect();
         db.run(&format!("CREATE INDEX {schema}.{name} ON {rows}({})", columns.join(", ")), &[])
             .map_err(|error| self.in_table(error))
@@ -161,13 +167,13 @@ impl Owner {
 
     /// Writes one entry of the config table.
     pub fn set_config(&self, db: Connection, key: &str, value: Parameter<'_>) -> Result<()> {
-        let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow("config"));
+        let sql = format!("INSERT OR REPLACE INTO {}(key, value) VALUES (?1, ?2)", self.shadow(CONFIG));
         db.prepare_shadow(&sql)?.run(&[Parameter::Text(key), value])
     }
 
     /// Refuses a table of another format version.
     pub fn check_version(&self, db: Connection) -> Result<()> {
-        let config = self.shadow_name("config");
+        let config = self.shadow_name(CONFIG);
         match self.format_version(db)? {
             Some(version) => check_version(&self.table, version).map_err(|error| match error {
                 Error::Corrupt { reason, .. } => Error::corrupt(format!("{config}.format_version"), reason),
@@ -178,7 +184,7 @@ impl Owner {
     }
 
     fn format_version(&self, db: Connection) -> Result<Option<i64>> {
-        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = 'format_version'", self.shadow(CONFIG));
         db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
     }
 

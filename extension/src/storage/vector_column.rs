@@ -6,8 +6,8 @@ use super::column_name::ColumnName;
 use super::generation::GenerationHasher;
 use super::node_cache::{Missed, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
+use super::shadow::GRAPH;
 use super::store::{Handle, NodeTable};
-use crate::distance::{Metric, decode};
 use crate::error::{Error, Result, code};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
@@ -79,7 +79,7 @@ impl VectorColumn {
             .number(params.ef_construction as u64)
             .bytes(env!("CARGO_PKG_VERSION").as_bytes())
             .finish();
-        let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", name.sql("graph"));
+        let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", name.sql(GRAPH));
         db.prepare_shadow(&sql)?.run(&[Parameter::Integer(name.ordinal as i64), Parameter::Blob(&header.encode())])
     }
 
@@ -144,7 +144,7 @@ impl VectorColumn {
 
     fn load_header(&mut self) -> Result<Header> {
         if self.read_header.is_none() {
-            let sql = format!("SELECT header FROM {} WHERE column = ?1", self.name.sql("graph"));
+            let sql = format!("SELECT header FROM {} WHERE column = ?1", self.name.sql(GRAPH));
             self.read_header = Some(self.db.prepare_shadow(&sql)?);
         }
         let graph_row = self.name.graph_row();
@@ -191,7 +191,7 @@ impl VectorColumn {
 
     /// In place where it can be: the entry sample in the same row is many pages.
     fn put_header(&mut self, header: &[u8]) -> Result<()> {
-        let (table, ordinal) = (format!("{}_graph", self.name.table), self.name.ordinal as i64);
+        let (table, ordinal) = (self.name.shadow_name(GRAPH), self.name.ordinal as i64);
         let column = BlobColumn { schema: &self.name.schema, table: &table, column: "header" };
         match self.db.open_blob_to_write(&column, ordinal) {
             Ok(mut blob) if blob.len() == header.len() => return blob.write(header, 0),
@@ -200,12 +200,12 @@ impl VectorColumn {
             // It may have undone the transaction: nothing more must be written.
             Err(error) => return Err(error),
         }
-        let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.name.sql("graph"));
+        let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.name.sql(GRAPH));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(ordinal), Parameter::Blob(header)])
     }
 
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
-        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.name.sql("graph"));
+        let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.name.sql(GRAPH));
         let blob = if entry.centre().is_empty() { Vec::new() } else { entry.blob().encode() };
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64), Parameter::Blob(&blob)])?;
         self.entry_of = self.header.as_ref().map(|header| header.generation);
@@ -227,7 +227,7 @@ impl VectorColumn {
 
     pub(super) fn entry_from_file(&mut self) -> Result<EntrySample> {
         let header = self.header()?;
-        let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.name.sql("graph"));
+        let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.name.sql(GRAPH));
         let graph_row = self.name.graph_row();
         let (dims, group_bytes) = (self.spec.params.dims, self.spec.coder.group_bytes());
         let entry =
@@ -242,15 +242,14 @@ impl VectorColumn {
         GraphState { spec, entry, linked: header.linked, next_id: header.next_id }
     }
 
-    /// Checks a vector that a user gave (bytes of the element type), writes its node row without links, and gives its
+    /// Writes the node row, without links, of a vector that was checked (bytes of the element type). Returns the node's
     /// id, which belongs into the rows table.
     pub fn add(&mut self, rowid: i64, vector: &[u8]) -> Result<NodeId> {
-        let params = &self.spec.params;
-        if vector.len() != params.vector_bytes() {
-            return Err(self.wrong_dims(vector.len() / params.element.size()));
+        let expected = self.spec.params.vector_bytes();
+        if vector.len() != expected {
+            let (column, got) = (self.name.label(), vector.len());
+            return Err(Error::internal(format!("{column}: a vector of {got} bytes where {expected} were checked")));
         }
-        let components = decode(vector, params.element);
-        self.check_components(&components)?;
         let mut header = self.header()?;
         let id = header.next_id;
         if id == node::FREE {
@@ -265,33 +264,6 @@ impl VectorColumn {
         let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id));
         self.write_header(header, hasher)?;
         Ok(id)
-    }
-
-    pub(super) fn wrong_dims(&self, got: usize) -> Error {
-        let params = &self.spec.params;
-        Error::invalid(format!(
-            "{}: expected {} dimensions ({} bytes of {}), got {got}",
-            self.name.label(),
-            params.dims,
-            params.vector_bytes(),
-            params.element.name()
-        ))
-    }
-
-    pub(super) fn check_components(&self, components: &[f32]) -> Result<()> {
-        if let Some((i, x)) = components.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::invalid(format!(
-                "{}: component {i} is {x}: expected a finite number",
-                self.name.label()
-            )));
-        }
-        if self.spec.params.metric == Metric::Cosine && components.iter().all(|&x| x == 0.0) {
-            return Err(Error::invalid(format!(
-                "{}: a zero vector has no direction: metric cosine expects a component other than 0",
-                self.name.label()
-            )));
-        }
-        Ok(())
     }
 
     /// Deletes the node of a row: a linked one becomes a tombstone, a pending one goes.
@@ -360,7 +332,7 @@ impl VectorColumn {
 
     /// A graph row as of an empty column, in the place of one that cannot be read.
     pub(super) fn create_again(&mut self) -> Result<()> {
-        let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql("graph"));
+        let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql(GRAPH));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64)])?;
         VectorColumn::create(self.db, &self.name, &self.spec.params)?;
         self.refresh()

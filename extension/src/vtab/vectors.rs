@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::distance::{Element, Metric, decode, encode};
+use crate::distance::{Element, check_vector, decode, encode};
 use crate::error::{Error, Result};
 use crate::functions::{counted, json_in_blob, marked_element, maybe_f64, parse_text};
 use crate::hnsw::Params;
@@ -89,14 +89,7 @@ impl VectorPlace<'_> {
     }
 
     fn check(&self, components: &[f32]) -> Result<()> {
-        if let Some((position, component)) = components.iter().enumerate().find(|(_, component)| !component.is_finite())
-        {
-            return Err(self.invalid(&format!("component {position}: expected a finite number, got {component}")));
-        }
-        if self.params.metric == Metric::Cosine && components.iter().all(|component| *component == 0.0) {
-            return Err(self.invalid("expected a vector with a direction, since the metric is cosine, got all zeros"));
-        }
-        Ok(())
+        check_vector(components, self.params.metric).map_err(|error| self.error(error))
     }
 
     /// JSON text of as many bytes as the vector has: not text that happens to be the bytes of a short one.

@@ -8,6 +8,7 @@ use super::parallel;
 use super::vectors::{Near, Vectors};
 use crate::distance::inner_products;
 use crate::hnsw::geometry::Geometry;
+use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
 
 /// Options of `ball_partition`.
 #[derive(Debug, Clone, Copy)]
@@ -143,8 +144,5 @@ fn chain_leaders(vectors: &Vectors, leaders: &[u32]) -> Vec<usize> {
 
 /// A well mixed 64-bit number of a seed and a member.
 pub fn hash(seed: u64, member: u32) -> u64 {
-    let mut z = seed ^ (u64::from(member) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    mix(seed ^ (u64::from(member) + 1).wrapping_mul(GOLDEN_GAMMA))
 }
