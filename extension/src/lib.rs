@@ -46,7 +46,7 @@ pub use error::{Error, Result};
 /// sqlite3_auto_extension(). Calling it twice for a connection is harmless. The host must be SQLite 3.38 or newer.
 ///
 /// # Safety
-/// For SQLite to call: `db` is an open connection, `message` null or a place for an error message, and `api` the
+/// For SQLite to call: `db` is an open connection, `message` null or the address of an error message, and `api` the
 /// function table of the same SQLite library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sqlite3_vecrank_init(

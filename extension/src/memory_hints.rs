@@ -1,10 +1,10 @@
-//! Hints to the CPU and the operating system about memory. They change how fast things are, never what comes out.
+//! Hints to the CPU and the operating system about memory. They change speed, never results.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-/// Tells the CPU that `bytes` will soon be read. Does nothing where the language has no way to say so.
+/// Tells the CPU that `bytes` will soon be read. Does nothing on CPUs for which stable Rust has no prefetch.
 #[inline]
 pub fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
@@ -17,11 +17,11 @@ pub fn prefetch(bytes: &[u8]) {
     let _ = bytes;
 }
 
-/// The size of a huge page, nearly everywhere.
+/// The size of a huge page on most systems.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Bytes that are only ever added to, in huge pages where the system gives them: random reads of many small pages wait
-/// for the page tables more than for the memory.
+/// Append-only bytes, in huge pages where the system gives them. Random reads over many small pages wait longer for the
+/// page tables than for the memory.
 #[derive(Debug)]
 pub struct Arena {
     start: NonNull<u8>,
@@ -35,7 +35,7 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Room for `capacity` bytes; None if there is no memory.
+    /// Allocates at least `capacity` bytes; None if there is no memory.
     pub fn new(capacity: usize) -> Option<Arena> {
         let layout = Layout::from_size_align(capacity.max(1).next_multiple_of(HUGE_PAGE), HUGE_PAGE).ok()?;
         // SAFETY: the layout has a size.
@@ -45,7 +45,7 @@ impl Arena {
         Some(Arena { start, len: 0, layout })
     }
 
-    /// Adds bytes, and zeros up to a length that is a multiple of `align`; false if there is no room.
+    /// Appends bytes, and zeros up to a multiple of `align`. Returns false if there is no room.
     pub fn push(&mut self, bytes: &[u8], align: usize) -> bool {
         let padded = bytes.len().next_multiple_of(align);
         if padded > self.layout.size() - self.len {

@@ -2,7 +2,7 @@
 
 use super::scalar::{LANES, PairRow, fold, near_pairs_portable};
 
-/// Writes out[i * b_rows + j] = <a_i, b_j>; `a` and `b` are row-major with `width` components a row.
+/// Writes out[i * b_rows + j] = <a_i, b_j>; `a` and `b` are row-major with `width` components per row.
 ///
 /// Sums may use fused multiply-add: the same on one kind of CPU, and rounded otherwise on another.
 pub fn inner_products(a: &[f32], b: &[f32], width: usize, out: &mut [f32]) {
@@ -39,8 +39,8 @@ pub fn near_pairs(row: &PairRow<'_>, out: &mut Vec<(u32, f32)>) {
     near_pairs_portable(row, 0, out);
 }
 
-/// <a, b> of whole runs of 32 components, summed as `scalar.rs` says: insertion links by it, and gives the same bytes on every
-/// CPU.
+/// <a, b> of whole runs of 32 components, summed as `scalar.rs` specifies: insertion links by it, and must give the
+/// same bytes on every CPU.
 pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn insertion_sums_alike_on_every_cpu() {
+    fn fast_dot_gives_the_same_bits_on_every_cpu() {
         for width in [64, 192, 1024] {
             let vector = |seed: usize| -> Vec<f32> { (0..width).map(|i| ((i * seed) as f32).sin() * 1e3).collect() };
             let (a, b) = (vector(7), vector(11));

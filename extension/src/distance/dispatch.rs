@@ -15,7 +15,8 @@ impl Kernel {
     /// The sum.
     #[inline]
     pub fn sum(self, query: &[f32], stored: &[u8]) -> f32 {
-        // SAFETY: a `Kernel` is taken out of `Kernels` only, and `available` makes a set only if the CPU has its features.
+        // SAFETY: a `Kernel` is taken out of `Kernels` only, and `available` makes a set only if the CPU has its
+        // features.
         unsafe { (self.0)(query, stored) }
     }
 }
@@ -87,7 +88,7 @@ pub fn kernels() -> &'static Kernels {
     CHOSEN.get_or_init(|| available().pop().unwrap_or(PORTABLE))
 }
 
-/// Whether this CPU has what the estimates of node rows use beyond AVX2.
+/// Whether this CPU has the features beyond AVX2 that the estimator of node rows uses.
 #[cfg(target_arch = "x86_64")]
 pub fn has_avx512() -> bool {
     kernels().name == AVX2

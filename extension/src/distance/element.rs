@@ -34,7 +34,7 @@ pub fn f16_to_f32(half: u16) -> f32 {
     f32::from_bits(sign | magnitude)
 }
 
-/// Single to half precision, to nearest, ties to even; beyond 65,504 gives infinity.
+/// Single to half precision, rounded to nearest, ties to even. Values beyond 65,504 become infinite.
 pub fn f32_to_f16(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = ((bits >> 16) & 0x8000) as u16;
@@ -71,7 +71,7 @@ pub fn decode_into(bytes: &[u8], element: Element, out: &mut Vec<f32>) {
     }
 }
 
-/// Components to stored bytes. FLOAT16 rounds to nearest; INT8 takes whole numbers from -128 to 127 only.
+/// Encodes components. FLOAT16 rounds to nearest; INT8 accepts only whole numbers from -128 to 127.
 pub fn encode(components: &[f32], element: Element) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(components.len() * element.size());
     for (i, &x) in components.iter().enumerate() {

@@ -48,9 +48,9 @@ pub fn l1(a: &[f32], b: &[f32]) -> f64 {
     sum_f64(a, b, |x, y| (x - y).abs())
 }
 
-/// A query vector made ready to be compared with stored vectors of one column.
+/// A query vector prepared for comparisons with stored vectors of one column.
 ///
-/// `key` is what the search ranks by: the distance itself, but squared under l2. `distance(key)` is what SQL sees.
+/// Searches rank by `key`: the distance, but squared under l2. SQL sees `distance(key)`.
 #[derive(Debug, Clone)]
 pub struct ExactQuery {
     components: Vec<f32>,
@@ -94,7 +94,7 @@ impl ExactQuery {
         }
     }
 
-    /// From a key to the distance that SQL sees. Adding zero takes the sign off -0.0, which SQL holds equal to 0.0.
+    /// Converts a key to the distance that SQL sees. Adding zero turns -0.0 into 0.0; for SQL they are equal.
     #[inline]
     pub fn distance(&self, key: f64) -> f64 {
         match self.metric {
@@ -122,7 +122,7 @@ impl ExactQuery {
     }
 }
 
-/// The negative; of a zero of either sign 0.0, since SQL shows -0.0.
+/// The negative. Zero of either sign becomes 0.0, because SQL would show -0.0.
 #[inline]
 fn negated(product: f64) -> f64 {
     0.0 - product

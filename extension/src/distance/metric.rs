@@ -1,4 +1,4 @@
-//! What a vector column is made of (`Element`) and how it is ranked (`Metric`).
+//! The element type of a vector column (`Element`) and the metric that ranks it (`Metric`).
 
 use crate::error::{Error, Result};
 
@@ -53,7 +53,7 @@ impl Element {
         }
     }
 
-    /// Bytes a component.
+    /// Bytes per component.
     pub fn size(self) -> usize {
         match self {
             Element::F32 => 4,

@@ -1,12 +1,12 @@
-//! WHERE terms to SQL over the rows table, whose columns have the declared types and collations, so that SQLite itself
-//! decides what a term means.
+//! Translates WHERE terms into SQL on the rows table. Its columns have the declared types and collations, so SQLite
+//! itself decides what a term means.
 //!
-//! One thing SQLite keeps to itself: the affinity of a term's right side. `a = b` with a TEXT column `a` compares texts
+//! SQLite does not tell the affinity of a term's right side. `a = b` with a TEXT column `a` compares texts
 //! if `b` is a parameter or a literal, and numbers if `b` is an INTEGER column of a joined table. A column of numeric
 //! affinity compares as a number whatever stands on the right, so its terms are exact. For the others the SQL admits
 //! every row that some affinity of the right side would admit, and SQLite tests the rows again.
 
-/// What a column's values are converted to in comparisons: SQLite's affinities, as far as they differ there.
+/// The conversion of a column's values in comparisons: SQLite's affinities, as far as they differ there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affinity {
     Blob,
@@ -32,7 +32,7 @@ pub enum Comparison {
     In,
 }
 
-/// What stands on the right side.
+/// The class of the value on the right side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Null,
@@ -55,11 +55,11 @@ pub struct Predicate<'a> {
 /// The SQL of one term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clause {
-    /// True for every row that the term is true for.
+    /// True for every row for which the term is true, and perhaps for others.
     Sql(String),
-    /// No row can fulfil the term.
+    /// The term is true for no row.
     Never,
-    /// Nothing better than "any row" can be said.
+    /// The term may be true for any row.
     Any,
 }
 
@@ -128,9 +128,9 @@ impl Comparison {
     }
 }
 
-/// True if the SQL of such a term says all that the term says, so that SQLite need not test again. (Not for IN, whose
-/// list may be too long to be written out, and not for <> and IS NOT, whose collation SQLite does not tell. Not for LIKE
-/// and GLOB either: in the ON clause of an outer join SQLite would lose the rows that find no partner.)
+/// True if the SQL of such a term is equivalent to the term, so that SQLite need not test again. It is not for IN,
+/// whose list may be too long, nor for <> and IS NOT, whose collation SQLite does not tell, nor for LIKE and GLOB: in
+/// the ON clause of an outer join SQLite would lose the rows without a partner.
 pub fn is_exact(affinity: Affinity, comparison: Comparison) -> bool {
     use Comparison::{Glob, In, IsNot, IsNotNull, IsNull, Like, Ne};
     match comparison {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn numeric_columns_say_it_plainly() {
+    fn terms_on_numeric_columns_are_translated_unchanged() {
         for class in [Class::Number, Class::Bytes] {
             assert_eq!(clause(Affinity::Numeric, Comparison::Ge, class), sql("\"c\" >= ?3"));
             assert_eq!(clause(Affinity::Numeric, Comparison::IsNot, class), sql("\"c\" IS NOT ?3"));

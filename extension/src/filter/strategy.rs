@@ -1,19 +1,19 @@
-//! How a search and a filter are combined. Every choice follows from the query, the filter and the state of the database
-//! alone, never from LIMIT or OFFSET, so that pages tile.
+//! The choice of how to combine a search with a filter. It depends on the query, the filter and the state of the
+//! database only, never on LIMIT or OFFSET, so that pages tile.
 //!
-//! Three ways, each the cheapest somewhere: rank all matching rows by their exact distances, if they are few; walk the
-//! graph and test each row that comes up, if many match near the query; walk it steered by the set of matching nodes in
-//! between. The choice takes a count of the matching rows, as far as an index gives it cheaply, and a look at the rows
-//! about the query, which tells what a count cannot: whether the filter goes with the query or against it.
+//! Three ways are each the cheapest in some case. If few rows match, all of them are ranked by their exact distances.
+//! If many rows match near the query, the search walks the graph and tests each row that it returns. In between, the
+//! walk is steered by the set of matching nodes. The choice needs a count of the matching rows, as far as an index
+//! gives it cheaply, and a sample of the rows near the query, which shows whether filter and query are correlated.
 
-/// Matching rows up to which all of them are ranked.
+/// The most matching rows that are all ranked.
 pub const FEW_ROWS: usize = 3_000;
-/// Rows about the query that are looked at, and how many of them must match for a walk to be the cheapest.
+/// The size of the sample near the query, and how many of its rows must match for a walk to be the cheapest way.
 pub const SAMPLE_ROWS: usize = 48;
 const ENOUGH_MATCHES: usize = 4;
-/// Where an index alone, or the memory of one, tells the matching rows, the other ways cost less.
+/// The same if an index alone tells the matching rows, which makes the other ways cheaper.
 const ENOUGH_MATCHES_IN_INDEX: usize = 9;
-/// Where the alternative is to read every row, a walk that goes far is still the better one.
+/// The same if the alternative is to read every row.
 const ENOUGH_MATCHES_WITHOUT_INDEX: usize = 2;
 
 /// Matching rows are counted up to this many times the root of the table's rows, or this many if that is more: where
@@ -21,13 +21,14 @@ const ENOUGH_MATCHES_WITHOUT_INDEX: usize = 2;
 const COUNT_PER_ROOT: f64 = 40.0;
 const COUNT_PER_ROOT_BY_LOOKUP: f64 = 10.0;
 
-/// Rows that a walk may refuse before the filter counts as selective after all, and more for each row that it gives.
+/// Rows that a walk may refuse before the filter counts as selective, and further ones per row that it returns.
 const REFUSALS_FREE: u64 = 300;
 const REFUSALS_PER_ROW: u64 = 20;
-/// One row of the table in so many that a walk refuses: it has come so far down by then that ranking pays.
+/// The share of the table's rows that a walk may refuse: after that it is so deep that ranking pays.
 const REFUSED_SHARE: u64 = 100;
 
-/// The window of a steered search, in quarters of an unfiltered one's. It holds matches alone, which reach far.
+/// The window of a steered search, in quarters of that of an unfiltered one. It holds only matches, which lie far
+/// apart.
 pub const STEERED_WINDOW: usize = 3;
 
 /// How SQLite finds the matching rows of the rows table.
@@ -44,15 +45,15 @@ pub enum AccessPath {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// Ask the rows table for the matching rows, one more than `limit` at most, and come back with their number.
+    /// Ask the rows table for the matching rows, at most `limit` + 1, and choose again with their number.
     Count { limit: Option<usize> },
-    /// Test the `SAMPLE_ROWS` sampled rows nearest to the query, and come back.
+    /// Test the `SAMPLE_ROWS` sampled rows nearest to the query, and choose again.
     Sample,
     /// Rank all matching rows by exact distance; they are known.
     Exact,
     /// Walk the graph from one matching node to the next; they are known.
     Steer,
-    /// Walk the graph and test every row that it gives.
+    /// Walk the graph and test every row that it returns.
     Walk,
 }
 
@@ -100,8 +101,8 @@ pub fn choose(observed: Observed) -> Strategy {
     }
 }
 
-/// The window of a walk that tests every row, in quarters of an unfiltered one's: the more it refuses, the deeper it goes
-/// for a page, and the more it must see not to miss rows.
+/// The window of a walk that tests every row, in quarters of that of an unfiltered search. The more rows it refuses,
+/// the deeper a page lies, and the wider the window must be to keep its recall.
 pub fn walk_window(observed: Observed) -> usize {
     match observed.sample_matches.unwrap_or_default() {
         0..4 => 12,
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn few_rows_are_ranked_and_more_steered_to() {
+    fn few_matching_rows_are_ranked_and_more_are_steered_to() {
         for access_path in [AccessPath::Scan, AccessPath::Index, AccessPath::Covering] {
             assert_eq!(choose(known(access_path, Some(Count::All(0)), None)), Strategy::Exact);
             assert_eq!(choose(known(access_path, Some(Count::All(3_000)), None)), Strategy::Exact);
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_neighbourhood_decides_then_a_bounded_count() {
+    fn the_sample_decides_first_and_a_bounded_count_second() {
         for (access_path, enough, most) in
             [(AccessPath::Covering, 9, 12_649), (AccessPath::Index, 4, 3_162), (AccessPath::Scan, 2, usize::MAX)]
         {

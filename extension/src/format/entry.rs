@@ -1,4 +1,5 @@
-//! The entry blob of a vector column (`<table>_graph.entry`): the centre of the graph, and the codes of a sample of nodes.
+//! The entry blob of a vector column (`<table>_graph.entry`): the centre of the graph, and the codes of a sample of
+//! nodes.
 //!
 //! ```text
 //! 0   u8   version (2)
@@ -84,7 +85,8 @@ impl EntryBlob {
         blob
     }
 
-    /// `dims`: d. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `context` names the row.
+    /// `dims`: d. `group_bytes`: bytes of a group's codes. `next_id`: every id must be below it. `context` names the
+    /// row.
     pub fn decode(blob: &[u8], dims: usize, group_bytes: usize, next_id: u32, context: &str) -> Result<EntryBlob> {
         if blob.is_empty() {
             return Ok(EntryBlob::default());

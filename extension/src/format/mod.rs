@@ -9,10 +9,10 @@ pub mod node;
 
 /// Version of the file layout, independent of the release; a newer one is refused by number.
 pub const FORMAT_VERSION: u32 = 2;
-/// What the rows of nodes and the entry blob begin with.
+/// The first byte of node rows and of the entry blob.
 pub const BLOB_VERSION: u8 = FORMAT_VERSION as u8;
 
-/// Fails for a version that this vecrank does not read; `what` has it.
+/// Fails for a version that this vecrank does not read; `what` names its holder.
 pub fn check_version(what: &str, version: i64) -> Result<()> {
     let known = i64::from(FORMAT_VERSION);
     match version {
@@ -27,7 +27,7 @@ pub fn check_version(what: &str, version: i64) -> Result<()> {
     }
 }
 
-/// Reads little-endian integers off a blob whose length was checked; a short blob reads as zeros.
+/// Reads little-endian integers from a blob whose length was checked; a short blob reads as zeros.
 pub(crate) fn array_at<const N: usize>(blob: &[u8], offset: usize) -> [u8; N] {
     blob.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
 }

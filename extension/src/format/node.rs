@@ -36,7 +36,7 @@ pub const VECTOR_OFFSET: usize = 16;
 const TOMBSTONE: u8 = 1;
 const PENDING: u8 = 2;
 
-/// Where the parts of a node row of one column are.
+/// The layout of the node rows of one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeLayout {
     pub vector_bytes: usize,
@@ -44,7 +44,7 @@ pub struct NodeLayout {
     pub degree: usize,
     /// Bytes of one factor, 2 (f16) or 4 (f32).
     pub factor_bytes: usize,
-    /// Factors a neighbour, 2 or 3.
+    /// Factors per neighbour, 2 or 3.
     pub factor_count: usize,
     /// Bytes of the codes of one group of 32.
     pub group_bytes: usize,
@@ -96,7 +96,7 @@ impl NodeLayout {
         row.resize(self.row_bytes(), 0);
     }
 
-    /// Reads a row, checking all that can be checked without another row.
+    /// Reads a row. Checks everything that needs no other row.
     #[inline]
     pub fn read<'a>(&self, id: NodeId, row: &'a [u8]) -> Result<Node<'a>> {
         let linked = row.len() == self.row_bytes();

@@ -1,7 +1,8 @@
 //! Weighted sums of vectors, for `vec_sum` and `vec_avg`, which are window functions too.
 //!
-//! A sliding frame takes back what it added, row by row, so plain f64 sums would keep the rounding of every row that
-//! ever passed. Each sum carries its rounding error along (Neumaier 1974): a frame gives what a fresh sum gives.
+//! A sliding frame subtracts the rows that leave it, so a plain f64 sum would accumulate the rounding errors of every
+//! row that was ever in it. Each sum keeps track of its rounding error (Neumaier 1974): a frame gives what a fresh sum
+//! gives.
 
 use super::argument::{self, in_argument, of_function};
 use super::arithmetic::narrow;
@@ -35,7 +36,7 @@ impl Sum {
 struct WeightedSum {
     sums: Vec<Sum>,
     weights: Sum,
-    /// Sum of the weights' magnitudes: what a total weight of nearly zero is measured by.
+    /// Sum of the weights' magnitudes, which decides whether a total weight counts as zero.
     magnitudes: Sum,
     rows: u64,
 }
@@ -57,7 +58,7 @@ impl WeightedSum {
         row(arguments)?.map_or(Ok(()), |(vector, weight)| self.remove(&vector, weight))
     }
 
-    /// Takes a row in.
+    /// Adds a row.
     ///
     /// # Errors
     /// If the vector has other dimensions than the rows before it.
@@ -77,7 +78,7 @@ impl WeightedSum {
         Ok(())
     }
 
-    /// Takes a row, once added, out again.
+    /// Removes a row that was added.
     fn remove(&mut self, vector: &[f32], weight: f64) -> Result<()> {
         if self.rows == 0 || self.sums.len() != vector.len() {
             return Err(Error::internal("a row left a window frame that it never entered"));
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn small_weights_are_not_taken_for_zero() {
+    fn small_weights_do_not_count_as_zero() {
         assert_eq!(of(&[(&[2.0], 1e-30)]).mean().unwrap().unwrap(), [2.0]);
         assert_eq!(of(&[(&[2.0], 1.0), (&[2.0], -0.999_999)]).mean().unwrap().unwrap(), [2.0]);
     }
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_leaves_no_rounding_behind() {
+    fn a_removed_row_leaves_no_rounding_error() {
         let mut state = of(&[(&[1e-3], 1.0), (&[1e30], 1.0)]);
         state.remove(&[1e30], 1.0).unwrap();
         assert_eq!(state.sum().unwrap().unwrap(), [1e-3]);

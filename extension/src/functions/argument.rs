@@ -1,8 +1,8 @@
 //! Arguments of SQL functions: values to vectors and numbers.
 //!
-//! A BLOB is read as FLOAT unless its subtype says otherwise. sqlite-vec marks what it makes in this way, and so can a
-//! vector column that is not FLOAT: with both extensions loaded, one takes the other's vectors for what they are.
-//! (SQLite drops the mark where a value is stored, sorted or materialised.)
+//! A BLOB is read as FLOAT unless its subtype says otherwise. sqlite-vec marks its vectors with subtypes, and so do
+//! vector columns that are not FLOAT. With both extensions loaded, each recognises the other's vectors. (SQLite drops
+//! the subtype when a value is stored, sorted or materialised.)
 
 use std::ops::Deref;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ fn element_of(value: Value<'_>) -> Result<Element> {
     Ok(marked_element(value)?.unwrap_or(Element::F32))
 }
 
-/// What the mark of a value says; None if it has none.
+/// The element that a value is marked with; None if it has no mark.
 pub fn marked_element(value: Value<'_>) -> Result<Option<Element>> {
     match value.subtype() {
         SUBTYPE_BIT => Err(Error::invalid("expected a vector of numbers, got a vector of bits")),
@@ -79,7 +79,7 @@ impl Deref for Vector {
 }
 
 /// The vector at `position` of a scalar function's arguments, none of which is NULL. Constant JSON text is parsed once
-/// a statement.
+/// per statement.
 pub(super) fn vector(context: &Context<'_>, arguments: Values<'_>, position: usize) -> Result<Vector> {
     let value = arguments.at(position)?;
     let is_text = value.kind() == Kind::Text;
@@ -105,7 +105,7 @@ pub(super) fn pair(context: &Context<'_>, arguments: Values<'_>) -> Result<(Vect
     Ok((a, b))
 }
 
-/// What to say of a vector that has twice the dimensions that it should have: only of a BLOB that is not marked.
+/// The hint for a vector with twice the expected dimensions; empty unless it is a BLOB without a mark.
 pub(super) fn hint_of_f64(value: Value<'_>) -> String {
     match value.content() {
         Content::Blob(bytes) if value.subtype() == 0 => parse::maybe_f64(bytes.len()),
@@ -113,7 +113,7 @@ pub(super) fn hint_of_f64(value: Value<'_>) -> String {
     }
 }
 
-/// Has an error name the argument (from 1), where there are several.
+/// Adds the argument's number (from 1) to an error, if there are several arguments.
 pub(super) fn in_argument<T>(arguments: Values<'_>, position: usize, result: Result<T>) -> Result<T> {
     match result {
         Err(Error::Invalid(message)) if arguments.len() > 1 => {
@@ -123,7 +123,7 @@ pub(super) fn in_argument<T>(arguments: Values<'_>, position: usize, result: Res
     }
 }
 
-/// Has an error begin with the function's name.
+/// Puts the function's name in front of an error.
 pub(super) fn of_function<T>(name: &str, result: Result<T>) -> Result<T> {
     match result {
         Err(Error::Invalid(message)) => Err(Error::Invalid(format!("{name}: {message}"))),
@@ -131,7 +131,7 @@ pub(super) fn of_function<T>(name: &str, result: Result<T>) -> Result<T> {
     }
 }
 
-/// A number within the range of f32: a factor or a weight. Text is not taken for a number; None for NULL.
+/// A number within the range of f32: a factor or a weight. None for NULL; text is refused.
 pub(super) fn number(value: Value<'_>) -> Result<Option<f64>> {
     let number = match value.content() {
         Content::Null => return Ok(None),

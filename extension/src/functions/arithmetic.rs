@@ -1,4 +1,4 @@
-//! Arithmetic on vectors that were checked: components go in and come out finite.
+//! Arithmetic on checked vectors: arguments and results are finite.
 
 use crate::distance;
 use crate::error::{Error, Result};

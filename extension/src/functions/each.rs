@@ -34,7 +34,7 @@ impl VirtualTable for Each {
             if !arguments.is_empty() {
                 return Ok(BestIndex::Impossible);
             }
-            // Nothing to refuse yet: older SQLites ask for each term of an OR by itself before they ask for the whole.
+            // This is no error yet: older SQLites ask for each term of an OR alone before they ask for the whole.
             info.set_estimate(COST_WITHOUT_ARGUMENT, 1_000);
             return Ok(BestIndex::Planned);
         };

@@ -1,7 +1,7 @@
 //! Vectors as SQL gives them: a BLOB of little-endian f32, or JSON text.
 //!
-//! JSON is read by a parser of our own: it is a page of code, rounds each number to f32 once (a general JSON crate goes
-//! through f64 and rounds twice), and says at which byte it stopped. Byte positions and components count from 0.
+//! JSON has a parser of its own: it is a page of code, rounds each number to f32 once (a general JSON crate goes
+//! through f64 and rounds twice), and reports the byte at which it stopped. Byte positions and components count from 0.
 //! Any length is taken here; the limit of 16,384 dimensions belongs to vector columns.
 
 use crate::distance::{self, Element};
@@ -43,7 +43,7 @@ pub fn counted(count: usize, unit: &str) -> String {
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
-/// What a BLOB of twice the expected length most likely is.
+/// The hint for a BLOB of twice the expected length.
 pub fn maybe_f64(bytes: usize) -> String {
     format!(" ({bytes} bytes: are these 64-bit floats?)")
 }

@@ -37,7 +37,7 @@ pub(super) const SCALARS: &[Scalar] = &[
     scalar!("vecrank_version", 0, version_text),
 ];
 
-/// What all scalar functions have in common: a NULL argument gives NULL, and errors begin with the function's name.
+/// The common part of all scalar functions: a NULL argument gives NULL, and errors begin with the function's name.
 fn run(name: &str, context: &Context<'_>, arguments: Values<'_>, body: ScalarFunction) -> Result<()> {
     if arguments.iter().any(Value::is_null) {
         return Ok(());

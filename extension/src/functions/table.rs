@@ -1,4 +1,4 @@
-//! The one list of SQL functions: registration and the test of README loop over it.
+//! The list of SQL functions. Registration and the test of README loop over it.
 
 /// How SQL calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct FunctionEntry {
     pub name: &'static str,
     /// As README writes them, optional ones in brackets: `v [, weight]`.
     pub arguments: &'static str,
-    /// What it gives, in a line.
+    /// The result, in one line.
     pub what: &'static str,
     pub kind: Kind,
 }

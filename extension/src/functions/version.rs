@@ -1,4 +1,4 @@
-//! What `vecrank_version()` says.
+//! The text of `vecrank_version()`.
 
 use crate::distance;
 

@@ -1,4 +1,4 @@
-//! The space of one vector column: its parameters and all that follows from them.
+//! The specification of one vector column: its parameters, and what is derived from them.
 
 use super::Params;
 use crate::distance::{Element, Metric, decode, inverse_norm, norm};
@@ -14,8 +14,9 @@ pub struct ColumnSpec {
     /// Bits per dimension in the codes.
     pub bits: u8,
     pub layout: NodeLayout,
-    /// What is taken from every vector before it is encoded or linked, d components; none is the origin. Distances stay what
-    /// they are, and far from the origin small ones keep their digits. Not under `dot`, whose products it would change.
+    /// The centre, d components, which is subtracted from every vector before it is encoded or linked; empty for the
+    /// origin. Distances do not change, and small ones keep their digits far from the origin. Not under `dot`: products
+    /// would change.
     centre: Vec<f32>,
     pub rotation: Rotation,
     pub coder: Coder,
@@ -25,7 +26,7 @@ pub struct ColumnSpec {
 }
 
 impl ColumnSpec {
-    /// `seed` of the rotation, `bits` of the codes: as the header has them.
+    /// `seed` of the rotation and `bits` of the codes are those of the header.
     pub fn new(params: Params, seed: u64, bits: u8) -> ColumnSpec {
         let padded = padded_dims(params.dims);
         let coder = Coder::new(padded, bits, params.metric);
@@ -43,7 +44,7 @@ impl ColumnSpec {
         }
     }
 
-    /// With the bits that suit the dimensions.
+    /// A specification with the bits that suit the dimensions.
     pub fn with_seed(params: Params, seed: u64) -> ColumnSpec {
         let bits = bits_for(params.dims);
         ColumnSpec::new(params, seed, bits)
@@ -53,7 +54,7 @@ impl ColumnSpec {
         self.rotation.padded()
     }
 
-    /// Takes up the centre that is stored with the graph.
+    /// Sets the centre that is stored with the graph.
     pub fn set_centre(&mut self, centre: &[f32]) {
         self.centre.clear();
         if self.params.metric != Metric::Dot {
@@ -61,19 +62,19 @@ impl ColumnSpec {
         }
     }
 
-    /// The vector in the space that the graph lives in: of unit length under cosine, about the centre, rotated.
+    /// Transforms a stored vector into the graph's space: of unit length under cosine, relative to the centre, rotated.
     pub fn rotate(&self, stored: &[u8], out: &mut [f32]) {
         self.rotate_components(&decode(stored, self.params.element), out);
     }
 
-    /// As `rotate`, from components.
+    /// As `rotate`, for components.
     pub fn rotate_components(&self, components: &[f32], out: &mut [f32]) {
         let factor = if self.params.metric == Metric::Cosine { inverse_norm(components) } else { 1.0 };
         self.normalise_and_centre(components, factor, out);
         self.rotation.turn(out);
     }
 
-    /// The same but for the rotation. `factor`: 1 / norm of the components, which cosine alone asks for.
+    /// As `rotate_components`, without the rotation. `factor`: 1 / norm of the components; only cosine uses it.
     pub fn normalise_and_centre(&self, components: &[f32], factor: f32, out: &mut [f32]) {
         let (own, padding) = out.split_at_mut(components.len());
         own.copy_from_slice(components);
@@ -87,7 +88,8 @@ impl ColumnSpec {
         self.subtract_centre(out);
     }
 
-    /// Moves a vector that was placed without a centre into the space.
+    /// Completes `normalise_and_centre` of a vector for which no centre was known yet: subtracts the centre and
+    /// rotates.
     pub fn centre_and_rotate(&self, vector: &mut [f32]) {
         self.subtract_centre(vector);
         self.rotation.turn(vector);
@@ -97,7 +99,7 @@ impl ColumnSpec {
         vector.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
     }
 
-    /// 1 / norm of a stored vector, as its row keeps it.
+    /// Returns 1 / norm of a stored vector, as its row keeps it.
     pub fn inverse_norm(&self, stored: &[u8]) -> f32 {
         inverse_norm(&decode(stored, self.params.element))
     }

@@ -7,15 +7,15 @@ use crate::format::f32_at;
 use crate::format::node::{FREE, LANES, NodeId};
 use crate::quantize::{Encoded, Estimate, Factors};
 
-/// Most samples; a scan of these takes about as long as a handful of row reads.
+/// The most samples. Scanning them takes about as long as reading a few rows.
 const MAX_SAMPLES: u64 = 4096;
 /// One node in so many is sampled.
 const STRIDE: u64 = 32;
 /// Small graphs are sampled more densely, down to every node.
 const MIN_SAMPLES: u64 = 64;
 
-/// Whether `id` belongs to the sample of a graph of `linked` nodes. A hash rule, so that it needs no random state; the
-/// rate changes only where `linked` passes a power of two.
+/// Whether `id` belongs to the sample of a graph of `linked` nodes. The rule is a hash, so it needs no random state;
+/// the rate changes only where `linked` passes a power of two.
 pub fn is_sampled(id: NodeId, linked: u32) -> bool {
     if linked == 0 {
         return false;
@@ -29,7 +29,7 @@ pub fn is_sampled(id: NodeId, linked: u32) -> bool {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EntrySample {
     blob: EntryBlob,
-    /// Where the codes are centred, p components in the graph's space: its origin, but under `dot` the centre.
+    /// The centre of the codes, p components in the graph's space: its origin; under `dot` the graph's centre.
     origin: Vec<f32>,
 }
 
@@ -38,12 +38,12 @@ impl EntrySample {
         EntrySample { origin: origin(spec, &blob.centre), blob }
     }
 
-    /// An empty sample of a graph about `centre`.
+    /// An empty sample of a graph with this centre.
     pub fn about(spec: &ColumnSpec, centre: &[f32]) -> EntrySample {
         EntrySample::from_blob(spec, EntryBlob { centre: centre.to_vec(), ..EntryBlob::default() })
     }
 
-    /// The centre of the whole graph; empty before there is one.
+    /// The centre of the graph; empty for an empty graph.
     pub fn centre(&self) -> &[f32] {
         &self.blob.centre
     }
@@ -60,7 +60,7 @@ impl EntrySample {
         self.blob.count == 0
     }
 
-    /// The sampled nodes, in the order of the samples.
+    /// Returns the sampled nodes in the order of the samples.
     pub fn ids(&self, spec: &ColumnSpec) -> Vec<NodeId> {
         let lanes = self.groups(spec).flat_map(|group| (0..LANES).map(move |lane| group.id(lane)));
         lanes.take(self.blob.count).collect()
@@ -107,7 +107,7 @@ impl EntrySample {
         blob.count += 1;
     }
 
-    /// Code and factors of sample `index`.
+    /// Returns code and factors of sample `index`.
     fn encoded(&self, spec: &ColumnSpec, index: usize) -> Encoded {
         let (group, lane) = (self.group(spec, index), index % LANES);
         let mut planes = Vec::new();
@@ -124,7 +124,7 @@ impl EntrySample {
         got.planes == expected.planes && got.factors == expected.factors
     }
 
-    /// Drops the samples that `keep` does not hold to.
+    /// Keeps the samples for which `keep` is true.
     pub fn retain(&mut self, spec: &ColumnSpec, keep: impl Fn(NodeId) -> bool) {
         let old = std::mem::take(self);
         self.blob.centre.clone_from(&old.blob.centre);
@@ -134,12 +134,12 @@ impl EntrySample {
         }
     }
 
-    /// The `count` samples with the least estimated keys, nearest first; of equal ones the newest.
+    /// Returns the `count` samples with the least estimated keys, nearest first; among equal keys the newest.
     pub fn nearest(&self, spec: &ColumnSpec, query: &Query, count: usize) -> Vec<(f32, NodeId)> {
         self.nearest_of(spec, query, count, |_| true)
     }
 
-    /// As `nearest`, of the samples that `keep` holds to.
+    /// As `nearest`, among the samples for which `keep` is true.
     pub fn nearest_of(
         &self,
         spec: &ColumnSpec,
@@ -157,7 +157,7 @@ impl EntrySample {
             spec.entry_estimator.run(&query.lookup, &estimate, &mut keys);
             let lanes = left.min(LANES);
             left -= lanes;
-            // Nearly every group has none that is near enough.
+            // Nearly all groups end here: no sample is near enough.
             if !keys.iter().any(|&key| key <= worst) {
                 continue;
             }

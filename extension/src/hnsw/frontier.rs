@@ -1,8 +1,8 @@
 //! The candidates of a search: a heap of the near ones, and buckets of the far ones.
 //!
-//! No candidate is dropped, because a resumable search may need any of them. Most are never expanded. So the farther half
-//! of a full heap spills into a bucket, far candidates go straight into the bucket of their key, and an empty heap is
-//! refilled from the nearest bucket, which quickselect partitions by halves.
+//! No candidate is dropped, because a resumable search may need any of them. Most are never expanded. So the farther
+//! half of a full heap spills into a bucket, far candidates go straight into the bucket of their key, and an empty heap
+//! is refilled from the nearest bucket, which quickselect partitions by halves.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

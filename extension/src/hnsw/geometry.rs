@@ -1,27 +1,27 @@
-//! The geometries that the graph is linked by: squared l2 between vectors, which are of unit length under cosine; under
-//! `dot` the inner product as well.
+//! The geometries by which the graph is linked: squared l2 (of unit vectors under cosine), and under `dot` the inner
+//! product as well.
 //!
-//! By inner products alone the short vectors are nobody's neighbours, and by l2 alone a search does not come upon the
-//! long ones: linked by both, all are reached and the largest products found. Morozov & Babenko (2018), "Non-metric
-//! similarity graphs for maximum inner product search", link by products; Liu, Yan et al. (2020), "Understanding and
-//! improving proximity graph based maximum inner product search", add a second graph to theirs.
+//! By inner products alone short vectors are nobody's neighbours. Under l2 alone long vectors, the likely answers, have
+//! no near neighbours. Linked by both, all vectors are reachable and the largest products are found. Morozov & Babenko
+//! (2018), "Non-metric similarity graphs for maximum inner product search", link by products; Liu, Yan et al. (2020),
+//! "Understanding and improving proximity graph based maximum inner product search", add a second graph to theirs.
 
 use super::ColumnSpec;
 use crate::distance::{decode, fast_dot};
 use crate::format::node::{Node, NodeId};
 
-/// Distances below this share of the half norms are rounding: the vectors are taken for equal.
+/// Distances below this share of the half norms are rounding errors: the vectors count as equal.
 const EQUAL: f32 = 1e-6;
 
-/// Rounds half a squared distance that is rounding error, given the sum of the half norms, to zero.
+/// Returns half a squared distance, or zero if it is no more than the rounding error of the sum of the half norms.
 #[inline]
 pub fn snap(distance: f32, norms: f32) -> f32 {
     if distance <= EQUAL * norms { 0.0 } else { distance }
 }
 
-/// Vectors by which a list of links is chosen; `T` says which.
+/// The distances by which links are chosen; `T` identifies a vector.
 pub trait Geometry<T> {
-    /// Whether links are chosen by inner products as well.
+    /// Whether links are chosen by inner product as well.
     fn ranks_products(&self) -> bool;
 
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.
@@ -35,7 +35,7 @@ pub trait Geometry<T> {
 #[derive(Debug, Clone, Default)]
 pub struct Point {
     pub id: NodeId,
-    /// The node that the first link leads to, if there is one: it holds on to this one.
+    /// The target of the first link, if there is one: the parent, which keeps its link to this node.
     pub parent: Option<NodeId>,
     components: Vec<f32>,
     pub half_norm: f32,

@@ -1,8 +1,8 @@
 //! Insertion of single nodes, as in HNSW: search, select, link both ways.
 //!
-//! Shortening lists as HNSW does it cuts the last link to many a node where norms or densities differ much. So the first
-//! link of a node leads to its parent, and a parent never drops the link to a child: the tree of these links keeps every
-//! node within reach of all others.
+//! Where norms or densities differ much, HNSW's pruning cuts the last link to many nodes. So the first link of a node
+//! leads to its parent, and a parent never drops the link to a child. The tree of these links keeps every node
+//! reachable.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, copy_lane, set_degree};
 use crate::quantize::Encoded;
 
-/// Rows that an insertion's search reads, as a share of `ef_construction`: what HNSW expands with so wide a window is more,
-/// but recall is that of a bulk build from 0.6 on.
+/// Rows that the search of an insertion reads, as a share of `ef_construction`. HNSW reads more with such a window, but
+/// from 0.6 on recall is that of a bulk build.
 const READ_SHARE: f64 = 0.75;
 
 /// Points by their indexes.
@@ -44,32 +44,32 @@ impl Geometry<usize> for Points<'_> {
 /// The index of the point that is linked.
 const OWN: usize = 0;
 
-/// The nodes that an insertion's searches came upon.
+/// The nodes that the searches of an insertion have read.
 struct SearchedNodes {
-    /// The new node first.
+    /// The new node is the first.
     points: Points<'static>,
-    /// Places in `points`: most neighbours of a neighbour are among them.
+    /// Indexes in `points` by node. Most neighbours of a neighbour are among them.
     indexes: HashMap<NodeId, usize>,
     /// By index in `points`.
     candidates: Vec<Candidate<usize>>,
-    /// Whether the node at an index can take a link: one may be full of links to equal vectors.
+    /// Whether the node at an index can take a link: its list may be full of links to equal vectors.
     has_room: Vec<bool>,
     duplicates: usize,
     open_duplicates: usize,
 }
 
-/// A new node on its way into the lists of others.
+/// The new node, while it is linked.
 struct NewNode<'a> {
     point: &'a Point,
     /// Its vector in the graph's space.
     rotated: Vec<f32>,
     /// Its row.
     row: Vec<u8>,
-    /// Whom its row links to.
+    /// The nodes that its row links to.
     links: Vec<NodeId>,
 }
 
-/// Links the pending node `id` into the graph: rewrites its row and those of its new neighbours.
+/// Links the pending node `id` into the graph. Rewrites its row and those of its new neighbours.
 ///
 /// `graph` is the state without the node, but with `next_id` above `id`.
 pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) -> Result<()> {
@@ -100,7 +100,7 @@ pub fn insert(graph: GraphState<'_>, store: &mut impl GraphStore, id: NodeId) ->
         let is_child = link_back(spec, store, &found, neighbour.id, (&new_node, &code))?;
         parent = parent.or(is_child.then_some(id));
     }
-    // The search ends: a node without children always has room for one.
+    // This ends, because a node without children always has room for one.
     let mut asked = 0;
     while parent.is_none() {
         if let Some(&candidate) = found.candidates.get(asked) {
@@ -130,8 +130,8 @@ impl SearchedNodes {
         }
     }
 
-    /// Searches until three quarters of `ef_construction` rows are read. Where a duplicate is looked for, it goes on until an equal
-    /// vector with room for a link is found, if there are equal vectors at all. Returns the traversal, which can continue.
+    /// Searches until three quarters of `ef_construction` rows are read. With `for_duplicate`, and if equal vectors
+    /// were found, it continues until one of them has room for a link. Returns the traversal, which can continue.
     fn search(
         &mut self,
         graph: GraphState<'_>,
@@ -166,7 +166,7 @@ impl SearchedNodes {
         self.has_room.push(has_room);
     }
 
-    /// What the new node links to, the nearest first: up to m by distance, and as many by product where that ranks.
+    /// Chooses the links of the new node, nearest first: up to m by distance, and under `dot` up to m by product.
     fn choose(&mut self, spec: &ColumnSpec) -> Vec<Candidate<usize>> {
         let SearchedNodes { points, candidates, has_room, .. } = self;
         candidates.sort_by(|a, b| {
@@ -189,20 +189,20 @@ impl SearchedNodes {
     }
 }
 
-/// Candidates that links are chosen from.
+/// The number of candidates from which links are chosen.
 fn window(spec: &ColumnSpec) -> usize {
     spec.params.ef_construction.max(spec.params.m)
 }
 
-/// Links of a node to vectors equal to its own: their factors are zero.
+/// Counts a node's links to equal vectors: their factors are zero.
 fn duplicate_lanes(spec: &ColumnSpec, node: &Node<'_>) -> usize {
     let width = spec.layout.factor_bytes;
     node.factors.chunks_exact(width).take(node.degree()).filter(|factor| factor.iter().all(|&byte| byte == 0)).count()
 }
 
 impl NewNode<'_> {
-    /// Puts a node into the new one's list, if it is not there, and instead of the last if the list is full; returns the
-    /// code of the new one about the node.
+    /// Adds a node to the new node's list unless it is there; a full list drops its last link. Returns the code of the
+    /// new node relative to the other.
     fn link(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId) -> Result<Encoded> {
         let (mut buffer, mut rotated) = (Vec::new(), vec![0f32; spec.padded()]);
         spec.rotate(store.node(id, &mut buffer)?.vector(), &mut rotated);
@@ -217,7 +217,7 @@ impl NewNode<'_> {
         Ok(code)
     }
 
-    /// Makes the link to the parent the first.
+    /// Moves the link to the parent into the first lane.
     fn put_first(&mut self, spec: &ColumnSpec, parent: Option<NodeId>) {
         let Some(lane) = self.links.iter().position(|&id| Some(id) == parent) else { return };
         let old = self.row.clone();
@@ -231,16 +231,16 @@ impl NewNode<'_> {
     }
 }
 
-/// The list of a node.
+/// The neighbour list of a node.
 struct List<'p> {
-    /// Whom it links to, in their order.
+    /// The linked nodes, by lane.
     points: Vec<Cow<'p, Point>>,
-    /// Whether it must keep a link: that to its parent, or to a child.
+    /// Whether the link in a lane must stay: it leads to the parent or to a child.
     is_held: Vec<bool>,
 }
 
 impl<'p> List<'p> {
-    /// That of the node `own`.
+    /// Reads the list of the node `own`.
     fn of(
         spec: &ColumnSpec,
         store: &mut impl GraphStore,
@@ -258,14 +258,14 @@ impl<'p> List<'p> {
         Ok(List { points, is_held })
     }
 
-    /// Whether there is room for one more child: half of a list may be held.
+    /// Whether the list has room for one more child: at most half of its links may be held.
     fn takes_children(&self) -> bool {
         self.is_held.iter().filter(|&&is_held| is_held).count() < self.is_held.len() / 2
     }
 }
 
-/// Puts a new node, with its code about the neighbour, into the list of the neighbour at an index of `found`; returns whether
-/// it is there now, and may stay as a child.
+/// Adds the new node, with its code relative to the neighbour, to the list of the neighbour at an index of `found`.
+/// Returns whether it was added and may stay as a child.
 fn link_back(
     spec: &ColumnSpec,
     store: &mut impl GraphStore,
@@ -304,7 +304,8 @@ fn link_back(
     Ok(is_child)
 }
 
-/// The lanes that stay in the list of `own` when a point comes to it: what is held, and what the heuristic keeps.
+/// Returns the lanes that stay in the list of `own` when a point is added: held links, and those that the heuristic
+/// keeps.
 fn shorten<'p>(spec: &ColumnSpec, list: List<'p>, new_node: &'p Point, own: &'p Point) -> Vec<usize> {
     let List { mut points, is_held } = list;
     let degree = points.len();
@@ -332,8 +333,8 @@ fn shorten<'p>(spec: &ColumnSpec, list: List<'p>, new_node: &'p Point, own: &'p 
     lanes
 }
 
-/// Makes the node at an index of `found` the parent of a new one that found none, unless half of its list is held. A full
-/// list gives up a link, and the new node takes that over: whom it leads to may have no parent, in a graph built so.
+/// Makes the node at an index of `found` the parent of the new node, unless half of its list is held. If its list is
+/// full, the new node inherits the evicted link, so its target stays reachable.
 fn force_back(
     spec: &ColumnSpec,
     store: &mut impl GraphStore,

@@ -1,27 +1,27 @@
-//! The nodes that a search may give, where a filter leaves few of them: known before the search begins.
+//! The set of nodes that match a selective filter, known before the search begins.
 
 use crate::format::node::NodeId;
 
-/// Most bits, in words of 64: those of 268 million nodes.
+/// The most words of 64 bits: enough for 268 million nodes.
 const MOST_WORDS: usize = 1 << 22;
 
 /// A set of nodes with their rows.
 #[derive(Debug, Default)]
 pub struct Matches {
     rows: Vec<(i64, NodeId)>,
-    /// A bit for each node from `first` on.
+    /// One bit per node, from `first` on.
     bits: Vec<u64>,
     first: NodeId,
 }
 
 impl Matches {
-    /// `rows`: rowids and their nodes, no node twice.
+    /// `rows`: rowids with their nodes, each node at most once.
     pub fn new(rows: Vec<(i64, NodeId)>) -> Matches {
         Matches { rows, bits: Vec::new(), first: 0 }
     }
 
-    /// Makes `contains` work; false if the nodes lie so far apart, as in a file that was made to harm, that the bits
-    /// would take too much memory.
+    /// Prepares `contains`. Returns false if the bits would take too much memory: in a hostile file the ids may lie far
+    /// apart.
     #[must_use]
     pub fn set_bits(&mut self) -> bool {
         let nodes = || self.rows.iter().map(|&(_, node)| node);
@@ -39,7 +39,7 @@ impl Matches {
         true
     }
 
-    /// Whether `contains` works.
+    /// Whether `contains` is prepared.
     pub fn has_bits(&self) -> bool {
         !self.bits.is_empty()
     }
@@ -51,12 +51,12 @@ impl Matches {
         word.is_some_and(|word| word >> (node % 64) & 1 == 1)
     }
 
-    /// Rowids and nodes, in the order that they were given.
+    /// Rowids and nodes in the order of `new`.
     pub fn rows(&self) -> &[(i64, NodeId)] {
         &self.rows
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory in use.
     pub fn bytes(&self) -> usize {
         size_of::<Matches>() + self.rows.capacity() * size_of::<(i64, NodeId)>() + self.bits.capacity() * 8
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_set_holds_what_was_given() {
+    fn a_set_contains_the_given_nodes_and_no_others() {
         let rows: Vec<(i64, NodeId)> = [700, 129, 128, 191].map(|node| (-i64::from(node), node)).into();
         let mut matches = Matches::new(rows.clone());
         assert!(!matches.contains(128) && matches.set_bits());

@@ -4,7 +4,7 @@ use super::{ColumnSpec, GraphStore};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 
-/// Rows by id; an empty one is not there.
+/// Rows by id; an empty row does not exist.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     layout: NodeLayout,

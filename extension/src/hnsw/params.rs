@@ -11,7 +11,7 @@ pub struct Params {
     pub dims: usize,
     pub element: Element,
     pub metric: Metric,
-    /// HNSW's M, 2..=64: forward links a node.
+    /// HNSW's M, 2..=64: forward links per node.
     pub m: usize,
     /// Beam width of an insertion.
     pub ef_construction: usize,
@@ -39,7 +39,7 @@ impl Params {
         }
     }
 
-    /// Fails with the option, its range and what came.
+    /// Fails with the option, its range and its value.
     pub fn validate(&self) -> Result<()> {
         check("dimensions", self.dims, &(1..=MAX_DIMS))?;
         check("m", self.m, &Self::M_RANGE)?;
@@ -47,7 +47,7 @@ impl Params {
         check("ef_search", self.ef_search, &Self::EF_RANGE)
     }
 
-    /// Links a node may have at the ground level: 2 m, rounded up to whole lanes of 32.
+    /// Links that a node may have at the ground level: 2 m, rounded up to a multiple of 32.
     pub fn degree(&self) -> usize {
         (2 * self.m).div_ceil(32) * 32
     }

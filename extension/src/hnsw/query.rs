@@ -1,4 +1,4 @@
-//! A query vector made ready for a search: exact keys of expanded nodes, estimated keys of their neighbours.
+//! A query vector prepared for a search: exact keys of expanded nodes, estimated keys of their neighbours.
 
 use super::ColumnSpec;
 use crate::distance::{ExactQuery, Metric};
@@ -11,7 +11,7 @@ use crate::quantize::{Estimate, Lookup};
 enum Ranking {
     /// The column's metric.
     Metric,
-    /// Squared l2 in a `dot` column: what its graph is linked by.
+    /// Squared l2 in a `dot` column, by which its graph is linked.
     Linking { query_squared: f32 },
 }
 
@@ -38,7 +38,7 @@ impl Query {
         }
     }
 
-    /// A query for the neighbours of a vector that is to be linked: ranks by the geometry of the graph.
+    /// A query for the neighbours of a vector that will be linked. It ranks by the geometry of the graph.
     pub fn for_linking(spec: &ColumnSpec, components: &[f32]) -> Query {
         let mut query = Query::new(spec, components);
         if spec.params.metric == Metric::Dot {
@@ -47,7 +47,7 @@ impl Query {
         query
     }
 
-    /// The exact key of a node.
+    /// Returns the exact key of a node.
     #[inline]
     pub fn key(&self, node: &Node<'_>) -> f64 {
         let key = self.exact.key(node.vector(), node.inverse_norm());
@@ -60,7 +60,7 @@ impl Query {
         }
     }
 
-    /// Estimated keys of lanes 32 g .. 32 g + 32 of a node whose exact key is `key`.
+    /// Estimates the keys of lanes 32 g .. 32 g + 32 of a node whose exact key is `key`.
     #[inline]
     pub fn estimate(&self, spec: &ColumnSpec, node: &Node<'_>, key: f64, group: usize, out: &mut [f32; LANES]) {
         let layout = &spec.layout;

@@ -1,9 +1,9 @@
-//! The resumable search: hits nearest first until nobody asks any more.
+//! The resumable search: returns hits one by one, nearest first.
 //!
 //! Best-first search over the ground level. Expanded nodes are ranked by exact key, candidates by estimate. A hit is
 //! emitted once the window (`ef_search + GROWTH * emitted` best expanded nodes) is nearer than every candidate, so the
 //! sequence depends on the query and the state of the graph alone, never on how many hits are asked for: pages tile.
-//! Past a depth the search goes on exactly over all nodes not yet emitted.
+//! Beyond a certain depth the search continues exactly over all nodes that were not emitted.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
@@ -14,29 +14,29 @@ use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::error::{Error, Result};
 use crate::format::node::{LANES, Node, NodeId};
 
-/// Candidates taken from the entry sample.
+/// The number of candidates taken from the entry sample.
 const ENTRY_POINTS: usize = 4;
-/// The same of a search among matches: the matching samples lie far apart.
+/// The same for a search among matches, whose matching samples lie far apart.
 const MATCHING_ENTRY_POINTS: usize = 32;
-/// Such a search reads so many times the rows: most of them lead from one match to the next.
+/// A search among matches may read so many times the rows: most of them only lead from one match to the next.
 const MATCHING_BUDGET: f64 = 8.0;
-/// A window is at least so wide: through a narrower one so many rows come too late to keep the order that a page beside a
-/// filter of the host's own would not be full.
+/// The least window. In a narrower one so many hits are found too late to keep the order that a page would not be full
+/// if the host filters the rows as well.
 const LEAST_WINDOW: usize = 16;
-/// Nodes that the window grows by for every emitted hit; by 1.5, recall@1000 holds 0.95.
+/// Nodes by which the window grows per emitted hit. With 1.5 recall@1000 stays at 0.95.
 const GROWTH: f64 = 1.5;
 /// Graphs of at most so many nodes are ranked exactly from the start.
 pub const EXACT_NODES: u64 = 1000;
-/// The search goes on exactly once it has emitted this share of the nodes, or expanded the other.
+/// The search continues exactly once it has emitted the first share of the nodes or expanded the second.
 const EMITTED_SHARE: u64 = 10;
 const EXPANDED_SHARE: u64 = 4;
-/// Rows that the first window may cost, a node of it, and every node that the window grows by: what is not found by
-/// then hardly ever comes, and a process that asks for one page must not pay for a hard query with its whole file.
+/// Rows that may be read per node of the first window, and per node by which the window grows. What is not found by
+/// then is hardly ever found, and one page of a hard query must not read the whole file.
 const FIRST_BUDGET: f64 = 3.6;
 const GROWTH_BUDGET: f64 = 7.0;
-/// Keys beyond it come of vectors whose squares leave f32: estimates steer nowhere there, and the search goes exact.
+/// The largest key for which estimates are of use. Beyond it squares leave the range of f32, and the search is exact.
 const STEERABLE: f64 = 1e30;
-/// Expansions between two looks at the host's interrupt flag.
+/// Expansions between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 64;
 
 /// The window of a search.
@@ -49,12 +49,12 @@ pub enum Ef {
     Exact,
 }
 
-/// What happens to a hit found too late to keep the order.
+/// What to do with a hit that is found too late to keep the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// It is skipped.
+    /// Skip it.
     Strict,
-    /// It is emitted late: every node comes exactly once.
+    /// Emit it late: every node is emitted exactly once.
     Relaxed,
 }
 
@@ -67,7 +67,7 @@ pub struct Hit {
     pub distance: f64,
 }
 
-/// An expanded node: ordered by the distance that SQL sees, of which two keys may have one, ties by rowid.
+/// An expanded node, ordered by the distance that SQL sees (two keys may have the same), ties by rowid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Found {
     distance: f64,
@@ -91,7 +91,7 @@ impl PartialOrd for Found {
     }
 }
 
-/// Ids below it have a bit each in a set. Few files have more; what one claims beyond takes memory only where it is.
+/// Ids below this bound have one bit each in a set. Larger ids, which few files have, take memory only if present.
 const BIT_IDS: u32 = 1 << 26;
 
 /// A set of node ids below a bound.
@@ -109,7 +109,7 @@ impl NodeSet {
         NodeSet { words, bound, rest: HashSet::new() }
     }
 
-    /// None where `id` is out of bounds, else whether it was in the set before.
+    /// Returns whether `id` is in the set; None if it is out of bounds.
     #[inline]
     pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
         match self.words.get(id as usize / 64) {
@@ -123,7 +123,7 @@ impl NodeSet {
         (id < self.bound).then(|| self.rest.contains(&id))
     }
 
-    /// Adds an id; one that is out of bounds stays out.
+    /// Adds an id, unless it is out of bounds.
     #[inline]
     pub(super) fn insert(&mut self, id: NodeId) {
         match self.words.get_mut(id as usize / 64) {
@@ -141,9 +141,9 @@ pub(super) struct Traversal {
     frontier: Frontier,
     visited: NodeSet,
     pub(super) expanded: usize,
-    /// Nodes were linked after the traversal began: those beyond its bound are no damage, and left out.
+    /// Whether nodes were linked after the traversal began. Ids beyond its bound are then skipped, and no damage.
     outgrown: bool,
-    /// The only nodes that count, if they are known.
+    /// The nodes that match the filter, if they are known: only they are hits.
     matches: Option<Arc<Matches>>,
     buffer: Vec<u8>,
 }
@@ -158,7 +158,7 @@ impl Traversal {
         Traversal { query, frontier, visited, expanded: 0, outgrown: false, matches: None, buffer: Vec::new() }
     }
 
-    /// Counts only `matches` from here on, and begins at the matching samples too.
+    /// Restricts the hits to `matches`, and adds the nearest matching samples to the candidates.
     fn steer(&mut self, graph: GraphState<'_>, matches: Arc<Matches>) {
         let keep = |node| matches.contains(node);
         for (key, node) in graph.entry.nearest_of(graph.spec, &self.query, MATCHING_ENTRY_POINTS, keep) {
@@ -167,7 +167,7 @@ impl Traversal {
         self.matches = Some(matches);
     }
 
-    /// The least estimated key of a candidate that is not expanded yet.
+    /// Returns the least estimated key of a candidate that is not expanded yet.
     pub(super) fn best(&mut self) -> Option<f32> {
         loop {
             let (key, node) = self.frontier.peek()?;
@@ -179,7 +179,7 @@ impl Traversal {
     }
 
     /// Expands the best candidate, if there is one: one row read, one exact key, one estimate of all its neighbours.
-    /// `seen` gets the row and its key, if it counts.
+    /// Calls `seen` with the row and its key, if the row can be a hit.
     pub(super) fn expand(
         &mut self,
         spec: &ColumnSpec,
@@ -202,8 +202,8 @@ impl Traversal {
         let key = self.query.key(&node);
         let degree = node.degree();
         let mut keys = [0f32; LANES];
-        // From a node that matches to any other, from one that does not to those that do, and to one in four of the rest: so
-        // the search crosses gaps in the matching part of the graph, and does not get lost beside it.
+        // A matching node leads to all its neighbours. Another one leads to those that match and to one in four of the
+        // rest: so the search crosses gaps between matches without exploring everything that does not match.
         let matches = self.matches.as_deref();
         let leads_anywhere = matches.is_none_or(|matches| matches.contains(id));
         if leads_anywhere {
@@ -229,7 +229,7 @@ impl Traversal {
     }
 }
 
-/// Whether a search among matches goes on to a node from anywhere: one in four, scattered over the ids.
+/// Whether a search among matches expands this node even if neither it nor its predecessor matches: one in four.
 #[inline]
 fn is_bridge(node: NodeId) -> bool {
     node.wrapping_mul(0x9e37_79b1) >> 30 == 0
@@ -240,25 +240,25 @@ fn out_of_range(id: NodeId, neighbour: NodeId) -> Error {
     Error::corrupt(format!("node {id}"), format!("neighbour {neighbour} out of range"))
 }
 
-/// The exact rest of a search: a heap of all nodes not yet emitted.
+/// The rest of an exact search: a heap of all nodes that were not emitted.
 type Tail = BinaryHeap<Reverse<Found>>;
 
-/// A suspended search. It borrows nothing: the same space, store and state of the graph must be given each time.
+/// A suspended search. It borrows nothing: every call must be given the same column, store and state of the graph.
 #[derive(Debug)]
 pub struct Search {
     traversal: Traversal,
     order: Order,
     ef: usize,
-    /// Nodes that may come: those linked in the graph, or the matches.
+    /// The number of nodes that may be hits: those linked in the graph, or the matches.
     linked: u64,
     emitted: u64,
     last: Option<Found>,
-    /// The best `window` keys of expanded nodes, and the rest of them.
+    /// The best `window` keys of expanded nodes, and the others.
     window: BinaryHeap<Key>,
     beyond: BinaryHeap<Reverse<Key>>,
-    /// Expanded, not emitted.
+    /// Nodes that were expanded and not emitted.
     ready: BinaryHeap<Reverse<Found>>,
-    /// Rowids emitted, kept only where late ones are emitted.
+    /// Emitted rowids, kept under relaxed order only.
     done: Vec<i64>,
     tail: Option<Tail>,
     exact: bool,
@@ -282,7 +282,7 @@ impl PartialOrd for Key {
     }
 }
 
-/// What the search must know of the graph.
+/// The state of the graph that a search needs.
 #[derive(Debug, Clone, Copy)]
 pub struct GraphState<'a> {
     pub spec: &'a ColumnSpec,
@@ -321,7 +321,7 @@ impl Search {
         }
     }
 
-    /// A search that gives `matches` (with bits) and nothing else, steered through the nodes between them.
+    /// A search that returns only `matches`, which have bits. It is steered through the nodes between them.
     pub fn among(graph: GraphState<'_>, query: Query, ef: Ef, order: Order, matches: Arc<Matches>) -> Search {
         let mut search = Search::new(graph, query, ef, order);
         search.linked = matches.rows().len() as u64;
@@ -333,30 +333,30 @@ impl Search {
         search
     }
 
-    /// Bytes of memory that it takes, about; the matches are counted elsewhere.
+    /// About how many bytes of memory the search takes, without the matches.
     pub fn bytes(&self) -> usize {
         let found = self.ready.capacity() + self.tail.as_ref().map_or(0, BinaryHeap::capacity);
         let keys = self.window.capacity() + self.beyond.capacity() + self.done.capacity();
         self.traversal.frontier.bytes() + self.traversal.visited.words.len() * 8 + found * size_of::<Found>() + keys * 8
     }
 
-    /// Rows read so far.
+    /// The number of rows read so far.
     pub fn expanded(&self) -> usize {
         self.traversal.expanded
     }
 
-    /// Goes on exactly from here: for a graph that was renumbered under the search.
+    /// Makes the search exact from now on, because the nodes were renumbered since it began.
     pub fn continue_exactly(&mut self) {
         self.exact = true;
         self.tail = None;
     }
 
-    /// Tells that nodes were linked since the search began. They may be left out.
+    /// Notes that nodes were linked since the search began. It may skip them.
     pub fn outgrow(&mut self) {
         self.traversal.outgrown = true;
     }
 
-    /// The next hit, or None when every node has come.
+    /// Returns the next hit; None when every node was emitted.
     pub fn next(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore) -> Result<Option<Hit>> {
         loop {
             if self.tail.is_none() && self.goes_exact() {
@@ -381,7 +381,7 @@ impl Search {
         }
     }
 
-    /// Whether the rest is cheaper, or only to be had, by ranking every node.
+    /// Whether ranking every node is the cheaper way to the rest, or the only one.
     fn goes_exact(&mut self) -> bool {
         self.exact
             || self.emitted * EMITTED_SHARE > self.linked
@@ -389,14 +389,15 @@ impl Search {
             || self.traversal.best().is_none()
     }
 
-    /// Takes the nearest ready hit off if no candidate can come before it any more.
+    /// Removes and returns the nearest ready hit, if no candidate can precede it any more.
     fn settled(&mut self) -> Option<Found> {
         let best = f64::from(self.traversal.best()?);
         let nearest = self.ready.peek()?.0;
         self.grow_window();
         let full = self.window.len() >= self.window_size();
         let bound = self.window.peek()?.0;
-        // Equal vectors have equal keys, but the estimate rounds: all of them must be ready before the first goes.
+        // Equal vectors have equal keys, but estimates are rounded: all of them must be ready before the first is
+        // emitted.
         let tie = 1e-6 * (1.0 + nearest.key.abs());
         let spent = self.traversal.expanded >= self.budget();
         if full && (bound <= best || spent) && nearest.key + tie < best {
@@ -410,7 +411,7 @@ impl Search {
         self.ef.max(self.ef / 2 + (GROWTH * self.emitted as f64) as usize)
     }
 
-    /// Rows that may be read before the next hit goes even if the window is not settled.
+    /// Rows that may be read before the next hit is emitted even if the window is not settled.
     fn budget(&self) -> usize {
         let budget = FIRST_BUDGET * self.ef as f64 + GROWTH_BUDGET * (self.window_size() - self.ef) as f64;
         (if self.traversal.matches.is_some() { MATCHING_BUDGET * budget } else { budget }) as usize
@@ -452,7 +453,7 @@ impl Search {
         Ok(())
     }
 
-    /// None for a hit that came too late.
+    /// Emits a hit; None if it was found too late.
     fn emit(&mut self, found: Found) -> Option<Hit> {
         if self.order == Order::Strict && self.last.is_some_and(|last| found < last) {
             return None;
@@ -465,7 +466,7 @@ impl Search {
         Some(Hit { rowid: found.rowid, node: found.node, distance: found.distance })
     }
 
-    /// Every live linked node not yet emitted; under strict order only those that are not too late.
+    /// Ranks every live linked node that was not emitted; under strict order without those that are too late.
     fn rank_the_rest(&mut self, store: &mut impl GraphStore) -> Result<Tail> {
         self.ready.clear();
         let done: HashSet<i64> = self.done.iter().copied().collect();

@@ -1,11 +1,12 @@
-//! Choosing which candidates a node links to.
+//! The selection of neighbours: which candidates a node links to.
 
 use super::geometry::Geometry;
 
-/// A list shortened by the heuristic is filled up to this share of its lanes with the nearest that it excluded.
+/// The share of a pruned list's lanes that is filled up with the nearest candidates that the heuristic excluded.
 const FILL: (usize, usize) = (3, 4);
 
-/// A candidate for a link: half the squared l2 distance to the node (or what a selection goes by), and who it is.
+/// A candidate for a link: its key (half the squared l2 distance to the node, or the negative product) and its
+/// identity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate<T> {
     pub distance: f32,
@@ -16,22 +17,23 @@ pub struct Candidate<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub degree: usize,
-    /// Of them, links to equal vectors; None where no distance says that vectors are equal.
+    /// The most links to equal vectors; None if the key does not tell that vectors are equal.
     pub duplicates: Option<usize>,
 }
 
 impl Limits {
-    /// For the links that a node chooses: one duplicate on either side of it in the ring that equal vectors form.
+    /// Limits for the links that a node chooses. Equal vectors form a ring, so it has one duplicate on either side.
     pub fn forward(m: usize) -> Limits {
         Limits { degree: m, duplicates: Some(2.min(m)) }
     }
 
-    /// For links chosen by inner products, the more the nearer.
+    /// Limits for links chosen by inner product.
     pub fn products(degree: usize) -> Limits {
         Limits { degree, duplicates: None }
     }
 
-    /// For a list that has overflowed: half of it may be duplicates, since they may hang on this node alone.
+    /// Limits for a list that overflowed. Half of it may be duplicates, since they may be reachable through this node
+    /// only.
     fn pruned(degree: usize) -> Limits {
         Limits { degree, duplicates: Some(degree / 2) }
     }
@@ -67,7 +69,7 @@ pub fn select_neighbours<T: Copy>(
     }
 }
 
-/// The candidates by their inner products with `own`, largest first: the distance of each is its negative product.
+/// Returns the candidates by their inner products with `own`, largest first. Their keys are the negative products.
 pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl Geometry<T>) -> Vec<Candidate<T>> {
     let product = |c: &Candidate<T>| Candidate { distance: -geometry.product(own, c.id), id: c.id };
     let mut sorted: Vec<_> = candidates.iter().map(product).collect();
@@ -75,8 +77,8 @@ pub fn by_product<T: Copy>(own: T, candidates: &[Candidate<T>], geometry: &impl 
     sorted
 }
 
-/// Shortens the list of `own`, nearest first, to at most `degree` links. Where products are ranked too, links chosen by
-/// distance take up to half of the lanes, and links chosen by product the rest.
+/// Prunes the list of `own`, nearest first, to at most `degree` links. If products rank too, links chosen by distance
+/// take up to half of the lanes and links chosen by product the rest.
 pub fn prune<T: Copy + PartialEq>(
     own: T,
     list: &[Candidate<T>],
@@ -99,7 +101,7 @@ pub fn prune<T: Copy + PartialEq>(
     add(products.iter().filter_map(as_listed).filter(|candidate| candidate.distance > 0.0), fill, kept);
 }
 
-/// Adds candidates that are not there yet while fewer than `most` are.
+/// Adds candidates that `kept` does not have, until it has `most`.
 pub fn add<'c, T: Copy + PartialEq + 'c>(
     candidates: impl Iterator<Item = &'c Candidate<T>>,
     most: usize,
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn one_neighbour_a_direction_is_kept() {
+    fn one_neighbour_per_direction_is_kept() {
         assert_eq!(select(&[1.0, 2.0, 3.0, -1.5, -4.0], 8), [1.0, -1.5]);
         assert_eq!(select(&[1.0, -1.5], 1), [1.0]);
     }
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_shortened_by_distance_and_where_products_rank_by_them_too() {
+    fn a_list_is_pruned_by_distance_and_under_dot_by_product_too() {
         let mut near = pruned(false);
         near.sort_unstable();
         assert_eq!(near, [1, 2, 3, 4]);

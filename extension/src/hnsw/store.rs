@@ -1,14 +1,14 @@
-//! What the engine asks of whoever keeps the node rows.
+//! The engine's interface to the storage of node rows.
 
 use crate::error::Result;
 use crate::format::node::{Node, NodeId};
 
 /// The rows of one graph.
 pub trait GraphStore {
-    /// One row read: the row of `id`, checked. `buffer` is at the store's disposal.
+    /// Reads and checks the row of `id`: one row read. The store may use `buffer`.
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>>;
 
-    /// Told that the row of `id` will probably be read next.
+    /// A hint that the row of `id` will probably be read next.
     fn prefetch(&self, _id: NodeId) {}
 
     /// Writes the row of `id`, new or not.
@@ -17,7 +17,7 @@ pub trait GraphStore {
     /// Removes the row of `id`.
     fn remove_node(&mut self, id: NodeId) -> Result<()>;
 
-    /// Every row in the order of the ids. Pending rows and tombstones included.
+    /// Visits every row in the order of the ids, pending rows and tombstones included.
     fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()>;
 
     /// Fails with `Error::Interrupted` when the host wants the statement to stop.

@@ -9,8 +9,8 @@
 //! cosine   half of l2: of unit vectors, 1 - <q, x> = |q - x|^2 / 2
 //! ```
 //! Under l2 and cosine q, c and x may all have been moved: nothing changes but the sums' precision.
-//! A zero residual gives zero factors: the neighbour is estimated where the centre is. So does one whose square is
-//! beyond f32.
+//! A residual that is zero, or whose square is beyond f32, gives zero factors: the neighbour's estimate is the centre's
+//! key.
 
 use crate::distance::Metric;
 
@@ -117,7 +117,7 @@ fn encode_signs(centre: &[f32], x: &[f32], plane: &mut [u8]) -> Sums {
     Sums { rr: sum(rr), ru: 0.5 * sum(ru), cr: sum(cr), cu: 0.5 * sum(cu) }
 }
 
-/// Several bits: levels of equal width, at the scale whose code points best along r.
+/// Several bits: levels of equal width, at the scale whose code has the least angle to r.
 fn encode_levels(centre: &[f32], x: &[f32], bits: u8, planes: &mut [u8]) -> Sums {
     let residual: Vec<f32> = centre.iter().zip(x).map(|(c, x)| x - c).collect();
     let largest = residual.iter().fold(0f32, |m, r| m.max(r.abs()));
@@ -125,10 +125,11 @@ fn encode_levels(centre: &[f32], x: &[f32], bits: u8, planes: &mut [u8]) -> Sums
         return Sums::default();
     }
     let half = f32::from(1u8 << (bits - 1));
-    // Cut off before the fraction is: the same as floor, which is a call on CPUs that have no instruction for it.
+    // The value is not negative, so the cast rounds down as floor() does; floor() is a call on CPUs without an
+    // instruction.
     let level = |r: f32, scale: f32| (r * scale + half).clamp(0.0, 2.0 * half - 1.0) as i32 as f32;
     let mut best = (-1.0, 0.0);
-    // From "the largest component just fits" to five times that: beyond, nearly every component is cut off.
+    // From the scale at which the largest component just fits to five times that: beyond, nearly every one is clamped.
     for step in 0..40 {
         let scale = half / largest * (1.0 + 0.1 * step as f32);
         let (mut ru, mut uu) = (0f32, 0f32);
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_come_back_as_they_went_in() {
+    fn a_lane_survives_the_round_trip() {
         let coder = Coder::new(64, 2, Metric::Dot);
         let mut group = vec![0; coder.group_bytes()];
         let planes: Vec<u8> = (0..16).map(|i| i * 15 + 1).collect();

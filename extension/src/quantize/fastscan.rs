@@ -1,4 +1,4 @@
-//! The one FastScan kernel: looks the codes of 32 neighbours up in a query's tables and estimates their keys.
+//! The FastScan kernel: looks up the codes of 32 neighbours in a query's tables and estimates their keys.
 //!
 //! `scalar` is the specification. Sums are integers and the last steps are single multiplications and additions in one
 //! order, so all versions give bit-identical estimates.
@@ -13,7 +13,7 @@ pub enum FactorKind {
     F32,
 }
 
-/// A group of 32 neighbours as it lies in a row, and the key of its centre.
+/// A group of 32 neighbours in the layout of a row, and the key of its centre.
 #[derive(Debug, Clone, Copy)]
 pub struct Estimate<'a> {
     /// key(c).
@@ -73,7 +73,7 @@ fn fastest(kind: FactorKind) -> EstimatorFn {
     }
 }
 
-/// Blocks whose u16 sums cannot overflow: two bytes of at most 255 a block.
+/// Blocks whose u16 sums cannot overflow: two bytes of at most 255 per block.
 const BLOCKS_PER_CHUNK: usize = 128;
 
 mod scalar {
@@ -248,7 +248,7 @@ mod avx2 {
     }
 }
 
-/// AVX2's estimate with two blocks a step.
+/// The estimate of AVX2, with two blocks per step.
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::*;

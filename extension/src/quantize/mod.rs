@@ -13,8 +13,8 @@ pub use fastscan::{Estimate, Estimator, FactorKind, estimator};
 pub use lookup::Lookup;
 pub use rotation::{Rotation, padded_dims};
 
-/// Bits a dimension of the codes of a column with `dims` dimensions: a 1-bit code's error goes with 1/sqrt(d), so
-/// short vectors take more.
+/// Bits per dimension of the codes of a column with `dims` dimensions. The error of a 1-bit code grows with 1/sqrt(d),
+/// so short vectors need more bits.
 pub fn bits_for(dims: usize) -> u8 {
     match dims {
         0..=96 => 4,

@@ -10,7 +10,8 @@ use std::ptr::NonNull;
 use super::bindings::{sqlite3, sqlite3_api_routines};
 use crate::error::{Error, Result};
 
-/// The oldest SQLite this extension works in, as sqlite3_libversion_number() writes it: 3.38.0 brought `sqlite3_vtab_in`.
+/// The oldest SQLite this extension works in, as sqlite3_libversion_number() writes it: 3.38.0 brought
+/// `sqlite3_vtab_in`.
 pub const FLOOR: i32 = 3_038_000;
 /// The planner keeps `<>`, LIKE and the like in the ON clause of a later join to itself.
 pub(super) const HIDES_LATER_JOINS: i32 = 3_051_000;
@@ -95,7 +96,7 @@ impl Api {
         self.table.as_ptr()
     }
 
-    /// True if the host has what came with this version; a member newer than the floor is read only after this.
+    /// Whether the host is at least of this version. A member newer than the floor is read only after this check.
     #[inline]
     pub(super) fn has(&self, version: i32) -> bool {
         self.version >= version
@@ -153,7 +154,7 @@ impl Api {
     #[cold]
     pub(super) unsafe fn error(&self, db: *mut sqlite3, code: i32) -> Error {
         if code & 0xff == crate::error::code::INTERRUPT {
-            // SQLite's text may be that of what the interrupt came upon.
+            // SQLite's text may be that of the operation that was interrupted.
             return Error::Interrupted;
         }
         // SAFETY: the connection is open; errmsg and errstr give NUL-terminated text that lives until the next call.
@@ -168,7 +169,7 @@ impl Api {
     }
 }
 
-/// What C calls SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
+/// SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
 #[inline]
 pub(super) fn transient() -> Option<unsafe extern "C" fn(*mut c_void)> {
     // SAFETY: sqlite3.h defines the marker as the address -1; SQLite compares it and never calls it.

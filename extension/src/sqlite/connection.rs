@@ -7,7 +7,7 @@ use super::bindings::*;
 use super::statement::{Blob, Parameter, Statement, missing_is_damage};
 use crate::error::{Error, Result, code};
 
-/// What to prepare a statement for.
+/// The use of a prepared statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Once,
@@ -25,7 +25,7 @@ pub enum Conflict {
     Replace,
 }
 
-/// What a table tells SQLite of itself in `create` and `connect` (sqlite3_vtab_config).
+/// A property that a table declares in `create` and `connect` (sqlite3_vtab_config).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableOption {
     /// An `update` that fails with SQLITE_CONSTRAINT has changed nothing, and honours `Conflict::Replace` by itself.
@@ -203,7 +203,7 @@ impl Connection {
         unsafe { call!(self.api, last_insert_rowid(self.raw)) }
     }
 
-    /// Shadow writes move the rowid that the host's last_insert_rowid() gives: set it back.
+    /// Restores the host's last_insert_rowid(), which writes to shadow tables change.
     pub fn set_last_insert_rowid(&self, rowid: i64) {
         // SAFETY: `new`'s promise.
         unsafe { call!(self.api, set_last_insert_rowid(self.raw, rowid)) }
@@ -223,7 +223,8 @@ impl Connection {
         unsafe { call!(self.api, txn_state(self.raw, schema.as_ptr())) == SQLITE_TXN_WRITE }
     }
 
-    /// Whether a statement would fire triggers; true if it cannot be prepared, for a table that a trigger needs may be gone.
+    /// Whether a statement would fire triggers; true if it cannot be prepared, for a table that a trigger needs may be
+    /// gone.
     pub fn fires_triggers(&self, sql: &str) -> Result<bool> {
         let mut explain = match self.prepare(&format!("EXPLAIN {sql}")) {
             Err(Error::Sqlite { code: code::ERROR, .. }) => return Ok(true),
@@ -264,7 +265,7 @@ impl Connection {
         write()
     }
 
-    /// Turns triggers on or off, or leaves them as they are; gives whether they are on now.
+    /// Turns triggers on or off, or leaves them unchanged. Returns whether they are on now.
     fn set_triggers(&self, on: Option<bool>) -> Result<bool> {
         let mut state: c_int = 0;
         let on: c_int = on.map_or(-1, c_int::from);
@@ -323,7 +324,7 @@ pub struct BlobColumn<'a> {
     pub column: &'a str,
 }
 
-/// Turns triggers on again when it goes, by a panic too.
+/// Turns triggers on again when it is dropped, also by a panic.
 struct TriggersOff<'c>(&'c Connection);
 
 impl Drop for TriggersOff<'_> {

@@ -1,4 +1,4 @@
-//! Where the result of an SQL function, or the value of a column, goes.
+//! The result of an SQL function, or the value of a column, that a callback sets.
 
 use std::any::Any;
 use std::ffi::{c_int, c_void};
@@ -10,7 +10,7 @@ use super::bindings::*;
 use super::connection::Connection;
 use super::value::{Content, Value};
 
-/// Where the result of a function, or the value of a column, goes. What is set last counts; nothing set is NULL.
+/// Receives the result of a function or the value of a column. The last value set counts; without one it is NULL.
 pub struct Context<'a> {
     api: Api,
     raw: *mut sqlite3_context,

@@ -1,4 +1,4 @@
-//! What the entry point does.
+//! The work of the entry point.
 
 use std::ffi::{c_char, c_int};
 

@@ -12,13 +12,13 @@ use super::libraries::{self, for_library};
 use super::value::Values;
 use crate::error::{Error, Result, code};
 
-/// What SQL calls; the result goes to the context.
+/// The body of an SQL function; its result goes to the context.
 pub type ScalarFunction = fn(&Context<'_>, Values<'_>) -> Result<()>;
 
-/// The same, with what it knows besides its arguments.
+/// The same, as a closure.
 pub type ScalarClosure = Box<dyn Fn(&Context<'_>, Values<'_>) -> Result<()>>;
 
-/// What SQLite may assume of a function. Combine with `and`.
+/// Properties of a function that SQLite may rely on. Combine them with `and`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionFlags(c_int);
 
@@ -50,17 +50,17 @@ pub struct Signature<'a> {
 
 /// An aggregate; its value begins as `default()`. Registered with `register_aggregate`.
 pub trait Aggregate: Default + 'static {
-    /// Takes a row in.
+    /// Adds a row.
     fn step(&mut self, arguments: Values<'_>) -> Result<()>;
 
-    /// Takes out a row that `step` took in (the oldest of a window).
+    /// Removes a row that `step` added (the oldest of a window).
     fn inverse(&mut self, arguments: Values<'_>) -> Result<()>;
 
-    /// Gives the result for the rows that are in, of which there may be none.
+    /// Returns the result for the current rows; there may be none.
     fn value(&self, context: &Context<'_>) -> Result<()>;
 }
 
-/// What pApp points to.
+/// The target of a scalar function's pApp.
 pub(super) struct Scalar {
     api: Api,
     function: ScalarClosure,

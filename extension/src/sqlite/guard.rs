@@ -13,11 +13,11 @@ use crate::error::{Error, Result, code};
 /// Runs `body`; a panic in it comes back as `Error::Internal`.
 #[inline]
 pub(super) fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    // What a panic can leave half changed is behind RefCells, and `VirtualTable::panicked` has it dropped.
+    // State that a panic may leave half changed is behind RefCells, and `VirtualTable::panicked` drops it.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Error::Internal(panic_text(&payload))))
 }
 
-/// As `caught`, and tells whether it was a panic.
+/// As `caught`, and calls `panicked` after a panic.
 #[inline]
 pub(super) fn caught_or_panicked<T>(body: impl FnOnce() -> Result<T>, panicked: impl FnOnce()) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -52,7 +52,7 @@ pub(super) unsafe fn report_to_table(api: Api, vtab: *mut sqlite3_vtab, result: 
     }
 }
 
-/// Puts the error's message into `*message_slot`, freeing what was there, and gives the error's code.
+/// Replaces the message in `*message_slot` by that of the error. Returns the error's code.
 ///
 /// # Safety
 /// `message_slot` is null, or `*message_slot` is null or text of the same library's sqlite3_malloc.

@@ -1,4 +1,4 @@
-//! What SQLite asks a table when it plans a query (xBestIndex), and the table's answer.
+//! Planning of a query (xBestIndex): SQLite's question to a table, and the table's answer.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -15,7 +15,8 @@ use crate::error::{Error, Result, code};
 pub enum BestIndex {
     /// The plan is in the IndexInfo.
     Planned,
-    /// No plan with these constraints: SQLite drops the combination, and fails with "no query solution" if none is left.
+    /// No plan with these constraints: SQLite drops the combination, and fails with "no query solution" if none is
+    /// left.
     Impossible,
 }
 
@@ -91,7 +92,7 @@ pub struct OrderTerm {
     pub is_descending: bool,
 }
 
-/// What the order terms are for, and so what "consumed" means (sqlite3_vtab_distinct).
+/// The use of the order terms, and so the meaning of "consumed" (sqlite3_vtab_distinct).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distinct {
     /// ORDER BY: rows must come in that order.
@@ -104,7 +105,7 @@ pub enum Distinct {
     DistinctOrdered,
 }
 
-/// What happens to a WHERE term that the plan took.
+/// Whether SQLite tests a WHERE term that the plan took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recheck {
     /// SQLite tests every row again.

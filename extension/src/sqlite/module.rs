@@ -97,7 +97,7 @@ impl<T: StoredTable> Module<T> {
 
 type Connect<T> = fn(Connection, &ModuleArguments<'_>) -> Result<Connected<T>>;
 
-/// What SQLite hands to xCreate and xConnect.
+/// The arguments of xCreate and xConnect.
 struct ConnectCall {
     db: *mut sqlite3,
     aux: *mut c_void,

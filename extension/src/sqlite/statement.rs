@@ -9,7 +9,7 @@ use super::connection::{Connection, utf8};
 use super::value::{Content, Kind, Value, lent_bytes};
 use crate::error::{Error, Result, code};
 
-/// What is bound to a parameter (`?1`, ...).
+/// A value to bind to a parameter (`?1`, ...).
 #[derive(Clone, Copy)]
 pub enum Parameter<'a> {
     Null,
@@ -136,8 +136,8 @@ impl Statement {
         Ok(())
     }
 
-    /// Binds the parameters, runs a statement that writes to its end, resets and clears. An UPDATE may end with RETURNING
-    /// and a term that holds for the row as it must be by then.
+    /// Binds the parameters, runs a statement that writes to its end, resets and clears. An UPDATE may end with
+    /// RETURNING and a term that holds for the row as it must be by then.
     ///
     /// # Errors
     /// `Error::Invalid` too if an authorizer of the host's says SQLITE_IGNORE: SQLite then leaves out the statement, or
@@ -163,7 +163,7 @@ impl Statement {
         ))
     }
 
-    /// Binds the parameters and gives the first row, as `read` makes it, or None; then resets and clears.
+    /// Binds the parameters and returns what `read` makes of the first row; None without a row. Then resets and clears.
     pub fn query_one<T>(
         &mut self,
         parameters: &[Parameter<'_>],
@@ -219,7 +219,8 @@ impl Statement {
         }
     }
 
-    /// SQLite prepares a statement anew where the schema has changed: a shadow table may be gone by then.
+    /// The error of a step. SQLite prepares a statement again after a change of the schema, which may lack a shadow
+    /// table.
     #[cold]
     fn error(&self, status: c_int) -> Error {
         let error = self.connection.error(status);

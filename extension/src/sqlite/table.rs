@@ -1,4 +1,4 @@
-//! What a virtual table is to this crate: the traits that `module.rs` turns into SQLite's callbacks.
+//! The traits of a virtual table, which `module.rs` turns into SQLite's callbacks.
 //!
 //! Every method of a table takes `&self`: SQL that a callback runs can come back to the same table (through a trigger
 //! on a shadow table, say) before the callback has returned. Keep state in RefCells, borrow it with `try_borrow`, and
@@ -57,8 +57,8 @@ pub trait VirtualTable: Sized + 'static {
         None
     }
 
-    /// A callback of the table or of one of its cursors has panicked: drop whatever memory holds that the file can
-    /// give again.
+    /// A callback of the table or of one of its cursors has panicked: drop all state that can be read from
+    /// the file again.
     fn panicked(&self) {}
 }
 
@@ -72,7 +72,7 @@ pub trait Cursor {
     /// True past the last row. Asked once after each `filter` and `next`.
     fn is_at_end(&self) -> bool;
 
-    /// Gives the value of a column of the row it stands on; giving nothing is NULL.
+    /// Sets the value of a column of the current row; without one it is NULL.
     fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()>;
 
     fn rowid(&mut self) -> Result<i64>;
@@ -112,7 +112,7 @@ pub trait StoredTable: VirtualTable {
     /// DROP TABLE: removes what the table stores. After Ok the table is dropped; after an error it lives on.
     fn destroy(&self) -> Result<()>;
 
-    /// Makes a change; for an Insert, gives the row's rowid. With `TableOption::ConstraintSupport`, an error of a
+    /// Makes a change; for an Insert, returns the row's rowid. With `TableOption::ConstraintSupport`, an error of a
     /// constraint must come before anything is written.
     fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>>;
 

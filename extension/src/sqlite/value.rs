@@ -115,8 +115,8 @@ impl<'a> Value<'a> {
         unsafe { call!(self.api, value_double(self.raw)) }
     }
 
-    /// A whole number, as LIMIT takes one: an INTEGER, or a REAL or TEXT that is one, since some hosts bind every number
-    /// as the one or the other. None for anything else.
+    /// A whole number, as LIMIT takes one: an INTEGER, or a REAL or TEXT that is one, since some hosts bind every
+    /// number as the one or the other. None for anything else.
     pub fn whole(self) -> Option<i64> {
         match self.content() {
             Content::Integer(number) => Some(number),

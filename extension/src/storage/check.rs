@@ -6,11 +6,11 @@
 //! - 4: no node links to itself or twice to another.
 //! - 5: 1/norm, codes and factors are those of the stored vectors.
 //! - 6: the entry sample is what its hash rule demands, with the codes of its nodes.
-//! - 7: every row with a vector has a live node that names it, and every live node such a row.
-//! - 8: all linked nodes but a few (one in UNREACHED) can be reached from the entry sample. (Not asked where squares
-//!   leave f32: searches rank every row there.)
+//! - 7: every row with a vector has a live node that names the row, and every live node has such a row.
+//! - 8: all linked nodes but a few (one in UNREACHED) can be reached from the entry sample. Not checked where squares
+//!   overflow or underflow f32: there a search ranks every row.
 //!
-//! Memory: a few bytes a node, and at most ROTATED_BYTES of vectors.
+//! Memory: a few bytes per node, and at most ROTATED_BYTES of vectors.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,19 +23,19 @@ use crate::hnsw::build::put_lane;
 use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
 
-/// Problems reported, at most; a damaged file has no end of them.
+/// The most problems reported: a damaged file may have any number.
 const MAX_PROBLEMS: usize = 100;
 
-/// Bytes of rotated vectors that are kept for the neighbours that come next. Near nodes have near numbers.
+/// Bytes of rotated vectors that are kept. Near nodes have near ids, so the next nodes share many neighbours.
 const ROTATED_BYTES: usize = 64 << 20;
 
-/// One linked node in so many may be out of reach: insertion may find nobody who has room for one more child.
+/// At most one linked node in so many may be unreachable: insertion may find no node with room for one more child.
 const UNREACHED: usize = 100;
 
-/// 1/norm of vectors whose squares f32 holds well.
+/// The range of 1/norm in which squares neither overflow nor lose digits in f32.
 const STEERABLE: std::ops::RangeInclusive<f32> = 1e-15..=1e15;
 
-/// Rows between two looks at the host's interrupt flag.
+/// Rows between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 64;
 
 /// A node as the first pass found it.
@@ -48,7 +48,7 @@ struct Seen {
 struct Checker<'a> {
     spec: &'a ColumnSpec,
     nodes: HashMap<NodeId, Seen>,
-    /// Nodes whose squared norm f32 does not hold: links between them follow no distance.
+    /// Nodes whose squared norm leaves the range of f32: their links do not follow distances.
     extreme: usize,
     problems: Vec<String>,
 }
@@ -79,12 +79,12 @@ impl Rotated {
     }
 }
 
-/// The promises that do not hold, or nothing.
+/// Returns the promises that do not hold; none for a sound column.
 pub fn check(column: &mut VectorColumn) -> Result<Vec<String>> {
     column.refresh()?;
     let header = column.header()?;
     let mut spec = column.spec.clone();
-    // One that cannot be read is reported below.
+    // An entry sample that cannot be read is reported below.
     let centre = column.entry_from_file().map(|entry| entry.centre().to_vec());
     spec.set_centre(centre.as_deref().unwrap_or_default());
     let mut checker = Checker { spec: &spec, nodes: HashMap::new(), extreme: 0, problems: Vec::new() };
@@ -217,8 +217,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// The first lane in use whose code or steering factors differ. The stored norms are compared by nobody: they are
-    /// those of the vector rotated or not, as whoever links has it, and rounded accordingly.
+    /// The first lane in use whose code or steering factors differ. Stored norms are not compared: builder and
+    /// insertion compute them from the rotated and the unrotated vector, which round differently.
     fn first_difference(&self, node: &Node<'_>, expected: &[u8]) -> Option<usize> {
         let layout = &self.spec.layout;
         let row = node.row();
@@ -233,7 +233,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Gives the nodes of the entry sample, where it is sound.
+    /// Returns the nodes of the entry sample; none if it is not sound.
     fn entry_sample(
         &mut self,
         column: &mut VectorColumn,
@@ -267,7 +267,7 @@ impl Checker<'_> {
         for (i, &id) in ids.iter().enumerate() {
             let vector = match rotated.get(self.spec, &mut store, id) {
                 Ok(vector) => vector,
-                // The first pass has told of it.
+                // The first pass has reported it.
                 Err(crate::error::Error::Corrupt { .. }) => continue,
                 Err(error) => return Err(error),
             };

@@ -1,11 +1,11 @@
-//! Where a vector column is: the names of its shadow tables, for SQL and for messages.
+//! The name of a vector column, and those of its shadow tables, for SQL and for messages.
 
 use super::shadow::{GRAPH, ROWS, nodes_suffix};
 use crate::error::{Error, Result};
 use crate::format::node::Node;
 use crate::sqlite::quote_identifier;
 
-/// Where a vector column is.
+/// The names that lead to a vector column.
 #[derive(Debug, Clone)]
 pub struct ColumnName {
     pub schema: String,
@@ -44,7 +44,7 @@ impl ColumnName {
         format!("{} row {}", self.shadow_name(GRAPH), self.ordinal)
     }
 
-    /// A damaged rows table may give a row the node of another.
+    /// Fails if a live node does not belong to the row: a damaged rows table may give a row the node of another.
     pub(super) fn check_owner(&self, node: &Node<'_>, rowid: i64) -> Result<()> {
         if node.rowid() == rowid && !node.is_tombstone() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Searches of a vector column among rows that are known to match a filter, and searches that rest between two pages.
+//! Searches of a vector column among rows that match a filter, and searches that are suspended between two pages.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::format::header::Generation;
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, GraphStore, Hit, Matches, Order, Query, Search};
 
-/// Hits that are sorted at first: a few pages.
+/// Hits that are sorted before the first one is returned: a few pages.
 const SORTED_FIRST: usize = 64;
-/// Rows asked for before they are ranked: as many as the memory can be told to bring at once.
+/// How many rows ahead of the ranked one are prefetched.
 const RANKS_AHEAD: usize = 2;
-/// Rows ranked between two looks at the host's interrupt flag.
-const RANKS_A_LOOK: usize = 256;
+/// Rows ranked between two checks of the host's interrupt flag.
+const INTERRUPT_STRIDE: usize = 256;
 
 impl ColumnSearch {
     /// Closes the handle, which holds the read transaction. `VectorColumn::resume` must come before the next use.
@@ -25,20 +25,20 @@ impl ColumnSearch {
         self.cache = None;
     }
 
-    /// Bytes of memory that it takes, about.
+    /// About how many bytes of memory the search takes.
     pub fn bytes(&self) -> usize {
         self.search.bytes()
     }
 }
 
 impl VectorColumn {
-    /// The generation, and the live nodes of the graph.
+    /// Returns the generation and the number of live nodes in the graph.
     pub fn graph(&mut self) -> Result<(Generation, u64)> {
         let header = self.header()?;
         Ok((header.generation, u64::from(header.linked.saturating_sub(header.tombstones))))
     }
 
-    /// A resumable search that gives `matches` (with bits) alone. `query` as for `search`.
+    /// Starts a resumable search that returns only `matches`, which have bits. `query` as for `search`.
     pub fn search_matches(
         &mut self,
         query: &[f32],
@@ -49,20 +49,20 @@ impl VectorColumn {
         self.search_by(query, |graph, query| Search::among(graph, query, ef, order, matches))
     }
 
-    /// Takes a suspended search up again, in the generation that it was begun in. False if it cannot go on as it would
-    /// have gone on then, since this connection wrote meanwhile, even if all of it was undone.
+    /// Resumes a suspended search in the generation in which it began. Returns false if this connection has written
+    /// since, even if it undid everything: the search could then differ from one that was never suspended.
     pub fn resume(&mut self, search: &mut ColumnSearch) -> Result<bool> {
         let header = self.header()?;
         search.cache = self.cache_of(&header)?;
         Ok(search.renumber_epoch == self.renumber_epoch && search.link_epoch == self.link_epoch)
     }
 
-    /// Whether nodes were renumbered since the search began: those that it knows to match are others now.
+    /// Whether nodes were renumbered since the search began. The ids that it knows to match then belong to other nodes.
     pub fn is_renumbered(&self, search: &ColumnSearch) -> bool {
         search.renumber_epoch != self.renumber_epoch
     }
 
-    /// The rows of the live sampled nodes nearest to `query`, at most `count`: what the neighbourhood looks like.
+    /// Returns at most `count` rows of the live sampled nodes nearest to `query`: a sample of its neighbourhood.
     pub fn nearest_samples(&mut self, query: &[f32], count: usize) -> Result<Vec<(i64, NodeId)>> {
         self.check_query(query)?;
         self.load_entry()?;
@@ -82,7 +82,7 @@ impl VectorColumn {
         Ok(rows)
     }
 
-    /// Exact distances of the given rows, by their nodes.
+    /// Ranks the given rows by their exact distances.
     pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Ranked> {
         self.check_query(query)?;
         let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
@@ -101,7 +101,7 @@ impl VectorColumn {
             self.name.check_owner(&node, rowid)?;
             let distance = exact.distance(exact.key(node.vector(), node.inverse_norm()));
             hits.push(Hit { rowid, node: id, distance });
-            if hits.len().is_multiple_of(RANKS_A_LOOK) {
+            if hits.len().is_multiple_of(INTERRUPT_STRIDE) {
                 self.db.check_interrupt()?;
             }
         }
@@ -113,7 +113,7 @@ impl VectorColumn {
     }
 }
 
-/// Hits nearest first, ties by rowid. They are sorted as far as they are asked for.
+/// Hits nearest first, ties by rowid. Only as many are sorted as are taken.
 pub struct Ranked {
     hits: Vec<Hit>,
     given: usize,
@@ -121,12 +121,12 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// Bytes of memory that it takes.
+    /// Bytes of memory in use.
     pub fn bytes(&self) -> usize {
         self.hits.capacity() * size_of::<Hit>()
     }
 
-    /// Sorts as many again as are sorted.
+    /// Doubles the number of sorted hits.
     fn sort_more(&mut self) {
         let nearer = |a: &Hit, b: &Hit| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid));
         let Some(rest) = self.hits.get_mut(self.sorted..) else { return };
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_hits_come_in_order() {
+    fn hits_are_returned_by_distance_then_rowid() {
         for count in [0usize, 1, 63, 64, 65, 128, 129, 1000] {
             let hit = |n: usize| Hit { rowid: (n % 7) as i64, node: n as NodeId, distance: (n * 31 % 97) as f64 };
             let hits: Vec<Hit> = (0..count).map(hit).collect();

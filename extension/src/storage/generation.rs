@@ -1,5 +1,5 @@
-//! The generation: a hash chained over everything that was ever written, so that two states that differ have different
-//! ones, and the same writes give the same file.
+//! The generation: a hash chained over everything that was ever written. Two states that differ have different
+//! generations, and the same writes give the same file.
 
 use crate::format::header::Generation;
 use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
@@ -19,7 +19,7 @@ impl GenerationHasher {
         GenerationHasher { low: bits as u64, high: (bits >> 64) as u64 }
     }
 
-    /// Takes a number in.
+    /// Adds a number.
     #[must_use]
     pub fn number(mut self, number: u64) -> GenerationHasher {
         self.low = mix(self.low ^ number).wrapping_mul(MULTIPLIERS[0]);
@@ -27,7 +27,7 @@ impl GenerationHasher {
         self
     }
 
-    /// Takes bytes in.
+    /// Adds bytes.
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> GenerationHasher {
         let (mut low, mut high) = (self.low, self.high);

@@ -1,4 +1,4 @@
-//! Linking the nodes that a transaction added, one by one.
+//! Links the nodes that a transaction added, one by one.
 
 use super::generation::GenerationHasher;
 use super::store::Handle;
@@ -12,7 +12,7 @@ use crate::hnsw::{EntrySample, GraphStore, insert, is_sampled};
 use crate::sqlite::Parameter;
 
 impl VectorColumn {
-    /// The nodes that were added since the last sync.
+    /// Returns the nodes that were added since the last sync.
     fn pending(&self, header: &Header) -> Result<Vec<NodeId>> {
         let sql = format!("SELECT id FROM {} WHERE id >= ?1 AND id < ?2 ORDER BY id", self.nodes.sql_name());
         let mut ids = Vec::new();
@@ -30,7 +30,7 @@ impl VectorColumn {
         Ok(ids)
     }
 
-    /// The centre of a graph that begins with a node: its vector.
+    /// Returns the centre of a graph that begins with this node: its vector.
     fn first_centre(&mut self, id: NodeId) -> Result<Vec<f32>> {
         self.spec.set_centre(&[]);
         let (mut buffer, mut handle) = (Vec::new(), Handle::default());

@@ -1,4 +1,4 @@
-//! What is kept in the shadow tables, and how it is read and written.
+//! The shadow tables: their content, and reading and writing it.
 
 pub mod check;
 pub mod column_name;

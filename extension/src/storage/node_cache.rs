@@ -1,8 +1,8 @@
-//! Node rows kept in memory, shared by the connections of a process that search the same state of the same file.
+//! A cache of node rows, shared by the connections of a process that search the same state of the same file.
 //!
-//! A generation never changes its rows, so a row that is in stays good until the last connection leaves the generation:
-//! nothing is ever replaced or evicted. Rows come in as searches read them, hubs first by their nature, until the
-//! budget is spent. A search holds the lock for reading from one hit to the next and hands in what it missed between.
+//! The rows of a generation never change. So a cached row is valid until the last connection leaves the generation, and
+//! no row is replaced or evicted. Searches add the rows that they read until the limit is reached; hubs are read first.
+//! A search holds the read lock while it looks for one hit, and adds the rows that it missed between two hits.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, Weak};
@@ -11,17 +11,17 @@ use crate::format::header::Generation;
 use crate::format::node::NodeId;
 use crate::memory_hints::Arena;
 
-/// Bytes allocated together, at most.
+/// The most bytes allocated at once.
 const ARENA_BYTES: usize = 4 << 20;
-/// Rows start at a cache line.
+/// The alignment of rows: a cache line of the CPU.
 const LINE: usize = 64;
-/// Bytes of missed rows that a search carries until it can hand them in.
+/// The most bytes of missed rows that a search keeps until it can add them.
 const CARRY: usize = 4 << 20;
 
-/// What rows are those of.
+/// Identifies the rows of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheKey {
-    /// Path of the database file; empty for one in memory or temporary, whose cache is not shared.
+    /// Path of the database file; empty for a database in memory or a temporary one, whose cache is not shared.
     pub file: String,
     pub node_table: String,
     pub generation: Generation,
@@ -50,7 +50,7 @@ pub struct Rows {
     arena_shift: u32,
 }
 
-/// Rows that a search had to read, on their way into the cache.
+/// Rows that a search read from the file, to be added to the cache.
 #[derive(Debug, Default)]
 pub struct Missed {
     ids: Vec<NodeId>,
@@ -97,7 +97,7 @@ impl Rows {
             return;
         }
         if self.count.is_multiple_of(1 << self.arena_shift) {
-            // Without memory the cache stays as it is.
+            // Without memory the cache does not grow.
             let Some(arena) = Arena::new(self.stride << self.arena_shift) else { return };
             self.arenas.push(arena);
         }
@@ -108,8 +108,8 @@ impl Rows {
     }
 }
 
-/// How many slots ids below `next_id` take, unless they alone would take more than `limit` bytes: ids so sparse are those
-/// of a file that was made to harm.
+/// How many slots ids below `next_id` take, unless the slots alone would take more than `limit` bytes. Only a hostile
+/// file has ids so sparse.
 fn slots_within(limit: usize, next_id: u32) -> Option<usize> {
     let count = next_id as usize;
     (count.checked_mul(size_of::<u32>())? <= limit).then_some(count)
@@ -127,7 +127,7 @@ impl NodeCache {
         NodeCache { rows: RwLock::new(rows) }
     }
 
-    /// The process's cache of `key`: `fresh` if nobody has one yet.
+    /// Returns the process's cache of `key`, which becomes `fresh` if there is none yet.
     pub fn shared(key: CacheKey, fresh: NodeCache) -> Arc<NodeCache> {
         let fresh = Arc::new(fresh);
         if key.file.is_empty() {
@@ -142,8 +142,8 @@ impl NodeCache {
         })
     }
 
-    /// The cache of the next generation, after this connection wrote the rows `dirty`: the other rows stay. None if
-    /// somebody else still reads this generation.
+    /// Turns the cache into that of the next generation, after this connection wrote the rows `dirty`: the other rows
+    /// stay. None if another connection still reads this generation.
     pub fn renew(
         cache: Arc<NodeCache>,
         key: CacheKey,
@@ -151,7 +151,7 @@ impl NodeCache {
         dirty: &HashSet<NodeId>,
     ) -> Option<Arc<NodeCache>> {
         let mut shared = SHARED.lock().ok()?;
-        // Under the lock nobody can come to share it.
+        // While the lock is held no other connection can begin to share it.
         let mut cache = Arc::try_unwrap(cache).ok()?;
         shared.retain(|(_, cache)| cache.strong_count() > 0);
         cache.rows.get_mut().ok()?.renew(next_id, dirty);
@@ -162,12 +162,12 @@ impl NodeCache {
         Some(cache)
     }
 
-    /// The rows as they stand, for a stretch of a search.
+    /// Locks the rows for reading.
     pub fn read(&self) -> Option<RwLockReadGuard<'_, Rows>> {
         self.rows.read().ok()
     }
 
-    /// Takes rows in, unless another thread is reading: then they stay with the search.
+    /// Adds rows, unless another thread is reading: then they stay in `missed`.
     pub fn add(&self, missed: &mut Missed) {
         let Ok(mut rows) = self.rows.try_write() else { return };
         let row_bytes = rows.row_bytes;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_back_until_the_budget_is_spent() {
+    fn rows_are_cached_until_the_limit_is_reached() {
         let cache = NodeCache::new(1000, 100, 4000 + 300 * 128);
         let rows: Vec<(NodeId, Vec<u8>)> = (0..400).map(|i| (999 - i, vec![i as u8; 100])).collect();
         add(&cache, &rows.iter().map(|(id, row)| (*id, &row[..])).collect::<Vec<_>>());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_handed_in_stays_with_the_search() {
+    fn rows_that_cannot_be_added_stay_with_the_search() {
         let cache = NodeCache::new(10, 3, 1000);
         let mut missed = Missed::default();
         missed.push(3, b"row");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_generation_keeps_what_was_not_written() {
+    fn a_new_generation_keeps_the_rows_that_were_not_written() {
         let fresh = || NodeCache::new(10, 3, 1000);
         let first = NodeCache::shared(key("/n.db", 1), fresh());
         add(&first, &[(3, b"row"), (4, b"old")]);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn one_generation_of_one_file_is_shared() {
+    fn connections_share_the_cache_of_one_generation_of_one_file() {
         let fresh = || NodeCache::new(10, 3, 1000);
         let first = NodeCache::shared(key("/a.db", 1), fresh());
         add(&first, &[(3, b"row")]);

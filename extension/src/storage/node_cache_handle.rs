@@ -1,5 +1,5 @@
-//! What a connection keeps of a column's nodes from one statement to the next: the cache of the generation that it
-//! searched last, carried over its own commits.
+//! A connection's use of the node cache of one column: it lasts from one statement to the next, and across the
+//! connection's own commits.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -13,12 +13,12 @@ use crate::format::header::{Generation, Header};
 use crate::format::node::{NodeId, NodeLayout};
 use crate::sqlite::Connection;
 
-/// MiB of node rows that a process keeps for its searches, a vector column, where the file does not say.
+/// The default limit of the node cache, in MiB per vector column and process.
 pub const DEFAULT_CACHE_MIB: usize = 256;
-/// What the file may say.
+/// The limits that the file may set, in MiB.
 pub const CACHE_MIB: RangeInclusive<usize> = 0..=1 << 20;
 
-/// What a cache holds the rows of.
+/// The file, table and layout whose rows a cache holds.
 pub struct CacheSource<'a> {
     db: Connection,
     name: &'a ColumnName,
@@ -28,20 +28,20 @@ pub struct CacheSource<'a> {
 /// The node rows in memory that a connection uses for one column.
 #[derive(Default)]
 pub struct NodeCacheHandle {
-    /// The generation that was used last, and whether more than once.
+    /// The generation of the last search, and whether it was searched more than once.
     used: Option<(Generation, bool)>,
-    /// Rows of that generation, once it was used twice.
+    /// The cache of that generation, once it was searched twice.
     cache: Option<Arc<NodeCache>>,
-    /// The generation that the transaction under way began with, once it has written.
+    /// The generation before the current transaction; None until it writes.
     base: Option<Generation>,
-    /// Rows that it wrote.
+    /// Rows that the current transaction wrote.
     dirty: HashSet<NodeId>,
-    /// It gave nodes other numbers, or removed them all.
+    /// The current transaction renumbered the nodes or removed them all.
     renumbered: bool,
 }
 
 impl NodeCacheHandle {
-    /// The transaction wrote something; `before` is the generation till then.
+    /// Notes that the transaction writes; `before` is the generation until then.
     pub fn begin_write(&mut self, before: Generation) {
         self.base.get_or_insert(before);
     }
@@ -58,13 +58,13 @@ impl NodeCacheHandle {
         &self.dirty
     }
 
-    /// Forgets the cache.
+    /// Drops the cache.
     pub fn invalidate(&mut self) {
         self.used = None;
         self.cache = None;
     }
 
-    /// Rows as the last commit left them, for a transaction that has written; those of `dirty` are others now.
+    /// The cache of the last commit, for a transaction that has written since. Its rows of `dirty` are out of date.
     pub fn of_base(&self) -> Option<Arc<NodeCache>> {
         let is_of_base = self.base.is_some() && self.used.map(|(generation, _)| generation) == self.base;
         self.cache.clone().filter(|_| is_of_base && !self.renumbered)
@@ -136,7 +136,7 @@ impl<'a> CacheSource<'a> {
         CacheKey { file: self.db.file_name(&self.name.schema), node_table: self.name.node_table(), generation }
     }
 
-    /// The bytes that the cache may take: the setting `node_cache` of the file, in MiB.
+    /// The most bytes that the cache may take: the setting `node_cache` of the file, in MiB.
     fn limit(&self) -> Result<usize> {
         let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.name.sql(CONFIG));
         let stored = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;

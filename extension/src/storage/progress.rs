@@ -1,13 +1,13 @@
-//! How far the bulk build that runs in this process is, for a program that links the crate and shows it.
+//! Progress of the bulk build that runs in this process, for a program that links the crate.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Done so far, in parts of `WHOLE`; `NONE` while nothing is built.
+/// Progress, from 0 to `WHOLE`; `NONE` while no build runs.
 static DONE: AtomicU32 = AtomicU32::new(NONE);
 const NONE: u32 = u32::MAX;
 const WHOLE: f64 = 10_000.0;
 
-/// The share of the build that is done, 0 to 1; None if none runs. Of several at once, any.
+/// Returns the share of the build that is done, 0 to 1; None if no build runs. If several run, it is that of any.
 pub fn share() -> Option<f64> {
     match DONE.load(Ordering::Relaxed) {
         NONE => None,
@@ -15,7 +15,7 @@ pub fn share() -> Option<f64> {
     }
 }
 
-/// A build that runs until it is dropped.
+/// A running build; it ends when this is dropped.
 pub struct Progress(());
 
 impl Progress {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_told_while_the_build_runs() {
+    fn progress_is_known_while_a_build_runs() {
         let progress = Progress::start();
         progress.set(0.25);
         assert_eq!(share(), Some(0.25));

@@ -1,4 +1,4 @@
-//! The bulk build of a whole column: read the vectors, build, write every node row anew in locality order.
+//! The rebuild of a whole column: reads the vectors, builds the graph, and writes every node row in locality order.
 
 use super::generation::GenerationHasher;
 use super::progress::Progress;
@@ -14,7 +14,7 @@ use crate::sqlite::{Parameter, quote_identifier};
 /// Rows encoded and written at a time.
 const BLOCK: usize = 1024;
 
-/// SQLite's bytes beside the blob of a node row: cell pointer, sizes, id and record header.
+/// SQLite's overhead per node row, in bytes: cell pointer, sizes, id and record header.
 const CELL_OVERHEAD: usize = 14;
 /// The header of a leaf page.
 const PAGE_OVERHEAD: usize = 8;
@@ -22,46 +22,46 @@ const PAGE_OVERHEAD: usize = 8;
 /// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
 const BUILD_SHARE: f64 = 0.88;
 
-/// When what is pending is linked.
+/// Why pending nodes are linked now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SyncReason {
     Commit,
     Search,
-    /// For a search by a trigger, while a row is written that goes by the numbers its nodes have.
+    /// A trigger searches while a row is written, whose node ids must not change meanwhile.
     Write,
 }
 
-/// A live node as it stood.
+/// A live node before the rebuild.
 struct Old {
     id: NodeId,
     rowid: i64,
 }
 
-/// Rowids before and after rows were moved, sorted.
+/// Rowids before and after the rows were moved, sorted.
 pub type Moves = Vec<(i64, i64)>;
 
-/// What becomes of the rowids.
+/// What a rebuild does with the rowids.
 enum Rowids<'a> {
     Kept,
-    /// Kept too, but the header may count other nodes than `repair` has left.
+    /// Kept as well, but after `repair`: the header's counts may be wrong.
     Repaired,
-    /// Rows are numbered from 1 in the order of the nodes, those without one last.
+    /// Rows get rowids from 1 in the order of their nodes; rows without a node come last.
     InNodeOrder,
-    /// Another column's nodes gave them new ones.
+    /// Changed already, by the nodes of another column.
     Moved(&'a Moves),
 }
 
-/// Builds the column's graph anew from its live and pending nodes. Nodes are renumbered, and the rows table with them.
+/// Rebuilds the column's graph from its live and pending nodes. Renumbers the nodes, in the rows table too.
 pub fn rebuild(column: &mut VectorColumn) -> Result<()> {
     build_anew(column, &Rowids::Kept).map(drop)
 }
 
-/// As `rebuild`, after `repair`, which believes no count.
+/// As `rebuild`, after `repair`: the header's counts are not checked.
 pub fn rebuild_repaired(column: &mut VectorColumn) -> Result<()> {
     build_anew(column, &Rowids::Repaired).map(drop)
 }
 
-/// As `rebuild`, and puts the rows in the order of the nodes, so that near rows share pages.
+/// As `rebuild`, and moves the rows into the order of the nodes, so that near rows share pages.
 pub fn cluster(column: &mut VectorColumn) -> Result<Moves> {
     build_anew(column, &Rowids::InNodeOrder)
 }
@@ -111,7 +111,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
-/// Gives the rows new rowids in the order of the nodes: above all old ones first, then down to 1.
+/// Gives the rows new rowids in the order of the nodes: first above all old rowids, then from 1.
 fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let db = column.db;
     let (rows, node, rowid) = column.name.rows_table();
@@ -128,7 +128,7 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     if shift.checked_add(count).is_none() {
         return Err(Error::invalid(format!("{}: no rowids are free above {shift}", column.name.table)));
     }
-    // Triggers of the user's may follow the rows, for a full-text index say, and may write virtual tables.
+    // The user's triggers may follow the rows (for a full-text index, say) and may write virtual tables.
     let kept_back = || {
         let table = &column.name.table;
         Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"))
@@ -155,7 +155,7 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     Ok(moves)
 }
 
-/// Takes up the rowids that another column's `move_rows` gave.
+/// Applies the new rowids that `move_rows` of another column gave.
 fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<()> {
     for old in old {
         let missing = || {
@@ -168,7 +168,7 @@ fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<
     Ok(())
 }
 
-/// The nodes that the header counts, or fewer if the file has no room for so many: memory is set aside for them.
+/// Returns for how many nodes to reserve memory: those that the header counts, but no more than fit the file.
 fn expected_nodes(column: &VectorColumn, linked: u32, pending: u32) -> Result<usize> {
     let sql = format!("PRAGMA {}.page_count", quote_identifier(&column.name.schema));
     let pages = column.db.query_one(&sql, &[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
@@ -183,16 +183,16 @@ fn page_size(column: &VectorColumn) -> Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
-/// Node rows that fit a page of the file; 1 for a row that takes overflow pages.
+/// Node rows per page of the file; 1 for rows that need overflow pages.
 fn rows_per_page(column: &VectorColumn) -> Result<usize> {
     let cell = column.spec.layout.row_bytes() + CELL_OVERHEAD;
     Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
 }
 
-/// `counted`: the header, if it must count what is there.
+/// Reads the live vectors. `counted`: the header, if its counts must be right.
 fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(Vectors, Vec<Old>)> {
     let expected = counted.map_or(Ok(0), |header| expected_nodes(column, header.linked, header.pending))?;
-    // What it is about now is nothing to the new graph.
+    // The new graph gets a centre of its own.
     let mut spec = column.spec.clone();
     spec.set_centre(&[]);
     let mut vectors = Vectors::with_capacity(&spec, expected);
@@ -210,8 +210,8 @@ fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(
     Ok((vectors, old))
 }
 
-/// Where `count` new ids do not meet old ones: below the old ids if there is room, else above them. The header is not
-/// asked: where it is wrong, a rebuild is the way out.
+/// Returns the first of `count` free ids: below the ids in use if there is room, else above them. It does not use the
+/// header, because a rebuild is the cure for a wrong one.
 fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     let nodes = column.nodes.sql_name();
     let sql = format!("SELECT (SELECT min(id) FROM {nodes}), (SELECT max(id) FROM {nodes})");
@@ -227,7 +227,7 @@ fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     NodeId::try_from(first).map_err(|_| Error::internal(format!("{first} is no id of a node")))
 }
 
-/// The same where the highest id is near the last that can be.
+/// As `free_range`, where the highest id leaves no room above it.
 fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     let mut ids = column.db.prepare_shadow(&format!("SELECT id FROM {} ORDER BY id", column.nodes.sql_name()))?;
     let mut first = 0;
@@ -240,7 +240,7 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     Ok(first)
 }
 
-/// Rows on their way into the node table.
+/// A block of rows to be written.
 #[derive(Default)]
 struct Block {
     /// Rank of the first row in the new order.
@@ -248,8 +248,8 @@ struct Block {
     rows: Vec<Vec<u8>>,
 }
 
-/// Block after block: while other threads link one, this one, which alone may call SQLite, writes the block before it and
-/// reads the next. Which thread links a row makes no difference to its bytes.
+/// Writes the rows block by block. While other threads link one block, this thread, the only one that may call SQLite,
+/// writes the block before it and reads the next. The bytes of a row do not depend on the thread that links it.
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(built);
     let layout = column.spec.layout;
@@ -276,7 +276,7 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
             }
             Ok(())
         })?;
-        // The first time round nothing is linked, the last time nothing was read.
+        // In the first round no block is linked, in the last none is read.
         std::mem::swap(&mut linking, &mut other);
         if linking.rows.is_empty() && other.rows.is_empty() {
             return Ok(());
@@ -299,8 +299,8 @@ fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Resul
     set_row_nodes(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
 }
 
-/// Tells rows the nodes of their vectors. That is no change of the rows: triggers on them are not told, and could not
-/// write virtual tables at COMMIT.
+/// Sets the nodes of rows in the rows table. For the user the rows do not change, so triggers must not fire; at COMMIT
+/// they could not write virtual tables either.
 pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
     let (db, table, sql) = (column.db, &column.name.table, set_row_node_sql(column));
     let (rows, node, rowid) = column.name.rows_table();
@@ -309,7 +309,7 @@ pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (
         let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
         for (row, id) in nodes {
             update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
-            // Triggers of the temp schema are fired nevertheless. (A damaged table may lack the row.)
+            // Triggers of the temp schema fire all the same. (A damaged table may lack the row.)
             if db.changes() == 0
                 && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
             {
@@ -332,12 +332,12 @@ pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (
     db.without_triggers(write)
 }
 
-/// Whether a column may be rebuilt where no user has asked for it.
+/// Whether a column may be rebuilt without the user's asking.
 pub fn may_set_row_nodes(column: &VectorColumn, reason: SyncReason) -> Result<bool> {
     let has_no_triggers = || Ok(!column.db.fires_triggers(&set_row_node_sql(column))?);
     match reason {
         SyncReason::Commit => Ok(has_no_triggers()? || column.db.is_alone()),
-        // Triggers would have to be turned off, which the statement that searches would not survive.
+        // Turning triggers off would end the statement that searches.
         SyncReason::Search => has_no_triggers(),
         SyncReason::Write => Ok(false),
     }

@@ -1,8 +1,8 @@
-//! What `rebuild` does before it builds: makes rows and nodes agree again, from what of either can still be read.
+//! The first step of the command `rebuild`: makes rows and nodes agree again, as far as they can still be read.
 //!
 //! A vector is good if its node row has the right length and the vector passes the checks of an INSERT. It belongs to
-//! the row that names its node and that the node names, or else to the one that the node names, or else to the one that
-//! names the node. A row that no vector is left for keeps its other columns, and has NULL.
+//! the row that names the node and is named by it; else to the row that the node names; else to a row that names the
+//! node. A row without a good vector keeps its other columns and gets NULL for the vector.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,15 +17,15 @@ use crate::sqlite::Parameter;
 
 /// A node row whose vector is good.
 struct Found {
-    /// Not always one that a node may have.
+    /// May be out of the range of node ids.
     id: i64,
-    /// The row that it names.
+    /// The row that the node names.
     rowid: i64,
-    /// Everything before its links is as it must be.
+    /// Whether everything before the links is correct.
     is_sound: bool,
 }
 
-/// Makes rows and nodes of a column agree. What is left to do is a rebuild.
+/// Makes rows and nodes of a column agree. A rebuild must follow.
 pub fn repair(column: &mut VectorColumn) -> Result<()> {
     column.renumber_epoch += 1;
     column.node_cache.renumbered();
@@ -43,14 +43,14 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
     settle_nodes(column, &found, &owners)?;
     settle_rows(column, &claims, &owners)?;
     if is_new {
-        // A generation must not come twice: this one follows from the vectors.
+        // A generation must not occur twice, so this one is derived from the vectors.
         let header = column.header()?;
         column.write_header(header, hasher.number(u64::MAX - 4))?;
     }
     Ok(())
 }
 
-/// The node that each row names.
+/// Returns the node that each row names.
 fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
     let (rows, node, rowid) = column.name.rows_table();
     let mut claims = BTreeMap::new();
@@ -80,7 +80,7 @@ fn good_nodes(column: &mut VectorColumn, hasher: &mut GenerationHasher) -> Resul
     Ok(found)
 }
 
-/// Rowid and vector of a node row, if the vector is good.
+/// Returns rowid and vector of a node row, if the vector is good.
 fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])> {
     let layout = &column.spec.layout;
     if ![layout.row_bytes(), layout.pending_bytes()].contains(&bytes.len()) {
@@ -93,7 +93,7 @@ fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])
     Some((i64::from_le_bytes(*rowid), vector))
 }
 
-/// The row that each good node belongs to.
+/// Returns the row that each good node belongs to.
 fn owners(found: &[Found], claims: &BTreeMap<i64, i64>) -> HashMap<i64, i64> {
     let mut claimants: HashMap<i64, Vec<i64>> = HashMap::new();
     claims.iter().for_each(|(&rowid, &id)| claimants.entry(id).or_default().push(rowid));
@@ -118,7 +118,7 @@ fn owners(found: &[Found], claims: &BTreeMap<i64, i64>) -> HashMap<i64, i64> {
     owners
 }
 
-/// Removes the nodes that belong to no row, and writes anew those that are not as they must be.
+/// Removes the nodes that belong to no row, and rewrites those that are not sound.
 fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, i64>) -> Result<()> {
     let (db, nodes) = (column.db, column.nodes.sql_name());
     let mut all = Vec::new();
@@ -149,7 +149,7 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
     Ok(())
 }
 
-/// Gives each row the node that is its own, or NULL.
+/// Sets the node of each row, or NULL.
 fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
     let nodes: HashMap<i64, i64> = owners
         .iter()

@@ -1,4 +1,4 @@
-//! Searches of a vector column: begun, gone on with, and told of what changed meanwhile.
+//! Resumable searches of a vector column. They notice what the connection changed meanwhile.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ pub struct ColumnSearch {
 }
 
 impl VectorColumn {
-    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. Nothing may be pending.
+    /// Starts a resumable search. `query`: dims finite components, not all zero under cosine. No node may be pending.
     pub fn search(&mut self, query: &[f32], ef: Ef, order: Order) -> Result<ColumnSearch> {
         self.search_by(query, |graph, query| Search::new(graph, query, ef, order))
     }
 
-    /// As `search`; `make` makes the search.
+    /// As `search`, with a search that `make` creates.
     pub(super) fn search_by(
         &mut self,
         query: &[f32],
@@ -39,7 +39,7 @@ impl VectorColumn {
         Ok(ColumnSearch { search, handle: Handle::default(), renumber_epoch, link_epoch, cache })
     }
 
-    /// The caller has checked the components.
+    /// Fails for a query of other dimensions. The caller has checked the components.
     pub(super) fn check_query(&self, query: &[f32]) -> Result<()> {
         let (expected, got) = (self.spec.params.dims, query.len());
         if got == expected {
@@ -49,7 +49,7 @@ impl VectorColumn {
         Err(Error::internal(format!("{column}: a query of {got} dimensions where {expected} were checked")))
     }
 
-    /// The next nearest hit that `accept` (by rowid and node) lets through, or None at the end.
+    /// Returns the next nearest hit that `accept` admits by rowid and node; None at the end.
     pub fn next(
         &mut self,
         search: &mut ColumnSearch,

@@ -1,4 +1,4 @@
-//! The one list of shadow tables: creating, dropping, renaming and recognising them all go by it.
+//! The list of shadow tables. CREATE, DROP, RENAME and the recognition of their names all use it.
 
 use crate::error::{Error, Result, code};
 use crate::format::check_version;
@@ -22,8 +22,8 @@ enum Definition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     One,
-    /// `_nodes` of the first vector column, then `_nodes1`, `_nodes2`, ... (SQLite takes what follows the last
-    /// underscore for the suffix.)
+    /// `_nodes` for the first vector column, then `_nodes1`, `_nodes2`, ... (For SQLite the suffix begins after the
+    /// last underscore.)
     PerVectorColumn,
 }
 
@@ -60,14 +60,14 @@ pub struct Owner {
     pub vectors: usize,
 }
 
-/// What the rows table looks like.
+/// The declaration of the rows table.
 #[derive(Debug, Clone, Copy)]
 pub struct RowsTable<'a> {
-    /// What stands between the parentheses of its CREATE TABLE.
+    /// The text between the parentheses of its CREATE TABLE.
     pub definition: &'a str,
     /// Columns that get an index of their own.
     pub indexed: &'a [&'a str],
-    /// Columns with nodes, which these indexes hold too: a filter then finds its nodes without reading the rows.
+    /// Columns with nodes. The indexes hold them too, so that a filter finds its nodes without reading the rows.
     pub nodes: &'a [&'a str],
 }
 
@@ -129,7 +129,7 @@ impl Owner {
     fn create_index(&self, db: Connection, column: &str, nodes: &[&str]) -> Result<()> {
         let schema = quote_identifier(&self.schema);
         let mut taken = db.prepare(&format!("SELECT 1 FROM {schema}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
-        // A renamed table keeps its indexes' old names, so that one may be taken.
+        // A renamed table keeps the names of its indexes, so this name may be taken.
         let mut name = self.shadow_name(&format!("rows_{column}"));
         let mut attempt = 1;
         while taken.query_one(&[Parameter::Text(&name)], |_| Ok(()))?.is_some() {
@@ -143,7 +143,7 @@ impl Owner {
     }
 
     pub fn drop(&self, db: Connection) -> Result<()> {
-        // What pre-releases called the further nodes tables; others may be the user's.
+        // Pre-releases gave further nodes tables these names. In other files such a table may be the user's.
         let is_pre_release = matches!(self.format_version(db), Ok(Some(1)));
         let old = (1..self.vectors).filter(|_| is_pre_release).map(|ordinal| format!("nodes_{ordinal}"));
         self.suffixes()
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_owns_what_is_listed_and_nothing_else() {
+    fn a_table_owns_the_listed_shadow_tables_and_no_others() {
         let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
         let suffixes: Vec<String> = owner.suffixes().collect();
         assert_eq!(suffixes, ["config", "rows", "nodes", "nodes1", "nodes2", "graph"]);

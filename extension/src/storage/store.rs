@@ -1,4 +1,4 @@
-//! Node rows in a shadow table, as the engine's `GraphStore`.
+//! Node rows in a shadow table, behind the engine's trait `GraphStore`.
 
 use super::node_cache::{Missed, Rows};
 use crate::error::{Error, Result, code};
@@ -10,7 +10,7 @@ use crate::sqlite::{Blob, BlobColumn, Connection, Parameter, Statement, quote_id
 
 /// SQLITE_ABORT: the row under a BLOB handle was written.
 const EXPIRED: i32 = 4;
-/// Rows between two looks at the host's interrupt flag.
+/// Rows between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: u32 = 256;
 
 /// The node table of one vector column.
@@ -44,7 +44,7 @@ impl NodeTable {
         Reader { table: self, handle, cache: None, counted: None }
     }
 
-    /// As `reader`, through a cache of the rows as they stand.
+    /// As `reader`, through a cache of the current rows.
     pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a Rows>) -> Reader<'a> {
         Reader { table: self, handle, cache, counted: None }
     }
@@ -54,7 +54,8 @@ impl NodeTable {
         self.db.open_blob(&column, i64::from(id))
     }
 
-    /// A row that cannot be read although another row names it: damage, unless SQLite has a reason of its own.
+    /// The error of a row that cannot be read although another row names it: damage, unless SQLite reports another
+    /// cause.
     fn missing(&self, id: NodeId, error: Error) -> Error {
         match error {
             Error::Sqlite { code: 1, message } => Error::corrupt(format!("{} row {id}", self.table), message),
@@ -62,7 +63,7 @@ impl NodeTable {
         }
     }
 
-    /// Names the table in an error that the engine, which knows of none, gave.
+    /// Adds the table's name to an error of the engine, which does not know it.
     pub fn name_table(&self, error: Error) -> Error {
         match error {
             Error::Corrupt { context, reason } if context.starts_with("node ") => {
@@ -72,7 +73,7 @@ impl NodeTable {
         }
     }
 
-    /// Writes the row of a node that is not there yet.
+    /// Writes the row of a new node.
     pub fn add(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
         if self.add.is_none() {
             let sql = format!("INSERT INTO {}(id, data) VALUES (?1, ?2)", self.sql_name());
@@ -139,7 +140,7 @@ impl NodeTable {
         }
     }
 
-    /// Rows are missing that no row names, or are there for nobody: an answer made of the others would be wrong in silence.
+    /// The error of a table with too few or too many rows. Without it, an answer from the rest would be silently wrong.
     fn miscounted(&self, counted: Counts, there: Counts) -> Error {
         let shown =
             |counts: Counts| format!("{} nodes ({} deleted)", counts.linked + counts.pending, counts.tombstones);
@@ -150,11 +151,11 @@ impl NodeTable {
     }
 }
 
-/// An open BLOB on the node table, kept from one row read to the next.
+/// An open BLOB of the node table, reused from one row read to the next.
 #[derive(Default)]
 pub struct Handle {
     blob: Option<Blob>,
-    /// Rows read past the cache.
+    /// Rows that were read and are not in the cache.
     pub missed: Missed,
 }
 
@@ -163,12 +164,12 @@ pub struct Reader<'a> {
     table: &'a mut NodeTable,
     handle: &'a mut Handle,
     cache: Option<&'a Rows>,
-    /// What a scan must find.
+    /// The counts that a scan must find.
     counted: Option<Counts>,
 }
 
 impl Reader<'_> {
-    /// A scan fails unless it finds what the header counts.
+    /// Makes scans fail unless they find as many nodes as the header counts.
     #[must_use]
     pub fn counted(mut self, header: &Header) -> Self {
         self.counted = Some(header.counts());
@@ -179,7 +180,7 @@ impl Reader<'_> {
         self.table.name_table(error)
     }
 
-    /// Moves the handle to a row, opening it where there is none or it has expired.
+    /// Moves the handle to a row; opens it if it is closed or has expired.
     #[inline]
     fn load(&mut self, id: NodeId, buffer: &mut Vec<u8>) -> Result<()> {
         if let Some(blob) = &mut self.handle.blob {
@@ -206,7 +207,7 @@ fn fill(blob: &Blob, buffer: &mut Vec<u8>) -> Result<()> {
 }
 
 impl Reader<'_> {
-    /// Told that the vector of `id` will soon be read, and nothing else of its row.
+    /// Prefetches the vector of `id`, but not the rest of its row.
     #[inline]
     pub fn prefetch_vector(&self, id: NodeId) {
         let row = self.cache.and_then(|cache| cache.get(id));

@@ -1,17 +1,17 @@
-//! Bringing the graph up to date: linking what is pending, and rebuilding where that is cheaper.
+//! Brings the graph up to date: links pending nodes, or rebuilds where that is cheaper.
 
 use super::rebuild::{SyncReason, may_set_row_nodes, rebuild};
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::header::Header;
 
-/// Inserting one node costs about as much as this many nodes of a bulk build.
+/// The cost of inserting one node, in nodes of a bulk build.
 const INSERTION_COST: u64 = 6;
-/// One tombstone in so many linked nodes is too many: the graph is built anew without them.
+/// With more than one tombstone in so many linked nodes, the graph is rebuilt without them.
 const TOMBSTONE_SHARE: u32 = 5;
 
 impl VectorColumn {
-    /// Links what is pending: each node by itself, or the whole graph anew where that is cheaper.
+    /// Links the pending nodes one by one, or rebuilds the whole graph where that is cheaper.
     pub fn sync(&mut self, reason: SyncReason) -> Result<()> {
         let header = self.header()?;
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
@@ -25,7 +25,7 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Whether `sync` has something to do.
+    /// Whether `sync` would change the graph.
     pub fn is_stale(&mut self) -> Result<bool> {
         self.refresh()?;
         let header = self.header()?;

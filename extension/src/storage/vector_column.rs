@@ -17,7 +17,7 @@ use crate::hnsw::{ColumnSpec, EntrySample, GraphState, GraphStore, Params};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
 
-/// What `hnsw_info` says of a column.
+/// The figures that `hnsw_info` shows of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnStats {
     /// Live nodes in the graph.
@@ -27,30 +27,30 @@ pub struct ColumnStats {
     pub entry_sample: u64,
     pub generation: Generation,
     pub format_version: u32,
-    /// Bits a dimension in the codes.
+    /// Bits per dimension in the codes.
     pub bits: u32,
     pub degree: u32,
 }
 
-/// One vector column. What it caches is the decoded header and entry sample, keyed by the generation.
+/// One vector column. Caches the decoded header and entry sample, keyed by the generation.
 pub struct VectorColumn {
     pub(super) db: Connection,
     pub(super) name: ColumnName,
     pub(super) spec: ColumnSpec,
     pub(super) nodes: NodeTable,
-    /// Counts how often this connection renumbered the nodes: a search that was suspended then must know.
+    /// How often this connection has renumbered the nodes. A suspended search compares it.
     pub(super) renumber_epoch: u64,
-    /// Counts how often this connection linked new nodes, which a search that was suspended then does not know.
+    /// How often this connection has linked new nodes, which a suspended search does not know.
     pub(super) link_epoch: u64,
     header: Option<Header>,
-    /// The header was written by this transaction.
+    /// Whether this transaction wrote the header.
     pub(super) own_write: bool,
-    /// The generation that was read or written last: another one is the work of others.
+    /// The generation that was read or written last. If the file has another one, somebody else wrote it.
     known: Option<Generation>,
     pub(super) entry: EntrySample,
     /// The generation that `entry` belongs to.
     entry_of: Option<Generation>,
-    /// The rows that are kept in memory.
+    /// The node rows in memory.
     pub(super) node_cache: NodeCacheHandle,
     read_header: Option<Statement>,
 }
@@ -72,7 +72,7 @@ impl VectorColumn {
             synced_id: 0,
             generation: [0; 16],
         };
-        // Tables made otherwise, or by another builder, get other rows from the same writes.
+        // With other parameters, or another release's builder, the same writes give other rows.
         header.generation = GenerationHasher::of(&header.generation)
             .bytes(&header.encode())
             .number(params.m as u64)
@@ -83,7 +83,7 @@ impl VectorColumn {
         db.prepare_shadow(&sql)?.run(&[Parameter::Integer(name.ordinal as i64), Parameter::Blob(&header.encode())])
     }
 
-    /// Reads nothing: opening is free.
+    /// Opens a column. It reads nothing.
     pub fn open(db: Connection, name: ColumnName, params: Params) -> VectorColumn {
         let bits = bits_for(params.dims);
         let spec = ColumnSpec::new(params, rotation_seed(name.ordinal), bits);
@@ -105,7 +105,7 @@ impl VectorColumn {
         }
     }
 
-    /// After ALTER TABLE RENAME.
+    /// Takes the table's new name after ALTER TABLE RENAME.
     pub fn rename(&mut self, table: &str) {
         self.name.table = table.to_string();
         self.nodes = NodeTable::new(self.db, &self.name.schema, self.name.node_table(), self.spec.layout);
@@ -114,12 +114,13 @@ impl VectorColumn {
         self.forget();
     }
 
-    /// Takes up what others wrote: reads the header row. Call at the start of every statement. (Others are not only other
-    /// connections: when a transaction changes the schema, SQLite goes on with a new object for the same table.)
+    /// Reads the header row. Call it at the start of every statement, because others may have written: other
+    /// connections, and this one through another object (when a transaction changes the schema, SQLite makes a new one
+    /// per table).
     pub fn refresh(&mut self) -> Result<()> {
         let header = self.load_header()?;
         if self.own_write && self.known != Some(header.generation) {
-            // Its rows are not those that this object knows to have changed.
+            // This object does not know which rows the other writer changed.
             self.node_cache.renumbered();
         }
         self.known = Some(header.generation);
@@ -127,14 +128,14 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Drops the header: after whatever may have undone writes of this transaction. A search that was suspended may
-    /// know nodes that are gone.
+    /// Drops the header. Call it whenever writes of this transaction may have been undone; a suspended search may then
+    /// know nodes that no longer exist.
     pub fn forget(&mut self) {
         self.header = None;
         self.renumber_epoch += u64::from(self.own_write);
     }
 
-    /// From here on other connections may write.
+    /// Ends the transaction. Other connections may write from now on.
     pub fn end_transaction(&mut self, committed: bool) {
         let header = self.header.take().filter(|_| committed && self.own_write);
         let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
@@ -175,8 +176,8 @@ impl VectorColumn {
         self.header.clone().ok_or_else(|| Error::internal("the header was not loaded"))
     }
 
-    /// Writes the header with its next generation; `hasher` has taken in what changed. The cached entry sample stays
-    /// good where it was: whoever changes it calls `write_entry`.
+    /// Writes the header with its next generation; `hasher` covers what changed. A valid entry sample stays valid: a
+    /// caller that changes it calls `write_entry`.
     pub(super) fn write_header(&mut self, mut header: Header, hasher: GenerationHasher) -> Result<()> {
         let entry_is_current = self.entry_of == Some(header.generation);
         self.node_cache.begin_write(header.generation);
@@ -189,7 +190,7 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// In place where it can be: the entry sample in the same row is many pages.
+    /// Writes the header in place if possible, because the entry sample in the same row takes many pages.
     fn put_header(&mut self, header: &[u8]) -> Result<()> {
         let (table, ordinal) = (self.name.shadow_name(GRAPH), self.name.ordinal as i64);
         let column = BlobColumn { schema: &self.name.schema, table: &table, column: "header" };
@@ -197,7 +198,7 @@ impl VectorColumn {
             Ok(mut blob) if blob.len() == header.len() => return blob.write(header, 0),
             // There is no BLOB.
             Ok(_) | Err(Error::Sqlite { code: code::ERROR, .. }) => {}
-            // It may have undone the transaction: nothing more must be written.
+            // The error may have rolled the transaction back: nothing more must be written.
             Err(error) => return Err(error),
         }
         let sql = format!("UPDATE {} SET header = ?2 WHERE column = ?1 RETURNING header IS ?2", self.name.sql(GRAPH));
@@ -214,7 +215,7 @@ impl VectorColumn {
         Ok(())
     }
 
-    /// Makes the cached entry sample, and the centre of the space, those of the current generation.
+    /// Loads the entry sample and the centre of the current generation, if they are not cached.
     pub(super) fn load_entry(&mut self) -> Result<()> {
         let header = self.header()?;
         if self.entry_of != Some(header.generation) {
@@ -243,7 +244,7 @@ impl VectorColumn {
     }
 
     /// Writes the node row, without links, of a vector that was checked (bytes of the element type). Returns the node's
-    /// id, which belongs into the rows table.
+    /// id, which the caller writes into the rows table.
     pub fn add(&mut self, rowid: i64, vector: &[u8]) -> Result<NodeId> {
         let expected = self.spec.params.vector_bytes();
         if vector.len() != expected {
@@ -266,7 +267,7 @@ impl VectorColumn {
         Ok(id)
     }
 
-    /// Deletes the node of a row: a linked one becomes a tombstone, a pending one goes.
+    /// Deletes the node of a row. A linked node becomes a tombstone, a pending one is removed.
     pub fn remove(&mut self, id: NodeId, rowid: i64) -> Result<()> {
         let mut header = self.header()?;
         let mut buffer = Vec::new();
@@ -292,7 +293,7 @@ impl VectorColumn {
         self.write_header(header, hasher)
     }
 
-    /// Gives the node of the row `from` to the row `rowid`.
+    /// Moves the node of the row `from` to the row `rowid`.
     pub fn set_rowid(&mut self, id: NodeId, from: i64, rowid: i64) -> Result<()> {
         let header = self.header()?;
         let mut buffer = Vec::new();
@@ -308,7 +309,7 @@ impl VectorColumn {
         self.write_header(header, hasher)
     }
 
-    /// The stored bytes of a row's vector, as they were given.
+    /// Returns the stored bytes of a row's vector, as the user gave them.
     pub fn vector(&mut self, id: NodeId, rowid: i64) -> Result<Vec<u8>> {
         let mut buffer = Vec::new();
         let mut handle = Handle::default();
@@ -330,7 +331,7 @@ impl VectorColumn {
         self.write_entry(EntrySample::default())
     }
 
-    /// A graph row as of an empty column, in the place of one that cannot be read.
+    /// Replaces a graph row that cannot be read by that of an empty column.
     pub(super) fn create_again(&mut self) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql(GRAPH));
         self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64)])?;
@@ -343,7 +344,8 @@ impl VectorColumn {
         self.node_cache.invalidate();
     }
 
-    /// The cache of the committed generation `header`, from its second search on; None in a transaction that has written.
+    /// The cache of the committed generation `header`, from its second search on; None in a transaction that has
+    /// written.
     pub(super) fn cache_of(&mut self, header: &Header) -> Result<Option<Arc<NodeCache>>> {
         if self.own_write {
             return Ok(None);
@@ -369,7 +371,7 @@ impl VectorColumn {
         self.node_cache.keep_linked(&source, missed, next_id)
     }
 
-    /// For `hnsw_info`.
+    /// Returns the figures for `hnsw_info`.
     pub fn stats(&mut self) -> Result<ColumnStats> {
         self.refresh()?;
         self.load_entry()?;
@@ -387,7 +389,7 @@ impl VectorColumn {
     }
 }
 
-/// The rotation of a column: fixed, so that the same rows give the same bytes, and another one for each column.
+/// The seed of a column's rotation: fixed, so that the same rows give the same bytes, and different for each column.
 fn rotation_seed(ordinal: usize) -> u64 {
     0x5645_4352_414e_4b00 + ordinal as u64
 }

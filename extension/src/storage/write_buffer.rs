@@ -1,4 +1,4 @@
-//! Node rows of a transaction that links nodes: each is read once, and written once, in the order of the table.
+//! A buffer of node rows for a transaction that links nodes. It reads and writes each row once, in the table's order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,19 +9,19 @@ use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 
-/// Bytes of rows that are held before they are dropped (those read) or flushed (those written).
+/// Bytes of rows held before those read are dropped and those written are flushed.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What the rows lie over: the table, and a cache of rows as the last commit left them.
+/// The source of rows: the table, and a cache of the rows of the last commit.
 pub struct Base<'a> {
     pub table: &'a mut NodeTable,
     pub handle: &'a mut Handle,
     pub cache: Option<&'a Rows>,
-    /// Rows that this transaction wrote before, which are others in the cache.
+    /// Rows that this transaction has written before: the cache holds them as they were.
     pub dirty: &'a HashSet<NodeId>,
 }
 
-/// A store that holds back what is written until `flush`.
+/// A store that keeps written rows in memory until `flush`.
 pub struct WriteBuffer<'a> {
     reader: Reader<'a>,
     layout: NodeLayout,
@@ -78,7 +78,7 @@ impl<'a> WriteBuffer<'a> {
         Ok(())
     }
 
-    /// Writes what was held back. Gives the nodes whose rows were written, and rows that were read and not written.
+    /// Writes the rows in memory. Returns the nodes whose rows were written, and the rows that were read only.
     pub fn flush(mut self) -> Result<(Vec<NodeId>, Missed)> {
         self.write()?;
         let written: HashSet<NodeId> = self.flushed.iter().copied().collect();

@@ -13,19 +13,19 @@ use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
 /// Options of `ball_partition`.
 #[derive(Debug, Clone, Copy)]
 pub struct PartitionOptions<'a> {
-    /// To how many leaders a vector goes at depth 0, 1, ...; one below.
+    /// The number of leaders that a vector goes to at depth 0, 1, ...; deeper down it is one.
     pub fan_out: &'a [usize],
-    /// Most vectors in a leaf.
+    /// The most vectors in a leaf.
     pub leaf: usize,
     pub seed: u64,
     pub threads: usize,
 }
 
-/// Leaders of one cut, at most.
+/// The most leaders of one cut.
 const MAX_LEADERS: usize = 192;
 /// Vectors assigned to their leaders at a time.
 const BLOCK: usize = 1024;
-/// Below this depth, or where a cut does not cut, vectors are cut by number: they are equal or nearly so.
+/// Below this depth, or if a cut hardly divides, members are divided by number: they are equal or nearly equal.
 const MAX_DEPTH: usize = 16;
 
 struct Partition {
@@ -35,7 +35,7 @@ struct Partition {
     stuck: bool,
 }
 
-/// The leaves of `members`, in the order of the cuts: neighbours in the list tend to be near each other.
+/// Divides `members` into leaves. Leaves that follow each other tend to be near each other.
 pub fn ball_partition(near: Near<'_>, members: Vec<u32>, options: &PartitionOptions<'_>) -> Vec<Vec<u32>> {
     let mut leaves = Vec::new();
     let mut stack = vec![Partition { members, depth: 0, stuck: false }];
@@ -57,7 +57,7 @@ pub fn ball_partition(near: Near<'_>, members: Vec<u32>, options: &PartitionOpti
     leaves
 }
 
-/// Runs of `leaf` members in the order of their numbers. By the overlap equal vectors stay linked across the cuts.
+/// Divides by number into runs of `leaf` members. The overlap keeps equal vectors linked across the cuts.
 fn cut_by_number(members: &[u32], leaf: usize, overlap: usize) -> Vec<Vec<u32>> {
     let mut sorted = members.to_vec();
     sorted.sort_unstable();
@@ -94,7 +94,7 @@ fn cut(near: Near<'_>, partition: Partition, options: &PartitionOptions<'_>, cut
     partitions
 }
 
-/// For every member the numbers of its `fan_out` nearest leaders, nearest first.
+/// Returns for every member the numbers of its `fan_out` nearest leaders, nearest first.
 fn assign(near: Near<'_>, members: &[u32], leaders: &[u32], leader_vectors: &[f32], fan_out: usize) -> Vec<u32> {
     let mut block = Vec::new();
     near.vectors.gather(members, &mut block);
@@ -118,7 +118,7 @@ fn assign(near: Near<'_>, members: &[u32], leaders: &[u32], leader_vectors: &[f3
     out
 }
 
-/// `wanted` different members, spread by a hash of the seed.
+/// Returns `wanted` different members, chosen by a hash of the seed.
 fn choose_leaders(members: &[u32], wanted: usize, seed: u64) -> Vec<u32> {
     let mut keyed: Vec<(u64, u32)> = members.iter().map(|&m| (hash(seed, m), m)).collect();
     if wanted < keyed.len() {
@@ -129,7 +129,8 @@ fn choose_leaders(members: &[u32], wanted: usize, seed: u64) -> Vec<u32> {
     keyed.into_iter().map(|(_, member)| member).collect()
 }
 
-/// The leaders' numbers in a chain of nearest ones, so that partitions in sequence are near each other.
+/// Orders the leaders so that each is followed by the nearest of the rest: partitions in sequence are then near each
+/// other.
 fn chain_leaders(vectors: &Vectors, leaders: &[u32]) -> Vec<usize> {
     let mut rest: Vec<usize> = (1..leaders.len()).collect();
     let mut order = vec![0];

@@ -1,4 +1,4 @@
-//! What a bulk build takes and what it gives.
+//! The input and the result of a bulk build.
 
 use super::vectors::Vectors;
 use crate::error::Result;
@@ -8,26 +8,26 @@ use crate::hnsw::select::Candidate;
 /// Links of every vector, nearest first.
 pub type Links = Vec<Vec<Candidate<u32>>>;
 
-/// Told between steps of at most some tens of milliseconds which share of the build is done, 0 to 1, never less than
-/// before; an error stops the build.
+/// Called every few tens of milliseconds with the share of the build that is done, 0 to 1, which never falls. An error
+/// stops the build.
 pub type Watch<'a> = &'a dyn Fn(f64) -> Result<()>;
 
-/// What a build is made for.
+/// Options of a build.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many threads work; the result does not depend on it.
+    /// The number of threads; the result does not depend on it.
     pub threads: usize,
-    /// Node rows that fit a page of the file: so many linked nodes are put side by side.
+    /// Node rows per page of the file: so many linked nodes are put side by side.
     pub rows_per_page: usize,
 }
 
 /// A graph over vectors 0..n in locality order.
 pub struct Built {
-    /// That of the column, about the centre of these vectors.
+    /// The column's specification, with the centre of these vectors.
     pub spec: ColumnSpec,
-    /// The centre, d components; none of no vectors.
+    /// The centre, d components; empty if there are no vectors.
     pub centre: Vec<f32>,
-    /// order[i]: the number, as the vectors came, of the vector that is node i.
+    /// order[i] is the number, in the order of the input, of the vector of node i.
     pub order: Vec<u32>,
     /// Node i gets the id `first_id` + i.
     pub first_id: u32,

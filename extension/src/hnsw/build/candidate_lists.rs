@@ -1,20 +1,21 @@
-//! The nearest candidates found so far, for every vector.
+//! Lists of the nearest candidates found so far, one per vector.
 
 use super::parallel;
 
-/// A candidate of vector v, packed: half the squared distance (never negative, so its bits are in order) above the
-/// candidate's number less v's, in a ring. Ties go to the next number up, so that equal vectors form a ring.
+/// A packed candidate of vector v. The high bits are half the squared distance, which is never negative, so bits order
+/// as numbers do. The low bits are the candidate's number minus v's, modulo the ring: ties go to the next number up, so
+/// that equal vectors form a ring.
 pub type Packed = u64;
 
 pub const EMPTY: Packed = Packed::MAX;
 
-/// How candidates are packed. Up to 2^24 vectors six bytes hold one: a distance to 16 bits after the first, and 24 of the
-/// number; the lists are most of the memory that a build takes besides the vectors.
+/// How candidates are packed. For up to 2^24 vectors a candidate takes six bytes: the distance with a shorter mantissa,
+/// and 24 bits of the number. Besides the vectors, the lists take most of the memory of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packing {
-    /// The ring of numbers, less one.
+    /// The size of the ring, minus one.
     ring: u32,
-    /// Bits of the distance that are left out.
+    /// Bits of the distance that are dropped.
     dropped: u32,
     /// Bytes that hold a candidate.
     bytes: usize,
@@ -24,7 +25,7 @@ const NARROW: Packing = Packing { ring: 0xff_ffff, dropped: 0x7f, bytes: 6 };
 const WIDE: Packing = Packing { ring: u32::MAX, dropped: 0, bytes: 8 };
 
 impl Packing {
-    /// For vectors 0..count.
+    /// The packing for vectors 0..count.
     pub fn of(count: usize) -> Packing {
         if count <= 1 << 24 { NARROW } else { WIDE }
     }
@@ -40,14 +41,14 @@ impl Packing {
         of.wrapping_add(packed as u32) & self.ring
     }
 
-    /// The largest distance that is packed as this one.
+    /// Returns the largest distance that is packed as this one.
     #[inline]
     pub fn limit(self, packed: Packed) -> f32 {
         f32::from_bits((packed >> 32) as u32 | self.dropped)
     }
 }
 
-/// Puts a candidate into its slot, of as many bytes as its packing takes.
+/// Writes a candidate into its slot, which has as many bytes as the packing takes.
 #[inline]
 fn write(packed: Packed, slot: &mut [u8]) {
     if let Ok(slot) = <&mut [u8; 6]>::try_from(&mut *slot) {
@@ -110,7 +111,7 @@ impl CandidateLists {
         self.slots.shrink_to_fit();
     }
 
-    /// The distance that a new candidate must not exceed.
+    /// Returns the distance that a new candidate must not exceed.
     pub fn limit(&self, index: usize) -> f32 {
         let end = (index + 1) * self.list_bytes();
         match read(&self.slots[end - self.packing.bytes..end]) {
@@ -119,8 +120,8 @@ impl CandidateLists {
         }
     }
 
-    /// Merges sorted candidates into the lists, each candidate once. `additions`: numbers of lists in order, with their new
-    /// candidates. One thread works on `block` lists at a time.
+    /// Merges sorted candidates into the lists, each candidate once. `additions`: numbers of lists in order, with their
+    /// new candidates. One thread works on `block` lists at a time.
     pub fn merge(&mut self, threads: usize, block: usize, additions: &[(u32, &[Packed])]) {
         let (packing, size, list_bytes) = (self.packing, self.size, self.list_bytes());
         parallel::for_chunks(threads, &mut self.slots, block * list_bytes, |number, slots| {
@@ -156,7 +157,7 @@ fn merge(list: &mut [Packed], new: &[Packed], scratch: &mut Vec<Packed>) {
             (None, _) => new.next(),
         };
         match next {
-            // The same pair has the same distance wherever it is computed, so doubles are side by side.
+            // A pair has the same distance wherever it is computed, so duplicates are adjacent.
             Some(packed) if packed == EMPTY || scratch.last() != Some(&packed) => scratch.push(packed),
             Some(_) => {}
             None => break,
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_to_the_next_number_up() {
+    fn equal_distances_order_by_the_next_number_up() {
         for packing in [NARROW, WIDE] {
             let pack = |of, candidate| packing.pack(0.0, of, candidate);
             assert!(pack(5, 6) < pack(5, 7) && pack(5, 7) < pack(5, 4));

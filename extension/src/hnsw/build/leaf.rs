@@ -1,20 +1,20 @@
-//! All pairs of a leaf: for every member its nearest others in the leaf.
+//! Compares all pairs of a leaf: finds the nearest others of every member.
 
 use super::candidate_lists::{EMPTY, Packed, Packing};
 use super::vectors::Near;
 use crate::distance::{PairRow, inner_products, near_pairs};
 
-/// Rows of a tile: enough for the matrix product to run at full speed, few enough for its result to stay in cache.
+/// Rows per tile: enough for a fast matrix product, few enough to keep its result in the CPU's cache.
 const TILE: usize = 96;
 
-/// The nearest `size` of one member, unsorted, and the worst of them.
+/// The nearest `size` candidates of one member, unsorted.
 struct Nearest {
     slots: Vec<Packed>,
     size: usize,
 }
 
 impl Nearest {
-    /// Takes `packed` in if it is among the nearest; gives the new limit of distance if that changed.
+    /// Adds `packed` if it is among the nearest. Returns whether `worst` changed.
     #[inline]
     fn offer(&mut self, packed: Packed, worst: &mut Packed) -> bool {
         if packed >= *worst {
@@ -33,9 +33,9 @@ impl Nearest {
     }
 }
 
-/// For every member of the leaf its nearest `size` others within `limits`, sorted.
+/// Returns for every member of the leaf its nearest `size` others within `limits`, sorted.
 ///
-/// Only the upper triangle is multiplied: a product serves both its row and its column.
+/// Only the upper triangle is computed: a product serves its row and its column.
 pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
     let (count, packing) = (members.len(), Packing::of(near.vectors.len()));
     let mut block = Vec::new();

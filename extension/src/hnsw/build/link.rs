@@ -1,4 +1,4 @@
-//! From candidates to links: the heuristic forward, then reverse links one by one as HNSW adds them.
+//! Turns candidates into links: the heuristic chooses forward links; reverse links are added one by one, as in HNSW.
 
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
@@ -15,8 +15,8 @@ const BLOCK: usize = 256;
 /// Members linked between two releases of the candidate lists' memory.
 const STRETCH: usize = 64 * BLOCK;
 
-/// Adds to `links` of every member the candidates of its list that the heuristic keeps, at most `m`. The lists shrink
-/// while the links grow: together they are the most memory that a build takes.
+/// Adds to the links of every member the candidates of its list that the heuristic keeps, at most `m`. The lists shrink
+/// while the links grow, because this is where a build takes the most memory.
 pub fn link_forward(
     near: Near<'_>,
     members: &[u32],
@@ -59,9 +59,9 @@ pub fn link_forward(
     Ok(())
 }
 
-/// What `link_forward` works on.
+/// Arguments of `link_forward`.
 pub struct Forward<'a> {
-    /// Links that a member chooses, at most.
+    /// The most links that a member chooses.
     pub m: usize,
     pub threads: usize,
     pub links: &'a mut Links,
@@ -101,14 +101,14 @@ fn sort(own: u32, list: &mut [Candidate<u32>]) {
     });
 }
 
-/// Shortens a list by the heuristic.
+/// Prunes a list by the heuristic.
 fn shorten(vectors: &Vectors, own: u32, list: &mut Vec<Candidate<u32>>, degree: usize, kept: &mut Vec<Candidate<u32>>) {
     sort(own, list);
     prune(own, list, degree, vectors, kept);
     std::mem::swap(list, kept);
 }
 
-/// Who links to whom: the links turned round.
+/// The reverse of all links: for every vector those that link to it.
 struct Incoming {
     offsets: Vec<u32>,
     sources: Vec<Candidate<u32>>,
@@ -141,13 +141,13 @@ impl Incoming {
     }
 }
 
-/// When a vector was first reached; `NEVER` before.
+/// The turn in which each vector was first reached; `NEVER` until then.
 type Turns = Vec<u32>;
 
 const NEVER: u32 = u32::MAX;
 
-/// Makes every vector reachable from vector 0: whoever is not gets a link from a near one that is. Then the first link of
-/// each is, where one can be, to the nearest that was reached earlier and links back: its parent, for insertion.
+/// Makes every vector reachable from vector 0: each that is not gets a link from a near vector that is. Then moves the
+/// link to the parent, which insertion needs, to the front: the nearest vector that was reached earlier and links back.
 pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
     let mut turns = vec![NEVER; links.len()];
     let (mut stack, mut turn) = (Vec::new(), 0);
@@ -181,8 +181,8 @@ pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
     }
 }
 
-/// Gives `start`, which nobody reaches, a link from a vector that is reached: if it can be one that has room. A full list
-/// gives up its last link, and `start` takes that over: whom the link reached may have no other.
+/// Gives `start`, which is unreachable, a link from a reachable vector, if possible one with room. If its list is full,
+/// `start` inherits the evicted link, so its target stays reachable.
 fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns: &Turns) {
     let mut own = links[start as usize].iter().map(|c| c.id).filter(|&id| turns[id as usize] != NEVER).peekable();
     let nearest = own.peek().copied().unwrap_or(start - 1);
@@ -197,7 +197,7 @@ fn attach(vectors: &Vectors, links: &mut Links, degree: usize, start: u32, turns
     if list.iter().any(|c| c.id == cut) {
         return;
     }
-    // What is cut here is reached already, or has its turn later.
+    // A target that is cut here was reached already, or is attached in a later turn.
     list.truncate(degree - 1);
     list.push(Candidate { distance: vectors.distance(start, cut), id: cut });
 }
@@ -209,7 +209,7 @@ mod tests {
     use crate::hnsw::{ColumnSpec, Params};
 
     #[test]
-    fn whoever_nobody_links_to_is_reached_and_costs_nobody_else_that() {
+    fn unreachable_vectors_are_attached_and_all_others_stay_reachable() {
         let spec = ColumnSpec::with_seed(Params::new(2, Element::F32, Metric::L2), 1);
         let mut vectors = Vectors::with_capacity(&spec, 9);
         for i in 0..9u8 {

@@ -1,12 +1,11 @@
-//! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of a search a vector.
+//! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of one search per vector.
 //!
-//! 1. The vectors are put in an order in which near ones are near (`order`); their ranks are the node ids.
-//! 2. Ball partitioning cuts them into overlapping leaves, twice and independently (`ball_partition`); all pairs of a leaf are
-//!    compared (`leaf`) and every vector keeps the nearest in its list (`candidate_lists`).
-//! 3. The HNSW heuristic picks forward links; the same on nested random subsets adds long ones; reverse links are added
+//! 1. The vectors are put into an order in which near vectors are close together (`order`).
+//! 2. Ball partitioning divides them into overlapping leaves, twice and independently (`ball_partition`). All pairs of a
+//!    leaf are compared (`leaf`), and every vector keeps the nearest in its list (`candidate_lists`).
+//! 3. The HNSW heuristic chooses forward links; the same on nested random subsets adds long ones; reverse links are added
 //!    one by one with pruning (`link`).
-//!
-//! 4. The nodes are renumbered so that linked ones share a page (`pack`).
+//! 4. The nodes are renumbered so that linked nodes share a page (`pack`).
 //!
 //! Every step gives the same result on any number of threads.
 
@@ -32,14 +31,14 @@ use ball_partition::{PartitionOptions, ball_partition, hash};
 use candidate_lists::CandidateLists;
 use vectors::Near;
 
-/// Fixed knobs of the builder, chosen by measurement.
+/// Constants of the builder, chosen by measurement.
 mod knobs {
-    /// Leaders that a vector goes to at depth 0 and 1 of each of the two partitions.
+    /// Leaders that a vector goes to at depth 0 and 1 of a partition.
     pub const FAN_OUT: [usize; 2] = [3, 2];
     pub const ROUNDS: u64 = 2;
-    /// Vectors in a leaf, at most.
+    /// The most vectors in a leaf.
     pub const LEAF: usize = 1000;
-    /// Nearest that a vector takes out of one leaf.
+    /// Candidates that a vector takes from one leaf.
     pub const PER_LEAF: usize = 24;
     /// Candidates per vector.
     pub const CANDIDATES: usize = 96;
@@ -53,8 +52,8 @@ mod knobs {
     pub const BATCH: usize = 64;
 }
 
-/// Shares of a build's time, as measured on 100,000 vectors of 256 dimensions. Level l takes 1 / LEVEL_RATE^l of what the
-/// ground takes.
+/// Shares of a build's time, measured on 100,000 vectors of 256 dimensions. Level l takes 1 / LEVEL_RATE^l of the time
+/// of the ground.
 mod shares {
     pub const ORDER: f64 = 0.03;
     pub const NEAREST: f64 = 0.47;
@@ -62,7 +61,7 @@ mod shares {
     pub const REVERSE: f64 = 0.17;
 }
 
-/// Builds the graph of `vectors`, about a centre of its own.
+/// Builds the graph of `vectors`, with a centre of its own.
 pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
     let threads = options.threads;
     let (mut spec, centre) = (spec.clone(), vectors.centre(spec.params.dims));
@@ -101,13 +100,13 @@ pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: W
     Ok(built)
 }
 
-/// The vectors in the order of the leaves of a fine ball partition.
+/// Orders the vectors by the leaves of a fine ball partition.
 fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
     let options = PartitionOptions { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
     ball_partition(vectors.near(), (0..vectors.len() as u32).collect(), &options).concat()
 }
 
-/// The candidate lists of `members`, in their order.
+/// Returns the candidate lists of `members`, in their order.
 fn nearest(near: Near<'_>, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<CandidateLists> {
     let mut lists =
         CandidateLists::new(candidate_lists::Packing::of(near.vectors.len()), members.len(), knobs::CANDIDATES);

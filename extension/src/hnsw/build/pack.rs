@@ -2,8 +2,8 @@
 
 use super::built::Links;
 
-/// Numbers of the nodes in groups of `size`: each takes the first node that has no group yet and fills up with nodes
-/// that the group links to, those with the most links from the group first.
+/// Returns the nodes in groups of `size`. A group begins with the first node without a group, and takes the nodes that
+/// it links to, those with the most links from the group first.
 pub fn pack(links: &Links, size: usize) -> Vec<u32> {
     let mut order: Vec<u32> = Vec::with_capacity(links.len());
     let mut placed = vec![false; links.len()];
@@ -49,7 +49,7 @@ mod tests {
     use crate::hnsw::select::Candidate;
 
     #[test]
-    fn linked_nodes_share_a_group_and_every_node_has_one_place() {
+    fn linked_nodes_share_a_group_and_every_node_is_in_one() {
         // Two cliques of four, interleaved.
         let links: Links = (0..8u32)
             .map(|own| {

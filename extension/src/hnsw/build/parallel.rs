@@ -1,10 +1,10 @@
-//! Work on all cores, with results that do not depend on how many there are.
+//! Parallel loops whose results do not depend on the number of threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// `work(0), work(1), ...` in order; each thread takes the next one that is free. Threads that the system refuses are
-/// done without.
+/// Returns `work(0), work(1), ...` in order. Each thread takes the next free index. If the system refuses a thread, the
+/// others do its work.
 pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
     if threads <= 1 || count <= 1 {
         return (0..count).map(work).collect();
@@ -36,12 +36,12 @@ pub fn map<R: Send>(threads: usize, count: usize, work: impl Fn(usize) -> R + Sy
     all.into_iter().map(|(_, result)| result).collect()
 }
 
-/// `work(i, chunk i)` for every chunk of `size` of `data`.
+/// Calls `work(i, chunk)` for every chunk of `size` elements.
 pub fn for_chunks<T: Send>(threads: usize, data: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     for_chunks_beside(threads, data, size, work, || ());
 }
 
-/// As `for_chunks`, while this thread does `own` first.
+/// As `for_chunks`, but this thread runs `own` first, while the others begin.
 pub fn for_chunks_beside<T: Send, R>(
     threads: usize,
     data: &mut [T],
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_in_order_on_any_number_of_threads() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         for threads in [1, 2, 5] {
             assert_eq!(map(threads, 100, |i| i * i), (0..100).map(|i| i * i).collect::<Vec<_>>());
             let mut data = vec![0; 103];

@@ -1,4 +1,4 @@
-//! From links to row bytes: the neighbours' ids, factors and codes behind a node's own vector.
+//! Encodes links into row bytes: ids, factors and codes of the neighbours, behind the node's own vector.
 
 use super::super::{ColumnSpec, EntrySample};
 use super::built::Built;
@@ -42,8 +42,8 @@ impl<'a> RowWriter<'a> {
         RowWriter { built }
     }
 
-    /// Links the rows of vectors `first`.. of the build: each comes pending (own vector only) and leaves linked. Other
-    /// threads begin while this one does `own`.
+    /// Turns the pending rows of vectors `first`.. of the build into linked rows. Other threads begin while this one
+    /// runs `own`.
     pub fn link_rows<R>(&self, first: u32, rows: &mut [Vec<u8>], threads: usize, own: impl FnOnce() -> R) -> R {
         let link = |chunk: usize, rows: &mut [Vec<u8>]| {
             let mut encoded = Encoded::default();
@@ -65,7 +65,7 @@ impl<'a> RowWriter<'a> {
         set_degree(row, list.len() as u16);
     }
 
-    /// The entry sample of the graph.
+    /// Returns the entry sample of the graph.
     pub fn entry_sample(&self) -> EntrySample {
         let vectors = &self.built.vectors;
         let count = vectors.len() as u32;

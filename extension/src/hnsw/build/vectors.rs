@@ -1,14 +1,14 @@
-//! The vectors of a bulk build: rotated, in memory, by number.
+//! The vectors of a bulk build, in memory, by number.
 
 use super::super::ColumnSpec;
 use super::super::geometry::{Geometry, snap};
 use super::parallel;
 use crate::distance::{Metric, decode, fast_dot, inverse_norm};
 
-/// The bound of inner products is above the largest square by more than they are rounded.
+/// The factor by which the bound of inner products exceeds the largest square: more than their rounding errors.
 const ROUNDING: f32 = 1.000_01;
 
-/// Vectors that the centre is taken from, at most: enough for a point within the spread of them all.
+/// The most vectors that the centre is computed from: enough for a point within the spread of all.
 const CENTRE_SAMPLE: usize = 1001;
 /// Vectors that a thread rotates at a time.
 const ROTATE_BLOCK: usize = 64;
@@ -22,17 +22,17 @@ pub struct Vectors {
     ranks_products: bool,
 }
 
-/// Vectors, and what makes two of them near.
+/// Vectors, and the measure by which two of them are near.
 #[derive(Debug, Clone, Copy)]
 pub struct Near<'v> {
     pub vectors: &'v Vectors,
-    /// Near are those of a small l2 distance, or, where this is given, of a large inner product: at most so much, but of
-    /// vectors whose squares f32 does not hold.
+    /// None: a small l2 distance is near. Else a large inner product is near, and this is an upper bound of all
+    /// products (except those of vectors whose squares overflow f32).
     bound: Option<f32>,
 }
 
 impl Vectors {
-    /// With room for `count` vectors, or none yet if there is no such room: a damaged file may count any number.
+    /// Reserves memory for `count` vectors, if there is enough: a damaged file may count any number.
     pub fn with_capacity(spec: &ColumnSpec, count: usize) -> Vectors {
         let ranks_products = spec.params.metric == Metric::Dot;
         let mut vectors = Vectors { padded: spec.padded(), ranks_products, ..Vectors::default() };
@@ -40,7 +40,7 @@ impl Vectors {
         vectors
     }
 
-    /// Appends a stored vector (bytes of the column's element type). `space` has no centre yet.
+    /// Appends a stored vector (bytes of the column's element type). `spec` has no centre yet.
     pub fn push(&mut self, spec: &ColumnSpec, stored: &[u8]) {
         let start = self.data.len();
         self.data.resize(start + self.padded, 0.0);
@@ -50,8 +50,7 @@ impl Vectors {
         spec.normalise_and_centre(&components, factor, &mut self.data[start..]);
     }
 
-    /// The median of each component over a sample: far from the origin as the vectors are, and near them whatever a few
-    /// of them are.
+    /// Returns the median of each component over a sample. A few outliers do not move it away from the other vectors.
     pub fn centre(&self, dims: usize) -> Vec<f32> {
         let count = self.data.len() / self.padded;
         let sample = count.min(CENTRE_SAMPLE);
@@ -73,12 +72,12 @@ impl Vectors {
         self.half_norms = self.data.chunks_exact(padded).map(|vector| 0.5 * fast_dot(vector, vector)).collect();
     }
 
-    /// Near by distance.
+    /// Measures by distance.
     pub fn near(&self) -> Near<'_> {
         Near { vectors: self, bound: None }
     }
 
-    /// Near by inner product.
+    /// Measures by inner product.
     pub fn near_by_product(&self) -> Near<'_> {
         let most = self.half_norms.iter().filter(|x| x.is_finite()).fold(0f32, |most, &x| most.max(x));
         Near { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
@@ -159,7 +158,7 @@ impl Near<'_> {
         self.bound.is_some()
     }
 
-    /// The less the nearer, and never negative.
+    /// A distance, never negative: smaller is nearer.
     #[inline]
     pub fn distance(&self, a: u32, b: u32) -> f32 {
         match self.bound {
@@ -168,20 +167,20 @@ impl Near<'_> {
         }
     }
 
-    /// What a vector adds to its distances from others, besides the product.
+    /// The part of a vector's distances that does not depend on the other vector.
     #[inline]
     pub fn share(&self, index: u32) -> f32 {
         self.bound.map_or_else(|| self.vectors.half_norm(index), |bound| 0.5 * bound)
     }
 
-    /// The distance, from the shares less the product and the sum of the shares.
+    /// Removes rounding errors from a distance that was computed as the shares minus the product.
     #[inline]
     pub fn round_distance(&self, distance: f32, shares: f32) -> f32 {
         if self.is_by_product() { distance.max(0.0) } else { snap(distance, shares) }
     }
 
-    /// How far a vector is from the leader of a part, less what is the same for all leaders. By products the longest
-    /// leader would get them all: there it is the angle that counts.
+    /// The distance of a vector from a leader, without the terms that are the same for all leaders. By products the
+    /// longest leader would attract all vectors, so there the angle counts.
     #[inline]
     pub fn leader_distance(self, product: f32, half_norm: f32) -> f32 {
         if self.is_by_product() { -product / half_norm.sqrt().max(f32::MIN_POSITIVE) } else { half_norm - product }

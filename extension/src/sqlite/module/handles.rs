@@ -1,4 +1,4 @@
-//! What SQLite holds of a table and of a cursor, and the guarded body of every callback that is given one of them.
+//! The objects behind SQLite's sqlite3_vtab and sqlite3_vtab_cursor, and the guarded body of every callback on them.
 
 use std::cell::{RefCell, UnsafeCell};
 use std::ffi::c_int;
@@ -12,7 +12,7 @@ use crate::sqlite::function::Scalar;
 use crate::sqlite::guard;
 use crate::sqlite::table::VirtualTable;
 
-/// What SQLite holds as a sqlite3_vtab. `base` comes first, so the one pointer is the other.
+/// The object behind a sqlite3_vtab. `base` comes first, so a pointer to one is a pointer to the other.
 #[repr(C)]
 pub(super) struct Table<T> {
     /// SQLite and the guard write here while a callback holds the table.
@@ -57,7 +57,7 @@ pub(super) unsafe fn on_table<T: VirtualTable>(
     }
 }
 
-/// What SQLite holds as a sqlite3_vtab_cursor.
+/// The object behind a sqlite3_vtab_cursor.
 #[repr(C)]
 pub(super) struct OpenCursor<C> {
     pub(super) base: sqlite3_vtab_cursor,
