@@ -40,7 +40,7 @@ valgrind() {
 # The layers that have unsafe code and call no C, and threads. The CPU's features are given, for Miri has none by itself
 # and would see the portable kernels only.
 miri() {
-  local layers=(distance:: quantize:: format:: machine:: storage:: hnsw::build::) features=''
+  local layers=(distance:: quantize:: format:: memory_hints:: storage:: hnsw::build::) features=''
   if [ "$(uname -m)" = x86_64 ]; then features='-Ctarget-feature=+avx2,+fma,+f16c'; fi
   PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation RUSTFLAGS=$features \
     cargo +nightly miri test --target-dir "$target/miri" -p vecrank --lib -- "${layers[@]}"

@@ -39,7 +39,7 @@ impl EntrySample {
     }
 
     /// An empty sample of a graph with this centre.
-    pub fn about(spec: &ColumnSpec, centre: &[f32]) -> EntrySample {
+    pub fn with_centre(spec: &ColumnSpec, centre: &[f32]) -> EntrySample {
         EntrySample::from_blob(spec, EntryBlob { centre: centre.to_vec(), ..EntryBlob::default() })
     }
 
@@ -77,7 +77,7 @@ impl EntrySample {
 
     /// A sample of the given nodes (ids and vectors of p components in the graph's space).
     pub fn build(spec: &ColumnSpec, centre: &[f32], ids: &[NodeId], rotated: &[f32]) -> EntrySample {
-        let mut sample = EntrySample::about(spec, centre);
+        let mut sample = EntrySample::with_centre(spec, centre);
         for (&id, vector) in ids.iter().zip(rotated.chunks_exact(spec.padded())) {
             sample.push(spec, id, vector);
         }

@@ -142,7 +142,7 @@ pub(super) struct Traversal {
     visited: NodeSet,
     pub(super) expanded: usize,
     /// Whether nodes were linked after the traversal began. Ids beyond its bound are then skipped, and no damage.
-    outgrown: bool,
+    skips_unknown_nodes: bool,
     /// The nodes that match the filter, if they are known: only they are hits.
     matches: Option<Arc<Matches>>,
     buffer: Vec<u8>,
@@ -155,7 +155,15 @@ impl Traversal {
             frontier.push(key, node);
         }
         let visited = NodeSet::new(next_id);
-        Traversal { query, frontier, visited, expanded: 0, outgrown: false, matches: None, buffer: Vec::new() }
+        Traversal {
+            query,
+            frontier,
+            visited,
+            expanded: 0,
+            skips_unknown_nodes: false,
+            matches: None,
+            buffer: Vec::new(),
+        }
     }
 
     /// Restricts the hits to `matches`, and adds the nearest matching samples to the candidates.
@@ -217,7 +225,7 @@ impl Traversal {
                 match self.visited.contains(neighbour) {
                     Some(false) if leads_anywhere || is_due() => self.frontier.push(estimate, neighbour),
                     Some(_) => {}
-                    None if self.outgrown => {}
+                    None if self.skips_unknown_nodes => {}
                     None => return Err(out_of_range(id, neighbour)),
                 }
             }
@@ -352,8 +360,8 @@ impl Search {
     }
 
     /// Notes that nodes were linked since the search began. It may skip them.
-    pub fn outgrow(&mut self) {
-        self.traversal.outgrown = true;
+    pub fn skip_unknown_nodes(&mut self) {
+        self.traversal.skips_unknown_nodes = true;
     }
 
     /// Returns the next hit; None when every node was emitted.

@@ -14,7 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::store::Handle;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::header::Header;
@@ -114,7 +114,7 @@ impl Checker<'_> {
         let spec = self.spec;
         let (nodes, extreme) = (&mut self.nodes, &mut self.extreme);
         let mut found = Vec::new();
-        let scanned = column.nodes.reader(&mut Handle::default()).scan(&mut |node| {
+        let scanned = column.nodes.reader(&mut BlobHandle::default()).scan(&mut |node| {
             if node.inverse_norm().to_bits() != spec.inverse_norm(node.vector()).to_bits() {
                 found.push(format!("node {}: 1/norm {} is not that of its vector", node.id, node.inverse_norm()));
             }
@@ -147,7 +147,7 @@ impl Checker<'_> {
 
     /// Promises 3, 4 and 5 of all rows.
     fn all_links(&mut self, column: &mut VectorColumn, rotated: &mut Rotated) -> Result<()> {
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let mut ids: Vec<NodeId> = self.nodes.iter().filter(|(_, node)| node.linked).map(|(&id, _)| id).collect();
         ids.sort_unstable();
         let mut store = column.nodes.reader(&mut handle);
@@ -200,7 +200,7 @@ impl Checker<'_> {
             return Ok(());
         }
         let mut reached: HashSet<NodeId> = entry.iter().copied().collect();
-        let (mut waiting, mut buffer, mut handle) = (entry, Vec::new(), Handle::default());
+        let (mut waiting, mut buffer, mut handle) = (entry, Vec::new(), BlobHandle::default());
         let mut store = column.nodes.reader(&mut handle);
         let mut followed = 0usize;
         while let Some(id) = waiting.pop() {
@@ -262,7 +262,7 @@ impl Checker<'_> {
             self.report(6, format!("the entry sample has {} nodes where the rule gives {}", got.len(), expected.len()));
             return Ok(Vec::new());
         }
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let mut store = column.nodes.reader(&mut handle);
         for (i, &id) in ids.iter().enumerate() {
             let vector = match rotated.get(self.spec, &mut store, id) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::search::ColumnSearch;
-use super::store::Handle;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::distance::ExactQuery;
 use crate::error::Result;
@@ -21,7 +21,7 @@ const INTERRUPT_STRIDE: usize = 256;
 impl ColumnSearch {
     /// Closes the handle, which holds the read transaction. `VectorColumn::resume` must come before the next use.
     pub fn suspend(&mut self) {
-        self.handle = Handle::default();
+        self.handle = BlobHandle::default();
         self.cache = None;
     }
 
@@ -69,7 +69,7 @@ impl VectorColumn {
         let nearest = self.entry.nearest(&self.spec, &Query::new(&self.spec, query), count);
         let cache = self.known_cache()?;
         let mut buffer = Vec::new();
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let cached = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(&mut handle, cached.as_deref());
         let mut rows = Vec::with_capacity(nearest.len());
@@ -87,7 +87,7 @@ impl VectorColumn {
         self.check_query(query)?;
         let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
         let mut buffer = Vec::new();
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let header = self.header()?;
         let cache = self.cache_of(&header)?;
         let cached = cache.as_ref().and_then(|cache| cache.read());

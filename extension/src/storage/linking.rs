@@ -1,9 +1,9 @@
 //! Links the nodes that a transaction added, one by one.
 
 use super::generation::GenerationHasher;
-use super::store::Handle;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
-use super::write_buffer::{Base, WriteBuffer};
+use super::write_buffer::{RowSource, WriteBuffer};
 use crate::distance::decode;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
@@ -33,7 +33,7 @@ impl VectorColumn {
     /// Returns the centre of a graph that begins with this node: its vector.
     fn first_centre(&mut self, id: NodeId) -> Result<Vec<f32>> {
         self.spec.set_centre(&[]);
-        let (mut buffer, mut handle) = (Vec::new(), Handle::default());
+        let (mut buffer, mut handle) = (Vec::new(), BlobHandle::default());
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
         let mut centre = vec![0f32; self.spec.params.dims];
@@ -54,14 +54,14 @@ impl VectorColumn {
         let mut entry_changed = entry.centre().is_empty();
         if let Some(&first) = ids.first().filter(|_| entry_changed) {
             let centre = self.first_centre(first)?;
-            entry = EntrySample::about(&self.spec, &centre);
+            entry = EntrySample::with_centre(&self.spec, &centre);
             self.spec.set_centre(&centre);
         }
         let mut rotated = vec![0f32; self.spec.padded()];
-        let (mut buffer, mut handle) = (Vec::new(), Handle::default());
-        let cache = self.node_cache.of_base();
+        let (mut buffer, mut handle) = (Vec::new(), BlobHandle::default());
+        let cache = self.node_cache.base_cache();
         let rows = cache.as_ref().and_then(|cache| cache.read());
-        let base = Base {
+        let base = RowSource {
             table: &mut self.nodes,
             handle: &mut handle,
             cache: rows.as_deref(),
@@ -89,7 +89,7 @@ impl VectorColumn {
         let (written, missed) = store.flush()?;
         drop(rows);
         drop(cache);
-        written.into_iter().for_each(|id| self.node_cache.wrote(id));
+        written.into_iter().for_each(|id| self.node_cache.mark_dirty(id));
         header.synced_id = header.next_id;
         let next_id = header.next_id;
         let hasher = GenerationHasher::of(&header.generation).number(u64::from(header.linked)).number(u64::MAX - 2);

@@ -52,12 +52,12 @@ pub struct Rows {
 
 /// Rows that a search read from the file, to be added to the cache.
 #[derive(Debug, Default)]
-pub struct Missed {
+pub struct MissedRows {
     ids: Vec<NodeId>,
     bytes: Vec<u8>,
 }
 
-impl Missed {
+impl MissedRows {
     pub fn push(&mut self, id: NodeId, row: &[u8]) {
         if self.bytes.len() + row.len() <= CARRY {
             self.ids.push(id);
@@ -168,7 +168,7 @@ impl NodeCache {
     }
 
     /// Adds rows, unless another thread is reading: then they stay in `missed`.
-    pub fn add(&self, missed: &mut Missed) {
+    pub fn add(&self, missed: &mut MissedRows) {
         let Ok(mut rows) = self.rows.try_write() else { return };
         let row_bytes = rows.row_bytes;
         for (&id, row) in missed.ids.iter().zip(missed.bytes.chunks_exact(row_bytes.max(1))) {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn add(cache: &NodeCache, rows: &[(NodeId, &[u8])]) {
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         rows.iter().for_each(|&(id, row)| missed.push(id, row));
         cache.add(&mut missed);
         assert!(missed.is_empty());
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn rows_that_cannot_be_added_stay_with_the_search() {
         let cache = NodeCache::new(10, 3, 1000);
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         missed.push(3, b"row");
         let reading = cache.read();
         cache.add(&mut missed);

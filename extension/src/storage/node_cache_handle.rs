@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::column_name::ColumnName;
-use super::node_cache::{CacheKey, Missed, NodeCache};
+use super::node_cache::{CacheKey, MissedRows, NodeCache};
 use super::shadow::CONFIG;
 use crate::error::{Error, Result};
 use crate::format::header::{Generation, Header};
@@ -46,11 +46,11 @@ impl NodeCacheHandle {
         self.base.get_or_insert(before);
     }
 
-    pub fn wrote(&mut self, id: NodeId) {
+    pub fn mark_dirty(&mut self, id: NodeId) {
         self.dirty.insert(id);
     }
 
-    pub fn renumbered(&mut self) {
+    pub fn mark_renumbered(&mut self) {
         self.renumbered = true;
     }
 
@@ -65,7 +65,7 @@ impl NodeCacheHandle {
     }
 
     /// The cache of the last commit, for a transaction that has written since. Its rows of `dirty` are out of date.
-    pub fn of_base(&self) -> Option<Arc<NodeCache>> {
+    pub fn base_cache(&self) -> Option<Arc<NodeCache>> {
         let is_of_base = self.base.is_some() && self.used.map(|(generation, _)| generation) == self.base;
         self.cache.clone().filter(|_| is_of_base && !self.renumbered)
     }
@@ -92,15 +92,15 @@ impl NodeCacheHandle {
     }
 
     /// Keeps rows that linking read and did not write, for the next transaction.
-    pub fn keep_linked(&mut self, source: &CacheSource<'_>, mut missed: Missed, next_id: u32) -> Result<()> {
+    pub fn keep_linked(&mut self, source: &CacheSource<'_>, mut missed: MissedRows, next_id: u32) -> Result<()> {
         let Some(base) = self.base.filter(|_| !self.renumbered) else { return Ok(()) };
-        if self.of_base().is_none()
+        if self.base_cache().is_none()
             && let Some(fresh) = source.fresh_cache(next_id)?
         {
             self.used = Some((base, true));
             self.cache = Some(Arc::new(fresh));
         }
-        if let Some(cache) = self.of_base() {
+        if let Some(cache) = self.base_cache() {
             cache.add(&mut missed);
         }
         Ok(())
@@ -108,7 +108,7 @@ impl NodeCacheHandle {
 
     /// Ends a transaction. If it committed, its cache serves the next generation, without the rows that it wrote.
     pub fn end_write(&mut self, source: &CacheSource<'_>, committed: Option<Header>) {
-        let cache = self.of_base();
+        let cache = self.base_cache();
         let NodeCacheHandle { base, dirty, renumbered, .. } = std::mem::take(self);
         if base.is_none() {
             return;

@@ -2,7 +2,7 @@
 
 use super::generation::GenerationHasher;
 use super::progress::Progress;
-use super::store::Handle;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
@@ -75,7 +75,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     let mut header = column.header()?;
     let db = column.db;
     column.renumber_epoch += 1;
-    column.node_cache.renumbered();
+    column.node_cache.mark_renumbered();
     let (vectors, mut old) = read_vectors(column, (!matches!(rowids, Rowids::Repaired)).then_some(&header))?;
     let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
     let progress = Progress::start();
@@ -197,7 +197,7 @@ fn read_vectors(column: &mut VectorColumn, counted: Option<&Header>) -> Result<(
     spec.set_centre(&[]);
     let mut vectors = Vectors::with_capacity(&spec, expected);
     let mut old = Vec::new();
-    let mut handle = Handle::default();
+    let mut handle = BlobHandle::default();
     let reader = column.nodes.reader(&mut handle);
     let mut reader = if let Some(header) = counted { reader.counted(header) } else { reader };
     reader.scan(&mut |node| {
@@ -253,7 +253,7 @@ struct Block {
 fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &Progress) -> Result<()> {
     let writer = RowWriter::new(built);
     let layout = column.spec.layout;
-    let mut handle = Handle::default();
+    let mut handle = BlobHandle::default();
     let mut store = column.nodes.reader(&mut handle);
     let mut buffer = Vec::new();
     let (mut linking, mut other) = (Block::default(), Block::default());

@@ -28,7 +28,7 @@ struct Found {
 /// Makes rows and nodes of a column agree. A rebuild must follow.
 pub fn repair(column: &mut VectorColumn) -> Result<()> {
     column.renumber_epoch += 1;
-    column.node_cache.renumbered();
+    column.node_cache.mark_renumbered();
     let is_new = match column.refresh() {
         Err(Error::Corrupt { .. }) => {
             column.create_again()?;

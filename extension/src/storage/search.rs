@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::node_cache::NodeCache;
-use super::store::Handle;
+use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
@@ -12,7 +12,7 @@ use crate::hnsw::{Ef, GraphState, Hit, Order, Query, Search};
 /// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
 pub struct ColumnSearch {
     pub(super) search: Search,
-    pub(super) handle: Handle,
+    pub(super) handle: BlobHandle,
     pub(super) renumber_epoch: u64,
     pub(super) link_epoch: u64,
     pub(super) cache: Option<Arc<NodeCache>>,
@@ -36,7 +36,7 @@ impl VectorColumn {
         let search = make(Self::state(&self.spec, &self.entry, &header), Query::new(&self.spec, query));
         let cache = self.cache_of(&header)?;
         let (renumber_epoch, link_epoch) = (self.renumber_epoch, self.link_epoch);
-        Ok(ColumnSearch { search, handle: Handle::default(), renumber_epoch, link_epoch, cache })
+        Ok(ColumnSearch { search, handle: BlobHandle::default(), renumber_epoch, link_epoch, cache })
     }
 
     /// Fails for a query of other dimensions. The caller has checked the components.
@@ -60,7 +60,7 @@ impl VectorColumn {
             search.renumber_epoch = self.renumber_epoch;
         }
         if search.link_epoch != self.link_epoch {
-            search.search.outgrow();
+            search.search.skip_unknown_nodes();
         }
         if self.own_write {
             search.cache = None; // rows have changed since

@@ -1,6 +1,6 @@
 //! Node rows in a shadow table, behind the engine's trait `GraphStore`.
 
-use super::node_cache::{Missed, Rows};
+use super::node_cache::{MissedRows, Rows};
 use crate::error::{Error, Result, code};
 use crate::format::header::{Counts, Header};
 use crate::format::node::{FREE, Node, NodeId, NodeLayout};
@@ -40,12 +40,12 @@ impl NodeTable {
     }
 
     /// A reader for one search. Its BLOB handle holds the read transaction: drop it with the search.
-    pub fn reader<'a>(&'a mut self, handle: &'a mut Handle) -> Reader<'a> {
+    pub fn reader<'a>(&'a mut self, handle: &'a mut BlobHandle) -> Reader<'a> {
         Reader { table: self, handle, cache: None, counted: None }
     }
 
     /// As `reader`, through a cache of the current rows.
-    pub fn cached_reader<'a>(&'a mut self, handle: &'a mut Handle, cache: Option<&'a Rows>) -> Reader<'a> {
+    pub fn cached_reader<'a>(&'a mut self, handle: &'a mut BlobHandle, cache: Option<&'a Rows>) -> Reader<'a> {
         Reader { table: self, handle, cache, counted: None }
     }
 
@@ -153,16 +153,16 @@ impl NodeTable {
 
 /// An open BLOB of the node table, reused from one row read to the next.
 #[derive(Default)]
-pub struct Handle {
+pub struct BlobHandle {
     blob: Option<Blob>,
     /// Rows that were read and are not in the cache.
-    pub missed: Missed,
+    pub missed: MissedRows,
 }
 
 /// The node table and a search's handle: what the engine works on.
 pub struct Reader<'a> {
     table: &'a mut NodeTable,
-    handle: &'a mut Handle,
+    handle: &'a mut BlobHandle,
     cache: Option<&'a Rows>,
     /// The counts that a scan must find.
     counted: Option<Counts>,

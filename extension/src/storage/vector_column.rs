@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::column_name::ColumnName;
 use super::generation::GenerationHasher;
-use super::node_cache::{Missed, NodeCache};
+use super::node_cache::{MissedRows, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
 use super::shadow::GRAPH;
-use super::store::{Handle, NodeTable};
+use super::store::{BlobHandle, NodeTable};
 use crate::error::{Error, Result, code};
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
@@ -121,7 +121,7 @@ impl VectorColumn {
         let header = self.load_header()?;
         if self.own_write && self.known != Some(header.generation) {
             // This object does not know which rows the other writer changed.
-            self.node_cache.renumbered();
+            self.node_cache.mark_renumbered();
         }
         self.known = Some(header.generation);
         self.header = Some(header);
@@ -271,7 +271,7 @@ impl VectorColumn {
     pub fn remove(&mut self, id: NodeId, rowid: i64) -> Result<()> {
         let mut header = self.header()?;
         let mut buffer = Vec::new();
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
         self.name.check_owner(&node, rowid)?;
@@ -288,7 +288,7 @@ impl VectorColumn {
             set_tombstone(&mut row);
             store.put_node(id, &row)?;
         }
-        self.node_cache.wrote(id);
+        self.node_cache.mark_dirty(id);
         let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(u64::MAX);
         self.write_header(header, hasher)
     }
@@ -297,14 +297,14 @@ impl VectorColumn {
     pub fn set_rowid(&mut self, id: NodeId, from: i64, rowid: i64) -> Result<()> {
         let header = self.header()?;
         let mut buffer = Vec::new();
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
         self.name.check_owner(&node, from)?;
         let mut row = node.row().to_vec();
         set_rowid(&mut row, rowid);
         store.put_node(id, &row)?;
-        self.node_cache.wrote(id);
+        self.node_cache.mark_dirty(id);
         let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
         self.write_header(header, hasher)
     }
@@ -312,7 +312,7 @@ impl VectorColumn {
     /// Returns the stored bytes of a row's vector, as the user gave them.
     pub fn vector(&mut self, id: NodeId, rowid: i64) -> Result<Vec<u8>> {
         let mut buffer = Vec::new();
-        let mut handle = Handle::default();
+        let mut handle = BlobHandle::default();
         let mut store = self.nodes.reader(&mut handle);
         let node = store.node(id, &mut buffer)?;
         self.name.check_owner(&node, rowid)?;
@@ -324,7 +324,7 @@ impl VectorColumn {
         let mut header = self.header()?;
         self.db.prepare_shadow(&format!("DELETE FROM {}", self.nodes.sql_name()))?.run(&[])?;
         self.renumber_epoch += 1;
-        self.node_cache.renumbered();
+        self.node_cache.mark_renumbered();
         let hasher = GenerationHasher::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
         (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
         self.write_header(header, hasher)?;
@@ -366,7 +366,7 @@ impl VectorColumn {
     }
 
     /// Keeps rows that linking read and did not write, for the next transaction.
-    pub(super) fn keep_linked(&mut self, missed: Missed, next_id: u32) -> Result<()> {
+    pub(super) fn keep_linked(&mut self, missed: MissedRows, next_id: u32) -> Result<()> {
         let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
         self.node_cache.keep_linked(&source, missed, next_id)
     }

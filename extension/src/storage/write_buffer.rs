@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::node_cache::{Missed, Rows};
-use super::store::{Handle, NodeTable, Reader};
+use super::node_cache::{MissedRows, Rows};
+use super::store::{BlobHandle, NodeTable, Reader};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
@@ -13,9 +13,9 @@ use crate::memory_hints::prefetch;
 const MOST_BYTES: usize = 64 << 20;
 
 /// The source of rows: the table, and a cache of the rows of the last commit.
-pub struct Base<'a> {
+pub struct RowSource<'a> {
     pub table: &'a mut NodeTable,
-    pub handle: &'a mut Handle,
+    pub handle: &'a mut BlobHandle,
     pub cache: Option<&'a Rows>,
     /// Rows that this transaction has written before: the cache holds them as they were.
     pub dirty: &'a HashSet<NodeId>,
@@ -35,7 +35,7 @@ pub struct WriteBuffer<'a> {
 }
 
 impl<'a> WriteBuffer<'a> {
-    pub fn new(base: Base<'a>, layout: NodeLayout) -> WriteBuffer<'a> {
+    pub fn new(base: RowSource<'a>, layout: NodeLayout) -> WriteBuffer<'a> {
         WriteBuffer {
             reader: base.table.reader(base.handle),
             layout,
@@ -79,10 +79,10 @@ impl<'a> WriteBuffer<'a> {
     }
 
     /// Writes the rows in memory. Returns the nodes whose rows were written, and the rows that were read only.
-    pub fn flush(mut self) -> Result<(Vec<NodeId>, Missed)> {
+    pub fn flush(mut self) -> Result<(Vec<NodeId>, MissedRows)> {
         self.write()?;
         let written: HashSet<NodeId> = self.flushed.iter().copied().collect();
-        let mut missed = Missed::default();
+        let mut missed = MissedRows::default();
         for (id, row) in &self.read {
             if row.len() == self.layout.row_bytes() && !written.contains(id) && !self.dirty.contains(id) {
                 missed.push(*id, row);

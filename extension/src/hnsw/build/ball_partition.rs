@@ -5,7 +5,7 @@
 //! member goes to its nearest leaders, and a partition that is still too large is divided again.
 
 use super::parallel;
-use super::vectors::{Near, Vectors};
+use super::vectors::{Proximity, Vectors};
 use crate::distance::inner_products;
 use crate::hnsw::geometry::Geometry;
 use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
@@ -36,7 +36,7 @@ struct Partition {
 }
 
 /// Divides `members` into leaves. Leaves that follow each other tend to be near each other.
-pub fn ball_partition(near: Near<'_>, members: Vec<u32>, options: &PartitionOptions<'_>) -> Vec<Vec<u32>> {
+pub fn ball_partition(proximity: Proximity<'_>, members: Vec<u32>, options: &PartitionOptions<'_>) -> Vec<Vec<u32>> {
     let mut leaves = Vec::new();
     let mut stack = vec![Partition { members, depth: 0, stuck: false }];
     let mut cuts = 0u64;
@@ -51,7 +51,7 @@ pub fn ball_partition(near: Near<'_>, members: Vec<u32>, options: &PartitionOpti
             leaves.extend(cut_by_number(&partition.members, options.leaf, overlap));
         } else {
             cuts += 1;
-            stack.extend(cut(near, partition, options, cuts).into_iter().rev());
+            stack.extend(cut(proximity, partition, options, cuts).into_iter().rev());
         }
     }
     leaves
@@ -67,16 +67,16 @@ fn cut_by_number(members: &[u32], leaf: usize, overlap: usize) -> Vec<Vec<u32>> 
         .collect()
 }
 
-fn cut(near: Near<'_>, partition: Partition, options: &PartitionOptions<'_>, cuts: u64) -> Vec<Partition> {
+fn cut(proximity: Proximity<'_>, partition: Partition, options: &PartitionOptions<'_>, cuts: u64) -> Vec<Partition> {
     let fan_out = options.fan_out.get(partition.depth).copied().unwrap_or(1);
     let count = partition.members.len();
     let wanted = (2 * count * fan_out).div_ceil(options.leaf).clamp(2, MAX_LEADERS).max(fan_out);
     let leaders = choose_leaders(&partition.members, wanted, options.seed ^ (cuts << 20));
     let mut leader_vectors = Vec::new();
-    near.vectors.gather(&leaders, &mut leader_vectors);
+    proximity.vectors.gather(&leaders, &mut leader_vectors);
     let assigned = parallel::map(options.threads, count.div_ceil(BLOCK), |block| {
         let members = &partition.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
-        assign(near, members, &leaders, &leader_vectors, fan_out)
+        assign(proximity, members, &leaders, &leader_vectors, fan_out)
     });
     let mut children = vec![Vec::new(); leaders.len()];
     for (&member, &leader) in
@@ -84,7 +84,7 @@ fn cut(near: Near<'_>, partition: Partition, options: &PartitionOptions<'_>, cut
     {
         children[leader as usize].push(member);
     }
-    let order = chain_leaders(near.vectors, &leaders);
+    let order = chain_leaders(proximity.vectors, &leaders);
     let mut partitions: Vec<Partition> = Vec::with_capacity(children.len());
     for leader in order {
         let members = std::mem::take(&mut children[leader]);
@@ -95,18 +95,24 @@ fn cut(near: Near<'_>, partition: Partition, options: &PartitionOptions<'_>, cut
 }
 
 /// Returns for every member the numbers of its `fan_out` nearest leaders, nearest first.
-fn assign(near: Near<'_>, members: &[u32], leaders: &[u32], leader_vectors: &[f32], fan_out: usize) -> Vec<u32> {
+fn assign(
+    proximity: Proximity<'_>,
+    members: &[u32],
+    leaders: &[u32],
+    leader_vectors: &[f32],
+    fan_out: usize,
+) -> Vec<u32> {
     let mut block = Vec::new();
-    near.vectors.gather(members, &mut block);
+    proximity.vectors.gather(members, &mut block);
     let mut products = vec![0f32; members.len() * leaders.len()];
-    inner_products(&block, leader_vectors, near.vectors.padded, &mut products);
-    let half_norms: Vec<f32> = leaders.iter().map(|&leader| near.vectors.half_norm(leader)).collect();
+    inner_products(&block, leader_vectors, proximity.vectors.padded, &mut products);
+    let half_norms: Vec<f32> = leaders.iter().map(|&leader| proximity.vectors.half_norm(leader)).collect();
     let mut out = Vec::with_capacity(members.len() * fan_out);
     let mut best: Vec<(f32, u32)> = Vec::new();
     for row in products.chunks_exact(leaders.len()) {
         best.clear();
         for (leader, (&product, &half_norm)) in row.iter().zip(&half_norms).enumerate() {
-            let distance = near.leader_distance(product, half_norm);
+            let distance = proximity.leader_distance(product, half_norm);
             if best.len() < fan_out || distance < best[best.len() - 1].0 {
                 let at = best.partition_point(|&(other, _)| other <= distance);
                 best.insert(at, (distance, leader as u32));

@@ -10,7 +10,7 @@ pub type Links = Vec<Vec<Candidate<u32>>>;
 
 /// Called every few tens of milliseconds with the share of the build that is done, 0 to 1, which never falls. An error
 /// stops the build.
-pub type Watch<'a> = &'a dyn Fn(f64) -> Result<()>;
+pub type ProgressCallback<'a> = &'a dyn Fn(f64) -> Result<()>;
 
 /// Options of a build.
 #[derive(Debug, Clone, Copy)]

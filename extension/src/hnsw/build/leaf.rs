@@ -1,7 +1,7 @@
 //! Compares all pairs of a leaf: finds the nearest others of every member.
 
 use super::candidate_lists::{EMPTY, Packed, Packing};
-use super::vectors::Near;
+use super::vectors::Proximity;
 use crate::distance::{PairRow, inner_products, near_pairs};
 
 /// Rows per tile: enough for a fast matrix product, few enough to keep its result in the CPU's cache.
@@ -36,11 +36,11 @@ impl Nearest {
 /// Returns for every member of the leaf its nearest `size` others within `limits`, sorted.
 ///
 /// Only the upper triangle is computed: a product serves its row and its column.
-pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
-    let (count, packing) = (members.len(), Packing::of(near.vectors.len()));
+pub fn nearest_in_leaf(proximity: Proximity<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
+    let (count, packing) = (members.len(), Packing::of(proximity.vectors.len()));
     let mut block = Vec::new();
-    near.vectors.gather(members, &mut block);
-    let shares: Vec<f32> = members.iter().map(|&member| near.share(member)).collect();
+    proximity.vectors.gather(members, &mut block);
+    let shares: Vec<f32> = members.iter().map(|&member| proximity.share(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
         limits.iter().map(|limit| if limit.is_finite() { packing.pack(*limit, 0, u32::MAX) } else { EMPTY }).collect();
@@ -50,7 +50,7 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
     for first in (0..count).step_by(TILE) {
         let rows = TILE.min(count - first);
         let columns = count - first;
-        let width = near.vectors.padded;
+        let width = proximity.vectors.padded;
         inner_products(&block[first * width..(first + rows) * width], &block[first * width..], width, &mut products);
         for row in 0..rows {
             let i = first + row;
@@ -65,7 +65,7 @@ pub fn nearest_in_leaf(near: Near<'_>, members: &[u32], limits: Vec<f32>, size: 
             near_pairs(&pair_row, &mut pairs);
             for &(offset, distance) in &pairs {
                 let j = i + 1 + offset as usize;
-                let distance = near.round_distance(distance, shares[i] + shares[j]);
+                let distance = proximity.round_distance(distance, shares[i] + shares[j]);
                 for (to, other) in [(i, j), (j, i)] {
                     if lists[to].offer(packing.pack(distance, members[to], members[other]), &mut worst[to]) {
                         limits[to] = packing.limit(worst[to]);

@@ -3,10 +3,10 @@
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
 use super::ball_partition::hash;
-use super::built::{Links, Watch};
+use super::built::{Links, ProgressCallback};
 use super::candidate_lists::{CandidateLists, distance};
 use super::parallel;
-use super::vectors::{Near, Vectors};
+use super::vectors::{Proximity, Vectors};
 use crate::error::Result;
 
 /// Vectors linked at a time by one thread.
@@ -18,17 +18,17 @@ const STRETCH: usize = 64 * BLOCK;
 /// Adds to the links of every member the candidates of its list that the heuristic keeps, at most `m`. The lists shrink
 /// while the links grow, because this is where a build takes the most memory.
 pub fn link_forward(
-    near: Near<'_>,
+    proximity: Proximity<'_>,
     members: &[u32],
     mut lists: CandidateLists,
     work: Forward<'_>,
-    watch: Watch<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<()> {
     let Forward { m, threads, links } = work;
-    let limits = if near.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
+    let limits = if proximity.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
     for first in (0..members.len()).step_by(STRETCH).rev() {
         let stretch = &members[first..(first + STRETCH).min(members.len())];
-        watch(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
+        progress(1.0 - (first + stretch.len()) as f64 / members.len() as f64)?;
         let kept = parallel::map(threads, stretch.len().div_ceil(BLOCK), |block| {
             let range = block * BLOCK..((block + 1) * BLOCK).min(stretch.len());
             let mut chosen = Vec::new();
@@ -40,7 +40,7 @@ pub fn link_forward(
                     let list = lists.get(first + i);
                     let id = |packed| lists.packing.candidate(packed, own);
                     candidates.extend(list.map(|p| Candidate { distance: distance(p), id: id(p) }));
-                    select_neighbours(&candidates, limits, |a, b| near.distance(a, b), &mut chosen);
+                    select_neighbours(&candidates, limits, |a, b| proximity.distance(a, b), &mut chosen);
                     chosen.clone()
                 })
                 .collect::<Vec<_>>()
@@ -50,7 +50,8 @@ pub fn link_forward(
             let list = &mut links[member as usize];
             for Candidate { distance, id } in chosen {
                 if !list.iter().any(|c| c.id == id) {
-                    let distance = if near.is_by_product() { near.vectors.distance(member, id) } else { distance };
+                    let distance =
+                        if proximity.is_by_product() { proximity.vectors.distance(member, id) } else { distance };
                     list.push(Candidate { distance, id });
                 }
             }

@@ -19,7 +19,7 @@ mod parallel;
 mod rows;
 mod vectors;
 
-pub use built::{Built, Links, Options, Watch};
+pub use built::{Built, Links, Options, ProgressCallback};
 use link::Forward;
 pub use rows::{RowWriter, put_lane};
 pub use vectors::Vectors;
@@ -29,10 +29,10 @@ use super::geometry::Geometry;
 use crate::error::Result;
 use ball_partition::{PartitionOptions, ball_partition, hash};
 use candidate_lists::CandidateLists;
-use vectors::Near;
+use vectors::Proximity;
 
 /// Constants of the builder, chosen by measurement.
-mod knobs {
+mod tuning {
     /// Leaders that a vector goes to at depth 0 and 1 of a partition.
     pub const FAN_OUT: [usize; 2] = [3, 2];
     pub const ROUNDS: u64 = 2;
@@ -62,7 +62,12 @@ mod shares {
 }
 
 /// Builds the graph of `vectors`, with a centre of its own.
-pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: Watch<'_>) -> Result<Built> {
+pub fn build(
+    spec: &ColumnSpec,
+    mut vectors: Vectors,
+    options: Options,
+    progress: ProgressCallback<'_>,
+) -> Result<Built> {
     let threads = options.threads;
     let (mut spec, centre) = (spec.clone(), vectors.centre(spec.params.dims));
     spec.set_centre(&centre);
@@ -70,29 +75,29 @@ pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: W
     let count = vectors.len() as u32;
     let order = locality_order(&vectors, threads);
     let mut done = shares::ORDER;
-    watch(done)?;
+    progress(done)?;
     vectors.permute(&order);
     let mut links: Links = vec![Vec::new(); vectors.len()];
-    for level in 0..=knobs::LEVELS {
-        let rate = knobs::LEVEL_RATE.pow(level);
+    for level in 0..=tuning::LEVELS {
+        let rate = tuning::LEVEL_RATE.pow(level);
         let members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
         if level > 0 && members.len() <= 2 * spec.params.m {
             break;
         }
         let ways = if vectors.ranks_products() { 2 } else { 1 };
-        for near in [vectors.near(), vectors.near_by_product()].into_iter().take(ways) {
+        for proximity in [vectors.by_distance(), vectors.by_product()].into_iter().take(ways) {
             let [nearest_share, forward_share] =
                 [shares::NEAREST, shares::FORWARD].map(|share| share / (rate * ways as u64) as f64);
-            let watch_nearest = |part| watch(done + part * nearest_share);
-            let lists = nearest(near, &members, threads, u64::from(level), &watch_nearest)?;
+            let progress_nearest = |part| progress(done + part * nearest_share);
+            let lists = nearest(proximity, &members, threads, u64::from(level), &progress_nearest)?;
             done += nearest_share;
             let forward = Forward { m: spec.params.m, threads, links: &mut links };
-            link::link_forward(near, &members, lists, forward, &|part| watch(done + part * forward_share))?;
+            link::link_forward(proximity, &members, lists, forward, &|part| progress(done + part * forward_share))?;
             done += forward_share;
         }
     }
     link::link_reverse(&vectors, &mut links, spec.params.degree(), threads, 11);
-    watch(done + shares::REVERSE)?;
+    progress(done + shares::REVERSE)?;
     link::connect(&vectors, &mut links, spec.params.degree());
     let mut built = Built { spec, centre, order, first_id: 0, vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
@@ -102,26 +107,32 @@ pub fn build(spec: &ColumnSpec, mut vectors: Vectors, options: Options, watch: W
 
 /// Orders the vectors by the leaves of a fine ball partition.
 fn locality_order(vectors: &Vectors, threads: usize) -> Vec<u32> {
-    let options = PartitionOptions { fan_out: &[], leaf: knobs::ORDER_LEAF, seed: 1, threads };
-    ball_partition(vectors.near(), (0..vectors.len() as u32).collect(), &options).concat()
+    let options = PartitionOptions { fan_out: &[], leaf: tuning::ORDER_LEAF, seed: 1, threads };
+    ball_partition(vectors.by_distance(), (0..vectors.len() as u32).collect(), &options).concat()
 }
 
 /// Returns the candidate lists of `members`, in their order.
-fn nearest(near: Near<'_>, members: &[u32], threads: usize, level: u64, watch: Watch<'_>) -> Result<CandidateLists> {
+fn nearest(
+    proximity: Proximity<'_>,
+    members: &[u32],
+    threads: usize,
+    level: u64,
+    progress: ProgressCallback<'_>,
+) -> Result<CandidateLists> {
     let mut lists =
-        CandidateLists::new(candidate_lists::Packing::of(near.vectors.len()), members.len(), knobs::CANDIDATES);
-    let mut list_of = vec![0u32; near.vectors.len()];
+        CandidateLists::new(candidate_lists::Packing::of(proximity.vectors.len()), members.len(), tuning::CANDIDATES);
+    let mut list_of = vec![0u32; proximity.vectors.len()];
     members.iter().enumerate().for_each(|(i, &member)| list_of[member as usize] = i as u32);
-    for round in 0..knobs::ROUNDS {
+    for round in 0..tuning::ROUNDS {
         let options =
-            PartitionOptions { fan_out: &knobs::FAN_OUT, leaf: knobs::LEAF, seed: 100 + 10 * level + round, threads };
-        let leaves = ball_partition(near, members.to_vec(), &options);
-        let batches = leaves.len().div_ceil(knobs::BATCH).max(1) as f64;
-        for (number, batch) in leaves.chunks(knobs::BATCH).enumerate() {
-            watch((round as f64 + number as f64 / batches) / knobs::ROUNDS as f64)?;
+            PartitionOptions { fan_out: &tuning::FAN_OUT, leaf: tuning::LEAF, seed: 100 + 10 * level + round, threads };
+        let leaves = ball_partition(proximity, members.to_vec(), &options);
+        let batches = leaves.len().div_ceil(tuning::BATCH).max(1) as f64;
+        for (number, batch) in leaves.chunks(tuning::BATCH).enumerate() {
+            progress((round as f64 + number as f64 / batches) / tuning::ROUNDS as f64)?;
             let found = parallel::map(threads, batch.len(), |i| {
                 let limits = batch[i].iter().map(|&member| lists.limit(list_of[member as usize] as usize)).collect();
-                leaf::nearest_in_leaf(near, &batch[i], limits, knobs::PER_LEAF)
+                leaf::nearest_in_leaf(proximity, &batch[i], limits, tuning::PER_LEAF)
             });
             merge(&mut lists, &list_of, batch, &found, threads);
         }

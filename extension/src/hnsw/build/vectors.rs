@@ -24,7 +24,7 @@ pub struct Vectors {
 
 /// Vectors, and the measure by which two of them are near.
 #[derive(Debug, Clone, Copy)]
-pub struct Near<'v> {
+pub struct Proximity<'v> {
     pub vectors: &'v Vectors,
     /// None: a small l2 distance is near. Else a large inner product is near, and this is an upper bound of all
     /// products (except those of vectors whose squares overflow f32).
@@ -73,14 +73,14 @@ impl Vectors {
     }
 
     /// Measures by distance.
-    pub fn near(&self) -> Near<'_> {
-        Near { vectors: self, bound: None }
+    pub fn by_distance(&self) -> Proximity<'_> {
+        Proximity { vectors: self, bound: None }
     }
 
     /// Measures by inner product.
-    pub fn near_by_product(&self) -> Near<'_> {
+    pub fn by_product(&self) -> Proximity<'_> {
         let most = self.half_norms.iter().filter(|x| x.is_finite()).fold(0f32, |most, &x| most.max(x));
-        Near { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
+        Proximity { vectors: self, bound: Some((2.0 * most * ROUNDING).min(f32::MAX)) }
     }
 
     pub fn len(&self) -> usize {
@@ -153,7 +153,7 @@ impl Geometry<u32> for Vectors {
     }
 }
 
-impl Near<'_> {
+impl Proximity<'_> {
     pub fn is_by_product(&self) -> bool {
         self.bound.is_some()
     }
