@@ -1,7 +1,7 @@
 //! The host's function table. SQLite hands it to the entry point; from there it travels with each connection (in the
-//! module's pAux and the function's pApp), so one process may hold several SQLite libraries and none is mixed up.
+//! module's pAux and the function's pApp), so one process may hold several SQLite libraries without mixing them up.
 //!
-//! Every version of SQLite appends to the table and takes nothing away. A member newer than the floor is read only
+//! New versions of SQLite append to the table and remove nothing. A member newer than the floor is read only
 //! behind `Api::has`, because the host's table may end before it.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 /// The oldest SQLite this extension works in, as sqlite3_libversion_number() writes it: 3.38.0 brought
 /// `sqlite3_vtab_in`.
 pub const FLOOR: i32 = 3_038_000;
-/// The planner keeps `<>`, LIKE and the like in the ON clause of a later join to itself.
+/// From this version on the planner does not offer `<>`, LIKE and similar terms of a later join's ON clause.
 pub(super) const HIDES_LATER_JOINS: i32 = 3_051_000;
-/// sqlite3_is_interrupted().
+/// The version that brought sqlite3_is_interrupted().
 pub(super) const HAS_IS_INTERRUPTED: i32 = 3_041_000;
 
 /// Calls a member of the host's table: `call!(api.bind_null(statement, 1))`. It is an unsafe operation of the C API.
@@ -29,7 +29,7 @@ macro_rules! call {
 }
 pub(super) use call;
 
-/// The host's SQLite was built without a part that we need: the guard turns the panic into an error.
+/// Panics because the host's SQLite was built without a function that vecrank needs. The guard turns it into an error.
 #[cold]
 #[inline(never)]
 pub(super) fn missing(member: &str) -> ! {
@@ -44,7 +44,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Takes the table that the host gave to the entry point; refuses a host below the floor.
+    /// Checks the table that the host gave to the entry point. Refuses a host below the floor.
     ///
     /// # Safety
     /// `table` is null, or points to a table that a SQLite library owns and that lives as long as that library.
@@ -71,7 +71,7 @@ impl Api {
         Ok(api)
     }
 
-    /// Parts that a build of SQLite can leave out (SQLITE_OMIT_*), and that a vecrank table cannot do without.
+    /// Checks for parts that vecrank needs and a build of SQLite may omit (SQLITE_OMIT_*).
     fn check_parts(self) -> Result<()> {
         let table = self.table();
         // SAFETY: the library keeps its table alive, and these members are older than the floor.
@@ -102,7 +102,7 @@ impl Api {
         self.version >= version
     }
 
-    /// A table whose host was refused, only to allocate the message that says so. None for a null table.
+    /// The table of a refused host, for allocating the error message only. None for a null table.
     ///
     /// # Safety
     /// As for `new`.
@@ -124,7 +124,7 @@ impl Api {
         unsafe { Api::new(data.cast::<sqlite3_api_routines>()) }
     }
 
-    /// A copy of `text`, up to its first NUL, in memory of sqlite3_malloc; null if there is none left.
+    /// Copies `text`, up to its first NUL, into memory of sqlite3_malloc; null if there is no memory.
     pub(super) fn allocate_text(&self, text: &str) -> *mut c_char {
         let bytes = text.as_bytes().split(|byte| *byte == 0).next().unwrap_or_default();
         let Ok(size) = c_int::try_from(bytes.len() + 1) else { return std::ptr::null_mut() };

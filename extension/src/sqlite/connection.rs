@@ -1,4 +1,4 @@
-//! A database connection, as seen from inside the extension's callbacks.
+//! A database connection, for use inside the extension's callbacks.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -31,12 +31,12 @@ pub enum TableOption {
     /// An `update` that fails with SQLITE_CONSTRAINT has changed nothing, and honours `Conflict::Replace` by itself.
     /// Without it SQLite turns every OR clause into ABORT.
     ConstraintSupport,
-    /// Harmless in triggers and views even of an untrusted schema.
+    /// The table is harmless in triggers and views, even those of an untrusted schema.
     Innocuous,
 }
 
-/// A database connection. It is good for as long as the host keeps it open, which is longer than any table or cursor
-/// lives and longer than any callback runs: keep it nowhere else.
+/// A database connection. It is valid until the host closes it, which is after the last table, cursor and callback: do
+/// not keep it elsewhere.
 #[derive(Clone, Copy)]
 pub struct Connection {
     api: Api,
@@ -59,7 +59,7 @@ impl Connection {
         self.raw
     }
 
-    /// Ok for SQLITE_OK; else the connection's last error.
+    /// Returns the connection's last error unless `status` is SQLITE_OK.
     #[inline]
     pub(super) fn check(&self, status: c_int) -> Result<()> {
         if status == code::OK { Ok(()) } else { Err(self.error(status)) }
@@ -71,7 +71,7 @@ impl Connection {
         unsafe { self.api.error(self.raw, status) }
     }
 
-    /// Runs statements (one or several, separated by semicolons) and drops the rows that they give.
+    /// Runs one or several statements, separated by semicolons, and discards their rows.
     pub fn execute(&self, sql: &str) -> Result<()> {
         let sql = c_string(sql)?;
         // SAFETY: the connection is open and the text ends with NUL.
@@ -80,12 +80,12 @@ impl Connection {
         })
     }
 
-    /// Runs one statement with parameters to its end, dropping its rows.
+    /// Runs one statement with parameters to its end and discards its rows.
     pub fn run(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
         self.prepare(sql)?.run(parameters)
     }
 
-    /// The first row of a query, as `read` makes it; None if there is no row.
+    /// Returns what `read` makes of the first row of a query; None without a row.
     pub fn query_one<T>(
         &self,
         sql: &str,
@@ -95,12 +95,12 @@ impl Connection {
         self.prepare(sql)?.query_one(parameters, read)
     }
 
-    /// Prepares one statement, to be used soon and dropped.
+    /// Prepares a statement for a single use.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
         self.prepare_for(sql, Use::Once)
     }
 
-    /// Prepares a statement that is kept for many uses.
+    /// Prepares a statement for many uses.
     pub fn prepare_kept(&self, sql: &str) -> Result<Statement> {
         self.prepare_for(sql, Use::Kept)
     }
@@ -137,7 +137,7 @@ impl Connection {
         self.open_blob_as(column, rowid, false)
     }
 
-    /// As `open_blob`, for `Blob::write` too: part of the row changes and none of the rest is written again.
+    /// As `open_blob`, for writing too: `Blob::write` changes part of a row without rewriting the rest.
     pub fn open_blob_to_write(&self, column: &BlobColumn<'_>, rowid: i64) -> Result<Blob> {
         self.open_blob_as(column, rowid, true)
     }
@@ -154,7 +154,7 @@ impl Connection {
         unsafe { Blob::new(*self, blob) }
     }
 
-    /// Tells SQLite what columns a table has: `CREATE TABLE x(...)`. Only in `create` and `connect`.
+    /// Declares the columns of a table: `CREATE TABLE x(...)`. Only in `create` and `connect`.
     pub(super) fn declare_vtab(&self, schema: &str) -> Result<()> {
         let schema = c_string(schema)?;
         // SAFETY: the connection is open and the text ends with NUL.
@@ -215,8 +215,8 @@ impl Connection {
         unsafe { call!(self.api, get_autocommit(self.raw)) != 0 }
     }
 
-    /// Whether a transaction has written, or may write, a database. After a write of this callback's own, false says
-    /// that SQLite has rolled it back.
+    /// Whether the transaction may write to a database. If this callback has written and the result is false, SQLite
+    /// has rolled the transaction back.
     pub fn is_writing(&self, schema: &str) -> bool {
         let Ok(schema) = CString::new(schema) else { return false };
         // SAFETY: the connection is open, the name is NUL-terminated, and the member is older than the floor.
@@ -238,7 +238,7 @@ impl Connection {
         Ok(fires)
     }
 
-    /// Whether no statement of the connection is running but the one that has called the extension.
+    /// Whether the statement that called the extension is the only running one of the connection.
     pub fn is_alone(&self) -> bool {
         let (mut statement, mut running) = (std::ptr::null_mut(), 0);
         loop {
@@ -252,9 +252,9 @@ impl Connection {
         }
     }
 
-    /// Runs `write`; statements that it prepares fire no triggers but those of the temp schema.
+    /// Runs `write`. Statements that it prepares fire no triggers except those of the temp schema.
     ///
-    /// That expires the statements of the connection. One that is running then fails where it opens another table, as a
+    /// This expires the other statements of the connection. A running one fails when it opens another table, as a
     /// correlated subquery does: see `is_alone`.
     pub fn without_triggers<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
         if !self.set_triggers(None)? {
@@ -274,7 +274,7 @@ impl Connection {
         if code == SQLITE_OK { Ok(state != 0) } else { Err(self.error(code)) }
     }
 
-    /// The path of the file behind a schema name; empty for one in memory or temporary.
+    /// The path of a schema's file; empty for a database in memory or a temporary one.
     pub fn file_name(&self, schema: &str) -> String {
         let Ok(schema) = CString::new(schema) else { return String::new() };
         // SAFETY: the connection is open; the name is NUL-terminated and lives until the database is detached.
@@ -284,8 +284,8 @@ impl Connection {
         }
     }
 
-    /// A number that changes with every commit to a database, by whatever connection, as far as the transaction under
-    /// way sees it. None if it cannot be had, or if this transaction has written, which it does not show.
+    /// A number that changes with every commit to a database by any connection, as seen by the current transaction.
+    /// None if it is not available, or if this transaction has written, which the number would not show.
     pub fn committed_version(&self, schema: &str) -> Option<u32> {
         let schema = CString::new(schema).ok()?;
         let mut version = 0u32;
@@ -309,7 +309,7 @@ impl Connection {
         self.api.has(HAS_IS_INTERRUPTED) && unsafe { call!(self.api, is_interrupted(self.raw)) != 0 }
     }
 
-    /// `Err(Interrupted)` if `is_interrupted`: for loops that take long.
+    /// Returns `Err(Interrupted)` if `is_interrupted`. For long loops.
     #[inline]
     pub fn check_interrupt(&self) -> Result<()> {
         if self.is_interrupted() { Err(Error::Interrupted) } else { Ok(()) }
@@ -334,7 +334,7 @@ impl Drop for TriggersOff<'_> {
     }
 }
 
-/// An SQL identifier in double quotes, so that any name is a name and nothing else.
+/// Quotes an SQL identifier, so that any name is safe in SQL.
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

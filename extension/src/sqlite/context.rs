@@ -65,13 +65,13 @@ impl Context<'_> {
         }
     }
 
-    /// A copy of another value, subtype and all.
+    /// Sets a copy of another value, with its subtype.
     pub fn value(&self, value: Value<'_>) {
         // SAFETY: both are live; SQLite copies.
         unsafe { call!(self.api, result_value(self.raw, value.raw())) }
     }
 
-    /// The stored content of a value that was read before.
+    /// Sets the content of a value that was read before.
     pub fn content(&self, content: Content<'_>) {
         match content {
             Content::Null => self.null(),
@@ -86,7 +86,7 @@ impl Context<'_> {
         }
     }
 
-    /// Marks the result that was set before (74, 'J': JSON). The function needs the flag RESULT_SUBTYPE.
+    /// Sets the subtype of the result (74, 'J': JSON). The function needs the flag RESULT_SUBTYPE.
     pub fn subtype(&self, subtype: u32) {
         // SAFETY: `new`'s promise.
         unsafe { call!(self.api, result_subtype(self.raw, subtype)) }
@@ -99,8 +99,8 @@ impl Context<'_> {
         unsafe { call!(self.api, vtab_nochange(self.raw)) != 0 }
     }
 
-    /// What `set_auxiliary` kept for argument `position` of this call's place in the statement, if SQLite still has it
-    /// and it is a `T`. SQLite keeps it only while that argument is a constant.
+    /// Returns the data that `set_auxiliary` kept for argument `position` of this call, if SQLite still has it and it
+    /// is a `T`. SQLite keeps it only while the argument is a constant.
     pub fn auxiliary<T: 'static>(&self, position: usize) -> Option<Rc<T>> {
         let position = c_int::try_from(position).ok()?;
         // SAFETY: only `set_auxiliary` sets auxiliary data of our functions, always an Auxiliary.

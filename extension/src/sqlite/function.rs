@@ -26,7 +26,7 @@ impl FunctionFlags {
     pub const NONE: FunctionFlags = FunctionFlags(0);
     /// Equal arguments give an equal result within a statement.
     pub const DETERMINISTIC: FunctionFlags = FunctionFlags(SQLITE_DETERMINISTIC);
-    /// Harmless even when an untrusted schema calls it.
+    /// The function is harmless even if an untrusted schema calls it.
     pub const INNOCUOUS: FunctionFlags = FunctionFlags(SQLITE_INNOCUOUS);
     /// Reads subtypes of its arguments.
     pub const SUBTYPE: FunctionFlags = FunctionFlags(SQLITE_SUBTYPE);
@@ -48,7 +48,7 @@ pub struct Signature<'a> {
     pub flags: FunctionFlags,
 }
 
-/// An aggregate; its value begins as `default()`. Registered with `register_aggregate`.
+/// An aggregate, which starts as `default()`. Register it with `register_aggregate`.
 pub trait Aggregate: Default + 'static {
     /// Adds a row.
     fn step(&mut self, arguments: Values<'_>) -> Result<()>;
@@ -72,7 +72,7 @@ impl Scalar {
     }
 }
 
-/// The callbacks of a function; those that are absent make it scalar, or an aggregate.
+/// The callbacks of a function: either `scalar`, or the others for an aggregate.
 #[derive(Default)]
 struct Callbacks {
     scalar: Option<XCall>,
@@ -85,8 +85,8 @@ struct Callbacks {
 pub(super) type XCall = unsafe extern "C" fn(*mut sqlite3_context, c_int, *mut *mut sqlite3_value);
 type XFinal = unsafe extern "C" fn(*mut sqlite3_context);
 
-/// Registers a scalar function. If the name, with as many arguments, is taken and in use by a statement under way
-/// (the SELECT load_extension() that loads us a second time, say), what is there stays.
+/// Registers a scalar function. If the name, with as many arguments, is registered and in use by a running
+/// statement (the SELECT load_extension() of a second load, say), the old function stays.
 pub fn register_scalar(connection: Connection, signature: &Signature<'_>, function: ScalarFunction) -> Result<()> {
     let api = connection.api();
     let callback = scalar_callback(api)?;
@@ -253,8 +253,8 @@ unsafe fn state<'a, A: Aggregate>(api: Api, context: *mut sqlite3_context) -> Re
     }
 }
 
-/// SQLite's memory for this run of the aggregate: room for one pointer, null at first. With `size` 0 it is null if no
-/// row has come yet.
+/// SQLite's memory for this run of the aggregate: one pointer, null at first. With `size` 0 the result is null if there
+/// was no row yet.
 ///
 /// # Safety
 /// `context` is that of the callback under way.

@@ -1,6 +1,5 @@
-//! The border: the body of every callback that SQLite calls is one guarded call. An error becomes a result code and a
-//! message where SQLite looks for it; a panic becomes SQLITE_INTERNAL, for a panic that leaves an `extern "C"`
-//! function aborts the host.
+//! The guard of every callback that SQLite calls. An error becomes a result code, with a message where SQLite looks for
+//! it. A panic becomes SQLITE_INTERNAL, because a panic that leaves an `extern "C"` function aborts the host.
 
 use std::any::Any;
 use std::ffi::{c_char, c_int};

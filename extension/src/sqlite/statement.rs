@@ -118,7 +118,7 @@ impl Statement {
     /// Binds parameters 1, 2, ... without copying them.
     ///
     /// # Safety
-    /// The statement is reset and cleared before the parameters' bytes die.
+    /// The statement is reset and cleared before the parameters' bytes are freed.
     unsafe fn bind_all(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
         for (index, parameter) in parameters.iter().enumerate() {
             let position = index + 1;
@@ -227,7 +227,7 @@ impl Statement {
         if self.is_shadow { missing_is_damage(error) } else { error }
     }
 
-    /// Back to the start; bindings stay. (What it returns repeats the last step's error, which `step` gave already.)
+    /// Resets the statement and keeps its bindings. (SQLite's result would only repeat the error of the last step.)
     #[inline]
     pub fn reset(&mut self) {
         // SAFETY: the statement is live.
@@ -308,7 +308,7 @@ impl Statement {
     }
 }
 
-/// A shadow table that is not there, or lacks a column, is damage and no slip in the SQL.
+/// Turns the error of a missing shadow table or column into one of damage: the SQL itself is right.
 pub(super) fn missing_is_damage(error: Error) -> Error {
     match error {
         Error::Sqlite { code: code::ERROR, message } if message.starts_with("no such ") => {
@@ -337,7 +337,7 @@ fn number(position: usize) -> c_int {
     c_int::try_from(position).unwrap_or(c_int::MAX)
 }
 
-/// A handle on the bytes of one BLOB, moved from row to row. Several times cheaper than a SELECT by rowid.
+/// A handle on the bytes of one BLOB, which can move from row to row. Several times faster than a SELECT by rowid.
 ///
 /// An open handle keeps a read transaction open: drop it when the statement that needed it ends. A write to the row
 /// makes it fail (SQLITE_ABORT) until it is moved again.
@@ -363,8 +363,8 @@ impl Blob {
         self.length = unsafe { call!(self.connection.api(), blob_bytes(self.raw.as_ptr())) as usize };
     }
 
-    /// Moves the handle to another row of the same table. If it fails (no such row, or no BLOB in it) the handle is
-    /// spent: drop it and open another.
+    /// Moves the handle to another row of the same table. If it fails (no such row, or no BLOB in it) the handle cannot
+    /// be used again: drop it and open another.
     #[inline]
     pub fn reopen(&mut self, rowid: i64) -> Result<()> {
         self.length = 0;

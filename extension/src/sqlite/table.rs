@@ -1,6 +1,6 @@
 //! The traits of a virtual table, which `module.rs` turns into SQLite's callbacks.
 //!
-//! Every method of a table takes `&self`: SQL that a callback runs can come back to the same table (through a trigger
+//! Every method of a table takes `&self`: SQL that a callback runs can call the same table again (through a trigger
 //! on a shadow table, say) before the callback has returned. Keep state in RefCells, borrow it with `try_borrow`, and
 //! make a borrow that fails an error.
 
@@ -18,19 +18,19 @@ pub struct ModuleArguments<'a> {
     /// The schema name: "main", "temp", or that of an attached database.
     pub schema: &'a str,
     pub table: &'a str,
-    /// What stands between the parentheses, split at the outer commas, as written.
+    /// The text between the parentheses as written, split at the outer commas.
     pub arguments: Vec<&'a str>,
 }
 
 /// A connected table, and the columns that it declares.
 pub struct Connected<T> {
-    /// `CREATE TABLE x(...)`, with HIDDEN columns where wanted; the name is of no account.
+    /// `CREATE TABLE x(...)`, perhaps with HIDDEN columns; the name does not matter.
     pub declaration: String,
     pub table: T,
 }
 
-/// A function that means something else when its first argument is a column of this table; of `column MATCH x`, which
-/// calls `match(x, column)`, it is the second.
+/// An overload of a function, used if its first argument is a column of this table. For `column MATCH x`, which calls
+/// `match(x, column)`, it is the second argument.
 pub struct Overload {
     pub function: ScalarClosure,
     /// If set (150..=255), `WHERE function(column, x)` comes to `best_index` as `Operator::Function` of that number.
@@ -104,7 +104,7 @@ pub enum Change<'a> {
 ///
 /// A `create` counts as the beginning of a transaction: `sync` and `commit` (or `rollback`) follow it without `begin`.
 /// `savepoint(n)` may come for an n below the deepest open one, and some n may be skipped; `release(n)` and
-/// `rollback_to(n)` end all savepoints above n. What can fail belongs before or into `sync`.
+/// `rollback_to(n)` end all savepoints above n. Everything that can fail must happen before or in `sync`.
 pub trait StoredTable: VirtualTable {
     /// CREATE VIRTUAL TABLE: makes what the table stores, and connects.
     fn create(connection: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>>;

@@ -80,7 +80,7 @@ impl<'a> Value<'a> {
         self.kind() == Kind::Null
     }
 
-    /// The content as it is stored, nothing converted.
+    /// The stored content, without conversion.
     #[inline]
     pub fn content(self) -> Content<'a> {
         match self.kind() {
@@ -129,12 +129,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it may be a number of numpy's, of which Python's sqlite3 binds the bytes.
+    /// Whether the value may be a numpy number, which Python's sqlite3 binds as bytes.
     pub fn is_maybe_numpy(self) -> bool {
         matches!(self.content(), Content::Blob(bytes) if matches!(bytes.len(), 1 | 2 | 4 | 8))
     }
 
-    /// A value that is no whole number, for an error message.
+    /// Shows a value that is no whole number, for an error message.
     pub fn shown(self) -> String {
         match self.content() {
             Content::Integer(number) => number.to_string(),
@@ -210,7 +210,7 @@ pub(super) unsafe fn lent_bytes<'a>(start: *const u8, length: impl FnOnce() -> c
     unsafe { slice::from_raw_parts(start, usize::try_from(length()).unwrap_or(0)) }
 }
 
-/// The walk over an IN list. Not an Iterator: each member is valid only until the next is asked for.
+/// Iterates over an IN list. Not an Iterator, because each member is valid only until the next call.
 pub struct InList<'a> {
     list: Value<'a>,
     begun: bool,
@@ -270,7 +270,7 @@ impl<'a> Values<'a> {
         self.raw.get(position).map(|raw| unsafe { Value::new(self.api, *raw) })
     }
 
-    /// As `get`, for an argument that is always there: its absence is a fault of ours.
+    /// As `get`, for an argument that must exist: without it the error is an internal one.
     #[inline]
     pub fn at(self, position: usize) -> Result<Value<'a>> {
         self.get(position).ok_or_else(|| Error::internal(format!("argument {position} of {} is missing", self.len())))
