@@ -71,15 +71,6 @@ impl Connection {
         unsafe { self.api.error(self.raw, status) }
     }
 
-    /// Runs one or several statements, separated by semicolons, and discards their rows.
-    pub fn execute(&self, sql: &str) -> Result<()> {
-        let sql = c_string(sql)?;
-        // SAFETY: the connection is open and the text ends with NUL.
-        self.check(unsafe {
-            call!(self.api, exec(self.raw, sql.as_ptr(), None, std::ptr::null_mut(), std::ptr::null_mut()))
-        })
-    }
-
     /// Runs one statement with parameters to its end and discards its rows.
     pub fn run(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
         self.prepare(sql)?.run(parameters)

@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use super::api::{Api, call, transient};
 use super::bindings::*;
-use super::connection::Connection;
 use super::value::{Content, Value};
 
 /// Receives the result of a function or the value of a column. The last value set counts; without one it is NULL.
@@ -22,12 +21,6 @@ impl Context<'_> {
     /// `raw` is the context that SQLite gave to the callback under way, and `'a` ends with the callback.
     pub(super) unsafe fn new<'a>(api: Api, raw: *mut sqlite3_context) -> Context<'a> {
         Context { api, raw, lent: PhantomData }
-    }
-
-    /// The connection that runs the statement.
-    pub fn connection(&self) -> Connection {
-        // SAFETY: the context is live, so its connection is.
-        unsafe { Connection::new(self.api, call!(self.api, context_db_handle(self.raw))) }
     }
 
     pub fn null(&self) {

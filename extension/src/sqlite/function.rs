@@ -23,6 +23,7 @@ pub type ScalarClosure = Box<dyn Fn(&Context<'_>, Values<'_>) -> Result<()>>;
 pub struct FunctionFlags(c_int);
 
 impl FunctionFlags {
+    #[cfg(feature = "test-panic")]
     pub const NONE: FunctionFlags = FunctionFlags(0);
     /// Equal arguments give an equal result within a statement.
     pub const DETERMINISTIC: FunctionFlags = FunctionFlags(SQLITE_DETERMINISTIC);

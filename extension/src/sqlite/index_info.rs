@@ -94,6 +94,7 @@ pub struct OrderTerm {
 
 /// The use of the order terms, and so the meaning of "consumed" (sqlite3_vtab_distinct).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "SQLite speaks of ordered, grouped, distinct")]
 pub enum Distinct {
     /// ORDER BY: rows must come in that order.
     Ordered,

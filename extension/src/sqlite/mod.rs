@@ -23,9 +23,7 @@ pub use bindings::{sqlite3, sqlite3_api_routines};
 pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identifier};
 pub use context::Context;
 pub use entry::enter;
-pub use function::{
-    Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar,
-};
+pub use function::{Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar};
 pub use index_info::{BestIndex, Distinct, IndexInfo, Operator, OrderTerm, Recheck};
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};

@@ -14,7 +14,6 @@ use crate::error::{Error, Result, code};
 pub enum Parameter<'a> {
     Null,
     Integer(i64),
-    Real(f64),
     Text(&'a str),
     Blob(&'a [u8]),
     /// A value as SQLite handed it over, unchanged.
@@ -125,7 +124,6 @@ impl Statement {
             match *parameter {
                 Parameter::Null => self.bind_null(position),
                 Parameter::Integer(value) => self.bind_i64(position, value),
-                Parameter::Real(value) => self.bind_f64(position, value),
                 // SAFETY: as the caller promises.
                 Parameter::Text(text) => unsafe { self.bind_bytes(position, text.as_bytes(), BytesAs::Text, None) },
                 // SAFETY: as the caller promises.
@@ -379,11 +377,6 @@ impl Blob {
     #[inline]
     pub fn len(&self) -> usize {
         self.length
-    }
-
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// Fills `buffer` from `offset` on; reaching past the end is an error.

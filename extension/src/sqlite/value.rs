@@ -218,7 +218,6 @@ pub struct InList<'a> {
 
 impl InList<'_> {
     /// The next member, in SQLite's order and without duplicates; None at the end.
-    #[expect(clippy::should_implement_trait, reason = "a member lives only until the next call")]
     pub fn next(&mut self) -> Result<Option<Value<'_>>> {
         let api = self.list.api;
         let mut member: *mut sqlite3_value = std::ptr::null_mut();
@@ -257,10 +256,6 @@ impl<'a> Values<'a> {
 
     pub fn len(self) -> usize {
         self.raw.len()
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.raw.is_empty()
     }
 
     /// The value at `position` (from 0), or None past the end.

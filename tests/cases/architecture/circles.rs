@@ -37,7 +37,7 @@ impl Crate {
         let (mut private, mut public) = (Vec::new(), Vec::new());
         for statement in self.code(module).split(';') {
             let Some(found) = Use::of(statement) else { continue };
-            let paths = flatten(found.tree).into_iter().filter_map(|path| self.from_root(module, &path));
+            let paths = flatten(found.tree).into_iter().filter_map(|path| self.resolve(module, &path));
             if found.is_public { public.extend(paths) } else { private.extend(paths) }
         }
         (private, public)
@@ -48,7 +48,7 @@ impl Crate {
     }
 
     /// A path that a module names, from the root; None for one that leads out of the crate.
-    fn from_root(&self, module: &Module, path: &str) -> Option<Module> {
+    fn resolve(&self, module: &Module, path: &str) -> Option<Module> {
         let mut segments: Vec<&str> = path.split("::").map(str::trim).filter(|segment| *segment != "self").collect();
         let mut base = module.clone();
         let is_child = |name: &str| self.files.contains_key(&[module.as_slice(), &[name.to_owned()]].concat());
@@ -86,7 +86,7 @@ impl Crate {
             let outside = code.split(';').map(|statement| Use::of(statement).map_or(statement, |found| found.before));
             let written =
                 outside.flat_map(|statement| statement.split(|c| !is_path(c)).filter(|word| word.contains("::")));
-            let written = written.filter_map(|path| self.from_root(module, path.trim_end_matches(':')));
+            let written = written.filter_map(|path| self.resolve(module, path.trim_end_matches(':')));
             // A parent's re-exports are no use of its own.
             let public = public.into_iter().filter(|_| self.exports[module].is_empty());
             private
