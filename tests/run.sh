@@ -134,7 +134,7 @@ budget() {
     build) echo 780 ;;
     rust) echo 1800 ;;
     hosts) echo 540 ;;
-    docs) echo 420 ;;
+    docs) echo 600 ;;
     zoo) echo 360 ;;
   esac
 }
