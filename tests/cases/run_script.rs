@@ -88,7 +88,8 @@ fn the_book_is_built_by_an_mdbook_that_is_installed_once() {
 fn a_book_that_cannot_be_built_is_a_failure() {
     let run = Run::new("exit 101", "echo '7 passed in 0.50s'");
     let (code, lines) = run.summary(&["docs"], false);
-    assert_eq!((code, &lines[..]), (Some(1), &["docs failed", "failed: docs", "0 passed, 1 failed"].map(String::from)[..]));
+    let expected = ["docs failed", "failed: docs", "0 passed, 1 failed"];
+    assert_eq!((code, &lines[..]), (Some(1), &expected.map(String::from)[..]));
 }
 
 #[test]
