@@ -4,7 +4,11 @@ import subprocess
 import tomllib
 
 from hosts import CLI, ROOT
-from pages import page
+from pages import README, page
+
+
+def test_readme_stays_short():
+    assert len(README.read_text("utf8").splitlines()) <= 250
 
 
 def test_every_function_is_documented_and_exists(memory):
