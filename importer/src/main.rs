@@ -17,6 +17,7 @@ mod hive;
 mod import;
 mod info;
 mod interrupt;
+mod large_page;
 mod load;
 mod manual;
 mod mapping;

@@ -66,7 +66,7 @@ fn no_damage_of_a_header_takes_long_or_panics() {
 }
 
 fn limits(codec: Compression) -> Limits {
-    Limits { codec, least_bytes: 4, values: 100, levels: [0, 1] }
+    Limits { codec, least_bytes: 4, values: 100, levels: [0, 1], form: None }
 }
 
 #[test]
