@@ -32,6 +32,13 @@ pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
                 )));
             }
             found.push(name.clone());
+            if let Some(column) = common.iter().find(|column| is_same_to_sqlite(&column.name, name)) {
+                return Err(Failure::new(format!(
+                    "{}: column \"{name}\": expected \"{}\", as in {}: they are one name for SQLite; --rename '{name}={}' makes \
+                     them one column",
+                    input.name, column.name, column.file, column.name
+                )));
+            }
             match common.iter_mut().find(|column| &column.name == name) {
                 // Two columns of one name are refused later, by name.
                 Some(column) if number > 0 => column.join(input, field.data_type(), options.union_by_name)?,
@@ -53,6 +60,11 @@ pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// True if only the case of ASCII letters tells the names apart.
+fn is_same_to_sqlite(name: &str, other: &str) -> bool {
+    name != other && name.eq_ignore_ascii_case(other)
 }
 
 fn only_in(file: &str, column: &str, data_type: &DataType, other: &str) -> Failure {

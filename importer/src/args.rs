@@ -115,6 +115,10 @@ pub struct ImportArgs {
     /// How vectors are stored: 4, 2 or 1 bytes a component [default: f32]
     #[arg(long, value_name = "TYPE", value_enum)]
     pub element: Option<ElementArg>,
+    /// Dimensions of the vectors [default: those of the files]. A table without rows needs it, unless the files' type or
+    /// the old table has them
+    #[arg(long, value_name = "N")]
+    pub dims: Option<usize>,
     /// Links that a row has to its neighbours in the vector index: more means a larger file, in which searches find more
     /// of the true nearest rows [default: 16]
     #[arg(long, value_name = "2..64")]

@@ -34,7 +34,13 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if args.json {
         writeln!(out, "{}", json_text(&json!({ "ok": faults.is_empty(), "tables": names, "faults": faults })))?;
     } else if faults.is_empty() {
-        writeln!(out, "{}: sound ({} {})", args.database.display(), plural_tables(&names), escaped(&names.join(", ")))?;
+        writeln!(
+            out,
+            "{}: sound ({} {})",
+            escaped(&args.database.to_string_lossy()),
+            plural_tables(&names),
+            escaped(&names.join(", "))
+        )?;
     } else {
         faults.iter().take(LISTED).try_for_each(|fault| writeln!(out, "{}", escaped(fault)))?;
     }

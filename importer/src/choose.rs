@@ -4,7 +4,7 @@ use crate::failure::{Failure, Result};
 use crate::parquet::Input;
 use crate::plan::{Options, is_wanted};
 use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Schema};
 use std::collections::HashMap;
 use vecrank::vtab::HIDDEN_COLUMNS;
 
@@ -38,13 +38,36 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
     let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
     match found.as_slice() {
         [_] => Ok(found),
-        [] => Err(Failure::new(
-            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN",
-        )),
+        [] => Err(no_vectors(schema, options)),
         _ => Err(Failure::new(format!(
             "several columns may be vectors: {}; choose with --embedding, or --exclude the others",
             found.join(", ")
         ))),
+    }
+}
+
+/// Names the columns of binary and of whole numbers that could be meant; most columns of text are just text.
+fn no_vectors(schema: &Schema, options: &Options) -> Failure {
+    let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
+    let possible = fields.filter(|field| {
+        let kind = field.data_type();
+        aptness(kind) == Aptness::Named && !kind.is_null() && !text(kind)
+    });
+    let possible: Vec<String> = possible.map(|field| format!("\"{}\" ({})", field.name(), field.data_type())).collect();
+    let possible = match possible.is_empty() {
+        true => String::new(),
+        false => format!("; these may have some, and are taken for vectors only by name: {}", possible.join(", ")),
+    };
+    Failure::new(format!(
+        "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN{possible}"
+    ))
+}
+
+/// Text, or a dictionary of it.
+fn text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => value.is_string(),
+        kind => kind.is_string(),
     }
 }
 
@@ -58,18 +81,35 @@ pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
             return Err(no_column(name, first.schema()).at(&first.name));
         }
     }
-    let is_found = |old: &String| inputs.iter().any(|input| input.renamed().contains(old));
-    if let Some((old, _)) = options.shape.renames.iter().find(|(old, _)| !is_found(old)) {
-        return Err(no_column(old, first.schema()).at(&first.name));
-    }
+    check_renames(inputs, first, &options.shape.renames)?;
     let left_out = |name: &&String| !is_wanted(name, options);
-    if let Some(name) = options.key.iter().chain(&options.index).find(left_out) {
-        return Err(Failure::new(format!("column \"{name}\" is both needed (--key or --index) and left out")));
+    let typed = options.types.iter().map(|(name, _)| name);
+    if let Some(name) = options.key.iter().chain(&options.index).chain(typed).find(left_out) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--key, --index or --type) and left out")));
     }
-    if let Some((name, to)) = options.types.iter().find(|(name, _)| options.embedding.contains(name)) {
-        return Err(Failure::new(format!("--type {name}={}: the column holds vectors", to.name())));
+    if let Some(name) = options.embedding.iter().find(|name| options.exclude.contains(name)) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--embedding) and left out")));
     }
     inputs.iter().try_for_each(|input| check_names(input.schema(), options).map_err(|failure| failure.at(&input.name)))
+}
+
+/// Each --rename must have a column of its own: of several with one name the second goes to the second.
+fn check_renames(inputs: &[Input], first: &Input, renames: &[(String, String)]) -> Result<()> {
+    for (at, (old, new)) in renames.iter().enumerate() {
+        let count = |input: &Input| input.renamed().iter().filter(|renamed| *renamed == old).count();
+        let found = inputs.iter().map(count).max().unwrap_or(0);
+        let before: Vec<_> = renames[..at].iter().filter(|(other, _)| other == old).collect();
+        match before.last() {
+            None if found == 0 => return Err(no_column(old, first.schema()).at(&first.name)),
+            Some((_, other)) if before.len() >= found => {
+                return Err(Failure::new(format!(
+                    "--rename {old}={new}: the column is renamed already, by --rename {old}={other}"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
@@ -123,11 +163,11 @@ pub fn no_column(name: &str, schema: &Schema) -> Failure {
     Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
 }
 
-/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; else why they are
-/// unknown.
-pub fn find_dims(column: &str, inputs: &[Input]) -> Result<std::result::Result<usize, Failure>> {
+/// Dimensions as --dims has them, or from a type that fixes them, else the most frequent length among the first vectors;
+/// else why they are unknown.
+pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result<std::result::Result<usize, Failure>> {
     let mut unknown = None;
-    let mut found: Option<(usize, &str)> = None;
+    let mut found = asked.map(|dims| (dims, "as --dims says".to_owned()));
     for input in inputs {
         let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
@@ -136,18 +176,22 @@ pub fn find_dims(column: &str, inputs: &[Input]) -> Result<std::result::Result<u
             None => sample(input, position, &mut unknown)?,
             fixed => fixed,
         };
-        match (dims, found) {
-            (Some(dims), Some((known, file))) if dims != known => {
-                return Err(place(Failure::new(format!("expected {known} dimensions, as in {file}, got {dims}"))));
+        match (dims, &found) {
+            (Some(dims), Some((known, source))) if dims != *known => {
+                return Err(place(Failure::new(format!("expected {known} dimensions, {source}, got {dims}"))));
             }
             (Some(dims), _) => {
                 check_dims(dims).map_err(place)?;
-                found = Some((dims, &input.name));
+                found = Some((dims, format!("as in {}", input.name)));
             }
             (None, _) => {}
         }
     }
-    let none = || Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown"));
+    let none = || {
+        Failure::new(format!(
+            "column \"{column}\": no row has a vector, so its dimensions are unknown; --dims N gives them"
+        ))
+    };
     Ok(found.map(|(dims, _)| dims).ok_or_else(|| unknown.unwrap_or_else(none)))
 }
 

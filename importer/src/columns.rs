@@ -55,10 +55,11 @@ enum Origin {
         root: usize,
         path: Vec<usize>,
     },
-    /// The struct without that field.
+    /// The struct, of which `whole` is the type in the file, without those fields.
     Rest {
         root: usize,
-        path: Vec<usize>,
+        whole: DataType,
+        paths: Vec<Vec<usize>>,
     },
     /// From the file's path.
     Path(Option<String>),
@@ -89,8 +90,10 @@ impl Columns {
         }));
         let renamed = rename(&mut offers, &shape.renames);
         let mut embedding = Vec::new();
-        for asked in &shape.embedding {
-            embedding.push(make_vector(&mut offers, asked)?);
+        for (at, asked) in shape.embedding.iter().enumerate() {
+            if !shape.embedding[..at].contains(asked) {
+                embedding.push(make_vector(&mut offers, asked)?);
+            }
         }
         Ok(Columns { schema: schema_of(&offers), offers, embedding, renamed })
     }
@@ -181,7 +184,7 @@ impl Offer {
             Origin::Column(root) => column(root)?,
             Origin::Spread(roots) => spread(&roots.iter().map(column).collect::<std::result::Result<Vec<_>, _>>()?)?,
             Origin::Member { root, path } => member(&column(root)?, path)?,
-            Origin::Rest { root, path } => without(&column(root)?, path)?,
+            Origin::Rest { root, paths, .. } => without(&column(root)?, &of_all(paths))?,
             Origin::Path(value) => Arc::new(StringArray::from(vec![value.as_deref(); read.num_rows()])),
             Origin::Missing => new_null_array(&self.data_type, read.num_rows()),
             Origin::Unreadable(why) => return Err(Failure::new(why.clone()).into()),
@@ -238,7 +241,7 @@ fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
     found
 }
 
-/// Finds or makes the column that an --embedding means, and gives its name.
+/// Finds or makes the column that an `--embedding` means, and gives its name.
 fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     if offers.iter().any(|offer| offer.name == asked) {
         return Ok(asked.to_owned());
@@ -261,6 +264,13 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
         offers[position].name = name.to_owned();
     } else if !take_member(offers, name, from) {
         return Ok(asked.to_owned());
+    }
+    if offers.iter().filter(|offer| offer.name.eq_ignore_ascii_case(name)).count() > 1 {
+        let free = from.replace('.', "_");
+        return Err(Failure::new(format!(
+            "--embedding {asked}: there is another column \"{name}\"; give this one a name of its own, such as --embedding \
+             '{free}={from}'"
+        )));
     }
     Ok(name.to_owned())
 }
@@ -308,9 +318,13 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
     let mut parts = from.split('.');
     let outer = parts.next().unwrap_or_default();
     let Some(position) = offers.iter().position(|offer| offer.name == outer) else { return false };
-    let Origin::Column(root) = offers[position].origin else { return false };
+    let (root, whole, mut paths) = match &offers[position].origin {
+        Origin::Column(root) => (*root, offers[position].data_type.clone(), Vec::new()),
+        Origin::Rest { root, whole, paths } => (*root, whole.clone(), paths.clone()),
+        _ => return false,
+    };
     let mut path = Vec::new();
-    let mut data_type = &offers[position].data_type;
+    let mut data_type = &whole;
     for part in parts {
         let DataType::Struct(fields) = data_type else { return false };
         let Some((index, field)) = fields.find(part) else { return false };
@@ -323,10 +337,11 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
         origin: Origin::Member { root, path: path.clone() },
     };
     offers.insert(position + 1, vector);
-    match type_without(&offers[position].data_type, &path) {
+    paths.push(path);
+    match type_without(&whole, &of_all(&paths)) {
         Some(rest) => {
             offers[position].data_type = rest;
-            offers[position].origin = Origin::Rest { root, path };
+            offers[position].origin = Origin::Rest { root, whole, paths };
         }
         None => {
             offers.remove(position);
@@ -335,15 +350,22 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
     true
 }
 
-/// The struct's type without the field of that path; None if it has no other.
-fn type_without(data_type: &DataType, path: &[usize]) -> Option<DataType> {
-    let (DataType::Struct(fields), Some((&index, path))) = (data_type, path.split_first()) else { return None };
-    let kept = fields.iter().enumerate().filter_map(|(at, field)| match at == index {
-        false => Some(field.clone()),
-        true => {
-            let inner = type_without(field.data_type(), path)?;
-            Some(Arc::new(field.as_ref().clone().with_data_type(inner)))
-        }
+fn of_all(paths: &[Vec<usize>]) -> Vec<&[usize]> {
+    paths.iter().map(Vec::as_slice).collect()
+}
+
+/// What of the paths goes on in the struct's field of that number; None if one of them ends there.
+fn within<'a>(paths: &[&'a [usize]], field: usize) -> Option<Vec<&'a [usize]>> {
+    let inner = paths.iter().filter_map(|path| path.split_first()).filter(|&(&first, _)| first == field);
+    inner.map(|(_, rest)| (!rest.is_empty()).then_some(rest)).collect()
+}
+
+/// The struct's type without the fields of those paths; None if it has no other.
+fn type_without(data_type: &DataType, paths: &[&[usize]]) -> Option<DataType> {
+    let (DataType::Struct(fields), false) = (data_type, paths.is_empty()) else { return Some(data_type.clone()) };
+    let kept = fields.iter().enumerate().filter_map(|(at, field)| {
+        let inner = type_without(field.data_type(), &within(paths, at)?)?;
+        Some(Arc::new(field.as_ref().clone().with_data_type(inner)))
     });
     let kept: Fields = kept.collect();
     (!kept.is_empty()).then_some(DataType::Struct(kept))
@@ -362,26 +384,24 @@ fn member(array: &ArrayRef, path: &[usize]) -> std::result::Result<ArrayRef, Fau
     member(&make_array(field.to_data().into_builder().nulls(nulls).build()?), path)
 }
 
-fn without(array: &ArrayRef, path: &[usize]) -> std::result::Result<ArrayRef, Fault> {
+fn without(array: &ArrayRef, paths: &[&[usize]]) -> std::result::Result<ArrayRef, Fault> {
+    if paths.is_empty() {
+        return Ok(array.clone());
+    }
     let parent = as_struct(array)?;
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for (at, (field, column)) in parent.fields().iter().zip(parent.columns()).enumerate() {
-        let column = match path.split_first() {
-            Some((&index, rest)) if index == at => {
-                if type_without(column.data_type(), rest).is_none() {
-                    continue;
-                }
-                without(column, rest)?
-            }
-            _ => column.clone(),
+        let Some(inner) = within(paths, at).filter(|inner| type_without(column.data_type(), inner).is_some()) else {
+            continue;
         };
+        let column = without(column, &inner)?;
         fields.push(Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())));
         columns.push(column);
     }
     Ok(Arc::new(StructArray::try_new(fields.into(), columns, parent.nulls().cloned())?))
 }
 
-/// One vector a row from one column a component. A row without any component has no vector.
+/// One vector per row from one column per component. A row without any component has no vector.
 fn spread(columns: &[ArrayRef]) -> std::result::Result<ArrayRef, Fault> {
     let columns =
         columns.iter().map(|column| cast(column, &DataType::Float32)).collect::<std::result::Result<Vec<_>, _>>()?;

@@ -147,6 +147,12 @@ pub fn table(connection: &Connection, name: Option<&str>) -> Result<Table> {
     }
 }
 
+/// Rows of a vecrank table.
+pub fn count_rows(connection: &Connection, table: &str) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {}", quote(&format!("{table}_rows")));
+    Ok(connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs)?)
+}
+
 impl Table {
     /// What SQL calls the number of a row, unless the user has columns of all these names.
     pub fn rowid(&self) -> Result<&'static str> {

@@ -97,7 +97,7 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         let lacking = lacking.filter(|name| !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)));
         plan.keeps = lacking.cloned().collect();
     } else if plan.vectors().next().is_none() {
-        return Err(plan.only_adds.take().unwrap_or_else(|| Failure::new("no column has vectors")));
+        return Err(plan.needs_table.take().unwrap_or_else(|| Failure::new("no column has vectors")));
     }
     if let Some(key) = plan.key.and_then(|key| plan.columns.get(key))
         && !is_key(connection, &table.name, &key.name)?
@@ -110,7 +110,27 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         return Err(Failure::new(format!("table {table}, column \"{key}\": it is not a key of the table, {so}")));
     }
     require_key(&mut plan, connection, &table)?;
+    plan.check_vector_options()?;
     Ok(plan)
+}
+
+/// A table without rows, whose dimensions the files do not tell, gets those of the table that it replaces.
+pub fn take_dims(plan: &mut Plan, connection: &Connection) -> Result<()> {
+    let tables = database::tables(connection)?;
+    let Some(old) = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&plan.options.table)) else {
+        return Ok(());
+    };
+    for column in &mut plan.columns {
+        let known = old.vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(&column.name));
+        if let (Kind::Vector(planned), Some(known)) = (&mut column.kind, known)
+            && planned.dims == UNKNOWN_DIMS
+        {
+            planned.dims = known.dims;
+        }
+    }
+    let is_known = plan.vectors().all(|(_, vector)| vector.dims != UNKNOWN_DIMS) && plan.vectors().next().is_some();
+    plan.needs_table.take_if(|_| is_known);
+    Ok(())
 }
 
 /// The table's key must be in the files: SQLite makes up the rowid that a row lacks.

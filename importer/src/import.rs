@@ -51,8 +51,9 @@ fn import(args: &ImportArgs) -> Result<bool> {
         }
     }
     let adds = matches!(old, Old::Changed { exists: true, .. }) && plan.options.mode != Mode::Replace;
-    if !adds && let Some(failure) = plan.only_adds.take() {
-        return Err(failure);
+    if !adds {
+        old.connection().map_or(Ok(()), |connection| existing::take_dims(&mut plan, connection))?;
+        plan.needs_table.take().map_or(Ok(()), Err)?;
     }
     let mut changes = None;
     let (plan, outcome, path) = match old {
@@ -154,7 +155,7 @@ fn mirror(
     mirror::stage(connection, plan, folder)?;
     let outcome = load(connection, plan, inputs, progress)?;
     check_rows(plan, outcome.rows)?;
-    let changes = mirror::apply(connection, plan, progress)?;
+    let changes = mirror::apply(connection, plan, outcome.rows, progress)?;
     if changes.any() {
         index(connection, plan, changes.inserted + changes.updated, progress)?;
     }
@@ -198,16 +199,14 @@ fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut P
 
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     let outcome = load(connection, plan, inputs, progress)?;
-    let rows = if plan.options.mode.keeps_table() { count_rows(connection, plan)? } else { outcome.rows };
+    let rows = if plan.options.mode.keeps_table() {
+        database::count_rows(connection, &plan.options.table)?
+    } else {
+        outcome.rows
+    };
     check_rows(plan, rows)?;
     index(connection, plan, outcome.rows, progress)?;
     Ok(outcome)
-}
-
-fn count_rows(connection: &Connection, plan: &Plan) -> Result<u64> {
-    let table = quote(&format!("{}_rows", plan.options.table));
-    let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-    Ok(rows.unsigned_abs())
 }
 
 /// A source that broke must not empty a feed.

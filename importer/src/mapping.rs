@@ -160,7 +160,7 @@ impl Mapping {
 
     /// True if the value of a single row may come out as TEXT although the column holds numbers.
     pub fn is_unsigned(&self) -> bool {
-        self.rule == Rule::Unsigned
+        self.rule == Rule::Unsigned && self.asked.is_none()
     }
 
     /// True if all values are NULL.
@@ -280,7 +280,8 @@ impl Cells {
             Cells::Null => "NULL".to_owned(),
             Cells::Integer(array) => array.value(row).to_string(),
             Cells::Unsigned(array) => array.value(row).to_string(),
-            Cells::Real(array) => array.value(row).to_string(),
+            // Very large and very small numbers with an exponent.
+            Cells::Real(array) => format!("{:?}", array.value(row)),
             Cells::Text(array) => format!("'{}'", array.value(row)),
             Cells::Blob(array) => format!("a BLOB of {} bytes", array.value(row).len()),
         }

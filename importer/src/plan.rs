@@ -10,7 +10,7 @@ use crate::mapping::{Choices, Mapping};
 use crate::page;
 use crate::parquet::Input;
 use crate::sql::{literal, quote};
-use crate::vectors::VectorType;
+use crate::vectors::{VectorType, check_dims};
 use arrow_schema::{DataType, Field, Schema};
 use vecrank::distance::{Element, Metric};
 use vecrank::hnsw::Params;
@@ -29,6 +29,8 @@ pub struct Options {
     pub union_by_name: bool,
     pub metric: Metric,
     pub element: Element,
+    /// --dims.
+    pub dims: Option<usize>,
     pub m: usize,
     pub ef_construction: usize,
     pub choices: Choices,
@@ -102,7 +104,11 @@ impl Options {
         {
             return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
         }
+        args.dims.map_or(Ok(()), check_dims).map_err(|failure| failure.at("--dims"))?;
         check_table_name(&table)?;
+        if let Some((name, to)) = repeated(&args.types) {
+            return Err(Failure::new(format!("--type {name}={}: the column has a --type already", to.name())));
+        }
         if args.model.as_deref() == Some("") {
             return Err(Failure::new("--model: expected a name such as text-embedding-3-small, got an empty text"));
         }
@@ -124,6 +130,7 @@ impl Options {
             union_by_name: args.union_by_name,
             metric: params.metric,
             element: params.element,
+            dims: args.dims,
             m: params.m,
             ef_construction: params.ef_construction,
             choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
@@ -144,7 +151,7 @@ impl Options {
 
     /// --type of a column.
     pub fn asked_type(&self, column: &str) -> Option<TypeArg> {
-        self.types.iter().rfind(|(name, _)| name == column).map(|(_, to)| *to)
+        self.types.iter().find(|(name, _)| name == column).map(|(_, to)| *to)
     }
 }
 
@@ -171,8 +178,8 @@ pub struct Plan {
     pub key: Option<usize>,
     /// Positions of the columns that may not be NULL, the key among them.
     pub required: Vec<usize>,
-    /// Why no table can be made of the files, though their rows can go into one that exists.
-    pub only_adds: Option<Failure>,
+    /// Why no table can be made of the files alone, though one that exists can take their rows or give the dimensions.
+    pub needs_table: Option<Failure>,
     /// Columns of a table that exists which keep their values in rows that are replaced.
     pub keeps: Vec<String>,
     /// The table that the rows are put into, in SQL, if it is not the one of the plan's name.
@@ -189,11 +196,13 @@ impl Plan {
         let Some(first) = inputs.first() else { return Err(Failure::new("no input")) };
         let in_first = |failure: Failure| failure.at(&first.name);
         let schema = first.schema();
-        let mut only_adds = None;
+        let mut needs_table = None;
         let may_add = options.mode.keeps_table();
+        // A table without rows can be made like the old one.
+        let may_take_dims = may_add || options.min_rows == 0;
         let vectors = match choose_vectors(schema, &options) {
             Err(failure) if may_add && options.embedding.is_empty() => {
-                only_adds = Some(in_first(failure));
+                needs_table = Some(in_first(failure));
                 Vec::new()
             }
             chosen => chosen.map_err(in_first)?,
@@ -204,10 +213,10 @@ impl Plan {
         {
             let name = field.name().clone();
             let kind = if vectors.contains(&name) {
-                let dims = match find_dims(&name, inputs)? {
+                let dims = match find_dims(&name, inputs, options.dims)? {
                     Ok(dims) => dims,
-                    Err(unknown) if may_add => {
-                        only_adds = Some(unknown);
+                    Err(unknown) if may_take_dims => {
+                        needs_table = Some(unknown);
                         UNKNOWN_DIMS
                     }
                     Err(unknown) => return Err(unknown),
@@ -221,8 +230,8 @@ impl Plan {
         }
         let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
         let required = key.into_iter().collect();
-        let plan = Plan { options, columns, key, required, only_adds, keeps: Vec::new(), sink: None };
-        plan.check_key_and_index()?;
+        let plan = Plan { options, columns, key, required, needs_table, keeps: Vec::new(), sink: None };
+        plan.check_vector_options()?;
         Ok(plan)
     }
 
@@ -321,20 +330,33 @@ impl Plan {
         }
     }
 
-    fn check_key_and_index(&self) -> Result<()> {
+    /// Options that are for ordinary columns alone.
+    pub fn check_vector_options(&self) -> Result<()> {
         if let Some(key) = self.key
             && let Kind::Vector(_) = self.columns[key].kind
         {
             return Err(Failure::new(format!("--key {}: a vector column cannot be the key", self.columns[key].name)));
         }
         let is_vector = |name: &String| self.vectors().any(|(vector, _)| vector == name);
-        match self.options.index.iter().find(|name| is_vector(name)) {
-            Some(name) => Err(Failure::new(format!(
+        if let Some(name) = self.options.index.iter().find(|name| is_vector(name)) {
+            return Err(Failure::new(format!(
                 "--index {name}: a vector column has its own index; --index is for ordinary columns"
+            )));
+        }
+        match self.options.types.iter().find(|(name, _)| is_vector(name)) {
+            Some((name, to)) => Err(Failure::new(format!(
+                "--type {name}={}: the column holds vectors; --element says how they are stored",
+                to.name()
             ))),
             None => Ok(()),
         }
     }
+}
+
+/// The first entry with a name that came before.
+fn repeated<T>(pairs: &[(String, T)]) -> Option<&(String, T)> {
+    let mut later = pairs.iter().enumerate();
+    later.find_map(|(at, pair)| pairs[..at].iter().any(|(name, _)| name == &pair.0).then_some(pair))
 }
 
 /// True if the column is to be imported.

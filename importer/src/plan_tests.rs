@@ -16,6 +16,7 @@ fn options() -> Options {
         union_by_name: false,
         metric: Metric::Cosine,
         element: Element::F32,
+        dims: None,
         m: 16,
         ef_construction: 200,
         choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
@@ -117,7 +118,7 @@ fn names_are_quoted_in_sql() {
         columns,
         key: Some(0),
         required: vec![0],
-        only_adds: None,
+        needs_table: None,
         keeps: Vec::new(),
         sink: None,
     };

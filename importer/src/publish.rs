@@ -35,10 +35,10 @@ pub fn publish(target: Target, draft: Connection, old: Old, progress: &mut Progr
     let name = finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
     draft.execute("VACUUM INTO ?1", [name])?;
     draft.close().map_err(|(_, error)| error)?;
-    progress.wait("Putting it in place");
     let failed = |error| Failure::io(path, "replaced", &error);
     let mut file = File::options().read(true).write(true).open(&finished).map_err(failed)?;
-    stamp(&mut file).map_err(failed)?;
+    progress.count("Putting it in place", Unit::Bytes, file.metadata().map_err(failed)?.len());
+    stamp(&mut file, |bytes| progress.advance(bytes)).map_err(failed)?;
     if let Ok(metadata) = fs::metadata(path) {
         keep_rights(&file, &metadata, path, progress).map_err(failed)?;
     }

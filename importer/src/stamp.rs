@@ -19,9 +19,9 @@ const LARGEST_COOKIE: u32 = i32::MAX.cast_unsigned();
 
 const CHUNK: usize = 1 << 20;
 
-/// Marks a whole database file, which nobody has open.
-pub fn stamp(file: &mut File) -> io::Result<()> {
-    let hash = hash(file)?;
+/// Marks a whole database file, which nobody has open. `advance` hears of the bytes that were read.
+pub fn stamp(file: &mut File, advance: impl Fn(u64)) -> io::Result<()> {
+    let hash = hash(file, advance)?;
     let counter = ((hash >> 32) as u32).to_be_bytes();
     let cookie = (hash as u32 & LARGEST_COOKIE).to_be_bytes();
     for (offset, bytes) in [(CHANGE_COUNTER, counter), (SCHEMA_COOKIE, cookie), (VERSION_VALID_FOR, counter)] {
@@ -31,14 +31,17 @@ pub fn stamp(file: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-fn hash(file: &mut File) -> io::Result<u64> {
+fn hash(file: &mut File, advance: impl Fn(u64)) -> io::Result<u64> {
     let mut hasher = XxHash64::with_seed(0);
     let mut chunk = vec![0; CHUNK];
     file.seek(SeekFrom::Start(0))?;
     loop {
         match file.read(&mut chunk)? {
             0 => return Ok(hasher.finish()),
-            read => hasher.write(chunk.get(..read).unwrap_or_default()),
+            read => {
+                hasher.write(chunk.get(..read).unwrap_or_default());
+                advance(read as u64);
+            }
         }
     }
 }

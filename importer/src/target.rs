@@ -111,19 +111,14 @@ impl Target {
     }
 }
 
-/// Where symbolic links lead that name a file which is not there yet; `path` itself if they lead nowhere.
+/// Where symbolic links lead that name a file which is not there yet. They make no loop, which was refused before.
 fn end_of_links(path: &Path) -> PathBuf {
-    // As many as Linux follows.
-    const MOST: usize = 40;
     let mut end = path.to_owned();
-    for _ in 0..MOST {
-        match fs::read_link(&end) {
-            // A relative link is relative to the folder that it is in.
-            Ok(next) => end = end.parent().map_or(next.clone(), |folder| folder.join(&next)),
-            Err(_) => return end,
-        }
+    while let Ok(next) = fs::read_link(&end) {
+        // A relative link is relative to the folder that it is in.
+        end = end.parent().map_or(next.clone(), |folder| folder.join(&next));
     }
-    path.to_owned()
+    end
 }
 
 /// Takes the lock that keeps other writers off, and rolls a crashed writer's journal back.

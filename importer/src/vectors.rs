@@ -151,10 +151,10 @@ impl fmt::Display for Unusable {
             }
             Unusable::Zero => f.write_str("expected a direction (metric cosine), got a vector of zeros"),
             Unusable::BeyondF16 { component, value } => {
-                write!(f, "component {component}: expected -65504 to 65504 (element f16), got {value}")
+                write!(f, "component {component}: expected -65504 to 65504 (element f16), got {value:?}")
             }
             Unusable::NotWhole { component, value } => {
-                write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value}")
+                write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value:?}")
             }
             Unusable::NotJson(start) => write!(f, "expected a JSON array of numbers, got {start:?}"),
             Unusable::SeveralVectors(count) => write!(f, "expected one vector, got {count}"),

@@ -88,7 +88,7 @@ fn unusable_vectors_are_told_apart() {
 fn f16_refuses_what_it_cannot_hold() {
     let f16 = VectorType { element: Element::F16, ..COSINE };
     let column = lists(&[Some(&[Some(1.0), Some(70_000.0)]), Some(&[Some(1e-9), Some(0.0)])]);
-    let expected = "component 1: expected -65504 to 65504 (element f16), got 70000";
+    let expected = "component 1: expected -65504 to 65504 (element f16), got 70000.0";
     assert_eq!(encoded(&column, 0, f16), Err(expected.to_owned()));
     assert_eq!(encoded(&column, 1, f16), Err("expected a direction (metric cosine), got a vector of zeros".to_owned()));
 }
