@@ -1,14 +1,15 @@
-//! Which columns hold vectors, how long those are, and which names are possible.
+//! Chooses the vector columns and their dimensions, and checks the columns that the arguments name.
 
 use crate::failure::{Failure, Result};
+use crate::names::check_name;
+use crate::options::Options;
 use crate::parquet::Input;
-use crate::plan::{Options, is_wanted};
-use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
+use crate::vectors::{Lengths, Unusable, VectorLikelihood, Vectors, check_dims, fixed_dims, likelihood, sparse};
 use arrow_schema::{DataType, Schema};
 use std::collections::HashMap;
 use vecrank::vtab::HIDDEN_COLUMNS;
 
-/// Vectors looked at to find the dimensions, where the type leaves them open.
+/// Rows read to find the dimensions if the type does not fix them.
 const SAMPLE_ROWS: usize = 1000;
 
 /// The names given with --embedding, or the one column that looks like vectors.
@@ -22,7 +23,7 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
                     "--embedding {name}: expected all components of a vector, got {why}"
                 )));
             }
-            if aptness(kind) == Aptness::No {
+            if likelihood(kind) == VectorLikelihood::No {
                 return Err(Failure::new(format!(
                     "--embedding {name}: expected lists of numbers, JSON arrays or binary of float32, got {kind}"
                 )));
@@ -30,11 +31,11 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
         }
         return Ok(options.embedding.clone());
     }
-    let candidates = |aptness_wanted: Aptness| -> Vec<String> {
+    let candidates = |wanted: VectorLikelihood| -> Vec<String> {
         let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
-        fields.filter(|field| aptness(field.data_type()) == aptness_wanted).map(|field| field.name().clone()).collect()
+        fields.filter(|field| likelihood(field.data_type()) == wanted).map(|field| field.name().clone()).collect()
     };
-    let found = [Aptness::Floats, Aptness::Binary, Aptness::Nested].map(candidates);
+    let found = [VectorLikelihood::Floats, VectorLikelihood::Binary, VectorLikelihood::Nested].map(candidates);
     let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
     match found.as_slice() {
         [_] => Ok(found),
@@ -46,12 +47,13 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
     }
 }
 
-/// Names the columns of binary and of whole numbers that could be meant; most columns of text are just text.
+/// The error for files without a vector column. It names columns of binary and of integers, which may hold vectors;
+/// columns of text may too, but rarely do.
 fn no_vectors(schema: &Schema, options: &Options) -> Failure {
     let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
     let possible = fields.filter(|field| {
         let kind = field.data_type();
-        aptness(kind) == Aptness::Named && !kind.is_null() && !text(kind)
+        likelihood(kind) == VectorLikelihood::Named && !kind.is_null() && !text(kind)
     });
     let possible: Vec<String> = possible.map(|field| format!("\"{}\" ({})", field.name(), field.data_type())).collect();
     let possible = match possible.is_empty() {
@@ -71,7 +73,8 @@ fn text(kind: &DataType) -> bool {
     }
 }
 
-/// Names in the arguments must exist in one of the files, and names in a file must be possible in the table.
+/// Checks that the names in the arguments exist in one of the files, and that the table can have the names in the
+/// files.
 pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
     let typed = options.types.iter().map(|(name, _)| name);
@@ -82,7 +85,7 @@ pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
         }
     }
     check_renames(inputs, first, &options.shape.renames)?;
-    let left_out = |name: &&String| !is_wanted(name, options);
+    let left_out = |name: &&String| !options.wants(name);
     let typed = options.types.iter().map(|(name, _)| name);
     if let Some(name) = options.key.iter().chain(&options.index).chain(typed).find(left_out) {
         return Err(Failure::new(format!("column \"{name}\" is both needed (--key, --index or --type) and left out")));
@@ -93,7 +96,8 @@ pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     inputs.iter().try_for_each(|input| check_names(input.schema(), options).map_err(|failure| failure.at(&input.name)))
 }
 
-/// Each --rename must have a column of its own: of several with one name the second goes to the second.
+/// Checks that each --rename has a column of its own. If two columns have the same name, the first --rename of that
+/// name takes the first column, the second --rename the second.
 fn check_renames(inputs: &[Input], first: &Input, renames: &[(String, String)]) -> Result<()> {
     for (at, (old, new)) in renames.iter().enumerate() {
         let count = |input: &Input| input.renamed().iter().filter(|renamed| *renamed == old).count();
@@ -115,7 +119,7 @@ fn check_renames(inputs: &[Input], first: &Input, renames: &[(String, String)]) 
 pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
     // SQLite compares names without regard to ASCII case.
     let mut seen: HashMap<String, &String> = HashMap::new();
-    for name in schema.fields().iter().map(|field| field.name()).filter(|name| is_wanted(name, options)) {
+    for name in schema.fields().iter().map(|field| field.name()).filter(|name| options.wants(name)) {
         check_name("column", name)?;
         let folded = name.to_ascii_lowercase();
         let is_table = folded == options.table.to_ascii_lowercase();
@@ -137,39 +141,18 @@ pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
     Ok(())
 }
 
-pub fn check_table_name(table: &str) -> Result<()> {
-    check_name("table", table)?;
-    let folded = table.to_ascii_lowercase();
-    if folded.starts_with("sqlite_") {
-        return Err(Failure::new(format!("table name \"{table}\": names that begin with sqlite_ belong to SQLite")));
-    }
-    if HIDDEN_COLUMNS.contains(&folded.as_str()) {
-        return Err(Failure::new(format!(
-            "table name \"{table}\": every vecrank table has a hidden column of that name; choose another with --table"
-        )));
-    }
-    Ok(())
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() || name.contains('\0') {
-        return Err(Failure::new(format!("{what} name {name:?}: SQLite cannot use it")));
-    }
-    Ok(())
-}
-
 pub fn no_column(name: &str, schema: &Schema) -> Failure {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
 }
 
-/// Dimensions as --dims has them, or from a type that fixes them, else the most frequent length among the first vectors;
-/// else why they are unknown.
+/// The dimensions of a column: from --dims, else from the type, else the most frequent length of the first vectors. The
+/// inner error says why they are unknown.
 pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result<std::result::Result<usize, Failure>> {
     let mut unknown = None;
     let mut found = asked.map(|dims| (dims, "as --dims says".to_owned()));
     for input in inputs {
-        let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
+        let in_column = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
         let dims = match fixed_dims(input.schema().field(position).data_type()) {
             None if found.is_some() => continue,
@@ -178,10 +161,10 @@ pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result
         };
         match (dims, &found) {
             (Some(dims), Some((known, source))) if dims != *known => {
-                return Err(place(Failure::new(format!("expected {known} dimensions, {source}, got {dims}"))));
+                return Err(in_column(Failure::new(format!("expected {known} dimensions, {source}, got {dims}"))));
             }
             (Some(dims), _) => {
-                check_dims(dims).map_err(place)?;
+                check_dims(dims).map_err(in_column)?;
                 found = Some((dims, format!("as in {}", input.name)));
             }
             (None, _) => {}
@@ -195,7 +178,8 @@ pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result
     Ok(found.map(|(dims, _)| dims).ok_or_else(|| unknown.unwrap_or_else(none)))
 }
 
-/// `unknown`: what the first row has that is not NULL and no vector either.
+/// The most frequent length of the first vectors. `unknown` gets the error of the first value that is neither NULL nor
+/// a vector.
 fn sample(input: &Input, position: usize, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
     let mut lengths = Lengths::default();
     let mut rows = 0;

@@ -1,9 +1,9 @@
-//! The columns that a file offers to an import: its own, with other names where the arguments give them, and those that
-//! are made of several columns, of a part of one, or of the file's path.
+//! The columns that an import can take from a file: its own, renamed by --rename, and those that are made from several
+//! columns, from a struct's field, or from the file's path.
 
 use crate::batches::viewed;
+use crate::cells::{Fault, exact_cast};
 use crate::failure::{Failure, Result};
-use crate::mapping::{Fault, exact_cast};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use arrow_array::{
@@ -15,10 +15,10 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// What holds 128-bit integers, which are stored as TEXT.
+/// The Arrow type for 128-bit integers, which are stored as TEXT.
 pub const INT128: DataType = DataType::Decimal128(38, 0);
 
-/// What the arguments make of a file's columns.
+/// The arguments that change a file's columns.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// --rename: old name, new name.
@@ -36,7 +36,7 @@ pub struct FileColumn {
     pub data_type: std::result::Result<DataType, String>,
 }
 
-/// One column on offer.
+/// A column that an import can take.
 #[derive(Debug, Clone)]
 struct Offer {
     name: String,
@@ -44,7 +44,7 @@ struct Offer {
     origin: Origin,
 }
 
-/// Where a column's values come from. Roots are numbers among the readable columns of the file.
+/// Where a column's values come from. A root is an index into the readable columns of the file.
 #[derive(Debug, Clone)]
 enum Origin {
     Column(usize),
@@ -63,7 +63,7 @@ enum Origin {
     },
     /// From the file's path.
     Path(Option<String>),
-    /// Another file of the import has it.
+    /// Only other files of the import have it.
     Missing,
     Unreadable(String),
 }
@@ -118,7 +118,7 @@ impl Columns {
         })
     }
 
-    /// The column of the file that is taken as it is.
+    /// The root of a column that is taken unchanged.
     pub fn root(&self, column: &str) -> Option<usize> {
         self.offers.iter().find_map(|offer| match offer.origin {
             Origin::Column(root) if offer.name == column => Some(root),
@@ -126,7 +126,8 @@ impl Columns {
         })
     }
 
-    /// Puts these columns first, in this order, with NULL for those that the file lacks; values are cast to their types.
+    /// Puts these columns first, in this order, with NULL for those that the file lacks; values are cast to their
+    /// types.
     pub fn conform(&mut self, fields: &[(String, DataType)]) {
         let mut rest = std::mem::take(&mut self.offers);
         for (name, data_type) in fields {
@@ -138,7 +139,7 @@ impl Columns {
         self.schema = schema_of(&self.offers);
     }
 
-    /// The file's columns that are to be read for these, in its order.
+    /// The roots to read for these columns, in the order of the file.
     pub fn roots(&self, columns: &[usize]) -> Vec<usize> {
         let origins = columns.iter().filter_map(|&column| Some(&self.offers.get(column)?.origin));
         let mut roots: Vec<usize> = origins
@@ -153,7 +154,7 @@ impl Columns {
         roots
     }
 
-    /// Makes a batch of these columns from one of `roots`. A fault comes with the name of its column.
+    /// Makes a batch of these columns from a batch of `roots`. The error has the name of its column.
     pub fn assemble(
         &self,
         read: &RecordBatch,
@@ -224,8 +225,8 @@ fn schema_of(offers: &[Offer]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Each renames one column: of two with the same name the first, and then the second. Gives the old names that were found;
-/// with several files, not each need have them.
+/// Applies each --rename to one column: of two columns with the same name, first to the first one. Returns the old
+/// names that this file has.
 fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
     let mut is_new = vec![false; offers.len()];
     let mut found = Vec::new();
@@ -275,7 +276,8 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// Puts one column of vectors in the place of the first of those whose name is a number between `around`.
+/// Replaces the columns whose name is a number between the two parts of `around` by one vector column, at the first of
+/// them.
 fn gather(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<()> {
     let number = |offer: &Offer| -> Option<usize> {
         let digits = offer.name.strip_prefix(around.0)?.strip_suffix(around.1)?;
@@ -288,9 +290,9 @@ fn gather(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<(
         return Err(Failure::new("no column has such a name with a number in the place of the *"));
     };
     let mut roots = Vec::new();
-    for (place, &(number, at)) in parts.iter().enumerate() {
+    for (index, &(number, at)) in parts.iter().enumerate() {
         let offer = &offers[at];
-        let expected = parts[0].0 + place;
+        let expected = parts[0].0 + index;
         if number != expected {
             return Err(Failure::new(format!("expected the component {expected}, got column \"{}\"", offer.name)));
         }
@@ -354,7 +356,7 @@ fn of_all(paths: &[Vec<usize>]) -> Vec<&[usize]> {
     paths.iter().map(Vec::as_slice).collect()
 }
 
-/// What of the paths goes on in the struct's field of that number; None if one of them ends there.
+/// The paths that lead into the struct's field of that index, from there on; None if one of them ends at the field.
 fn within<'a>(paths: &[&'a [usize]], field: usize) -> Option<Vec<&'a [usize]>> {
     let inner = paths.iter().filter_map(|path| path.split_first()).filter(|&(&first, _)| first == field);
     inner.map(|(_, rest)| (!rest.is_empty()).then_some(rest)).collect()

@@ -1,8 +1,8 @@
 //! Pages of large values, given to the library in pieces.
 //!
-//! Some writers put 1,024 values on a page, whatever their size. The library keeps a page in memory until no value of it is
-//! in use and the next page is decoded, so that there would be two of them. A piece is a copy of some values with their
-//! levels, and a page of its own.
+//! Some writers put 1,024 values on a page, whatever their size. The library keeps a page in memory until no value of
+//! it is in use and the next page is decoded, so that there would be two of them. A piece is a copy of some values with
+//! their levels, and a page of its own.
 
 use crate::thrift;
 use parquet::basic::{Encoding, Type};
@@ -52,8 +52,8 @@ pub fn is_large(page: &Page) -> bool {
     page.is_data_page() && bytes >= LARGE && bytes / LARGE_VALUE >= page.num_values() as usize
 }
 
-/// The levels of a page, which are runs and bit-packed groups of eight; nothing where the greatest is 0. None if there are
-/// not `count` of them.
+/// The levels of a page, which are runs and bit-packed groups of eight; nothing where the greatest is 0. None if there
+/// are not `count` of them.
 pub fn levels(mut bytes: &[u8], most: i16, count: usize) -> Option<Vec<u8>> {
     let width = bits(most);
     let mut levels = Vec::new();
@@ -69,7 +69,7 @@ pub fn levels(mut bytes: &[u8], most: i16, count: usize) -> Option<Vec<u8>> {
             let packed;
             (packed, bytes) = bytes.split_at_checked(length.checked_mul(width)?)?;
             let bit = |at: usize| packed[at / 8] >> (at % 8) & 1;
-            let level = |at: usize| (0..width).fold(0, |level, place| level | bit(at * width + place) << place);
+            let level = |at: usize| (0..width).fold(0, |level, shift| level | bit(at * width + shift) << shift);
             levels.extend((0..left.min(8 * length)).map(level));
         }
     }

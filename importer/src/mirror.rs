@@ -1,7 +1,7 @@
-//! `--mirror`: a table becomes what the files say, by the rows that differ.
+//! `--mirror` makes a table equal to the files and writes only the rows that differ.
 //!
-//! The files' rows are put into a table of a file of its own first, where the key finds them. What the table has besides
-//! is deleted then, and only rows that differ are written: the index has no work with the others.
+//! The files' rows are staged in a table of a temporary database, indexed by the key. Then rows that the files no
+//! longer have are deleted, and rows that differ or are new are written. Unchanged rows cost the index nothing.
 
 use crate::args::OnBadRow;
 use crate::database;
@@ -15,15 +15,15 @@ use rusqlite::{Connection, params};
 use std::fs::File;
 use std::path::Path;
 
-/// Where the rows of the files are put.
+/// The table in which the files' rows are staged.
 pub const SINK: &str = "vecrank_source.rows";
 
-/// What becomes of a row of the table, or of the files.
+/// What is done with a row.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Delete,
     UpdateAll,
-    /// Its vectors are the same: the index has no work with it.
+    /// Its vectors are the same, so the index does not change.
     UpdateOrdinary,
     Insert,
 }
@@ -42,8 +42,8 @@ impl Changes {
     }
 }
 
-/// Makes the table that the files' rows are put into. Its file lies in `folder`, without a journal: it is needed no longer
-/// than the transaction.
+/// Makes the table in which the files' rows are staged. Its file lies in `folder` and has no journal: it is not needed
+/// after the transaction.
 pub fn stage(connection: &Connection, plan: &Plan, folder: &Path) -> Result<()> {
     let file = folder.join("source.db");
     // SQLite attaches an empty file, but makes none, for it may not where the database is.
@@ -66,7 +66,7 @@ pub fn stage(connection: &Connection, plan: &Plan, folder: &Path) -> Result<()> 
     ))?)
 }
 
-/// Makes the table equal to the staged rows, of which there are so many.
+/// Makes the table equal to the staged rows. `staged` is their number.
 pub fn apply(connection: &Connection, plan: &Plan, staged: u64, progress: &mut Progress) -> Result<Changes> {
     let Some(key) = plan.key.and_then(|key| plan.columns.get(key)) else {
         return Err(Failure::new("--mirror needs a --key"));
@@ -108,7 +108,7 @@ pub fn apply(connection: &Connection, plan: &Plan, staged: u64, progress: &mut P
     Ok(changes)
 }
 
-/// Keeps the changes that a query finds, of which each row is a change, or NULL, and a key.
+/// Stores the changes that a query finds. Each of its rows is a change, or NULL, and a key.
 fn note(connection: &Connection, query: &str, progress: &Progress) -> Result<()> {
     let mut keep = connection.prepare("INSERT INTO vecrank_source.changes VALUES (?1, ?2)")?;
     let mut query = connection.prepare(query)?;
@@ -176,7 +176,7 @@ impl Sql<'_> {
         )
     }
 
-    /// None if there is no such column but the key.
+    /// None if no column but the key is wanted.
     fn update(&self, is_wanted: impl Fn(&Column) -> bool) -> Option<String> {
         let Sql { table, key, plan } = self;
         let columns = plan.columns.iter().filter(|column| is_wanted(column)).map(|column| quote(&column.name));

@@ -56,7 +56,7 @@ fn print_table(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-/// A table without lines but the one under the header. `numeric` columns are aligned to the right.
+/// An aligned table. `numeric` columns are aligned to the right.
 pub fn aligned(names: Vec<String>, body: Vec<Vec<String>>, numeric: &[bool]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -99,7 +99,7 @@ fn printable(text: &str, widest: usize) -> String {
     shown
 }
 
-/// As SQLite writes numbers: 5.0 is not 5, and what is very small or large has an exponent.
+/// A REAL as SQLite writes it: 5.0 instead of 5, with an exponent if it is very small or large.
 fn real(number: f64) -> String {
     format!("{number:?}")
 }

@@ -1,5 +1,5 @@
-//! Pages of a Parquet file, read without believing what their headers claim: the library takes memory for it before it
-//! looks for the bytes.
+//! Checks the page headers of a Parquet file before the library reads the pages: the library allocates what a header
+//! claims before it looks for the bytes.
 
 use crate::large_page::{self, LargePage, ValueForm};
 use crate::thrift;
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Bytes from which on a page is decoded only after the system has shown that it has them.
+/// A page of at least so many bytes is decoded only if that memory can be reserved.
 const LARGE: u64 = 16 << 20;
 
 /// One row group whose pages are checked.
@@ -65,19 +65,19 @@ impl Iterator for Once {
 
 impl PageIterator for Once {}
 
-/// The library's reader, which gets to see a page after its header was looked at.
+/// The library's page reader behind a check of each page's header.
 struct CheckedPages {
     pages: SerializedPageReader<File>,
     file: Arc<File>,
-    /// The page that comes next, and the end of the column chunk.
+    /// Offsets of the next page and of the end of the column chunk.
     next: u64,
     end: u64,
     limits: Limits,
-    /// A page that is given in pieces.
+    /// The page that is passed on in pieces.
     large: Option<LargePage>,
 }
 
-/// What a column chunk can hold.
+/// Upper bounds of what the pages of a column chunk can hold.
 struct Limits {
     codec: Compression,
     /// Bytes of the smallest value of a dictionary.
@@ -85,7 +85,7 @@ struct Limits {
     values: u64,
     /// The greatest levels of repetition and of definition.
     levels: [i16; 2],
-    /// Of values that may be large.
+    /// Set for types whose values may be large.
     form: Option<ValueForm>,
 }
 
@@ -109,7 +109,7 @@ impl CheckedPages {
         })
     }
 
-    /// Looks at the header of the next page, and goes past the page.
+    /// Checks the header of the next page, and advances past the page.
     fn check_next(&mut self) -> Result<()> {
         while self.next < self.end {
             let mut bytes = self.file.get_read(self.next)?.take(self.end - self.next);
@@ -142,13 +142,9 @@ impl PageReader for CheckedPages {
         self.check_next()?;
         let Some(page) = self.pages.get_next_page()? else { return Ok(None) };
         self.limits.check_page(&page)?;
-        match self.limits.large(page) {
-            Ok(large) => {
-                self.large = Some(large);
-                self.get_next_page()
-            }
-            Err(page) => Ok(Some(page)),
-        }
+        let Some((levels, start, form)) = self.limits.pieces(&page) else { return Ok(Some(page)) };
+        self.large = Some(LargePage::new(page, (levels, self.limits.levels), start, form));
+        self.get_next_page()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
@@ -200,7 +196,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Some encodings begin with a count of their own.
+    /// Checks the count of values that some encodings begin with.
     fn check_page(&self, page: &Page) -> Result<()> {
         let lists = match page.encoding() {
             Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
@@ -250,25 +246,18 @@ impl Limits {
         Some((levels, whole.len() - rest.len()))
     }
 
-    /// A page of large values to be given in pieces; others, and such as are damaged, come back.
-    fn large(&self, page: Page) -> std::result::Result<LargePage, Page> {
-        let Some(form) = self.form.filter(|_| page.encoding() == Encoding::PLAIN && large_page::is_large(&page)) else {
-            return Err(page);
-        };
-        let levels = self.parts(&page).and_then(|(levels, start)| {
-            let count = page.num_values() as usize;
-            let [repetition, definition] = [0, 1].map(|at| large_page::levels(levels[at], self.levels[at], count));
-            Some(([repetition?, definition?], start))
-        });
-        match levels {
-            Some((levels, start)) => Ok(LargePage::new(page, (levels, self.levels), start, form)),
-            None => Err(page),
-        }
+    /// What it takes to pass on a page of large values in pieces: its levels of repetition and of definition, and where its
+    /// values start. None for other pages, and for damaged ones.
+    fn pieces(&self, page: &Page) -> Option<([Vec<u8>; 2], usize, ValueForm)> {
+        let form = self.form.filter(|_| page.encoding() == Encoding::PLAIN && large_page::is_large(page))?;
+        let (levels, start) = self.parts(page)?;
+        let count = page.num_values() as usize;
+        let [repetition, definition] = [0, 1].map(|at| large_page::levels(levels[at], self.levels[at], count));
+        Some(([repetition?, definition?], start, form))
     }
 }
 
-/// How many numbers in DELTA_BINARY_PACKED are said to come next, whether they do or not; `bytes` is left behind those that
-/// do.
+/// The number of values that a DELTA_BINARY_PACKED header claims. Advances `bytes` past the values that are there.
 fn delta_count(bytes: &mut &[u8]) -> io::Result<u64> {
     let [block, parts, count] = [thrift::varint(bytes)?, thrift::varint(bytes)?, thrift::varint(bytes)?];
     thrift::varint(bytes)?; // the first number
@@ -292,10 +281,10 @@ fn delta_count(bytes: &mut &[u8]) -> io::Result<u64> {
     Ok(count)
 }
 
-/// Bytes that a page may have beyond what the ratio of its codec says: the headers of empty ones.
+/// Bytes that a page may have beyond the ratio of its codec, for the codec's own headers.
 const SLACK: u64 = 1 << 10;
 
-/// How many bytes one byte of a codec can become. Brotli sets no bound; the one here is that of zstd.
+/// The greatest compression ratio of a codec. Brotli has no bound; it gets that of zstd.
 fn largest_ratio(codec: Compression) -> u64 {
     match codec {
         Compression::UNCOMPRESSED => 1,
@@ -323,7 +312,7 @@ enum Kind {
     Dictionary,
 }
 
-/// What a page header says of memory.
+/// The sizes that a page header claims.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     kind: Kind,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A number as it stands in a header: zigzag, in seven bits a byte.
+/// A number in a header: zigzag, seven bits per byte.
 fn number(value: i64) -> Vec<u8> {
     let mut left = (value << 1 ^ value >> 63).cast_unsigned();
     let mut bytes = Vec::new();

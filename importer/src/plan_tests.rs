@@ -1,7 +1,13 @@
 use super::*;
-use crate::choose::{check_names, check_table_name};
+use crate::args::OnBadRow;
+use crate::choose::check_names;
+use crate::columns::Shape;
+use crate::mapping::Choices;
+use crate::names::check_table_name;
+use crate::options::ExplicitOptions;
 use arrow_schema::{DataType, Fields};
 use std::sync::Arc;
+use vecrank::distance::{Element, Metric};
 
 fn options() -> Options {
     Options {
@@ -25,7 +31,7 @@ fn options() -> Options {
         min_rows: 1,
         model: None,
         mode: Mode::Replace,
-        told: Told::default(),
+        explicit: ExplicitOptions::default(),
     }
 }
 

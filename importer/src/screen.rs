@@ -1,7 +1,8 @@
-//! What goes to standard output, and text that may go to a terminal.
+//! Standard output, and the escaping of text for terminals.
 //!
-//! A name or a value may hold escape sequences, which a terminal obeys. Text for people (summaries, warnings, errors) has
-//! its names escaped wherever it goes; data (`--csv`, `--json`, rows) stay as they are, unless they go to a terminal.
+//! A name or a value may hold escape sequences, which a terminal obeys. Text for people (summaries, warnings, errors)
+//! has its names escaped wherever it goes; data (`--csv`, `--json`, rows) stay as they are, unless they go to a
+//! terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -26,9 +27,9 @@ fn push_escaped(shown: &mut String, c: char) {
     }
 }
 
-/// What a terminal obeys instead of showing it: control characters, and those of Unicode's format characters and separators
-/// that turn text around, break lines or hide. The joiners U+200C and U+200D stay, without which words of some languages and
-/// many emoji are others.
+/// What a terminal obeys instead of showing it: control characters, and those of Unicode's format characters and
+/// separators that turn text around, break lines or hide. The joiners U+200C and U+200D stay, without which words of
+/// some languages and many emoji are others.
 pub fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -149,7 +150,9 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         assert_eq!(file.out, text.as_bytes());
         let mut screen = Screen { out: Vec::new(), escapes: true, cut: Vec::new() };
-        [&b"a\x9b\xe2\x80"[..], b"b\xc2", b"\n"].map(|piece| screen.write_all(piece).unwrap());
+        for piece in [&b"a\x9b\xe2\x80"[..], b"b\xc2", b"\n"] {
+            screen.write_all(piece).unwrap();
+        }
         assert_eq!(String::from_utf8(screen.out).unwrap(), "a\\x9b\\xe2\\x80b\\xc2\n");
     }
 }

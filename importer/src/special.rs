@@ -1,11 +1,12 @@
-//! What is no ordinary file: folders, devices, FIFOs and sockets.
+//! Paths that are not regular files: directories, devices, FIFOs and sockets.
 
 use crate::failure::{Failure, Result};
 use std::fs::{self, FileType};
 use std::io::ErrorKind;
 use std::path::{Path, is_separator};
 
-/// Refuses what a database can't be, before it is opened: opening a FIFO waits, and a device would be replaced by a file.
+/// Refuses paths that cannot be a database before they are opened: opening a FIFO blocks, and a device would be
+/// replaced.
 pub fn check_database(path: &Path) -> Result<()> {
     let name = path.display();
     match fs::metadata(path) {

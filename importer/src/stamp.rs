@@ -1,15 +1,16 @@
-//! The marks by which an open connection notices that its file is another one.
+//! Sets the counters by which an open connection notices that its file was replaced.
 //!
-//! SQLite keeps pages in memory as long as the change counter in the file's header is the one that it saw, and the schema
-//! as long as the schema cookie is. Both count up from one in every new file, so that two imports have the same ones: a
-//! connection that is open while one file is copied over the other would mix them. Here they come from the content.
+//! SQLite keeps pages in memory while the change counter in the file's header stays the same, and the schema while the
+//! schema cookie stays the same. Both start at one in every new file, so two imports have the same counters, and a
+//! connection that is open while one file is copied over the other would mix their pages. Here the counters come from
+//! the content.
 
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use twox_hash::XxHash64;
 
-/// Where the header has the change counter, the schema cookie, and the change counter that its other figures are of.
+/// Offsets in the header.
 const CHANGE_COUNTER: u64 = 24;
 const SCHEMA_COOKIE: u64 = 40;
 const VERSION_VALID_FOR: u64 = 92;
@@ -19,7 +20,7 @@ const LARGEST_COOKIE: u32 = i32::MAX.cast_unsigned();
 
 const CHUNK: usize = 1 << 20;
 
-/// Marks a whole database file, which nobody has open. `advance` hears of the bytes that were read.
+/// Sets the counters of a finished database file that nobody has open. `advance` is called with the bytes read.
 pub fn stamp(file: &mut File, advance: impl Fn(u64)) -> io::Result<()> {
     let hash = hash(file, advance)?;
     let counter = ((hash >> 32) as u32).to_be_bytes();

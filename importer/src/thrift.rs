@@ -1,8 +1,9 @@
-//! Thrift's compact protocol: page headers are read field by field, footers as a whole, to change a value and write them back.
+//! Thrift's compact protocol. Page headers are read field by field; footers are read as a whole, changed and written
+//! back.
 //!
-//! Layout: a struct is fields, each a byte (step to the field's number << 4 | kind) and a value, and a zero byte; numbers
-//! are zigzag varints; bytes have their length in front; a list has a byte (length << 4 | kind), with a varint behind it
-//! where the length is 15 or more.
+//! Layout: a struct is fields, each a byte (step to the field's number << 4 | kind) and a value, and a zero byte;
+//! numbers are zigzag varints; bytes have their length in front; a list has a byte (length << 4 | kind), with a varint
+//! behind it where the length is 15 or more.
 
 use std::io::{self, Read};
 
@@ -40,12 +41,12 @@ pub struct Field {
     pub value: Value,
 }
 
-/// The struct that the bytes begin with. None if they are none.
+/// Reads the struct at the start of the bytes. None if there is none.
 pub fn read(mut bytes: &[u8]) -> Option<Value> {
     value(&mut bytes, STRUCT, 0, true).ok()
 }
 
-/// Calls `visit` with number and kind of each field of a struct; it reads the field.
+/// Calls `visit` with the number and kind of each field of a struct. `visit` reads the field.
 pub fn fields(
     input: &mut dyn Read,
     depth: usize,
@@ -63,12 +64,12 @@ pub fn fields(
     }
 }
 
-/// Passes over a value, in no memory.
+/// Skips a value without keeping it in memory.
 pub fn skip(input: &mut dyn Read, kind: u8, depth: usize) -> io::Result<()> {
     value(input, kind, depth, false).map(drop)
 }
 
-/// A signed number of any size.
+/// Reads a signed integer of any size.
 pub fn zigzag(input: &mut dyn Read) -> io::Result<i64> {
     let number = varint(input)?;
     Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
@@ -96,7 +97,7 @@ fn check_depth(depth: usize) -> io::Result<()> {
     if depth > DEEPEST { Err(io::Error::other("its structs are too deep")) } else { Ok(()) }
 }
 
-/// A value of that kind, empty where it is not to be kept.
+/// Reads a value; without `keep` it comes back empty.
 fn value(input: &mut dyn Read, kind: u8, depth: usize, keep: bool) -> io::Result<Value> {
     check_depth(depth)?;
     Ok(match kind {
@@ -138,7 +139,8 @@ fn value(input: &mut dyn Read, kind: u8, depth: usize, keep: bool) -> io::Result
     })
 }
 
-/// So many items, of which each has values of these kinds. Each takes a byte at least, so that no claim takes long.
+/// Reads `count` items, each of values of these kinds. Each value takes at least one byte, so a false count ends with
+/// the input.
 fn items(input: &mut dyn Read, count: u64, kinds: &[u8], (depth, keep): (usize, bool)) -> io::Result<Vec<Value>> {
     let mut items = Vec::new();
     for _ in 0..count {

@@ -191,7 +191,7 @@ const VERSIONS: [WriterVersion; 2] = [WriterVersion::PARQUET_1_0, WriterVersion:
 #[test]
 fn one_large_page_at_a_time_is_in_memory() {
     const ROWS: usize = 100;
-    let text = |row: usize| (row % 7 > 0).then(|| ["x", "y"][row % 2].repeat(3_500_000));
+    let text = |row: usize| (!row.is_multiple_of(7)).then(|| ["x", "y"][row % 2].repeat(3_500_000));
     let texts: ArrayRef = Arc::new((0..ROWS).map(text).collect::<StringArray>());
     let fixed = (0..ROWS).map(|row| text(row).or(text(row + 1)).map(String::into_bytes));
     let fixed: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(fixed, 3_500_000).unwrap());
@@ -210,8 +210,10 @@ fn one_large_page_at_a_time_is_in_memory() {
 #[test]
 fn a_large_page_is_read_value_by_value() {
     const ROWS: usize = 60;
-    let text = |row: usize| (row % 5 > 0).then(|| format!("{row} ").repeat(if row % 3 == 0 { row } else { 200_000 }));
-    let fixed = |row: usize| (row % 4 > 0).then(|| vec![row as u8; 500_000]);
+    let text = |row: usize| {
+        (!row.is_multiple_of(5)).then(|| format!("{row} ").repeat(if row.is_multiple_of(3) { row } else { 200_000 }))
+    };
+    let fixed = |row: usize| (!row.is_multiple_of(4)).then(|| vec![row as u8; 500_000]);
     let list = |row: usize| match row % 4 {
         0 => None,
         some => Some((1..some).map(|place| text(row + place)).collect::<Vec<_>>()),
