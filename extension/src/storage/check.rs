@@ -19,7 +19,7 @@ use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::header::Header;
-use crate::format::node::{LANES, Node, NodeId};
+use crate::format::node::{LANES, Node, NodeId, RowId};
 use crate::hnsw::build::put_lane;
 use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
@@ -41,7 +41,7 @@ const INTERRUPT_STRIDE: usize = 64;
 
 /// A node as the first pass found it.
 struct Seen {
-    rowid: i64,
+    rowid: RowId,
     linked: bool,
     live: bool,
 }
@@ -69,7 +69,7 @@ impl Rotated {
     }
 
     fn get(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId) -> Result<&[f32]> {
-        let slot = id as usize % self.slots.len();
+        let slot = id.index() % self.slots.len();
         let vector = &mut self.vectors[slot * spec.padded()..(slot + 1) * spec.padded()];
         if self.slots[slot] != Some(id) {
             self.slots[slot] = None;
@@ -141,7 +141,7 @@ impl Checker<'_> {
         if there != counted {
             self.report(1, format!("(linked, tombstones, pending) {counted:?} counted, {there:?} there"));
         }
-        if let Some(id) = self.nodes.keys().copied().max().filter(|&id| id >= header.next_id) {
+        if let Some(id) = self.nodes.keys().copied().max().filter(|id| id.0 >= header.next_id) {
             self.report(1, format!("node {id} is not below the next id {}", header.next_id));
         }
     }
@@ -281,8 +281,8 @@ impl Checker<'_> {
     }
 
     fn rows(&mut self, rows: &dyn RowNodes) -> Result<()> {
-        let mut live: HashMap<i64, i64> =
-            self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();
+        let mut live: HashMap<i64, RowId> =
+            self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id.0), n.rowid)).collect();
         let mut problems = Vec::new();
         rows.each(&mut |rowid, id| match live.remove(&id) {
             Some(named) if named == rowid => {}

@@ -7,7 +7,7 @@ use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
-use crate::format::node::{FREE, NodeId};
+use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::GraphStore;
 use crate::hnsw::build::{self, Built, Options, RowWriter, Vectors};
 use crate::sqlite::{Parameter, quote_identifier};
@@ -26,7 +26,7 @@ const BUILD_SHARE: f64 = 0.88;
 /// A live node before the rebuild.
 struct Old {
     id: NodeId,
-    rowid: i64,
+    rowid: RowId,
 }
 
 /// What a rebuild does with the rowids.
@@ -97,7 +97,7 @@ fn build_anew(column: &mut VectorColumn, rows: &dyn RowNodes, rowids: &Rowids<'_
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
-    header.next_id = built.first_id + header.linked;
+    header.next_id = built.id_of(header.linked).0;
     header.synced_id = header.next_id;
     column.write_header(header, hasher)?;
     column.write_entry(entry)?;
@@ -112,7 +112,7 @@ fn threads() -> usize {
 fn move_rows(rows: &dyn RowNodes, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let moves = rows.reorder(built.order.iter().map(|&number| old[number as usize].rowid).collect())?;
     for (&number, rank) in built.order.iter().zip(1..) {
-        old[number as usize].rowid = rank;
+        old[number as usize].rowid = RowId(rank);
     }
     Ok(moves)
 }
@@ -124,8 +124,8 @@ fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<
             let reason = format!("it is that of row {}, which is not there", old.rowid);
             Error::corrupt(format!("{} node {}", column.nodes.name(), old.id), reason)
         };
-        let index = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
-        old.rowid = moves[index].1;
+        let index = moves.binary_search_by_key(&old.rowid, |moved| moved.from).map_err(|_| missing())?;
+        old.rowid = moves[index].to;
     }
     Ok(())
 }
@@ -180,13 +180,13 @@ fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     let ids = column.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok((row.column_i64(0), row.column_i64(1))))?;
     let (lowest, highest) = ids.unwrap_or_default();
     if count == 0 || lowest >= count as i64 {
-        return Ok(0);
+        return Ok(NodeId(0));
     }
     let first = match highest + 1 + count as i64 {
-        end if end <= i64::from(FREE) => highest + 1,
+        end if end <= i64::from(NodeId::FREE.0) => highest + 1,
         _ => free_range_between(column, count)?,
     };
-    NodeId::try_from(first).map_err(|_| Error::internal(format!("{first} is no id of a node")))
+    NodeId::try_from(first)
 }
 
 /// As `free_range`, where the highest id leaves no room above it.
@@ -196,7 +196,7 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     while ids.step()? && ids.column_i64(0) - first < count as i64 {
         first = ids.column_i64(0) + 1;
     }
-    if first + count as i64 > i64::from(FREE) {
+    if first + count as i64 > i64::from(NodeId::FREE.0) {
         return Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name())));
     }
     Ok(first)
@@ -225,8 +225,8 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
         writer.link_rows(linking.first as u32, &mut linking.rows, threads(), || {
             store.check_interrupt()?;
             progress.set(BUILD_SHARE + next as f64 / built.order.len().max(1) as f64 * (1.0 - BUILD_SHARE));
-            for (row, id) in other.rows.iter().zip(built.first_id + other.first as u32..) {
-                store.put_node(id, row)?;
+            for (row, number) in other.rows.iter().zip(other.first as u32..) {
+                store.put_node(built.id_of(number), row)?;
             }
             let numbers = numbers.next().unwrap_or_default();
             other.first = next;
@@ -248,15 +248,15 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
 
 fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {
     let sql = format!("DELETE FROM {} WHERE id < ?1 OR id >= ?2", column.nodes.sql_name());
-    let first = i64::from(built.first_id);
+    let first = i64::from(built.first_id.0);
     let last = first + built.order.len() as i64;
     column.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(first), Parameter::Integer(last)])
 }
 
 /// Writes the new node ids into the rows table, in the order of the rowids. Returns how many rows are not there.
 fn renumber_rows(rows: &dyn RowNodes, built: &Built, old: &[Old]) -> Result<u64> {
-    let mut new_ids: Vec<(i64, NodeId)> =
-        (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
+    let row_of = |(rank, &number): (u32, &u32)| RowNode { rowid: old[number as usize].rowid, node: built.id_of(rank) };
+    let mut new_ids: Vec<RowNode> = (0..).zip(&built.order).map(row_of).collect();
     new_ids.sort_unstable();
-    rows.set(&mut new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
+    rows.set(&mut new_ids.into_iter().map(|row| (row.rowid, Some(row.node))))
 }

@@ -1,9 +1,17 @@
 //! What the graph of a vector column needs of the table that has its rows.
 
 use crate::error::Result;
+use crate::format::node::{NodeId, RowId};
 
 /// Rowids before and after the rows were moved, sorted.
-pub type Moves = Vec<(i64, i64)>;
+pub type Moves = Vec<Move>;
+
+/// The rowids of a row before and after a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Move {
+    pub from: RowId,
+    pub to: RowId,
+}
 
 /// Why pending nodes are linked now.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,17 +22,18 @@ pub enum SyncReason {
     Write,
 }
 
-/// The node that each row has in one vector column. Numbers of nodes are as the file has them: a damaged one may hold any.
+/// The node that each row has in one vector column.
 pub trait RowNodes {
-    /// Calls `work` with the rowid and the node of each row that has one.
-    fn each(&self, work: &mut dyn FnMut(i64, i64)) -> Result<()>;
+    /// Calls `work` with the rowid and the node of each row that has one. The node is as the file has it: a damaged one may
+    /// hold any number.
+    fn each(&self, work: &mut dyn FnMut(RowId, i64)) -> Result<()>;
 
     /// Sets the nodes of rows. For the user the rows do not change. Returns how many of the rows are not there.
-    fn set(&self, nodes: &mut dyn Iterator<Item = (i64, Option<i64>)>) -> Result<u64>;
+    fn set(&self, nodes: &mut dyn Iterator<Item = (RowId, Option<NodeId>)>) -> Result<u64>;
 
     /// Whether `set` may be called without the user's asking.
     fn may_set(&self, reason: SyncReason) -> Result<bool>;
 
     /// Gives rows the rowids from 1 on: first those of `order`, then those without a node.
-    fn reorder(&self, order: Vec<i64>) -> Result<Moves>;
+    fn reorder(&self, order: Vec<RowId>) -> Result<Moves>;
 }

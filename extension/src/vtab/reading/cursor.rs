@@ -5,6 +5,7 @@ use super::knn::Knn;
 use super::scan::Scan;
 use crate::distance::Element;
 use crate::error::{Error, Result};
+use crate::format::node::RowId;
 use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
 use crate::sqlite::{Context, Cursor, Values};
 use crate::vtab::declaration::schema::ColumnRef;
@@ -70,7 +71,8 @@ impl<'t> HnswCursor<'t> {
                     Walk::None => (None, 0),
                 };
                 if let Some(node) = node {
-                    let bytes = self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, rowid))?;
+                    let bytes =
+                        self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, RowId(rowid)))?;
                     context.blob(&bytes);
                     // So that vec_avg(embedding) and the like read the column for what it is.
                     match vector.params.element {

@@ -86,7 +86,7 @@ impl<'t> Counted<'t> {
         if distances.is_never() || filter.is_never || !distances.admits(hit.distance) {
             return Ok(false);
         }
-        Ok(filter.sql.is_empty() || passes(tester(core, filter, test)?, hit.rowid)?)
+        Ok(filter.sql.is_empty() || passes(tester(core, filter, test)?, hit.rowid.0)?)
     }
 }
 
@@ -251,7 +251,7 @@ impl<'t> Knn<'t> {
         let Some(ranked) = &self.ranked else { return Ok(true) };
         let before = self.position.saturating_sub(1);
         let given = self.given.get_or_insert_with(|| ranked.given(before).iter().copied().collect());
-        Ok(given.insert(hit.rowid) && self.core.rows.node_of(hit.rowid, self.column)?.is_some())
+        Ok(given.insert(hit.rowid.0) && self.core.rows.node_of(hit.rowid.0, self.column)?.is_some())
     }
 
     /// Keeps the search for the next page, if it would give again what it gave.
@@ -275,7 +275,7 @@ impl<'t> Knn<'t> {
     }
 
     pub fn rowid(&self) -> Result<i64> {
-        Ok(self.current()?.rowid)
+        Ok(self.current()?.rowid.0)
     }
 
     pub fn distance(&self) -> Result<f64> {
@@ -311,7 +311,7 @@ impl<'t> Knn<'t> {
             return Ok(Some(hit.node));
         }
         let rows = &self.core.rows;
-        let Some(position) = self.row.position(column) else { return rows.node_of(hit.rowid, column) };
+        let Some(position) = self.row.position(column) else { return rows.node_of(hit.rowid.0, column) };
         match self.read_row(position)? {
             Some(content) => rows.node_in(content),
             None => Ok(None),
@@ -324,7 +324,7 @@ impl<'t> Knn<'t> {
         if self.row.is_unread() {
             let is_unchanged = self.writes == self.core.transaction.writes();
             let node = is_unchanged.then_some(hit.node);
-            if !self.row.read(self.context, hit.rowid, node, self.snapshot)? && is_unchanged {
+            if !self.row.read(self.context, hit.rowid.0, node, self.snapshot)? && is_unchanged {
                 return Err(self.missing_row(&hit)?);
             }
             self.note_row_seen();
@@ -359,8 +359,8 @@ impl<'t> Knn<'t> {
             self.presence = Some(self.core.rows.node_test(self.column)?);
         }
         let Some(presence) = &mut self.presence else { return Ok(true) };
-        presence.bind_i64(1, hit.rowid)?;
-        presence.bind_i64(2, i64::from(hit.node))?;
+        presence.bind_i64(1, hit.rowid.0)?;
+        presence.bind_i64(2, i64::from(hit.node.0))?;
         let is_there = presence.step();
         presence.reset();
         is_there

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::filter::strategy::{
     AccessPath, Count, FEW_ROWS, Observed, SAMPLE_ROWS, STEERED_WINDOW, Strategy, choose, walk_window,
 };
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::storage::filtered_search::Ranked;
 use crate::storage::search::ColumnSearch;
@@ -131,12 +131,12 @@ impl RankedRows {
         let request = &self.request;
         let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
-            return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
+            return Ok(near.iter().filter(|row| ranges.contains(row.node)).count());
         }
         let test = tester(core, &request.filter, test)?;
         let mut count = 0;
-        for &(rowid, _) in &near {
-            count += usize::from(passes(test, rowid)?);
+        for &RowNode { rowid, .. } in &near {
+            count += usize::from(passes(test, rowid.0)?);
         }
         self.spend(core, near.len() as u64 * TEST_COST);
         Ok(count)
@@ -221,8 +221,8 @@ impl RankedRows {
             return Ok(Some(*hit));
         }
         let Some(hit) = self.pull(core, test)? else { return Ok(None) };
-        self.last = Some((hit.distance, hit.rowid));
-        self.given.push(hit.rowid);
+        self.last = Some((hit.distance, hit.rowid.0));
+        self.given.push(hit.rowid.0);
         self.is_remembered &= self.hits.len() < HITS_KEPT;
         if self.is_remembered {
             self.hits.push(hit);
@@ -274,12 +274,12 @@ impl RankedRows {
         let (request, observed) = (&self.request, &mut self.observed);
         observed.given = self.given.len() as u64;
         let mut tests = 0;
-        let mut accept = |rowid: i64, node: NodeId| {
+        let mut accept = |rowid: RowId, node: NodeId| {
             let passes = match ranges {
                 Some(ranges) => ranges.contains(node),
                 None => {
                     tests += 1;
-                    passes(tester(core, &request.filter, test)?, rowid)?
+                    passes(tester(core, &request.filter, test)?, rowid.0)?
                 }
             };
             observed.refused += u64::from(!passes);
@@ -320,8 +320,8 @@ impl RankedRows {
     fn was_given(&self, hit: &Hit) -> bool {
         match &self.given_before {
             None => false,
-            Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid) <= (*distance, *rowid),
-            Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid),
+            Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid.0) <= (*distance, *rowid),
+            Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid.0),
         }
     }
 

@@ -116,5 +116,5 @@ impl<'t> ResultRow<'t> {
 }
 
 fn is_node(content: Content<'_>, node: NodeId) -> bool {
-    matches!(content, Content::Integer(number) if number == i64::from(node))
+    matches!(content, Content::Integer(number) if number == i64::from(node.0))
 }

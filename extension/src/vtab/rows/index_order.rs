@@ -6,13 +6,13 @@ use super::collect_rowids::{self, Collected};
 use super::filter::{IndexRange, RowsFilter};
 use super::table::RowsTable;
 use crate::error::Result;
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowNode};
 use crate::sqlite::quote_identifier;
 
 impl RowsTable {
     /// Rowids and nodes of the vector column `vector`, in the order of the index on `column`; None if something in the
     /// index is no row of ours.
-    pub fn in_index_order(&self, vector: usize, column: usize) -> Result<Option<Vec<(i64, NodeId)>>> {
+    pub fn in_index_order(&self, vector: usize, column: usize) -> Result<Option<Vec<RowNode>>> {
         // Without a limit SQLite might leave out the order, since an aggregate is all that asks.
         let sorted =
             format!("{} ORDER BY {} LIMIT -1", self.matching_sql(vector, "")?, self.index_columns(column, "")?);

@@ -2,8 +2,9 @@
 
 use super::table::RowsTable;
 use crate::error::{Error, Result};
+use crate::format::node::{NodeId, RowId};
 use crate::sqlite::Parameter;
-use crate::storage::row_nodes::{Moves, RowNodes, SyncReason};
+use crate::storage::row_nodes::{Move, Moves, RowNodes, SyncReason};
 
 /// The column of the rows table that has the nodes of one vector column.
 pub struct ColumnNodes<'r> {
@@ -25,27 +26,28 @@ impl ColumnNodes<'_> {
     }
 
     /// `order`, then the rows without a node.
-    fn with_rows_without_node(&self, mut order: Vec<i64>) -> Result<Vec<i64>> {
+    fn with_rows_without_node(&self, mut order: Vec<RowId>) -> Result<Vec<RowId>> {
         let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
         let sql = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
-            order.push(row.column_i64(0));
+            order.push(RowId(row.column_i64(0)));
             Ok(())
         })?;
         Ok(order)
     }
 
-    fn write(&self, nodes: &mut dyn Iterator<Item = (i64, Option<i64>)>) -> Result<u64> {
+    fn write(&self, nodes: &mut dyn Iterator<Item = (RowId, Option<NodeId>)>) -> Result<u64> {
         let db = self.rows.db;
         let mut update = db.prepare_shadow(&format!("{} RETURNING {} IS ?2", self.set_sql()?, self.node))?;
         let mut missing = 0;
         for (rowid, node) in nodes {
-            update.run(&[Parameter::Integer(rowid), node.map_or(Parameter::Null, Parameter::Integer)])?;
+            let node = node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node.0)));
+            update.run(&[Parameter::Integer(rowid.0), node])?;
             if db.changes() > 0 {
                 continue;
             }
             // Triggers of the temp schema fire all the same.
-            if self.rows.has_row(rowid)? {
+            if self.rows.has_row(rowid.0)? {
                 let table = &self.rows.names()?.owner.table;
                 return Err(Error::invalid(format!(
                     "{table}: a trigger on {table}_rows keeps row {rowid} from the number of its node"
@@ -58,17 +60,17 @@ impl ColumnNodes<'_> {
 }
 
 impl RowNodes for ColumnNodes<'_> {
-    fn each(&self, work: &mut dyn FnMut(i64, i64)) -> Result<()> {
+    fn each(&self, work: &mut dyn FnMut(RowId, i64)) -> Result<()> {
         let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
         let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
-            work(row.column_i64(0), row.column_i64(1));
+            work(RowId(row.column_i64(0)), row.column_i64(1));
             Ok(())
         })
     }
 
     /// Triggers must not fire, as the rows do not change; at COMMIT they could not write virtual tables either.
-    fn set(&self, nodes: &mut dyn Iterator<Item = (i64, Option<i64>)>) -> Result<u64> {
+    fn set(&self, nodes: &mut dyn Iterator<Item = (RowId, Option<NodeId>)>) -> Result<u64> {
         let db = self.rows.db;
         if !db.fires_triggers(&self.set_sql()?)? {
             return self.write(nodes);
@@ -95,7 +97,7 @@ impl RowNodes for ColumnNodes<'_> {
 
     /// First above all old rowids, then from 1. The user's triggers may follow the rows (for a full-text index, say) and
     /// may write virtual tables.
-    fn reorder(&self, order: Vec<i64>) -> Result<Moves> {
+    fn reorder(&self, order: Vec<RowId>) -> Result<Moves> {
         let (db, names, rowid) = (self.rows.db, self.rows.names()?, self.rows.key());
         let (table, rows) = (names.table(), &names.rows);
         let order = self.with_rows_without_node(order)?;
@@ -110,10 +112,10 @@ impl RowNodes for ColumnNodes<'_> {
             || Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"));
         let mut update =
             db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
-        for (&from, rank) in order.iter().zip(1..) {
-            update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
+        for (from, rank) in order.iter().zip(1..) {
+            update.run(&[Parameter::Integer(from.0), Parameter::Integer(shift + rank)])?;
             if db.changes() == 0 {
-                return Err(if self.rows.has_row(from)? {
+                return Err(if self.rows.has_row(from.0)? {
                     kept_back()
                 } else {
                     names.missing_row(&format!("row {from}"))
@@ -126,7 +128,7 @@ impl RowNodes for ColumnNodes<'_> {
         if db.changes() != count {
             return Err(kept_back());
         }
-        let mut moves: Moves = order.into_iter().zip(1..).collect();
+        let mut moves: Moves = order.into_iter().zip(1..).map(|(from, rank)| Move { from, to: RowId(rank) }).collect();
         moves.sort_unstable();
         Ok(moves)
     }

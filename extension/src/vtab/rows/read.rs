@@ -6,7 +6,7 @@ use super::selection::Selection;
 use super::statement_cache::CachedStatement;
 use super::table::RowsTable;
 use crate::error::{Error, Result};
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowNode};
 use crate::sqlite::{Content, Parameter, Statement, quote_identifier};
 use crate::vtab::planning::plan::FoundBy;
 
@@ -92,7 +92,7 @@ impl RowsTable {
     pub fn node_in(&self, content: Content<'_>) -> Result<Option<NodeId>> {
         match content {
             Content::Null => Ok(None),
-            Content::Integer(node) if NodeId::try_from(node).is_ok() => Ok(NodeId::try_from(node).ok()),
+            Content::Integer(node) if u32::try_from(node).is_ok() => Ok(u32::try_from(node).ok().map(NodeId)),
             content => {
                 let rows = self.names()?.rows_table();
                 Err(Error::corrupt(rows, format!("expected the number of a node, got {content:?}")))
@@ -108,12 +108,7 @@ impl RowsTable {
     }
 
     /// The rows that pass the filter, with their nodes; None if they are more than `limit`.
-    pub fn matching(
-        &self,
-        column: usize,
-        filter: &RowsFilter,
-        limit: Option<usize>,
-    ) -> Result<Option<Vec<(i64, NodeId)>>> {
+    pub fn matching(&self, column: usize, filter: &RowsFilter, limit: Option<usize>) -> Result<Option<Vec<RowNode>>> {
         let sql = self.matching_sql(column, &filter.sql)?;
         let mut collect = self.statements.reading(format!("SELECT {}(r, n, ?1) FROM ({sql})", collect_rowids::NAME))?;
         filter.bind(&mut collect)?;

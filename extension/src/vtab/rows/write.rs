@@ -15,7 +15,7 @@ pub struct NodeOfColumn {
 
 impl NodeOfColumn {
     fn parameter(self) -> Parameter<'static> {
-        self.node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node)))
+        self.node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node.0)))
     }
 }
 

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result, code};
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowId};
 use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key};
@@ -205,7 +205,7 @@ impl TableCore {
         self.transaction.note_change();
         self.with_vector(ordinal, |vector| {
             vector.refresh()?;
-            vector.remove(node, rowid)
+            vector.remove(node, RowId(rowid))
         })
     }
 
@@ -217,7 +217,7 @@ impl TableCore {
                 self.transaction.note_change();
                 self.with_vector(vector.ordinal, |column| {
                     column.refresh()?;
-                    column.add(rowid, bytes)
+                    column.add(RowId(rowid), bytes)
                 })
             });
             match node.transpose() {
@@ -273,7 +273,7 @@ impl TableCore {
             if let Some(node) = self.rows.node_of(rowid, column)? {
                 self.with_vector(ordinal, |vector| {
                     vector.refresh()?;
-                    vector.set_rowid(node, from, rowid)
+                    vector.set_rowid(node, RowId(from), RowId(rowid))
                 })?;
             }
         }
@@ -289,7 +289,7 @@ impl TableCore {
                 return Ok(None);
             }
             let old = match vector.old {
-                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, rowid))?),
+                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, RowId(rowid)))?),
                 None => None,
             };
             if old.as_deref() != vector.bytes.as_deref() {
