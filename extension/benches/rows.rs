@@ -7,7 +7,7 @@ use common::clustered;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use vecrank::internals::distance::{Element, Metric, encode};
-use vecrank::internals::format::{LANES, set_degree};
+use vecrank::internals::format::{LANES, NodeId, RowId, set_degree};
 use vecrank::internals::hnsw::put_lane;
 use vecrank::internals::hnsw::{ColumnSpec, Params, Query};
 use vecrank::internals::quantize::Encoded;
@@ -42,11 +42,11 @@ fn material(dims: usize) -> Material {
 /// A linked row with every lane in use.
 fn write_row(material: &Material, row: &mut Vec<u8>, encoded: &mut Encoded) {
     let Material { spec, rotated, stored, .. } = material;
-    spec.layout.write_pending(row, 1, spec.inverse_norm(stored), stored);
+    spec.layout.write_pending(row, RowId(1), spec.inverse_norm(stored), stored);
     spec.layout.make_linked(row);
     for (lane, neighbour) in rotated[1..].iter().enumerate() {
         spec.coder.encode(&rotated[0], neighbour, encoded);
-        put_lane(spec, row, lane, lane as u32, encoded, 0.5);
+        put_lane(spec, row, lane, NodeId(lane as u32), encoded, 0.5);
     }
     set_degree(row, LANES as u16);
 }
@@ -60,7 +60,7 @@ fn decode_row(bencher: Bencher<'_, '_>, dims: usize) {
     let query = Query::new(spec, &material.vectors[7]);
     let mut keys = [0f32; LANES];
     bencher.counter(BytesCount::of_slice(&row)).bench_local(|| {
-        let node = spec.layout.read(1, black_box(&row)).unwrap();
+        let node = spec.layout.read(NodeId(1), black_box(&row)).unwrap();
         let key = query.key(&node);
         query.estimate(spec, &node, key, 0, &mut keys);
         (key, keys[0], node.neighbour(31))

@@ -73,7 +73,7 @@ pub mod internals {
     pub mod format {
         pub use crate::format::entry::EntryBlob;
         pub use crate::format::header::Header;
-        pub use crate::format::node::{LANES, Node, NodeLayout, set_degree};
+        pub use crate::format::node::{LANES, Node, NodeId, NodeLayout, RowId, RowNode, set_degree};
     }
 
     /// The list of SQL functions.

@@ -6,7 +6,7 @@ use common::{Graph, Random, clustered};
 use std::cell::RefCell;
 use std::sync::Arc;
 use vecrank::internals::distance::{Element, Metric, encode};
-use vecrank::internals::format::Node;
+use vecrank::internals::format::{Node, NodeId, RowNode};
 use vecrank::internals::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
 use vecrank::internals::hnsw::{Options, Vectors, build};
 
@@ -69,7 +69,7 @@ fn order_is_true_and_distances_are_exact() {
             assert!((pair[0].distance, pair[0].rowid) < (pair[1].distance, pair[1].rowid), "{pair:?}");
         }
         for hit in hits {
-            assert_eq!(hit.distance, exact[&hit.rowid]);
+            assert_eq!(hit.distance, exact[&hit.rowid.0]);
         }
     }
 }
@@ -80,7 +80,7 @@ fn exact_search_is_the_exact_order() {
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     for query in &queries[..10] {
         let hits: Vec<(i64, f64)> =
-            graph.knn(query, Ef::Exact, usize::MAX).iter().map(|hit| (hit.rowid, hit.distance)).collect();
+            graph.knn(query, Ef::Exact, usize::MAX).iter().map(|hit| (hit.rowid.0, hit.distance)).collect();
         assert_eq!(hits, graph.exact(query, |_| true));
     }
 }
@@ -90,7 +90,7 @@ fn relaxed_order_gives_every_row_once() {
     let (vectors, queries) = data(5, 3000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     let mut search = graph.search(&queries[0], Ef::Default, Order::Relaxed);
-    let mut rowids: Vec<i64> = graph.take(&mut search, usize::MAX).iter().map(|hit| hit.rowid).collect();
+    let mut rowids: Vec<i64> = graph.take(&mut search, usize::MAX).iter().map(|hit| hit.rowid.0).collect();
     rowids.sort_unstable();
     assert_eq!(rowids, (0..3000).collect::<Vec<_>>());
 }
@@ -113,7 +113,7 @@ fn equal_vectors_come_completely_in_rowid_order() {
     let twin = vectors[17].clone();
     vectors.extend(std::iter::repeat_n(twin.clone(), 3000));
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
-    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 3001).iter().map(|hit| hit.rowid).collect();
+    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 3001).iter().map(|hit| hit.rowid.0).collect();
     let expected: Vec<i64> = std::iter::once(17).chain(3000..6000).collect();
     assert_eq!(rowids, expected);
     assert_recall(&mut graph, &queries, 0.95, "beside 3,000 equal vectors");
@@ -206,7 +206,7 @@ fn no_list_lets_go_of_a_child() {
         insert_all(&mut graph, &vectors[1000..]);
         let mut lists = Vec::new();
         let mut read = |node: Node<'_>| {
-            lists.push(node.neighbours().collect::<Vec<u32>>());
+            lists.push(node.neighbours().map(|id| id.0).collect::<Vec<u32>>());
             Ok(())
         };
         graph.store.scan(&mut read).unwrap();
@@ -225,7 +225,7 @@ fn equal_vectors_inserted_one_by_one_are_all_found() {
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     let twin = vectors[3].clone();
     insert_all(&mut graph, &vec![twin.clone(); 1500]);
-    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 250).iter().map(|hit| hit.rowid).collect();
+    let rowids: Vec<i64> = graph.knn(&twin, Ef::Default, 250).iter().map(|hit| hit.rowid.0).collect();
     let expected: Vec<i64> = std::iter::once(3).chain(1500..1749).collect();
     assert_eq!(rowids, expected);
 }
@@ -237,9 +237,9 @@ fn damaged_links_are_errors() {
     let ids_offset = graph.spec.layout.ids_offset();
     let mut buffer = Vec::new();
     for id in 0..2000 {
-        let mut row = graph.store.node(id, &mut buffer).unwrap().row().to_vec();
+        let mut row = graph.store.node(NodeId(id), &mut buffer).unwrap().row().to_vec();
         row[ids_offset..ids_offset + 4].copy_from_slice(&5000u32.to_le_bytes());
-        graph.store.put_node(id, &row).unwrap();
+        graph.store.put_node(NodeId(id), &row).unwrap();
     }
     let mut search = graph.search(&queries[0], Ef::Default, Order::Strict);
     let error = search.next(&graph.spec, &mut graph.store).unwrap_err().to_string();
@@ -252,7 +252,8 @@ fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64)
     graph
         .store
         .scan(&mut |node| {
-            rows.extend(matches(node.rowid()).then_some((node.rowid(), node.id)));
+            let row = RowNode { rowid: node.rowid(), node: node.id };
+            rows.extend(matches(row.rowid.0).then_some(row));
             Ok(())
         })
         .unwrap();
@@ -274,9 +275,9 @@ fn a_steered_search_finds_what_matches_and_nothing_else() {
             let exact = graph.exact(query, matches);
             let hits = steered(&mut graph, query, Order::Strict, matches, 10);
             assert_eq!(hits.len(), 10);
-            assert!(hits.iter().all(|hit| matches(hit.rowid)));
+            assert!(hits.iter().all(|hit| matches(hit.rowid.0)));
             assert!(hits.windows(2).all(|pair| (pair[0].distance, pair[0].rowid) < (pair[1].distance, pair[1].rowid)));
-            found += hits.iter().filter(|hit| exact[..10].iter().any(|&(rowid, _)| rowid == hit.rowid)).count();
+            found += hits.iter().filter(|hit| exact[..10].iter().any(|&(rowid, _)| rowid == hit.rowid.0)).count();
         }
         let recall = found as f64 / (10 * queries.len()) as f64;
         assert!(recall >= 0.95, "share {share} %, seed 15: recall@10 = {recall:.3}");
@@ -290,7 +291,7 @@ fn a_steered_search_read_to_the_end_gives_every_match_once_and_its_pages_tile() 
     let matches = |rowid: i64| rowid % 7 == 3;
     for query in &queries[..5] {
         let mut rowids: Vec<i64> =
-            steered(&mut graph, query, Order::Relaxed, matches, usize::MAX).iter().map(|hit| hit.rowid).collect();
+            steered(&mut graph, query, Order::Relaxed, matches, usize::MAX).iter().map(|hit| hit.rowid.0).collect();
         rowids.sort_unstable();
         assert_eq!(rowids, (0..5_000).filter(|&rowid| matches(rowid)).collect::<Vec<_>>());
         let whole = steered(&mut graph, query, Order::Strict, matches, usize::MAX);

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::sync::{Once, OnceLock};
 
 use rusqlite::{Connection, ffi, types::Value};
-use vecrank::internals::format::{EntryBlob, Header, NodeLayout};
+use vecrank::internals::format::{EntryBlob, Header, NodeId, NodeLayout};
 
 pub type Body = fn(&[u8]);
 
@@ -93,7 +93,7 @@ pub fn decoders(data: &[u8]) {
         factor_count: [2, 3][usize::from(factors / 6 % 2)],
         group_bytes: bits * padded / 8 * 32,
     };
-    if let Ok(node) = layout.read(7, blob) {
+    if let Ok(node) = layout.read(NodeId(7), blob) {
         assert!(node.degree() <= layout.degree && node.vector().len() == layout.vector_bytes);
         assert_eq!(node.neighbours().count(), node.degree());
         let _ = (node.rowid(), node.is_tombstone(), node.is_pending(), node.inverse_norm(), node.row().len());

@@ -48,7 +48,7 @@ impl<'a> EntryGroup<'a> {
 
     #[inline]
     pub fn id(&self, lane: usize) -> NodeId {
-        u32_at(self.bytes, 4 * lane)
+        NodeId(u32_at(self.bytes, 4 * lane))
     }
 
     /// 32 factors, little-endian f32.
@@ -70,7 +70,7 @@ impl<'a> EntryGroup<'a> {
 
 /// Writes id and factors of a lane of a group.
 pub fn set_lane(group: &mut [u8], lane: usize, id: NodeId, factors: (f32, f32)) {
-    let words = [(0, id.to_le_bytes()), (F1_OFFSET, factors.0.to_le_bytes()), (F0_OFFSET, factors.1.to_le_bytes())];
+    let words = [(0, id.0.to_le_bytes()), (F1_OFFSET, factors.0.to_le_bytes()), (F0_OFFSET, factors.1.to_le_bytes())];
     for (offset, word) in words {
         group[offset + 4 * lane..offset + 4 * lane + 4].copy_from_slice(&word);
     }
@@ -136,7 +136,7 @@ mod tests {
         for (group, bytes) in groups.chunks_exact_mut(GROUP_HEAD + 256).enumerate() {
             for lane in 0..LANES {
                 let id = (LANES * group + lane) as u32;
-                set_lane(bytes, lane, if id < 33 { id } else { u32::MAX }, (1.0, 2.0));
+                set_lane(bytes, lane, NodeId(if id < 33 { id } else { u32::MAX }), (1.0, 2.0));
             }
         }
         EntryBlob { count: 33, centre: vec![0.5; 64], groups }

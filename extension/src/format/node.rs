@@ -15,14 +15,57 @@
 //!     dimensions 8i..8i+7 of lane j, bit t = dimension 8i+t
 //! ```
 
+use std::fmt;
+
 use super::{BLOB_VERSION, array_at, f32_at, u16_at, u32_at};
 use crate::error::{Error, Result};
 
-/// Dense number of a node; the id of its row.
-pub type NodeId = u32;
+/// The rowid of a row of the user's: any integer, and no index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub i64);
 
-/// The id in a free lane of a neighbour list.
-pub const FREE: NodeId = NodeId::MAX;
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The dense number of a node: the id of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The id in a free lane of a neighbour list. No node has it.
+    pub const FREE: NodeId = NodeId(u32::MAX);
+
+    /// The index of the node in a list of all nodes.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<i64> for NodeId {
+    type Error = Error;
+
+    fn try_from(id: i64) -> Result<NodeId> {
+        let node = u32::try_from(id).ok().map(NodeId).filter(|&id| id != NodeId::FREE);
+        node.ok_or_else(|| Error::internal(format!("{id} is no id of a node")))
+    }
+}
+
+/// A row, and the node of its vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowNode {
+    pub rowid: RowId,
+    pub node: NodeId,
+}
 /// Neighbours whose codes are estimated together.
 pub const LANES: usize = 32;
 
@@ -79,11 +122,11 @@ impl NodeLayout {
     }
 
     /// A row of one vector without links. `row` is cleared first.
-    pub fn write_pending(&self, row: &mut Vec<u8>, rowid: i64, inverse_norm: f32, vector: &[u8]) {
+    pub fn write_pending(&self, row: &mut Vec<u8>, rowid: RowId, inverse_norm: f32, vector: &[u8]) {
         row.clear();
         row.extend_from_slice(&[BLOB_VERSION, PENDING, 0, 0]);
         row.extend_from_slice(&inverse_norm.to_le_bytes());
-        row.extend_from_slice(&rowid.to_le_bytes());
+        row.extend_from_slice(&rowid.0.to_le_bytes());
         row.extend_from_slice(vector);
     }
 
@@ -175,8 +218,8 @@ impl<'a> Node<'a> {
         f32_at(self.head, INVERSE_NORM_OFFSET)
     }
 
-    pub fn rowid(&self) -> i64 {
-        i64::from_le_bytes(array_at(self.head, ROWID_OFFSET))
+    pub fn rowid(&self) -> RowId {
+        RowId(i64::from_le_bytes(array_at(self.head, ROWID_OFFSET)))
     }
 
     /// The own vector, as it was given.
@@ -187,23 +230,23 @@ impl<'a> Node<'a> {
     /// The id in a lane below `degree`.
     #[inline]
     pub fn neighbour(&self, lane: usize) -> NodeId {
-        u32_at(self.links, 4 * lane)
+        NodeId(u32_at(self.links, 4 * lane))
     }
 
     pub fn neighbours(&self) -> impl Iterator<Item = NodeId> + use<'a> {
         let links = self.links;
-        (0..self.degree).map(move |lane| u32_at(links, 4 * lane))
+        (0..self.degree).map(move |lane| NodeId(u32_at(links, 4 * lane)))
     }
 }
 
 /// Marks a row deleted: it still routes, but belongs to no rowid.
 pub fn set_tombstone(row: &mut [u8]) {
     row[FLAGS_OFFSET] |= TOMBSTONE;
-    set_rowid(row, 0);
+    set_rowid(row, RowId(0));
 }
 
-pub fn set_rowid(row: &mut [u8], rowid: i64) {
-    row[ROWID_OFFSET..VECTOR_OFFSET].copy_from_slice(&rowid.to_le_bytes());
+pub fn set_rowid(row: &mut [u8], rowid: RowId) {
+    row[ROWID_OFFSET..VECTOR_OFFSET].copy_from_slice(&rowid.0.to_le_bytes());
 }
 
 /// Writes the count of links in use, at most R.
@@ -229,7 +272,7 @@ pub fn copy_lane(layout: &NodeLayout, from: &[u8], from_lane: usize, to: &mut [u
 /// Writes the id in a lane of a linked row.
 pub fn set_neighbour(layout: &NodeLayout, row: &mut [u8], lane: usize, id: NodeId) {
     let offset = layout.ids_offset() + 4 * lane;
-    row[offset..offset + 4].copy_from_slice(&id.to_le_bytes());
+    row[offset..offset + 4].copy_from_slice(&id.0.to_le_bytes());
 }
 
 #[cfg(test)]
@@ -247,28 +290,28 @@ mod tests {
     #[test]
     fn a_row_survives_the_round_trip() {
         let mut row = Vec::new();
-        LAYOUT.write_pending(&mut row, -7, 0.5, &[3; 1024]);
-        let node = LAYOUT.read(9, &row).unwrap();
+        LAYOUT.write_pending(&mut row, RowId(-7), 0.5, &[3; 1024]);
+        let node = LAYOUT.read(NodeId(9), &row).unwrap();
         assert!(node.is_pending() && !node.is_tombstone());
-        assert_eq!((node.rowid(), node.inverse_norm(), node.vector()), (-7, 0.5, &[3u8; 1024][..]));
+        assert_eq!((node.rowid(), node.inverse_norm(), node.vector()), (RowId(-7), 0.5, &[3u8; 1024][..]));
         LAYOUT.make_linked(&mut row);
         set_degree(&mut row, 2);
-        set_neighbour(&LAYOUT, &mut row, 0, 4);
-        set_neighbour(&LAYOUT, &mut row, 1, 70_000);
+        set_neighbour(&LAYOUT, &mut row, 0, NodeId(4));
+        set_neighbour(&LAYOUT, &mut row, 1, NodeId(70_000));
         set_tombstone(&mut row);
-        let node = LAYOUT.read(9, &row).unwrap();
+        let node = LAYOUT.read(NodeId(9), &row).unwrap();
         assert!(node.is_tombstone() && !node.is_pending());
-        assert_eq!(node.neighbours().collect::<Vec<_>>(), [4, 70_000]);
-        assert_eq!(node.rowid(), 0);
+        assert_eq!(node.neighbours().collect::<Vec<_>>(), [4, 70_000].map(NodeId));
+        assert_eq!(node.rowid(), RowId(0));
         assert_eq!(node.codes.len(), 1024);
     }
 
     #[test]
     fn damage_is_named() {
         let mut row = Vec::new();
-        LAYOUT.write_pending(&mut row, 1, 1.0, &[0; 1024]);
+        LAYOUT.write_pending(&mut row, RowId(1), 1.0, &[0; 1024]);
         LAYOUT.make_linked(&mut row);
-        let error = |row: &[u8]| LAYOUT.read(5, row).unwrap_err().to_string();
+        let error = |row: &[u8]| LAYOUT.read(NodeId(5), row).unwrap_err().to_string();
         assert_eq!(error(&[]), "node 5 is damaged: expected node version 2, got None");
         assert_eq!(error(&row[..100]), "node 5 is damaged: expected 2320 bytes, got 100");
         row[2] = 33;

@@ -4,7 +4,7 @@ use super::{ColumnSpec, Query};
 use crate::distance::Metric;
 use crate::format::entry::{EntryBlob, EntryGroup, GROUP_HEAD, set_lane};
 use crate::format::f32_at;
-use crate::format::node::{FREE, LANES, NodeId};
+use crate::format::node::{LANES, NodeId};
 use crate::quantize::{Encoded, Estimate, Factors};
 
 /// The most samples. Scanning them takes about as long as reading a few rows.
@@ -22,7 +22,7 @@ pub fn is_sampled(id: NodeId, linked: u32) -> bool {
     }
     let bound = 2u64 << linked.ilog2();
     let wanted = (bound / STRIDE).clamp(MIN_SAMPLES.min(bound), MAX_SAMPLES);
-    u64::from(id.wrapping_mul(0x9e37_79b1).rotate_left(15).wrapping_mul(0x85eb_ca77)) < (wanted << 32) / bound
+    u64::from(id.0.wrapping_mul(0x9e37_79b1).rotate_left(15).wrapping_mul(0x85eb_ca77)) < (wanted << 32) / bound
 }
 
 /// The decoded sample.
@@ -99,7 +99,7 @@ impl EntrySample {
         if lane == 0 {
             blob.groups.resize((index + 1) * stride, 0);
             let group = &mut blob.groups[index * stride..];
-            (0..LANES).for_each(|lane| set_lane(group, lane, FREE, (0.0, 0.0)));
+            (0..LANES).for_each(|lane| set_lane(group, lane, NodeId::FREE, (0.0, 0.0)));
         }
         let group = &mut blob.groups[index * stride..];
         set_lane(group, lane, id, (encoded.factors.f1, encoded.factors.f0));
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_sample_rule_keeps_its_rates() {
-        let count = |n: u32| (0..n).filter(|&id| is_sampled(id, n)).count();
+        let count = |n: u32| (0..n).filter(|&id| is_sampled(NodeId(id), n)).count();
         assert_eq!(count(1), 1);
         assert_eq!(count(31), 31);
         assert!((20..=100).contains(&count(1000)), "{}", count(1000));

@@ -16,13 +16,13 @@ type Packed = u64;
 fn pack(key: f32, node: NodeId) -> Packed {
     let bits = key.to_bits();
     let ordered = if bits >> 31 == 0 { bits | 0x8000_0000 } else { !bits };
-    u64::from(ordered) << 32 | u64::from(!node)
+    u64::from(ordered) << 32 | u64::from(!node.0)
 }
 
 fn unpack(packed: Packed) -> (f32, NodeId) {
     let ordered = (packed >> 32) as u32;
     let bits = if ordered >> 31 == 1 { ordered & 0x7fff_ffff } else { !ordered };
-    (f32::from_bits(bits), !(packed as u32))
+    (f32::from_bits(bits), NodeId(!(packed as u32)))
 }
 
 /// The most candidates in the heap: above it the farther half spills into a bucket.
@@ -127,9 +127,9 @@ mod tests {
     fn packing_keeps_the_order_of_keys() {
         let keys = [f32::NEG_INFINITY, -2.0, -1e-20, 0.0, 1e-20, 0.5, 3.0, f32::INFINITY];
         for pair in keys.windows(2) {
-            assert!(pack(pair[0], 9) < pack(pair[1], 1), "{pair:?}");
+            assert!(pack(pair[0], NodeId(9)) < pack(pair[1], NodeId(1)), "{pair:?}");
         }
-        assert_eq!(unpack(pack(-0.25, 77)), (-0.25, 77));
+        assert_eq!(unpack(pack(-0.25, NodeId(77))), (-0.25, NodeId(77)));
     }
 
     #[test]
@@ -140,8 +140,8 @@ mod tests {
         for round in 0..20_000u32 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
             let key = (state >> 40) as f32;
-            frontier.push(key, round);
-            model.insert(pack(key, round));
+            frontier.push(key, NodeId(round));
+            model.insert(pack(key, NodeId(round)));
             if round % 3 == 0 {
                 let expected = model.pop_first().map(unpack);
                 assert_eq!(frontier.pop(), expected);

@@ -32,7 +32,7 @@ pub trait Geometry<T> {
 }
 
 /// A vector in the graph's geometry, not rotated, padded with zeros.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Point {
     pub id: NodeId,
     /// The target of the first link, if there is one: the parent, which keeps its link to this node.

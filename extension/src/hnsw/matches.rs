@@ -1,6 +1,6 @@
 //! The set of nodes that match a selective filter, known before the search begins.
 
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowNode};
 
 /// The most words of 64 bits: enough for 268 million nodes.
 const MOST_WORDS: usize = 1 << 22;
@@ -8,15 +8,15 @@ const MOST_WORDS: usize = 1 << 22;
 /// A set of nodes with their rows.
 #[derive(Debug, Default)]
 pub struct Matches {
-    rows: Vec<(i64, NodeId)>,
+    rows: Vec<RowNode>,
     /// One bit per node, from `first` on.
     bits: Vec<u64>,
-    first: NodeId,
+    first: u32,
 }
 
 impl Matches {
     /// `rows`: rowids with their nodes, each node at most once.
-    pub fn new(rows: Vec<(i64, NodeId)>) -> Matches {
+    pub fn new(rows: Vec<RowNode>) -> Matches {
         Matches { rows, bits: Vec::new(), first: 0 }
     }
 
@@ -24,14 +24,15 @@ impl Matches {
     /// apart.
     #[must_use]
     pub fn set_bits(&mut self) -> bool {
-        let nodes = || self.rows.iter().map(|&(_, node)| node);
+        let nodes = || self.rows.iter().map(|row| row.node.0);
         self.first = nodes().min().unwrap_or(0) / 64 * 64;
         let count = nodes().max().map_or(0, |last| (last - self.first) as usize / 64 + 1);
         if count > MOST_WORDS {
             return false;
         }
         self.bits = vec![0; count];
-        for (_, node) in &self.rows {
+        for row in &self.rows {
+            let node = row.node.0;
             if let Some(word) = self.bits.get_mut(node.wrapping_sub(self.first) as usize / 64) {
                 *word |= 1 << (node % 64);
             }
@@ -47,36 +48,41 @@ impl Matches {
     /// Whether a node is in the set.
     #[inline]
     pub fn contains(&self, node: NodeId) -> bool {
-        let word = self.bits.get(node.wrapping_sub(self.first) as usize / 64);
-        word.is_some_and(|word| word >> (node % 64) & 1 == 1)
+        let word = self.bits.get(node.0.wrapping_sub(self.first) as usize / 64);
+        word.is_some_and(|word| word >> (node.0 % 64) & 1 == 1)
     }
 
     /// Rowids and nodes in the order of `new`.
-    pub fn rows(&self) -> &[(i64, NodeId)] {
+    pub fn rows(&self) -> &[RowNode] {
         &self.rows
     }
 
     /// Bytes of memory in use.
     pub fn bytes(&self) -> usize {
-        size_of::<Matches>() + self.rows.capacity() * size_of::<(i64, NodeId)>() + self.bits.capacity() * 8
+        size_of::<Matches>() + self.rows.capacity() * size_of::<RowNode>() + self.bits.capacity() * 8
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::node::RowId;
+
+    fn row(rowid: i64, node: u32) -> RowNode {
+        RowNode { rowid: RowId(rowid), node: NodeId(node) }
+    }
 
     #[test]
     fn a_set_contains_the_given_nodes_and_no_others() {
-        let rows: Vec<(i64, NodeId)> = [700, 129, 128, 191].map(|node| (-i64::from(node), node)).into();
+        let rows: Vec<RowNode> = [700, 129, 128, 191].map(|node| row(-i64::from(node), node)).into();
         let mut matches = Matches::new(rows.clone());
-        assert!(!matches.contains(128) && matches.set_bits());
-        let held: Vec<NodeId> = (0..2000).filter(|&node| matches.contains(node)).collect();
+        assert!(!matches.contains(NodeId(128)) && matches.set_bits());
+        let held: Vec<u32> = (0..2000).filter(|&node| matches.contains(NodeId(node))).collect();
         assert_eq!(held, [128, 129, 191, 700]);
-        assert!(!matches.contains(u32::MAX));
+        assert!(!matches.contains(NodeId::FREE));
         assert_eq!(matches.rows(), rows);
         let mut none = Matches::new(Vec::new());
-        assert!(none.set_bits() && !none.contains(0));
-        assert!(!Matches::new(vec![(1, 0), (2, 4_000_000_000)]).set_bits());
+        assert!(none.set_bits() && !none.contains(NodeId(0)));
+        assert!(!Matches::new(vec![row(1, 0), row(2, 4_000_000_000)]).set_bits());
     }
 }

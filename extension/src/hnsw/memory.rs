@@ -27,22 +27,22 @@ impl MemoryStore {
 
 impl GraphStore for MemoryStore {
     fn node<'a>(&'a mut self, id: NodeId, _buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {
-        match self.rows.get(id as usize) {
+        match self.rows.get(id.index()) {
             Some(row) if !row.is_empty() => self.layout.read(id, row),
             _ => Err(Error::corrupt(format!("node {id}"), "no such row")),
         }
     }
 
     fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
-        if self.rows.len() <= id as usize {
-            self.rows.resize(id as usize + 1, Vec::new());
+        if self.rows.len() <= id.index() {
+            self.rows.resize(id.index() + 1, Vec::new());
         }
-        self.rows[id as usize] = row.to_vec();
+        self.rows[id.index()] = row.to_vec();
         Ok(())
     }
 
     fn remove_node(&mut self, id: NodeId) -> Result<()> {
-        if let Some(row) = self.rows.get_mut(id as usize) {
+        if let Some(row) = self.rows.get_mut(id.index()) {
             row.clear();
         }
         Ok(())
@@ -51,7 +51,7 @@ impl GraphStore for MemoryStore {
     fn scan(&mut self, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
         let there = (0..).zip(&self.rows).filter(|(_, row)| !row.is_empty());
         for (id, row) in there {
-            visit(self.layout.read(id, row)?)?;
+            visit(self.layout.read(NodeId(id), row)?)?;
         }
         Ok(())
     }

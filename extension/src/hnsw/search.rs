@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::frontier::Frontier;
 use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::error::{Error, Result};
-use crate::format::node::{LANES, Node, NodeId};
+use crate::format::node::{LANES, Node, NodeId, RowId};
 
 /// The number of candidates taken from the entry sample.
 const ENTRY_POINTS: usize = 4;
@@ -61,7 +61,7 @@ pub enum Order {
 /// One result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    pub rowid: i64,
+    pub rowid: RowId,
     pub node: NodeId,
     /// As SQL sees it.
     pub distance: f64,
@@ -72,7 +72,7 @@ pub struct Hit {
 struct Found {
     distance: f64,
     key: f64,
-    rowid: i64,
+    rowid: RowId,
     node: NodeId,
 }
 
@@ -112,23 +112,23 @@ impl NodeSet {
     /// Returns whether `id` is in the set; None if it is out of bounds.
     #[inline]
     pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
-        match self.words.get(id as usize / 64) {
-            Some(word) => Some(word >> (id % 64) & 1 == 1),
+        match self.words.get(id.index() / 64) {
+            Some(word) => Some(word >> (id.0 % 64) & 1 == 1),
             None => self.rest_contains(id),
         }
     }
 
     #[cold]
     fn rest_contains(&self, id: NodeId) -> Option<bool> {
-        (id < self.bound).then(|| self.rest.contains(&id))
+        (id.0 < self.bound).then(|| self.rest.contains(&id))
     }
 
     /// Adds an id, unless it is out of bounds.
     #[inline]
     pub(super) fn insert(&mut self, id: NodeId) {
-        match self.words.get_mut(id as usize / 64) {
-            Some(word) => *word |= 1 << (id % 64),
-            None if id < self.bound => drop(self.rest.insert(id)),
+        match self.words.get_mut(id.index() / 64) {
+            Some(word) => *word |= 1 << (id.0 % 64),
+            None if id.0 < self.bound => drop(self.rest.insert(id)),
             None => {}
         }
     }
@@ -240,7 +240,7 @@ impl Traversal {
 /// Whether a search among matches expands this node even if neither it nor its predecessor matches: one in four.
 #[inline]
 fn is_bridge(node: NodeId) -> bool {
-    node.wrapping_mul(0x9e37_79b1) >> 30 == 0
+    node.0.wrapping_mul(0x9e37_79b1) >> 30 == 0
 }
 
 #[cold]
@@ -267,7 +267,7 @@ pub struct Search {
     /// Nodes that were expanded and not emitted.
     ready: BinaryHeap<Reverse<Found>>,
     /// Emitted rowids, kept under relaxed order only.
-    done: Vec<i64>,
+    done: Vec<RowId>,
     tail: Option<Tail>,
     exact: bool,
 }
@@ -477,7 +477,7 @@ impl Search {
     /// Ranks every live linked node that was not emitted; under strict order without those that are too late.
     fn rank_the_rest(&mut self, store: &mut impl GraphStore) -> Result<Tail> {
         self.ready.clear();
-        let done: HashSet<i64> = self.done.iter().copied().collect();
+        let done: HashSet<RowId> = self.done.iter().copied().collect();
         let query = &self.traversal.query;
         let floor = if self.order == Order::Strict { self.last } else { None };
         let mut rest = Vec::new();
@@ -496,11 +496,11 @@ impl Search {
             None => store.scan(&mut take)?,
             Some(matches) => {
                 let mut buffer = Vec::new();
-                for (count, &(_, id)) in matches.rows().iter().enumerate() {
+                for (count, row) in matches.rows().iter().enumerate() {
                     if count.is_multiple_of(INTERRUPT_STRIDE) {
                         store.check_interrupt()?;
                     }
-                    take(store.node(id, &mut buffer)?)?;
+                    take(store.node(row.node, &mut buffer)?)?;
                 }
             }
         }

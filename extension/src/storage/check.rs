@@ -18,7 +18,7 @@ use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::Result;
 use crate::format::header::Header;
-use crate::format::node::{LANES, Node, NodeId};
+use crate::format::node::{LANES, Node, NodeId, RowId};
 use crate::hnsw::build::put_lane;
 use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
@@ -40,7 +40,7 @@ const INTERRUPT_STRIDE: usize = 64;
 
 /// A node as the first pass found it.
 struct Seen {
-    rowid: i64,
+    rowid: RowId,
     linked: bool,
     live: bool,
 }
@@ -68,7 +68,7 @@ impl Rotated {
     }
 
     fn get(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId) -> Result<&[f32]> {
-        let slot = id as usize % self.slots.len();
+        let slot = id.index() % self.slots.len();
         let vector = &mut self.vectors[slot * spec.padded()..(slot + 1) * spec.padded()];
         if self.slots[slot] != Some(id) {
             self.slots[slot] = None;
@@ -140,7 +140,7 @@ impl Checker<'_> {
         if there != counted {
             self.report(1, format!("(linked, tombstones, pending) {counted:?} counted, {there:?} there"));
         }
-        if let Some(id) = self.nodes.keys().copied().max().filter(|&id| id >= header.next_id) {
+        if let Some(id) = self.nodes.keys().copied().max().filter(|id| id.0 >= header.next_id) {
             self.report(1, format!("node {id} is not below the next id {}", header.next_id));
         }
     }
@@ -283,7 +283,7 @@ impl Checker<'_> {
         let (rows, node, rowid) = column.name.rows_table();
         let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
         let mut live: HashMap<i64, i64> =
-            self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id), n.rowid)).collect();
+            self.nodes.iter().filter(|(_, n)| n.live).map(|(&id, n)| (i64::from(id.0), n.rowid.0)).collect();
         let mut problems = Vec::new();
         column.db.prepare_shadow(&sql)?.query(&[], |row| {
             let (rowid, id) = (row.column_i64(0), row.column_i64(1));

@@ -2,7 +2,7 @@
 
 use super::shadow::{GRAPH, ROWS, nodes_suffix};
 use crate::error::{Error, Result};
-use crate::format::node::Node;
+use crate::format::node::{Node, RowId};
 use crate::sqlite::quote_identifier;
 
 /// The names that lead to a vector column.
@@ -45,7 +45,7 @@ impl ColumnName {
     }
 
     /// Fails if a live node does not belong to the row: a damaged rows table may give a row the node of another.
-    pub(super) fn check_owner(&self, node: &Node<'_>, rowid: i64) -> Result<()> {
+    pub(super) fn check_owner(&self, node: &Node<'_>, rowid: RowId) -> Result<()> {
         if node.rowid() == rowid && !node.is_tombstone() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use super::vector_column::VectorColumn;
 use crate::distance::ExactQuery;
 use crate::error::Result;
 use crate::format::header::Generation;
-use crate::format::node::NodeId;
+use crate::format::node::RowNode;
 use crate::hnsw::{Ef, GraphStore, Hit, Matches, Order, Query, Search};
 
 /// Hits that are sorted before the first one is returned: a few pages.
@@ -63,7 +63,7 @@ impl VectorColumn {
     }
 
     /// Returns at most `count` rows of the live sampled nodes nearest to `query`: a sample of its neighbourhood.
-    pub fn nearest_samples(&mut self, query: &[f32], count: usize) -> Result<Vec<(i64, NodeId)>> {
+    pub fn nearest_samples(&mut self, query: &[f32], count: usize) -> Result<Vec<RowNode>> {
         self.check_query(query)?;
         self.load_entry()?;
         let nearest = self.entry.nearest(&self.spec, &Query::new(&self.spec, query), count);
@@ -76,14 +76,14 @@ impl VectorColumn {
         for (_, id) in nearest {
             let node = store.node(id, &mut buffer)?;
             if !node.is_tombstone() {
-                rows.push((node.rowid(), id));
+                rows.push(RowNode { rowid: node.rowid(), node: id });
             }
         }
         Ok(rows)
     }
 
     /// Ranks the given rows by their exact distances.
-    pub fn rank(&mut self, query: &[f32], rows: &[(i64, NodeId)]) -> Result<Ranked> {
+    pub fn rank(&mut self, query: &[f32], rows: &[RowNode]) -> Result<Ranked> {
         self.check_query(query)?;
         let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
         let mut buffer = Vec::new();
@@ -93,9 +93,9 @@ impl VectorColumn {
         let cached = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(&mut handle, cached.as_deref());
         let mut hits = Vec::with_capacity(rows.len());
-        for (position, &(rowid, id)) in rows.iter().enumerate() {
-            if let Some(&(_, ahead)) = rows.get(position + RANKS_AHEAD) {
-                store.prefetch_vector(ahead);
+        for (position, &RowNode { rowid, node: id }) in rows.iter().enumerate() {
+            if let Some(ahead) = rows.get(position + RANKS_AHEAD) {
+                store.prefetch_vector(ahead.node);
             }
             let node = store.node(id, &mut buffer)?;
             self.name.check_owner(&node, rowid)?;
@@ -157,13 +157,15 @@ impl Iterator for Ranked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::node::{NodeId, RowId};
 
     #[test]
     fn hits_are_returned_by_distance_then_rowid() {
         for count in [0usize, 1, 63, 64, 65, 128, 129, 1000] {
-            let hit = |n: usize| Hit { rowid: (n % 7) as i64, node: n as NodeId, distance: (n * 31 % 97) as f64 };
+            let hit =
+                |n: usize| Hit { rowid: RowId((n % 7) as i64), node: NodeId(n as u32), distance: (n * 31 % 97) as f64 };
             let hits: Vec<Hit> = (0..count).map(hit).collect();
-            let mut sorted: Vec<(f64, i64)> = hits.iter().map(|hit| (hit.distance, hit.rowid)).collect();
+            let mut sorted: Vec<(f64, RowId)> = hits.iter().map(|hit| (hit.distance, hit.rowid)).collect();
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let ranked = Ranked { hits, given: 0, sorted: 0 };
             assert_eq!(ranked.map(|hit| (hit.distance, hit.rowid)).collect::<Vec<_>>(), sorted);

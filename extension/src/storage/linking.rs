@@ -19,7 +19,7 @@ impl VectorColumn {
         self.db.prepare_shadow(&sql)?.query(
             &[Parameter::Integer(i64::from(header.synced_id)), Parameter::Integer(i64::from(header.next_id))],
             |row| {
-                ids.push(row.column_i64(0) as NodeId);
+                ids.push(NodeId(row.column_i64(0) as u32));
                 Ok(())
             },
         )?;

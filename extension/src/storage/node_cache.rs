@@ -73,7 +73,7 @@ impl MissedRows {
 impl Rows {
     #[inline]
     pub fn get(&self, id: NodeId) -> Option<&[u8]> {
-        let slot = (*self.slots.get(id as usize)? as usize).checked_sub(1)?;
+        let slot = (*self.slots.get(id.index())? as usize).checked_sub(1)?;
         let arena = self.arenas.get(slot >> self.arena_shift)?;
         let start = (slot & ((1 << self.arena_shift) - 1)) * self.stride;
         arena.get(start..start + self.row_bytes)
@@ -82,7 +82,7 @@ impl Rows {
     /// Drops the rows `dirty`, whose slots are not used again, and makes room for ids below `next_id`.
     fn renew(&mut self, next_id: u32, dirty: &HashSet<NodeId>) {
         for &id in dirty {
-            if let Some(slot) = self.slots.get_mut(id as usize) {
+            if let Some(slot) = self.slots.get_mut(id.index()) {
                 *slot = 0;
             }
         }
@@ -92,7 +92,7 @@ impl Rows {
     }
 
     fn add(&mut self, id: NodeId, row: &[u8]) {
-        let Some(slot) = self.slots.get_mut(id as usize) else { return };
+        let Some(slot) = self.slots.get_mut(id.index()) else { return };
         if *slot != 0 || self.count == self.most || row.len() != self.row_bytes {
             return;
         }
@@ -189,35 +189,35 @@ mod tests {
         CacheKey { file: file.into(), node_table: "t_nodes".into(), generation: [generation; 16] }
     }
 
-    fn add(cache: &NodeCache, rows: &[(NodeId, &[u8])]) {
+    fn add(cache: &NodeCache, rows: &[(u32, &[u8])]) {
         let mut missed = MissedRows::default();
-        rows.iter().for_each(|&(id, row)| missed.push(id, row));
+        rows.iter().for_each(|&(id, row)| missed.push(NodeId(id), row));
         cache.add(&mut missed);
         assert!(missed.is_empty());
     }
 
-    fn get(cache: &NodeCache, id: NodeId) -> Option<Vec<u8>> {
-        cache.read().unwrap().get(id).map(<[u8]>::to_vec)
+    fn get(cache: &NodeCache, id: u32) -> Option<Vec<u8>> {
+        cache.read().unwrap().get(NodeId(id)).map(<[u8]>::to_vec)
     }
 
     #[test]
     fn rows_are_cached_until_the_limit_is_reached() {
         let cache = NodeCache::new(1000, 100, 4000 + 300 * 128);
-        let rows: Vec<(NodeId, Vec<u8>)> = (0..400).map(|i| (999 - i, vec![i as u8; 100])).collect();
+        let rows: Vec<(u32, Vec<u8>)> = (0..400).map(|i| (999 - i, vec![i as u8; 100])).collect();
         add(&cache, &rows.iter().map(|(id, row)| (*id, &row[..])).collect::<Vec<_>>());
         add(&cache, &[(999, &[7; 100]), (1000, &[7; 100])]);
         for (i, (id, row)) in rows.iter().enumerate() {
             assert_eq!(get(&cache, *id), (i < 300).then(|| row.clone()), "{i}");
         }
         assert_eq!((get(&cache, 0), get(&cache, 1000)), (None, None));
-        assert_eq!(cache.read().unwrap().get(999).unwrap().as_ptr().align_offset(LINE), 0);
+        assert_eq!(cache.read().unwrap().get(NodeId(999)).unwrap().as_ptr().align_offset(LINE), 0);
     }
 
     #[test]
     fn rows_that_cannot_be_added_stay_with_the_search() {
         let cache = NodeCache::new(10, 3, 1000);
         let mut missed = MissedRows::default();
-        missed.push(3, b"row");
+        missed.push(NodeId(3), b"row");
         let reading = cache.read();
         cache.add(&mut missed);
         assert!(!missed.is_empty());
@@ -232,8 +232,11 @@ mod tests {
         let first = NodeCache::shared(key("/n.db", 1), fresh());
         add(&first, &[(3, b"row"), (4, b"old")]);
         let other = Arc::clone(&first);
-        assert!(NodeCache::renew(first, key("/n.db", 2), 12, &HashSet::from([4])).is_none(), "it is read elsewhere");
-        let next = NodeCache::renew(other, key("/n.db", 2), 12, &HashSet::from([4])).unwrap();
+        assert!(
+            NodeCache::renew(first, key("/n.db", 2), 12, &HashSet::from([NodeId(4)])).is_none(),
+            "it is read elsewhere"
+        );
+        let next = NodeCache::renew(other, key("/n.db", 2), 12, &HashSet::from([NodeId(4)])).unwrap();
         assert_eq!((get(&next, 3), get(&next, 4)), (Some(b"row".to_vec()), None));
         add(&next, &[(4, b"new"), (11, b"far")]);
         let shared = NodeCache::shared(key("/n.db", 2), fresh());

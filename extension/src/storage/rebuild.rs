@@ -6,7 +6,7 @@ use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
 use crate::format::header::Header;
-use crate::format::node::{FREE, NodeId};
+use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::GraphStore;
 use crate::hnsw::build::{self, Built, Options, RowWriter, Vectors};
 use crate::sqlite::{Parameter, quote_identifier};
@@ -34,11 +34,18 @@ pub enum SyncReason {
 /// A live node before the rebuild.
 struct Old {
     id: NodeId,
-    rowid: i64,
+    rowid: RowId,
 }
 
 /// Rowids before and after the rows were moved, sorted.
-pub type Moves = Vec<(i64, i64)>;
+pub type Moves = Vec<Move>;
+
+/// The rowids of a row before and after a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Move {
+    from: RowId,
+    to: RowId,
+}
 
 /// What a rebuild does with the rowids.
 enum Rowids<'a> {
@@ -100,7 +107,7 @@ fn build_anew(column: &mut VectorColumn, rowids: &Rowids<'_>) -> Result<Moves> {
     header.linked = old.len() as u32;
     header.tombstones = 0;
     header.pending = 0;
-    header.next_id = built.first_id + header.linked;
+    header.next_id = built.id_of(header.linked).0;
     header.synced_id = header.next_id;
     column.write_header(header, hasher)?;
     column.write_entry(entry)?;
@@ -115,10 +122,10 @@ fn threads() -> usize {
 fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Moves> {
     let db = column.db;
     let (rows, node, rowid) = column.name.rows_table();
-    let mut order: Vec<i64> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
+    let mut order: Vec<RowId> = built.order.iter().map(|&number| old[number as usize].rowid).collect();
     let without = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
     db.prepare_shadow(&without)?.query(&[], |row| {
-        order.push(row.column_i64(0));
+        order.push(RowId(row.column_i64(0)));
         Ok(())
     })?;
     let count = order.len() as i64;
@@ -135,8 +142,8 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
     };
     let mut update =
         db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
-    for (&from, rank) in order.iter().zip(1..) {
-        update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
+    for (from, rank) in order.iter().zip(1..) {
+        update.run(&[Parameter::Integer(from.0), Parameter::Integer(shift + rank)])?;
         if db.changes() == 0 {
             return Err(kept_back());
         }
@@ -148,9 +155,9 @@ fn move_rows(column: &VectorColumn, built: &Built, old: &mut [Old]) -> Result<Mo
         return Err(kept_back());
     }
     for (&number, rank) in built.order.iter().zip(1..) {
-        old[number as usize].rowid = rank;
+        old[number as usize].rowid = RowId(rank);
     }
-    let mut moves: Moves = order.into_iter().zip(1..).collect();
+    let mut moves: Moves = order.into_iter().zip(1..).map(|(from, rank)| Move { from, to: RowId(rank) }).collect();
     moves.sort_unstable();
     Ok(moves)
 }
@@ -162,8 +169,8 @@ fn apply_moves(column: &VectorColumn, moves: &Moves, old: &mut [Old]) -> Result<
             let reason = format!("it is that of row {}, which is not there", old.rowid);
             Error::corrupt(format!("{} node {}", column.nodes.name(), old.id), reason)
         };
-        let index = moves.binary_search_by_key(&old.rowid, |&(from, _)| from).map_err(|_| missing())?;
-        old.rowid = moves[index].1;
+        let index = moves.binary_search_by_key(&old.rowid, |moved| moved.from).map_err(|_| missing())?;
+        old.rowid = moves[index].to;
     }
     Ok(())
 }
@@ -218,13 +225,13 @@ fn free_range(column: &VectorColumn, count: usize) -> Result<NodeId> {
     let ids = column.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok((row.column_i64(0), row.column_i64(1))))?;
     let (lowest, highest) = ids.unwrap_or_default();
     if count == 0 || lowest >= count as i64 {
-        return Ok(0);
+        return Ok(NodeId(0));
     }
     let first = match highest + 1 + count as i64 {
-        end if end <= i64::from(FREE) => highest + 1,
+        end if end <= i64::from(NodeId::FREE.0) => highest + 1,
         _ => free_range_between(column, count)?,
     };
-    NodeId::try_from(first).map_err(|_| Error::internal(format!("{first} is no id of a node")))
+    NodeId::try_from(first)
 }
 
 /// As `free_range`, where the highest id leaves no room above it.
@@ -234,7 +241,7 @@ fn free_range_between(column: &VectorColumn, count: usize) -> Result<i64> {
     while ids.step()? && ids.column_i64(0) - first < count as i64 {
         first = ids.column_i64(0) + 1;
     }
-    if first + count as i64 > i64::from(FREE) {
+    if first + count as i64 > i64::from(NodeId::FREE.0) {
         return Err(Error::invalid(format!("{}: too many nodes to rebuild: {count}", column.nodes.name())));
     }
     Ok(first)
@@ -263,8 +270,8 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
         writer.link_rows(linking.first as u32, &mut linking.rows, threads(), || {
             store.check_interrupt()?;
             progress.set(BUILD_SHARE + next as f64 / built.order.len().max(1) as f64 * (1.0 - BUILD_SHARE));
-            for (row, id) in other.rows.iter().zip(built.first_id + other.first as u32..) {
-                store.put_node(id, row)?;
+            for (row, number) in other.rows.iter().zip(other.first as u32..) {
+                store.put_node(built.id_of(number), row)?;
             }
             let numbers = numbers.next().unwrap_or_default();
             other.first = next;
@@ -286,32 +293,33 @@ fn write_rows(column: &mut VectorColumn, built: &Built, old: &[Old], progress: &
 
 fn drop_old(column: &mut VectorColumn, built: &Built) -> Result<()> {
     let sql = format!("DELETE FROM {} WHERE id < ?1 OR id >= ?2", column.nodes.sql_name());
-    let first = i64::from(built.first_id);
+    let first = i64::from(built.first_id.0);
     let last = first + built.order.len() as i64;
     column.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(first), Parameter::Integer(last)])
 }
 
 /// Writes the new node ids into the rows table, in the order of the rowids.
 fn renumber_rows(column: &mut VectorColumn, built: &Built, old: &[Old]) -> Result<()> {
-    let mut new_ids: Vec<(i64, NodeId)> =
-        (built.first_id..).zip(&built.order).map(|(id, &number)| (old[number as usize].rowid, id)).collect();
-    new_ids.sort_unstable();
-    set_row_nodes(column, new_ids.into_iter().map(|(rowid, id)| (rowid, Some(i64::from(id)))))
+    let row_of = |(rank, &number): (u32, &u32)| RowNode { rowid: old[number as usize].rowid, node: built.id_of(rank) };
+    let mut rows: Vec<RowNode> = (0..).zip(&built.order).map(row_of).collect();
+    rows.sort_unstable();
+    set_row_nodes(column, rows.into_iter().map(|row| (row.rowid, Some(row.node))))
 }
 
 /// Sets the nodes of rows in the rows table. For the user the rows do not change, so triggers must not fire; at COMMIT
 /// they could not write virtual tables either.
-pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (i64, Option<i64>)>) -> Result<()> {
+pub(super) fn set_row_nodes(column: &VectorColumn, nodes: impl Iterator<Item = (RowId, Option<NodeId>)>) -> Result<()> {
     let (db, table, sql) = (column.db, &column.name.table, set_row_node_sql(column));
     let (rows, node, rowid) = column.name.rows_table();
     let find = format!("SELECT 1 FROM {rows} WHERE {rowid} = ?1");
     let write = || {
         let mut update = db.prepare_shadow(&format!("{sql} RETURNING {node} IS ?2"))?;
         for (row, id) in nodes {
-            update.run(&[Parameter::Integer(row), id.map_or(Parameter::Null, Parameter::Integer)])?;
+            let node = id.map_or(Parameter::Null, |id| Parameter::Integer(i64::from(id.0)));
+            update.run(&[Parameter::Integer(row.0), node])?;
             // Triggers of the temp schema fire all the same. (A damaged table may lack the row.)
             if db.changes() == 0
-                && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row)], |_| Ok(()))?.is_some()
+                && db.prepare_shadow(&find)?.query_one(&[Parameter::Integer(row.0)], |_| Ok(()))?.is_some()
             {
                 return Err(Error::invalid(format!(
                     "{table}: a trigger on {table}_rows keeps row {row} from the number of its node"

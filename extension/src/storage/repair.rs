@@ -11,7 +11,7 @@ use super::rebuild::set_row_nodes;
 use super::vector_column::VectorColumn;
 use crate::distance::{check_vector, decode};
 use crate::error::{Error, Result};
-use crate::format::node::{FREE, NodeId, ROWID_OFFSET, VECTOR_OFFSET};
+use crate::format::node::{NodeId, ROWID_OFFSET, RowId, VECTOR_OFFSET};
 use crate::hnsw::Params;
 use crate::sqlite::Parameter;
 
@@ -20,7 +20,7 @@ struct Found {
     /// May be out of the range of node ids.
     id: i64,
     /// The row that the node names.
-    rowid: i64,
+    rowid: RowId,
     /// Whether everything before the links is correct.
     is_sound: bool,
 }
@@ -51,12 +51,12 @@ pub fn repair(column: &mut VectorColumn) -> Result<()> {
 }
 
 /// Returns the node that each row names.
-fn claims(column: &VectorColumn) -> Result<BTreeMap<i64, i64>> {
+fn claims(column: &VectorColumn) -> Result<BTreeMap<RowId, i64>> {
     let (rows, node, rowid) = column.name.rows_table();
     let mut claims = BTreeMap::new();
     let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
     column.db.prepare_shadow(&sql)?.query(&[], |row| {
-        claims.insert(row.column_i64(0), row.column_i64(1));
+        claims.insert(RowId(row.column_i64(0)), row.column_i64(1));
         Ok(())
     })?;
     Ok(claims)
@@ -73,7 +73,7 @@ fn good_nodes(column: &mut VectorColumn, hasher: &mut GenerationHasher) -> Resul
         let node = NodeId::try_from(id).ok().and_then(|id| layout.read(id, bytes).ok());
         let inverse_norm = column.spec.inverse_norm(vector).to_bits();
         let is_sound = node.is_some_and(|n| !n.is_tombstone() && n.inverse_norm().to_bits() == inverse_norm);
-        *hasher = hasher.number(id.cast_unsigned()).number(rowid.cast_unsigned()).bytes(vector);
+        *hasher = hasher.number(id.cast_unsigned()).number(rowid.0.cast_unsigned()).bytes(vector);
         found.push(Found { id, rowid, is_sound });
         Ok(())
     })?;
@@ -81,7 +81,7 @@ fn good_nodes(column: &mut VectorColumn, hasher: &mut GenerationHasher) -> Resul
 }
 
 /// Returns rowid and vector of a node row, if the vector is good.
-fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])> {
+fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(RowId, &'a [u8])> {
     let layout = &column.spec.layout;
     if ![layout.row_bytes(), layout.pending_bytes()].contains(&bytes.len()) {
         return None;
@@ -90,17 +90,17 @@ fn salvage<'a>(column: &VectorColumn, bytes: &'a [u8]) -> Option<(i64, &'a [u8])
     let vector = bytes.get(VECTOR_OFFSET..VECTOR_OFFSET + layout.vector_bytes)?;
     let Params { element, metric, .. } = column.spec.params;
     check_vector(&decode(vector, element), metric).ok()?;
-    Some((i64::from_le_bytes(*rowid), vector))
+    Some((RowId(i64::from_le_bytes(*rowid)), vector))
 }
 
 /// Returns the row that each good node belongs to.
-fn owners(found: &[Found], claims: &BTreeMap<i64, i64>) -> HashMap<i64, i64> {
-    let mut claimants: HashMap<i64, Vec<i64>> = HashMap::new();
+fn owners(found: &[Found], claims: &BTreeMap<RowId, i64>) -> HashMap<i64, RowId> {
+    let mut claimants: HashMap<i64, Vec<RowId>> = HashMap::new();
     claims.iter().for_each(|(&rowid, &id)| claimants.entry(id).or_default().push(rowid));
     let (mut owners, mut served) = (HashMap::new(), HashSet::new());
     let by_both = |node: &Found| (claims.get(&node.rowid) == Some(&node.id)).then_some(node.rowid);
     let by_node = |node: &Found| claims.contains_key(&node.rowid).then_some(node.rowid);
-    for owner in [&by_both as &dyn Fn(&Found) -> Option<i64>, &by_node] {
+    for owner in [&by_both as &dyn Fn(&Found) -> Option<RowId>, &by_node] {
         for node in found.iter().filter(|node| node.id >= 0 || claimants.contains_key(&node.id)) {
             if let Some(rowid) = owner(node).filter(|rowid| !served.contains(rowid) && !owners.contains_key(&node.id)) {
                 served.insert(rowid);
@@ -119,7 +119,7 @@ fn owners(found: &[Found], claims: &BTreeMap<i64, i64>) -> HashMap<i64, i64> {
 }
 
 /// Removes the nodes that belong to no row, and rewrites those that are not sound.
-fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, i64>) -> Result<()> {
+fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, RowId>) -> Result<()> {
     let (db, nodes) = (column.db, column.nodes.sql_name());
     let mut all = Vec::new();
     db.prepare_shadow(&format!("SELECT id FROM {nodes}"))?.query(&[], |row| {
@@ -127,7 +127,7 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
         Ok(())
     })?;
     let mut remove = db.prepare_shadow(&format!("DELETE FROM {nodes} WHERE id = ?1"))?;
-    let is_id = |id: i64| NodeId::try_from(id).is_ok_and(|id| id != FREE);
+    let is_id = |id: i64| NodeId::try_from(id).is_ok();
     for id in all.into_iter().filter(|id| !owners.contains_key(id) || !is_id(*id)) {
         remove.run(&[Parameter::Integer(id)])?;
     }
@@ -150,12 +150,10 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
 }
 
 /// Sets the node of each row, or NULL.
-fn settle_rows(column: &VectorColumn, claims: &BTreeMap<i64, i64>, owners: &HashMap<i64, i64>) -> Result<()> {
-    let nodes: HashMap<i64, i64> = owners
-        .iter()
-        .filter(|(id, _)| NodeId::try_from(**id).is_ok_and(|id| id != FREE))
-        .map(|(id, row)| (*row, *id))
-        .collect();
-    let wrong = claims.iter().filter(|(row, id)| nodes.get(row) != Some(id));
+fn settle_rows(column: &VectorColumn, claims: &BTreeMap<RowId, i64>, owners: &HashMap<i64, RowId>) -> Result<()> {
+    let valid = owners.iter().filter_map(|(&id, &row)| Some((row, NodeId::try_from(id).ok()?)));
+    let nodes: HashMap<RowId, NodeId> = valid.collect();
+    let is_wrong = |row: &RowId, id: i64| nodes.get(row).is_none_or(|node| i64::from(node.0) != id);
+    let wrong = claims.iter().filter(|(row, id)| is_wrong(row, **id));
     set_row_nodes(column, wrong.map(|(row, _)| (*row, nodes.get(row).copied())))
 }

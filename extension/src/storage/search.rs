@@ -6,7 +6,7 @@ use super::node_cache::NodeCache;
 use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowId};
 use crate::hnsw::{Ef, GraphState, Hit, Order, Query, Search};
 
 /// A suspended search and its open handle. Drop it when the statement ends: the handle holds the read transaction.
@@ -53,7 +53,7 @@ impl VectorColumn {
     pub fn next(
         &mut self,
         search: &mut ColumnSearch,
-        accept: &mut dyn FnMut(i64, NodeId) -> Result<bool>,
+        accept: &mut dyn FnMut(RowId, NodeId) -> Result<bool>,
     ) -> Result<Option<Hit>> {
         if search.renumber_epoch != self.renumber_epoch {
             search.search.continue_exactly();

@@ -3,7 +3,7 @@
 use super::node_cache::{MissedRows, Rows};
 use crate::error::{Error, Result, code};
 use crate::format::header::{Counts, Header};
-use crate::format::node::{FREE, Node, NodeId, NodeLayout};
+use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 use crate::sqlite::{Blob, BlobColumn, Connection, Parameter, Statement, quote_identifier};
@@ -51,7 +51,7 @@ impl NodeTable {
 
     fn open(&self, id: NodeId) -> Result<Blob> {
         let column = BlobColumn { schema: &self.schema, table: &self.table, column: "data" };
-        self.db.open_blob(&column, i64::from(id))
+        self.db.open_blob(&column, i64::from(id.0))
     }
 
     /// The error of a row that cannot be read although another row names it: damage, unless SQLite reports another
@@ -80,7 +80,7 @@ impl NodeTable {
             self.add = Some(self.db.prepare_shadow(&sql)?);
         }
         let Some(add) = &mut self.add else { return Ok(()) };
-        add.run(&[Parameter::Integer(i64::from(id)), Parameter::Blob(row)]).map_err(|error| match error {
+        add.run(&[Parameter::Integer(i64::from(id.0)), Parameter::Blob(row)]).map_err(|error| match error {
             Error::Sqlite { code, .. } if code & 0xff == code::CONSTRAINT => {
                 Error::corrupt(format!("{} row {id}", self.table), "it is there, where the graph row says it is free")
             }
@@ -94,7 +94,7 @@ impl NodeTable {
             self.put = Some(self.db.prepare_shadow(&sql)?);
         }
         match &mut self.put {
-            Some(put) => put.run(&[Parameter::Integer(i64::from(id)), Parameter::Blob(row)]),
+            Some(put) => put.run(&[Parameter::Integer(i64::from(id.0)), Parameter::Blob(row)]),
             None => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ impl NodeTable {
             self.remove = Some(self.db.prepare_shadow(&sql)?);
         }
         match &mut self.remove {
-            Some(remove) => remove.run(&[Parameter::Integer(i64::from(id))]),
+            Some(remove) => remove.run(&[Parameter::Integer(i64::from(id.0))]),
             None => Ok(()),
         }
     }
@@ -124,9 +124,7 @@ impl NodeTable {
                 }
                 let id = row.column_i64(0);
                 let id = NodeId::try_from(id)
-                    .ok()
-                    .filter(|&id| id != FREE)
-                    .ok_or_else(|| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
+                    .map_err(|_| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
                 let node = layout.read(id, row.column_bytes(1))?;
                 there.linked += u32::from(!node.is_pending());
                 there.tombstones += u32::from(node.is_tombstone());
@@ -184,7 +182,7 @@ impl Reader<'_> {
     #[inline]
     fn load(&mut self, id: NodeId, buffer: &mut Vec<u8>) -> Result<()> {
         if let Some(blob) = &mut self.handle.blob {
-            match blob.reopen(i64::from(id)).and_then(|()| fill(blob, buffer)) {
+            match blob.reopen(i64::from(id.0)).and_then(|()| fill(blob, buffer)) {
                 Err(Error::Sqlite { code: EXPIRED, .. }) => self.handle.blob = None,
                 Err(error) => {
                     self.handle.blob = None;

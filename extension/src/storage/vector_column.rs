@@ -9,10 +9,10 @@ use super::node_cache_handle::{CacheSource, NodeCacheHandle};
 use super::shadow::GRAPH;
 use super::store::{BlobHandle, NodeTable};
 use crate::error::{Error, Result, code};
+use crate::format::FORMAT_VERSION;
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
-use crate::format::node::{NodeId, set_rowid, set_tombstone};
-use crate::format::{FORMAT_VERSION, node};
+use crate::format::node::{NodeId, RowId, set_rowid, set_tombstone};
 use crate::hnsw::{ColumnSpec, EntrySample, GraphState, GraphStore, Params};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
@@ -245,15 +245,15 @@ impl VectorColumn {
 
     /// Writes the node row, without links, of a vector that was checked (bytes of the element type). Returns the node's
     /// id, which the caller writes into the rows table.
-    pub fn add(&mut self, rowid: i64, vector: &[u8]) -> Result<NodeId> {
+    pub fn add(&mut self, rowid: RowId, vector: &[u8]) -> Result<NodeId> {
         let expected = self.spec.params.vector_bytes();
         if vector.len() != expected {
             let (column, got) = (self.name.label(), vector.len());
             return Err(Error::internal(format!("{column}: a vector of {got} bytes where {expected} were checked")));
         }
         let mut header = self.header()?;
-        let id = header.next_id;
-        if id == node::FREE {
+        let id = NodeId(header.next_id);
+        if id == NodeId::FREE {
             return Err(Error::invalid(format!("{}: full: rebuild it to reclaim the ids", self.name.label())));
         }
         let inverse_norm = self.spec.inverse_norm(vector);
@@ -262,13 +262,13 @@ impl VectorColumn {
         self.nodes.add(id, &row)?;
         header.next_id += 1;
         header.pending += 1;
-        let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id));
+        let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id.0));
         self.write_header(header, hasher)?;
         Ok(id)
     }
 
     /// Deletes the node of a row. A linked node becomes a tombstone, a pending one is removed.
-    pub fn remove(&mut self, id: NodeId, rowid: i64) -> Result<()> {
+    pub fn remove(&mut self, id: NodeId, rowid: RowId) -> Result<()> {
         let mut header = self.header()?;
         let mut buffer = Vec::new();
         let mut handle = BlobHandle::default();
@@ -289,12 +289,12 @@ impl VectorColumn {
             store.put_node(id, &row)?;
         }
         self.node_cache.mark_dirty(id);
-        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(u64::MAX);
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id.0)).number(u64::MAX);
         self.write_header(header, hasher)
     }
 
     /// Moves the node of the row `from` to the row `rowid`.
-    pub fn set_rowid(&mut self, id: NodeId, from: i64, rowid: i64) -> Result<()> {
+    pub fn set_rowid(&mut self, id: NodeId, from: RowId, rowid: RowId) -> Result<()> {
         let header = self.header()?;
         let mut buffer = Vec::new();
         let mut handle = BlobHandle::default();
@@ -305,12 +305,12 @@ impl VectorColumn {
         set_rowid(&mut row, rowid);
         store.put_node(id, &row)?;
         self.node_cache.mark_dirty(id);
-        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id)).number(rowid.cast_unsigned());
+        let hasher = GenerationHasher::of(&header.generation).number(u64::from(id.0)).number(rowid.0.cast_unsigned());
         self.write_header(header, hasher)
     }
 
     /// Returns the stored bytes of a row's vector, as the user gave them.
-    pub fn vector(&mut self, id: NodeId, rowid: i64) -> Result<Vec<u8>> {
+    pub fn vector(&mut self, id: NodeId, rowid: RowId) -> Result<Vec<u8>> {
         let mut buffer = Vec::new();
         let mut handle = BlobHandle::default();
         let mut store = self.nodes.reader(&mut handle);

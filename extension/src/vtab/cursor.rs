@@ -8,6 +8,7 @@ use super::schema::ColumnRef;
 use super::table::HnswTable;
 use crate::distance::Element;
 use crate::error::{Error, Result};
+use crate::format::node::RowId;
 use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
 use crate::sqlite::{Context, Cursor, Values};
 
@@ -70,7 +71,7 @@ impl<'t> HnswCursor<'t> {
                     Walk::None => (None, 0),
                 };
                 if let Some(node) = node {
-                    let bytes = self.table.with_vector(vector.ordinal, |vector| vector.vector(node, rowid))?;
+                    let bytes = self.table.with_vector(vector.ordinal, |vector| vector.vector(node, RowId(rowid)))?;
                     context.blob(&bytes);
                     // So that vec_avg(embedding) and the like read the column for what it is.
                     match vector.params.element {

@@ -14,7 +14,7 @@ use crate::filter::strategy::{
     AccessPath, Count, FEW_ROWS, Observed, SAMPLE_ROWS, STEERED_WINDOW, Strategy, choose, walk_window,
 };
 use crate::format::header::Generation;
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::sqlite::quote_identifier;
 use crate::storage::filtered_search::Ranked;
@@ -140,12 +140,12 @@ impl Feed {
         let request = &self.request;
         let near = table.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
-            return Ok(near.iter().filter(|&&(_, node)| ranges.contains(node)).count());
+            return Ok(near.iter().filter(|row| ranges.contains(row.node)).count());
         }
         let test = tester(table, &request.filter, test)?;
         let mut count = 0;
-        for &(rowid, _) in &near {
-            count += usize::from(passes(test, rowid)?);
+        for &RowNode { rowid, .. } in &near {
+            count += usize::from(passes(test, rowid.0)?);
         }
         if let Some(state) = self.state {
             table.shelf.orders.spend(request, state, near.len() as u64 * TEST_COST);
@@ -194,8 +194,8 @@ impl Feed {
             return Ok(Some(*hit));
         }
         let Some(hit) = self.pull(table, test)? else { return Ok(None) };
-        self.last = Some((hit.distance, hit.rowid));
-        self.given.push(hit.rowid);
+        self.last = Some((hit.distance, hit.rowid.0));
+        self.given.push(hit.rowid.0);
         self.is_remembered &= self.hits.len() < HITS_KEPT;
         if self.is_remembered {
             self.hits.push(hit);
@@ -247,12 +247,12 @@ impl Feed {
         let (request, observed) = (&self.request, &mut self.observed);
         observed.given = self.given.len() as u64;
         let mut tests = 0;
-        let mut accept = |rowid: i64, node: NodeId| {
+        let mut accept = |rowid: RowId, node: NodeId| {
             let passes = match ranges {
                 Some(ranges) => ranges.contains(node),
                 None => {
                     tests += 1;
-                    passes(tester(table, &request.filter, test)?, rowid)?
+                    passes(tester(table, &request.filter, test)?, rowid.0)?
                 }
             };
             observed.refused += u64::from(!passes);
@@ -293,8 +293,8 @@ impl Feed {
     fn was_given(&self, hit: &Hit) -> bool {
         match &self.given_before {
             None => false,
-            Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid) <= (*distance, *rowid),
-            Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid),
+            Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid.0) <= (*distance, *rowid),
+            Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid.0),
         }
     }
 
@@ -397,7 +397,7 @@ impl HnswTable {
     }
 
     /// The rows that pass the filter, with their nodes; None if they are more than `limit`.
-    fn matching_rows(&self, request: &Request, limit: Option<usize>) -> Result<Option<Vec<(i64, u32)>>> {
+    fn matching_rows(&self, request: &Request, limit: Option<usize>) -> Result<Option<Vec<RowNode>>> {
         let sql = self.matching_sql(request.column, &request.filter.sql)?;
         let columns = format!("SELECT {}(r, n, ?1) FROM ({sql})", gather::NAME);
         let mut gather = self.statements.reading(columns)?;

@@ -2,6 +2,7 @@
 //! time that a step of a statement takes. The tables use it in statements of their own.
 
 use crate::error::{Error, Result};
+use crate::format::node::{NodeId, RowId, RowNode};
 use crate::sqlite::{
     Aggregate, Connection, Content, Context, FunctionFlags, Kind, Signature, Statement, Values, register_aggregate,
 };
@@ -55,7 +56,7 @@ pub fn register(connection: Connection) -> Result<()> {
 
 /// What the aggregate gave.
 pub enum Gathered {
-    Rows(Vec<(i64, u32)>),
+    Rows(Vec<RowNode>),
     TooMany,
     /// Some row has no node where it should have one.
     Wrong,
@@ -71,11 +72,12 @@ pub fn run(statement: &mut Statement) -> Result<Gathered> {
     }
 }
 
-fn rows(bytes: &[u8]) -> Vec<(i64, u32)> {
+fn rows(bytes: &[u8]) -> Vec<RowNode> {
     let (rows, _) = bytes.as_chunks::<ROW_BYTES>();
     let row = |row: &[u8; ROW_BYTES]| {
         let [a, b, c, d, e, f, g, h, node @ ..] = *row;
-        (i64::from_le_bytes([a, b, c, d, e, f, g, h]), u32::from_le_bytes(node))
+        let rowid = RowId(i64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        RowNode { rowid, node: NodeId(u32::from_le_bytes(node)) }
     };
     rows.iter().map(row).collect()
 }

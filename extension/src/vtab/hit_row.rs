@@ -180,7 +180,7 @@ impl<'t> HitRow<'t> {
 }
 
 fn is_node(content: Content<'_>, node: NodeId) -> bool {
-    matches!(content, Content::Integer(number) if number == i64::from(node))
+    matches!(content, Content::Integer(number) if number == i64::from(node.0))
 }
 
 #[cfg(test)]

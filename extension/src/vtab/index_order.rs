@@ -14,7 +14,7 @@ use super::gather::{self, Gathered};
 use super::rows_filter::RangeTerm;
 use super::table::HnswTable;
 use crate::error::Result;
-use crate::format::node::NodeId;
+use crate::format::node::{NodeId, RowNode};
 use crate::sqlite::{Statement, quote_identifier};
 
 /// What the orders of one table may take in a connection's memory.
@@ -27,20 +27,20 @@ pub const TEST_COST: u64 = 20;
 /// The rows with a vector in the order of an index.
 #[derive(Debug)]
 struct IndexOrder {
-    rows: Vec<(i64, NodeId)>,
+    rows: Vec<RowNode>,
     /// The place of each node, from `first` on.
     places: Vec<u32>,
-    first: NodeId,
+    first: u32,
 }
 
 impl IndexOrder {
     /// None if the nodes lie so far apart, as in a file that was made to harm, that the places would take too much memory,
     /// or if a node comes twice.
-    fn new(rows: Vec<(i64, NodeId)>) -> Option<IndexOrder> {
-        let nodes = || rows.iter().map(|&(_, node)| node);
+    fn new(rows: Vec<RowNode>) -> Option<IndexOrder> {
+        let nodes = || rows.iter().map(|row| row.node.0);
         let first = nodes().min().unwrap_or(0);
         let span = nodes().max().map_or(0, |last| (last - first) as usize + 1);
-        if rows.len() * size_of::<(i64, NodeId)>() + span * size_of::<u32>() > MOST_BYTES {
+        if rows.len() * size_of::<RowNode>() + span * size_of::<u32>() > MOST_BYTES {
             return None;
         }
         let mut places = vec![NO_PLACE; span];
@@ -55,11 +55,11 @@ impl IndexOrder {
     }
 
     fn place(&self, node: NodeId) -> Option<u32> {
-        self.places.get(node.wrapping_sub(self.first) as usize).copied().filter(|&place| place != NO_PLACE)
+        self.places.get(node.0.wrapping_sub(self.first) as usize).copied().filter(|&place| place != NO_PLACE)
     }
 
     fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<(i64, NodeId)>() + self.places.capacity() * size_of::<u32>()
+        self.rows.capacity() * size_of::<RowNode>() + self.places.capacity() * size_of::<u32>()
     }
 }
 
@@ -147,7 +147,7 @@ impl ColumnRanges {
         self.ranges.iter().map(ExactSizeIterator::len).sum()
     }
 
-    fn rows(&self) -> impl Iterator<Item = (i64, NodeId)> {
+    fn rows(&self) -> impl Iterator<Item = RowNode> {
         let slice = |range: &Range<u32>| self.order.rows.get(range.start as usize..range.end as usize);
         self.ranges.iter().filter_map(slice).flatten().copied()
     }
@@ -159,15 +159,15 @@ impl Ranges {
     }
 
     /// The rows, or None if they are more than `limit`.
-    pub fn rows(&self, limit: Option<usize>) -> Option<Vec<(i64, NodeId)>> {
+    pub fn rows(&self, limit: Option<usize>) -> Option<Vec<RowNode>> {
         let narrowest = self.columns.iter().min_by_key(|column| column.count())?;
         let limit = limit.unwrap_or(usize::MAX);
         let is_alone = self.columns.len() == 1;
         if is_alone && narrowest.count() > limit {
             return None;
         }
-        let admitted = narrowest.rows().filter(|&(_, node)| is_alone || self.contains(node));
-        let rows: Vec<(i64, NodeId)> = admitted.take(limit.saturating_add(1)).collect();
+        let admitted = narrowest.rows().filter(|row| is_alone || self.contains(row.node));
+        let rows: Vec<RowNode> = admitted.take(limit.saturating_add(1)).collect();
         (rows.len() <= limit).then_some(rows)
     }
 }
@@ -203,7 +203,7 @@ impl HnswTable {
     }
 
     /// Rowids and nodes by the column; None if something in the index is no row of ours.
-    fn read_order(&self, vector: usize, column: usize) -> Result<Option<Vec<(i64, NodeId)>>> {
+    fn read_order(&self, vector: usize, column: usize) -> Result<Option<Vec<RowNode>>> {
         // Without a limit SQLite might leave out the order, since an aggregate is all that asks.
         let sorted =
             format!("{} ORDER BY {} LIMIT -1", self.matching_sql(vector, "")?, self.index_columns(column, "")?);
@@ -257,20 +257,25 @@ impl HnswTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::node::RowId;
 
-    fn order(nodes: &[NodeId]) -> Rc<IndexOrder> {
-        Rc::new(IndexOrder::new(nodes.iter().map(|&node| (i64::from(node) * 10, node)).collect()).unwrap())
+    fn row(rowid: i64, node: u32) -> RowNode {
+        RowNode { rowid: RowId(rowid), node: NodeId(node) }
+    }
+
+    fn order(nodes: &[u32]) -> Rc<IndexOrder> {
+        Rc::new(IndexOrder::new(nodes.iter().map(|&node| row(i64::from(node) * 10, node)).collect()).unwrap())
     }
 
     #[test]
     fn a_row_has_one_place() {
         let order = order(&[7, 5, 9]);
         assert_eq!(
-            [4, 5, 6, 7, 8, 9, 10].map(|node| order.place(node)),
+            [4, 5, 6, 7, 8, 9, 10].map(|node| order.place(NodeId(node))),
             [None, Some(1), None, Some(0), None, Some(2), None]
         );
-        assert!(IndexOrder::new(vec![(1, 5), (2, 5)]).is_none(), "a node twice");
-        assert!(IndexOrder::new(vec![(1, 0), (2, u32::MAX)]).is_none(), "nodes too far apart");
+        assert!(IndexOrder::new(vec![row(1, 5), row(2, 5)]).is_none(), "a node twice");
+        assert!(IndexOrder::new(vec![row(1, 0), row(2, u32::MAX)]).is_none(), "nodes too far apart");
         assert!(IndexOrder::new(Vec::new()).is_some());
     }
 
@@ -282,12 +287,15 @@ mod tests {
         };
         let (a, b) = (order(&[1, 2, 3, 4, 5, 6]), order(&[6, 4, 2, 1, 3, 5]));
         let one = Ranges { columns: vec![column(&a, &[(0, 2), (4, 6)])] };
-        assert_eq!(one.rows(None), Some(vec![(10, 1), (20, 2), (50, 5), (60, 6)]));
+        assert_eq!(one.rows(None), Some(vec![row(10, 1), row(20, 2), row(50, 5), row(60, 6)]));
         assert_eq!((one.rows(Some(4)).map(|rows| rows.len()), one.rows(Some(3))), (Some(4), None));
-        assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|node| one.contains(node)), [true, true, false, false, true, true, false]);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 6, 7].map(|node| one.contains(NodeId(node))),
+            [true, true, false, false, true, true, false]
+        );
         let both = Ranges { columns: vec![column(&a, &[(0, 4)]), column(&b, &[(0, 3)])] };
-        assert_eq!(both.rows(None), Some(vec![(40, 4), (20, 2)]));
+        assert_eq!(both.rows(None), Some(vec![row(40, 4), row(20, 2)]));
         assert_eq!((both.rows(Some(2)).map(|rows| rows.len()), both.rows(Some(1))), (Some(2), None));
-        assert_eq!([2, 3, 4, 6].map(|node| both.contains(node)), [true, false, true, false]);
+        assert_eq!([2, 3, 4, 6].map(|node| both.contains(NodeId(node))), [true, false, true, false]);
     }
 }

@@ -12,6 +12,7 @@ use super::rows_filter::{Kept, RowsFilter};
 use super::scan::Selection;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
+use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
 use crate::sqlite::{Content, Context, Parameter, Value, Values, quote_identifier};
 
@@ -80,7 +81,7 @@ impl<'t> Counted<'t> {
         if distances.is_never() || filter.is_never || !distances.admits(hit.distance) {
             return Ok(false);
         }
-        Ok(filter.sql.is_empty() || passes(tester(table, filter, test)?, hit.rowid)?)
+        Ok(filter.sql.is_empty() || passes(tester(table, filter, test)?, hit.rowid.0)?)
     }
 }
 
@@ -242,7 +243,7 @@ impl<'t> Knn<'t> {
         let Some(feed) = &self.feed else { return Ok(true) };
         let before = self.position.saturating_sub(1);
         let given = self.given.get_or_insert_with(|| feed.given(before).iter().copied().collect());
-        Ok(given.insert(hit.rowid) && self.table.node_of(hit.rowid, self.column)?.is_some())
+        Ok(given.insert(hit.rowid.0) && self.table.node_of(hit.rowid.0, self.column)?.is_some())
     }
 
     /// Puts the feed on the shelf, if what it gave is still what it would give.
@@ -266,7 +267,7 @@ impl<'t> Knn<'t> {
     }
 
     pub fn rowid(&self) -> Result<i64> {
-        Ok(self.current()?.rowid)
+        Ok(self.current()?.rowid.0)
     }
 
     pub fn distance(&self) -> Result<f64> {
@@ -296,13 +297,13 @@ impl<'t> Knn<'t> {
     }
 
     /// The node of a vector column; None for NULL.
-    pub fn node(&mut self, column: usize) -> Result<Option<u32>> {
+    pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
         let hit = self.current()?;
         if column == self.column && self.writes == self.table.transaction.writes() {
             return Ok(Some(hit.node));
         }
         let table = self.table;
-        let Some(position) = self.row.position(column) else { return table.node_of(hit.rowid, column) };
+        let Some(position) = self.row.position(column) else { return table.node_of(hit.rowid.0, column) };
         match self.read_row(position)? {
             Some(content) => table.node_in(content),
             None => Ok(None),
@@ -315,7 +316,7 @@ impl<'t> Knn<'t> {
         if self.row.is_unread() {
             let is_unchanged = self.writes == self.table.transaction.writes();
             let node = is_unchanged.then_some(hit.node);
-            if !self.row.read(self.table, hit.rowid, node, self.commits)? && is_unchanged {
+            if !self.row.read(self.table, hit.rowid.0, node, self.commits)? && is_unchanged {
                 return Err(self.missing_row(&hit)?);
             }
             self.note_row_seen();
@@ -354,8 +355,8 @@ impl<'t> Knn<'t> {
             self.presence = Some(self.table.statements.reading(sql)?);
         }
         let Some(presence) = &mut self.presence else { return Ok(true) };
-        presence.bind_i64(1, hit.rowid)?;
-        presence.bind_i64(2, i64::from(hit.node))?;
+        presence.bind_i64(1, hit.rowid.0)?;
+        presence.bind_i64(2, i64::from(hit.node.0))?;
         let is_there = presence.step();
         presence.reset();
         is_there

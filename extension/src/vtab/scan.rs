@@ -6,6 +6,7 @@ use super::rows_filter::RowsFilter;
 use super::schema::TableSchema;
 use super::table::HnswTable;
 use crate::error::{Error, Result};
+use crate::format::node::NodeId;
 use crate::sqlite::{Content, Context, Parameter, Statement, Values, quote_identifier};
 
 /// The declared columns that a statement on the rows table reads, after the rowid at position 0.
@@ -109,7 +110,7 @@ impl<'t> Scan<'t> {
     }
 
     /// The node of a vector column; None for NULL.
-    pub fn node(&mut self, column: usize) -> Result<Option<u32>> {
+    pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
         match (&self.rows, self.selection.position(column)) {
             (Some(rows), Some(position)) if self.writes == self.table.transaction.writes() => {
                 self.table.node_at(rows, position)
@@ -134,7 +135,7 @@ impl HnswTable {
     }
 
     /// The node of a row's vector; None for NULL, and for a row that is not there.
-    pub(super) fn node_of(&self, rowid: i64, column: usize) -> Result<Option<u32>> {
+    pub(super) fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
         let mut node = None;
         self.read_one(rowid, column, |row| {
             node = self.node_at(row, 0)?;
@@ -144,15 +145,15 @@ impl HnswTable {
     }
 
     /// The node in a column of the rows table.
-    pub(super) fn node_at(&self, row: &Statement, position: usize) -> Result<Option<u32>> {
+    pub(super) fn node_at(&self, row: &Statement, position: usize) -> Result<Option<NodeId>> {
         self.node_in(row.column_content(position))
     }
 
     /// The node that stands in the rows table.
-    pub(super) fn node_in(&self, content: Content<'_>) -> Result<Option<u32>> {
+    pub(super) fn node_in(&self, content: Content<'_>) -> Result<Option<NodeId>> {
         match content {
             Content::Null => Ok(None),
-            Content::Integer(node) if u32::try_from(node).is_ok() => Ok(u32::try_from(node).ok()),
+            Content::Integer(node) if u32::try_from(node).is_ok() => Ok(u32::try_from(node).ok().map(NodeId)),
             content => {
                 let rows = self.names()?.owner.shadow_name("rows");
                 Err(Error::corrupt(rows, format!("expected the number of a node, got {content:?}")))

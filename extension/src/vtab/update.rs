@@ -12,6 +12,7 @@ use super::conflicts::{self, Target};
 use super::schema::{HIDDEN_COLUMNS, Key};
 use super::table::{HnswTable, Names};
 use crate::error::{Error, Result, code};
+use crate::format::node::{NodeId, RowId};
 use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values, quote_identifier};
 
 /// The value that a statement gives to a vector column; None is NULL.
@@ -21,7 +22,7 @@ struct NewVector<'v> {
     ordinal: usize,
     bytes: Option<Cow<'v, [u8]>>,
     /// The node that the row has had.
-    old: Option<u32>,
+    old: Option<NodeId>,
 }
 
 /// The ordinary columns that a statement sets, quoted, and their values.
@@ -275,16 +276,16 @@ impl HnswTable {
         }
     }
 
-    fn remove_node(&self, ordinal: usize, node: u32, rowid: i64) -> Result<()> {
+    fn remove_node(&self, ordinal: usize, node: NodeId, rowid: i64) -> Result<()> {
         self.transaction.note_change();
         self.with_vector(ordinal, |vector| {
             vector.refresh()?;
-            vector.remove(node, rowid)
+            vector.remove(node, RowId(rowid))
         })
     }
 
     /// Nodes for the vectors, all or none.
-    fn new_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<Vec<Option<u32>>> {
+    fn new_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<Vec<Option<NodeId>>> {
         let mut nodes = Vec::with_capacity(vectors.len());
         for vector in vectors {
             let Some(bytes) = &vector.bytes else {
@@ -294,7 +295,7 @@ impl HnswTable {
             self.transaction.note_change();
             let node = self.with_vector(vector.ordinal, |vector| {
                 vector.refresh()?;
-                vector.add(rowid, bytes)
+                vector.add(RowId(rowid), bytes)
             });
             match node {
                 Ok(node) => nodes.push(Some(node)),
@@ -305,7 +306,7 @@ impl HnswTable {
     }
 
     /// Undoes `new_nodes`, unless SQLite has undone everything.
-    fn take_back(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[Option<u32>]) -> Result<()> {
+    fn take_back(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>], nodes: &[Option<NodeId>]) -> Result<()> {
         for (vector, node) in vectors.iter().zip(nodes) {
             if let Some(node) = node.filter(|_| self.is_writing(names)) {
                 self.remove_node(vector.ordinal, node, rowid)?;
@@ -319,7 +320,7 @@ impl HnswTable {
         &self,
         names: &Names,
         rowid: i64,
-        (vectors, nodes): (&[NewVector<'_>], &[Option<u32>]),
+        (vectors, nodes): (&[NewVector<'_>], &[Option<NodeId>]),
         error: Error,
     ) -> Error {
         match self.take_back(names, rowid, vectors, nodes) {
@@ -358,7 +359,7 @@ impl HnswTable {
             if let Some(node) = self.node_of(rowid, column)? {
                 self.with_vector(ordinal, |vector| {
                     vector.refresh()?;
-                    vector.set_rowid(node, from, rowid)
+                    vector.set_rowid(node, RowId(from), RowId(rowid))
                 })?;
             }
         }
@@ -392,7 +393,7 @@ impl HnswTable {
                 return Ok(None);
             }
             let old = match vector.old {
-                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, rowid))?),
+                Some(node) => Some(self.with_vector(vector.ordinal, |column| column.vector(node, RowId(rowid)))?),
                 None => None,
             };
             if old.as_deref() != vector.bytes.as_deref() {
@@ -450,8 +451,8 @@ fn numbered(count: usize) -> String {
     (1..=count).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ")
 }
 
-fn node_parameter(node: Option<u32>) -> Parameter<'static> {
-    node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node)))
+fn node_parameter(node: Option<NodeId>) -> Parameter<'static> {
+    node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node.0)))
 }
 
 /// Constraint errors name the rows table; the user knows the virtual table. Where SQLite acts on the conflict mode,

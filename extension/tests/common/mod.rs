@@ -2,6 +2,7 @@
 #![allow(dead_code)] // everyone uses a part of it
 
 use vecrank::internals::distance::{Element, ExactQuery, Metric, encode};
+use vecrank::internals::format::{NodeId, RowId};
 use vecrank::internals::hnsw::GraphState;
 use vecrank::internals::hnsw::MemoryStore;
 use vecrank::internals::hnsw::{
@@ -81,13 +82,13 @@ impl Graph {
             .map(|&number| {
                 let bytes = &stored[number as usize];
                 let mut row = Vec::new();
-                spec.layout.write_pending(&mut row, i64::from(number), spec.inverse_norm(bytes), bytes);
+                spec.layout.write_pending(&mut row, RowId(i64::from(number)), spec.inverse_norm(bytes), bytes);
                 row
             })
             .collect();
         writer.link_rows(0, &mut rows, threads, || ());
         for (id, row) in (0..).zip(&rows) {
-            store.put_node(id, row).unwrap();
+            store.put_node(NodeId(id), row).unwrap();
         }
         let (entry, linked) = (writer.entry_sample(), rows.len() as u32);
         let spec = built.spec;
@@ -97,7 +98,7 @@ impl Graph {
     /// Adds a vector as SQL does in a small transaction; its rowid is its number.
     pub fn insert(&mut self, vector: &[f32]) {
         let stored = encode(vector, self.spec.params.element).unwrap();
-        let (id, rowid) = (self.next_id, self.stored.len() as i64);
+        let (id, rowid) = (NodeId(self.next_id), RowId(self.stored.len() as i64));
         let mut row = Vec::new();
         self.spec.layout.write_pending(&mut row, rowid, self.spec.inverse_norm(&stored), &stored);
         self.store.put_node(id, &row).unwrap();
@@ -151,7 +152,7 @@ impl Graph {
         for query in queries {
             let exact = self.exact(query, |_| true);
             let hits = self.knn(query, ef, k);
-            found += hits.iter().filter(|hit| exact[..k].iter().any(|&(rowid, _)| rowid == hit.rowid)).count();
+            found += hits.iter().filter(|hit| exact[..k].iter().any(|&(rowid, _)| rowid == hit.rowid.0)).count();
         }
         found as f64 / (queries.len() * k) as f64
     }

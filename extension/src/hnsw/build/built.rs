@@ -2,6 +2,7 @@
 
 use super::vectors::Vectors;
 use crate::error::Result;
+use crate::format::node::NodeId;
 use crate::hnsw::ColumnSpec;
 use crate::hnsw::select::Candidate;
 
@@ -30,13 +31,18 @@ pub struct Built {
     /// order[i] is the number, in the order of the input, of the vector of node i.
     pub order: Vec<u32>,
     /// Node i gets the id `first_id` + i.
-    pub first_id: u32,
+    pub first_id: NodeId,
     /// In locality order.
     pub vectors: Vectors,
     pub links: Links,
 }
 
 impl Built {
+    /// The id of node `number`.
+    pub fn id_of(&self, number: u32) -> NodeId {
+        NodeId(self.first_id.0 + number)
+    }
+
     /// Renumbers the nodes: node i becomes what node `order[i]` was.
     pub(super) fn renumber(&mut self, order: &[u32]) {
         let mut new_id = vec![0u32; order.len()];

@@ -27,6 +27,7 @@ pub use vectors::Vectors;
 use super::ColumnSpec;
 use super::geometry::Geometry;
 use crate::error::Result;
+use crate::format::node::NodeId;
 use ball_partition::{PartitionOptions, ball_partition, hash};
 use candidate_lists::CandidateLists;
 use vectors::Proximity;
@@ -99,7 +100,7 @@ pub fn build(
     link::link_reverse(&vectors, &mut links, spec.params.degree(), threads, 11);
     progress(done + shares::REVERSE)?;
     link::connect(&vectors, &mut links, spec.params.degree());
-    let mut built = Built { spec, centre, order, first_id: 0, vectors, links };
+    let mut built = Built { spec, centre, order, first_id: NodeId(0), vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
     built.renumber(&packed);
     Ok(built)

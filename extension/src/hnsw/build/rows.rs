@@ -4,7 +4,7 @@ use super::super::{ColumnSpec, EntrySample};
 use super::built::Built;
 use super::parallel;
 use crate::distance::f32_to_f16;
-use crate::format::node::{LANES, set_degree, set_neighbour};
+use crate::format::node::{LANES, NodeId, set_degree, set_neighbour};
 use crate::hnsw::entry::is_sampled;
 use crate::quantize::{Encoded, Factors};
 
@@ -17,7 +17,7 @@ pub struct RowWriter<'a> {
 }
 
 /// Writes one lane of a linked row: the neighbour, its factors and its code.
-pub fn put_lane(spec: &ColumnSpec, row: &mut [u8], lane: usize, id: u32, encoded: &Encoded, half_norm: f32) {
+pub fn put_lane(spec: &ColumnSpec, row: &mut [u8], lane: usize, id: NodeId, encoded: &Encoded, half_norm: f32) {
     let layout = &spec.layout;
     set_neighbour(layout, row, lane, id);
     put_factors(spec, row, lane, encoded.factors, half_norm);
@@ -60,7 +60,7 @@ impl<'a> RowWriter<'a> {
         let list = &links[id as usize];
         for (lane, link) in list.iter().enumerate() {
             spec.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
-            put_lane(spec, row, lane, self.built.first_id + link.id, encoded, vectors.half_norm(link.id));
+            put_lane(spec, row, lane, self.built.id_of(link.id), encoded, vectors.half_norm(link.id));
         }
         set_degree(row, list.len() as u16);
     }
@@ -69,11 +69,10 @@ impl<'a> RowWriter<'a> {
     pub fn entry_sample(&self) -> EntrySample {
         let vectors = &self.built.vectors;
         let count = vectors.len() as u32;
-        let first_id = self.built.first_id;
-        let members: Vec<u32> = (0..count).filter(|&i| is_sampled(first_id + i, count)).collect();
+        let members: Vec<u32> = (0..count).filter(|&i| is_sampled(self.built.id_of(i), count)).collect();
         let mut rotated = Vec::new();
         vectors.gather(&members, &mut rotated);
-        let ids: Vec<u32> = members.iter().map(|i| first_id + i).collect();
+        let ids: Vec<NodeId> = members.iter().map(|&i| self.built.id_of(i)).collect();
         EntrySample::build(&self.built.spec, &self.built.centre, &ids, &rotated)
     }
 }
