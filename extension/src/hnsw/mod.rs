@@ -13,6 +13,7 @@ mod geometry;
 pub mod insert;
 mod matches;
 pub mod memory;
+mod node_set;
 pub mod params;
 mod query;
 mod search;

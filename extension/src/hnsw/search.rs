@@ -10,6 +10,7 @@ use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use super::frontier::Frontier;
+use super::node_set::NodeSet;
 use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::error::{Error, Result};
 use crate::format::node::{LANES, Node, NodeId, RowId};
@@ -88,49 +89,6 @@ impl Ord for Found {
 impl PartialOrd for Found {
     fn partial_cmp(&self, other: &Found) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-/// Ids below this bound have one bit each in a set. Larger ids, which few files have, take memory only if present.
-const BIT_IDS: u32 = 1 << 26;
-
-/// A set of node ids below a bound.
-#[derive(Debug, Default)]
-pub(super) struct NodeSet {
-    words: Vec<u64>,
-    bound: u32,
-    /// Ids from BIT_IDS on.
-    rest: HashSet<NodeId>,
-}
-
-impl NodeSet {
-    pub(super) fn new(bound: u32) -> NodeSet {
-        let words = vec![0; bound.min(BIT_IDS).div_ceil(64) as usize];
-        NodeSet { words, bound, rest: HashSet::new() }
-    }
-
-    /// Returns whether `id` is in the set; None if it is out of bounds.
-    #[inline]
-    pub(super) fn contains(&self, id: NodeId) -> Option<bool> {
-        match self.words.get(id.index() / 64) {
-            Some(word) => Some(word >> (id.0 % 64) & 1 == 1),
-            None => self.rest_contains(id),
-        }
-    }
-
-    #[cold]
-    fn rest_contains(&self, id: NodeId) -> Option<bool> {
-        (id.0 < self.bound).then(|| self.rest.contains(&id))
-    }
-
-    /// Adds an id, unless it is out of bounds.
-    #[inline]
-    pub(super) fn insert(&mut self, id: NodeId) {
-        match self.words.get_mut(id.index() / 64) {
-            Some(word) => *word |= 1 << (id.0 % 64),
-            None if id.0 < self.bound => drop(self.rest.insert(id)),
-            None => {}
-        }
     }
 }
 
@@ -345,7 +303,7 @@ impl Search {
     pub fn bytes(&self) -> usize {
         let found = self.ready.capacity() + self.tail.as_ref().map_or(0, BinaryHeap::capacity);
         let keys = self.window.capacity() + self.beyond.capacity() + self.done.capacity();
-        self.traversal.frontier.bytes() + self.traversal.visited.words.len() * 8 + found * size_of::<Found>() + keys * 8
+        self.traversal.frontier.bytes() + self.traversal.visited.bytes() + found * size_of::<Found>() + keys * 8
     }
 
     /// The number of rows read so far.
