@@ -266,7 +266,7 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     } else if !take_member(offers, name, from) {
         return Ok(asked.to_owned());
     }
-    if offers.iter().filter(|offer| offer.name.eq_ignore_ascii_case(name)).count() > 1 {
+    if offers.iter().filter(|offer| offer.name == name).count() > 1 {
         let free = from.replace('.', "_");
         return Err(Failure::new(format!(
             "--embedding {asked}: there is another column \"{name}\"; give this one a name of its own, such as --embedding \

@@ -397,6 +397,11 @@ fn several_fields_of_one_struct_may_be_vectors() {
          'q_a=q.a'"
     );
     import(&["p.a", "q_a=q.a"]).done();
+    // A column that is left out takes no name.
+    let one = StructArray::from(vec![member("a", directions([1, 2]))]);
+    let columns = vec![("id", ints(&[1, 2])), ("A", texts(&["x", "y"])), ("p", Arc::new(one) as ArrayRef)];
+    place.parquet("c.parquet", columns);
+    place.run(&["import", "c.parquet", "c.db", "--embedding", "p.a", "--exclude", "A"]).done();
 }
 
 #[test]

@@ -97,7 +97,7 @@ def animals():
     yield Animal("encrypted-columns", encrypted(True), None, says="{file}: [^\n]*encrypted[^\n]*")
     yield of_table("no-vectors", pa.table({"id": [1], "n": [2]}), says=
                    "{file}: no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN")
-    yield of_table("no-rows-no-dims", GOOD.slice(0, 0), says='column "embedding": no row has a vector, so its dimensions are unknown')
+    yield of_table("no-rows-no-dims", GOOD.slice(0, 0), says='column "embedding": no row has a vector, so its dimensions are unknown; --dims N gives them')
     yield of_refused("same-names", {"a": pa.array([1]), "A": pa.array([2])},
                      '{file}: columns "a" and "A" have the same name for SQLite; give one another by --rename, or leave one out with --exclude')
     yield of_refused("reserved", {"distance": pa.array([1.0])},
@@ -112,6 +112,9 @@ def animals():
                                ("map", pa.array([[(1, 0.5)]], pa.map_(pa.int32(), pa.float32())), "a map")):
         yield of_refused(f"sparse-{name}", {"s": sparse}, "{file}: --embedding s: expected all components of a vector, got sparse "
                          rf"vectors \({kind}\)", ("--embedding", "s"))
+    small = pa.table({"id": [1], "v": pa.array([bytes(16)], pa.binary(16))})
+    yield of_table("small-binary", small, says="{file}: no column has lists of floating-point numbers; name the column with the vectors: "
+                   r'--embedding COLUMN; these may have some, and are taken for vectors only by name: "v" \(FixedSizeBinary\(16\)\)')
     yield of_refused("two-vectors-in-a-row", {"v": pa.array([[[1.0], [2.0]]])}, '{file}: row 1, column "v": expected one vector, got 2',
                      ("--embedding", "v"))
     yield of_refused("not-json", {"v": pa.array(["[1, 2]", "1;2"])}, '{file}: row 2, column "v": expected a JSON array of numbers, got "1;2"; '
