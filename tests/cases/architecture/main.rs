@@ -1,7 +1,9 @@
-//! Reads the extension's sources and holds the rules of its layers: who may import whom, where `unsafe` may stand,
-//! and what the layers below storage know nothing of.
+//! Reads the sources and holds the rules of CONTRIBUTING.md: which layer imports which, where `unsafe` may stand, what the
+//! layers below storage know nothing of, which names are used.
 
 mod circles;
+mod names;
+mod rows_table;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -163,6 +165,25 @@ fn the_design_document_has_the_same_layers() {
     let (_, diagram) = comment.split_once("```text\n").expect("the diagram of lib.rs");
     let (diagram, _) = diagram.split_once("```").unwrap();
     assert!(document.contains(diagram), "DESIGN.md has not the diagram of lib.rs");
+}
+
+/// The row of each folder in the table of "Folder by folder" names the modules of its files.
+#[test]
+fn the_walk_of_the_design_document_names_every_module() {
+    let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
+    let (_, walk) = document.split_once("## Folder by folder\n").expect("the walk");
+    let mut missing = Vec::new();
+    for source in sources() {
+        let (folder, file) = source.name.rsplit_once('/').unwrap_or(("src", &source.name));
+        let module = file.strip_suffix(".rs").unwrap_or(file);
+        let row = walk.lines().find(|line| line.starts_with(&format!("| `{folder}/` |")));
+        let is_named = row.is_some_and(|row| row.contains(&format!("`{module}`")));
+        // Unit tests in a file of their own belong to the module that their folder is named after.
+        if !is_named && !["lib", "mod", "tests"].contains(&module) {
+            missing.push(source.name);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 /// `vtab/update.rs::insert` in DESIGN.md is a function of that file.
