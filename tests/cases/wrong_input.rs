@@ -291,7 +291,7 @@ fn wrong_arguments_of_a_search_are_refused() {
 
 #[test]
 fn a_match_that_cannot_be_served_is_an_error_and_no_scan() {
-    const UNUSABLE: &str = "f.e: unable to use function MATCH in the requested context: it searches as a term of WHERE, \
+    const UNUSABLE: &str = "f.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                             joined to the others by AND";
     for host in Host::both(library()) {
         host.run(TABLES);

@@ -170,7 +170,7 @@ impl TableCore {
                 })
             })?;
             if is_sound != Some(true) {
-                let what = if is_sound.is_none() { "is missing" } else { "is not what the table was made with" };
+                let what = if is_sound.is_none() { "is missing" } else { "differs from the table's declaration" };
                 problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
             }
         }

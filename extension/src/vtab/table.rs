@@ -136,7 +136,7 @@ impl StoredTable for HnswTable {
         let names = self.core().names()?;
         if self.core().schema.has_column(new_name) {
             return Err(Error::invalid(format!(
-                "{}: cannot be renamed to \"{new_name}\": a column has that name, and the table's own is reserved",
+                "{}: cannot be renamed to \"{new_name}\": a column has that name, and the table's name is reserved for commands",
                 names.table()
             )));
         }

@@ -128,11 +128,11 @@ fn renaming_takes_everything_along() {
         for (sql, message) in [
             (
                 "ALTER TABLE a RENAME TO e",
-                "a: cannot be renamed to \"e\": a column has that name, and the table's own is reserved",
+                "a: cannot be renamed to \"e\": a column has that name, and the table's name is reserved for commands",
             ),
             (
                 "ALTER TABLE a RENAME TO k",
-                "a: cannot be renamed to \"k\": a column has that name, and the table's own is reserved",
+                "a: cannot be renamed to \"k\": a column has that name, and the table's name is reserved for commands",
             ),
         ] {
             assert_eq!(error(&host, sql), message);

@@ -35,7 +35,7 @@ fn the_model_is_a_label_that_stays_with_the_table() {
         run(host, "UPDATE t_config SET value = 'another' WHERE key = 'vector.0.model'");
         assert_eq!(
             crate::error(host, "INSERT INTO t(t) VALUES ('integrity-check')"),
-            "t is damaged: t_config.vector.0.model is not what the table was made with"
+            "t is damaged: t_config.vector.0.model differs from the table's declaration"
         );
     }
     let expected = "t: model: expected the name of the embedding model, such as 'text-embedding-3-small', got";

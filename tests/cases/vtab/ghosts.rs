@@ -71,7 +71,7 @@ fn a_hit_without_its_row_is_an_error_on_every_way() {
                     let node = error.message.split(' ').skip_while(|word| *word != "node").nth(1).unwrap_or_default();
                     let message = format!(
                         "t_rows is damaged: row {GHOST} of node {node} is missing or has another vector: INSERT INTO t(t) VALUES \
-                         ('rebuild') mends the index; delete from t, not from t_rows"
+                         ('rebuild') repairs the index; delete from t, not from t_rows"
                     );
                     assert_eq!((error.code, error.message), (267, message), "{sql}");
                 }

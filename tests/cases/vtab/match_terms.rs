@@ -83,7 +83,7 @@ fn match_is_true_of_a_row_that_was_found_by_it() {
 
 #[test]
 fn a_match_that_no_search_serves_is_an_error() {
-    const REFUSED: &str = "t.e: unable to use function MATCH in the requested context: it searches as a term of WHERE, \
+    const REFUSED: &str = "t.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                            joined to the others by AND";
     const TWO: &str = "t: expected one query vector, got two";
     check_errors(
@@ -97,8 +97,8 @@ fn a_match_that_no_search_serves_is_an_error() {
             // Of a row without a vector as well.
             (
                 "SELECT e MATCH '[1,0]' FROM t WHERE id = 4",
-                "t: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to the \
-                 others by AND; where t is the right table of an outer join, as a term of ON",
+                "t: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to the \
+                 others by AND; if t is the right table of an outer join, as a term of ON",
             ),
             ("SELECT CASE WHEN e MATCH '[1,0]' THEN 1 END FROM t", REFUSED),
             ("SELECT id FROM t ORDER BY e MATCH '[1,0]'", REFUSED),

@@ -233,9 +233,7 @@ fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
                 let id = if or.is_empty() { 100 } else { 5 };
                 assert_eq!(
                     error(&host, &format!("INSERT {or} INTO t VALUES ({id}, 5, '[1,2]')")),
-                    format!(
-                        "t: a trigger on t_rows keeps row {id} from its vector, or changes the row before it has it"
-                    )
+                    format!("t: a trigger on t_rows deleted or changed row {id} before its vector was written")
                 );
                 if !host.is_autocommit() {
                     let committed = error(&host, "COMMIT");
@@ -256,7 +254,7 @@ fn a_row_that_its_own_trigger_takes_away_is_refused() {
             run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END"));
             assert_eq!(
                 error(&host, "INSERT INTO t VALUES (100, 5, '[1,2]')"),
-                "t: a trigger on t_rows keeps row 100 from its vector, or changes the row before it has it"
+                "t: a trigger on t_rows deleted or changed row 100 before its vector was written"
             );
             assert_eq!(state(&host, "t"), state(&host, "p"));
             check_sound(&host, "t");
@@ -346,7 +344,7 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
         // Triggers are on again; those of rows that get other rowids are fired.
         run(&host, "UPDATE t SET n = 2 WHERE n = 3");
         assert_eq!(line(&host, "SELECT count(*) FROM log"), "1");
-        let kept_back = "t: a trigger on t_rows keeps rows from their new rowids";
+        let kept_back = "t: a trigger on t_rows prevented the renumbering of rows";
         assert_eq!(error(&host, "INSERT INTO t(t) VALUES ('cluster')"), kept_back);
         check_sound(&host, "t");
         run(&host, "DROP TRIGGER b; INSERT INTO t(t) VALUES ('cluster')");
@@ -359,11 +357,7 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
              DELETE FROM t WHERE n = 9",
         );
         let message = error(&host, "INSERT INTO t(t) VALUES ('optimize')");
-        assert!(
-            message.starts_with("t: a trigger on t_rows keeps row ")
-                && message.ends_with(" from the number of its node"),
-            "{message}"
-        );
+        assert!(message.starts_with("t: a trigger on t_rows prevented writing the node of row "), "{message}");
         check_sound(&host, "t");
     }
 }
@@ -400,8 +394,10 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
             assert_eq!(read.map(|rows| rows.len()).map_err(|error| error.message), Ok(3));
             let expected: &[&str] = match columns {
                 "OF n" => &[],
-                _ => &["t: while nodes get new numbers, triggers on t_rows for every UPDATE must be off, and another \
-                        statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"],
+                _ => &[
+                    "t: nodes cannot be renumbered while another statement is running, because t_rows has a trigger on \
+                        every UPDATE: end the statement, or name the trigger's columns (AFTER UPDATE OF ...)",
+                ],
             };
             assert_eq!(errors, expected);
             run(&host, "INSERT INTO t(t) VALUES ('optimize')");

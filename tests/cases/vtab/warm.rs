@@ -157,7 +157,7 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
     ) {
         assert_eq!(
             error(&host, "INSERT INTO t(t) VALUES ('cluster')"),
-            "t: the command 'cluster' gives rows new rowids, but id is the rowid and stays"
+            "t: the command 'cluster' renumbers rows, but id is the rowid and must keep its values"
         );
         assert_eq!(line(&host, "SELECT id FROM t"), "7");
     }
@@ -170,7 +170,7 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
     let mut found = statement.query(()).unwrap();
     found.next().unwrap();
     let refused = connection.execute("INSERT INTO t(t) VALUES ('cluster')", ()).unwrap_err().to_string();
-    assert_eq!(refused, "t: the command 'cluster' gives rows new rowids: a statement is still reading the table");
+    assert_eq!(refused, "t: the command 'cluster' renumbers rows: end the statement that is reading the table");
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn every_conflict_clause_does_its_own() {
         );
         assert_eq!(
             error(&host, "REPLACE INTO t VALUES ('j', 'four', 12, NULL, '[1,1]')"),
-            "t: OR REPLACE cannot be served beside the unique index \"part\", which is partial or on an expression"
+            "t: OR REPLACE is not supported beside the unique index \"part\", which is partial or on an expression"
         );
         assert_eq!(line(&host, "SELECT id FROM t"), "h i");
         check_sound(&host, "t");

@@ -62,7 +62,7 @@ WRITING = {
 
 NO_SEARCH = (
     "paints.rgb: unable to use function MATCH in the requested context: "
-    "it searches as a term of WHERE, joined to the others by AND"
+    "write it as a term of WHERE, joined to the others by AND"
 )
 READING = {
     "SELECT * FROM paints WHERE rgb MATCH '[1, 2]'": "paints.rgb: expected 3 dimensions (12 bytes of FLOAT), got 2",

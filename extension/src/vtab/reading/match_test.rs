@@ -81,8 +81,8 @@ impl MatchTest {
     /// The error of MATCH on NULL without a search for it. A NULL row of an outer join does not tell its column.
     fn no_search(&self) -> Error {
         Error::invalid(format!(
-            "{0}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to the \
-             others by AND; where {0} is the right table of an outer join, as a term of ON",
+            "{0}: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to the \
+             others by AND; if {0} is the right table of an outer join, as a term of ON",
             self.names.borrow().table()
         ))
     }
@@ -103,7 +103,7 @@ impl MatchTest {
         match self.schema.column(self.column.get()) {
             Some(ColumnRef::Vector(..)) if is_searched => two_vectors(names.table()),
             Some(ColumnRef::Vector(column, _)) => Error::invalid(format!(
-                "{}.{}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to \
+                "{}.{}: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to \
                  the others by AND",
                 names.table(),
                 column.name

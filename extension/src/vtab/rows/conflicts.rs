@@ -88,7 +88,7 @@ fn unique_keys(db: Connection, names: &Names) -> Result<Vec<UniqueKey>> {
         })?;
         if is_partial || has_expression {
             return Err(Error::invalid(format!(
-                "{}: OR REPLACE cannot be served beside the unique index \"{name}\", which is partial or on an expression",
+                "{}: OR REPLACE is not supported beside the unique index \"{name}\", which is partial or on an expression",
                 names.table()
             )));
         }

@@ -48,7 +48,7 @@ impl ColumnNodes<'_> {
             if self.rows.has_row(rowid)? {
                 let table = &self.rows.names()?.owner.table;
                 return Err(Error::invalid(format!(
-                    "{table}: a trigger on {table}_rows keeps row {rowid} from the number of its node"
+                    "{table}: a trigger on {table}_rows prevented writing the node of row {rowid}"
                 )));
             }
             missing += 1;
@@ -76,8 +76,8 @@ impl RowNodes for ColumnNodes<'_> {
         if !db.is_alone() {
             let table = &self.rows.names()?.owner.table;
             return Err(Error::invalid(format!(
-                "{table}: while nodes get new numbers, triggers on {table}_rows for every UPDATE must be off, and another \
-                 statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"
+                "{table}: nodes cannot be renumbered while another statement is running, because {table}_rows has a trigger \
+                 on every UPDATE: end the statement, or name the trigger's columns (AFTER UPDATE OF ...)"
             )));
         }
         db.without_triggers(|| self.write(nodes))
@@ -107,7 +107,7 @@ impl RowNodes for ColumnNodes<'_> {
             return Err(Error::invalid(format!("{table}: no rowids are free above {shift}")));
         }
         let kept_back =
-            || Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"));
+            || Error::invalid(format!("{table}: a trigger on {table}_rows prevented the renumbering of rows"));
         let mut update =
             db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
         for (&from, rank) in order.iter().zip(1..) {

@@ -31,7 +31,7 @@ impl Names {
     pub fn missing_row(&self, what: &str) -> Error {
         let (table, rows) = (self.table(), self.rows_table());
         let reason = format!(
-            "{what} is missing or has another vector: INSERT INTO {table}({table}) VALUES ('rebuild') mends the index; \
+            "{what} is missing or has another vector: INSERT INTO {table}({table}) VALUES ('rebuild') repairs the index; \
              delete from {table}, not from {rows}"
         );
         Error::corrupt(rows, reason)

@@ -104,13 +104,13 @@ impl TableCore {
         let table = names.table();
         if self.schema.rowid_column().is_some() {
             return Err(Error::invalid(format!(
-                "{table}: the command 'cluster' gives rows new rowids, but {} is the rowid and stays",
+                "{table}: the command 'cluster' renumbers rows, but {} is the rowid and must keep its values",
                 self.schema.rowid_name()
             )));
         }
         if self.cursors.get() > 0 {
             return Err(Error::invalid(format!(
-                "{table}: the command 'cluster' gives rows new rowids: a statement is still reading the table"
+                "{table}: the command 'cluster' renumbers rows: end the statement that is reading the table"
             )));
         }
         let mut moves: Option<Moves> = None;

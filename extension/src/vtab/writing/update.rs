@@ -259,7 +259,7 @@ impl TableCore {
         let written = self.checked(names, self.rows.set_nodes(rowid, &nodes)).and_then(|is_written| match is_written {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "{}: a trigger on {} keeps row {rowid} from its vector, or changes the row before it has it",
+                "{}: a trigger on {} deleted or changed row {rowid} before its vector was written",
                 names.table(),
                 names.rows_table()
             ))),
