@@ -98,7 +98,7 @@ fn loading_twice_is_harmless() {
 }
 
 #[test]
-fn loading_and_unloading_many_times() {
+fn the_library_loads_and_unloads_many_times() {
     for _ in 0..50 {
         for host in Host::both(library()) {
             assert_eq!(host.query("SELECT count(*) FROM vec_each('[1, 2]')").unwrap(), [row(&["2"])]);

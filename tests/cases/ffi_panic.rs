@@ -113,7 +113,7 @@ fn an_aggregate_that_fails_in_any_callback_is_an_error() {
 const WINDOW: &str = "OVER (ORDER BY i ROWS BETWEEN CURRENT ROW AND CURRENT ROW)";
 
 #[test]
-fn creating_and_connecting_can_fail() {
+fn errors_in_create_and_connect_reach_sql() {
     for host in hosts() {
         for how in ["panic", "error"] {
             let create = host.execute(&format!("CREATE VIRTUAL TABLE t USING vecrank_test_panic({how}, create)"));
@@ -189,7 +189,7 @@ fn expected_code(how: &str) -> i32 {
 }
 
 #[test]
-fn a_shadow_name_check_that_panics_says_no() {
+fn a_panic_in_the_shadow_name_check_means_no() {
     for host in hosts() {
         host.execute("CREATE VIRTUAL TABLE t USING vecrank_test_panic(panic, nowhere)").unwrap();
         host.execute("CREATE TABLE t_panic(a); INSERT INTO t_panic VALUES (1); DROP TABLE t_panic").unwrap();
@@ -198,7 +198,7 @@ fn a_shadow_name_check_that_panics_says_no() {
 }
 
 #[test]
-fn the_integrity_check_reports_and_survives() {
+fn the_integrity_check_reports_panics_and_errors() {
     for host in hosts().into_iter().filter(|host| host.version() >= 3_044_000) {
         for (at, pragma, said) in [
             ("report", "integrity_check", "a problem on purpose"),
@@ -226,7 +226,7 @@ fn an_overloaded_operator_calls_the_tables_function() {
 }
 
 #[test]
-fn a_broken_constraint_follows_the_or_clause() {
+fn a_constraint_error_follows_the_or_clause() {
     for host in hosts() {
         host.execute("CREATE VIRTUAL TABLE t USING vecrank_test_panic(error, constraint)").unwrap();
         for (clause, said) in

@@ -50,7 +50,7 @@ fn roll_back(host: &Host) {
 }
 
 #[test]
-fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
+fn a_full_disk_fails_a_write_and_loses_nothing() {
     for host in Host::both(library()) {
         host.run(TABLE);
         host.run(&insert(0, 150));
@@ -144,7 +144,7 @@ fn a_progress_handler_stops_every_kind_of_statement() {
 
 /// With the transaction go the very names that the statement was writing to.
 #[test]
-fn a_stop_is_told_as_one_in_the_transaction_that_renamed_the_table() {
+fn an_interrupt_is_reported_after_a_rename_in_the_same_transaction() {
     for host in Host::both(library()) {
         host.run(TABLE);
         host.run(&insert(0, 20));
@@ -208,7 +208,7 @@ fn check_interrupted(host: &Host, sql: &str, strides: u32) {
 
 /// Counted in SQLite's own instructions. That a build, which has none, stops between its steps is a test of the engine.
 #[test]
-fn an_interrupt_from_another_thread_stops_what_takes_long() {
+fn an_interrupt_from_another_thread_stops_long_statements() {
     for host in Host::both(library()) {
         host.run("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[64], metric = 'l2')");
         let mut clusters = Clusters::new(3, 20, 64, Element::Float);
@@ -280,7 +280,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn files_that_may_only_be_read_are_read_in_full_and_stay_as_they_are() {
+fn read_only_files_are_searched_in_full_and_not_changed() {
     for host in Host::both(library()) {
         for mode in ["DELETE", "WAL"] {
             let folder = tempfile::tempdir().unwrap();
@@ -329,7 +329,7 @@ fn files_that_may_only_be_read_are_read_in_full_and_stay_as_they_are() {
 }
 
 #[test]
-fn reading_never_writes() {
+fn reading_writes_nothing() {
     for host in Host::both(library()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.db");
@@ -360,7 +360,7 @@ fn reading_never_writes() {
 
 /// What the refused row had written already is taken back, or the whole statement is.
 #[test]
-fn an_interrupt_on_the_way_back_from_a_refusal_parts_no_rows_and_nodes() {
+fn an_interrupt_while_a_refused_row_is_undone_keeps_rows_and_nodes_together() {
     const CONSTRAINT: i32 = 19;
     const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER UNIQUE, n INTEGER CHECK (n <> -4), e FLOAT[2]);
         INSERT INTO t WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 30)

@@ -250,14 +250,14 @@ fn host(turn: usize) -> Host {
 }
 
 #[test]
-fn after_a_bulk_load() {
+fn recall_holds_after_a_bulk_load() {
     for (turn, kind) in every_kind().into_iter().enumerate() {
         Table::loaded(host(turn), kind, 100 + turn as u64).check("loaded");
     }
 }
 
 #[test]
-fn after_single_inserts_deletes_and_updates() {
+fn recall_holds_after_single_writes() {
     for (turn, kind) in some_kinds().into_iter().enumerate() {
         let mut table = Table::loaded(host(turn), kind, 200 + turn as u64);
         table.insert_singly(ROWS as i64..ROWS as i64 + 250);
@@ -275,7 +275,7 @@ fn after_single_inserts_deletes_and_updates() {
 }
 
 #[test]
-fn of_a_graph_made_by_single_inserts_alone() {
+fn recall_holds_for_a_graph_of_single_inserts() {
     for (host, seed) in Host::both(library()).into_iter().zip(300..) {
         let mut table = Table::empty(host, COSINE, seed);
         table.insert_singly(0..2_000);
@@ -284,7 +284,7 @@ fn of_a_graph_made_by_single_inserts_alone() {
 }
 
 #[test]
-fn of_vectors_of_many_lengths() {
+fn recall_holds_for_vectors_of_many_lengths() {
     for (host, seed) in Host::both(library()).into_iter().zip(350..) {
         let kind = Kind { metric: Metric::Dot, lengths: Lengths::Spread, ..COSINE };
         let mut table = Table::loaded(host, kind, seed);
@@ -298,7 +298,7 @@ fn of_vectors_of_many_lengths() {
 
 /// As longitudes and latitudes of one town are, or pixels: what tells vectors apart is small beside what they share.
 #[test]
-fn far_from_the_origin() {
+fn recall_holds_far_from_the_origin() {
     for (turn, (dims, offset)) in [(2, 1e3), (32, 1e4), (DIMS, 1e3)].into_iter().enumerate() {
         let kind = Kind { metric: Metric::L2, dims, offset, ..COSINE };
         let mut table = Table::loaded(host(turn), kind, 900 + turn as u64);
@@ -316,7 +316,7 @@ fn far_from_the_origin() {
 
 /// Of vectors in all directions the short ones are near to all others, and their lists have no room for the rest.
 #[test]
-fn whoever_is_near_to_nobody_stays_in_reach() {
+fn vectors_with_no_near_neighbours_stay_reachable() {
     for (host, metric) in Host::both(library()).into_iter().zip([Metric::L2, Metric::Dot]) {
         host.run(&format!("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[96], metric = '{}')", metric.name()));
         let mut numbers = Numbers::from_seed(360);
@@ -330,7 +330,7 @@ fn whoever_is_near_to_nobody_stays_in_reach() {
 }
 
 #[test]
-fn after_reopening_and_in_another_sqlite() {
+fn recall_holds_after_reopening_in_another_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let maker = Host::bundled(&path);
@@ -352,7 +352,7 @@ fn after_reopening_and_in_another_sqlite() {
 }
 
 #[test]
-fn under_filters() {
+fn recall_holds_under_filters() {
     for (host, seed) in Host::both(library()).into_iter().zip(500..) {
         let mut table = Table::loaded(host, COSINE, seed);
         table.delete_share(0.1);
@@ -367,7 +367,7 @@ fn under_filters() {
 }
 
 #[test]
-fn far_rows_are_found_under_a_filter_that_knows_nothing_near() {
+fn a_filter_without_near_matches_finds_far_rows() {
     for host in Host::both(library()) {
         let table = Table::loaded(host, Kind { metric: Metric::L2, ..COSINE }, 510);
         for query in table.queries().iter().take(5) {
@@ -408,7 +408,7 @@ fn pages_tile_over_a_graph_with_holes() {
 }
 
 #[test]
-fn an_exact_search_is_the_same_sql_over_an_ordinary_table() {
+fn exact_search_agrees_with_an_ordinary_table() {
     let functions = [(Metric::Cosine, "vec_cosine(e, "), (Metric::L2, "vec_l2(e, "), (Metric::Dot, "-vec_dot(e, ")];
     for ((metric, function), seed) in functions.into_iter().zip(700..) {
         for host in Host::both(library()) {
@@ -436,7 +436,7 @@ fn an_exact_search_is_the_same_sql_over_an_ordinary_table() {
 }
 
 #[test]
-fn reads_to_the_end_and_joins_are_complete() {
+fn full_reads_and_joins_are_complete() {
     for (host, seed) in Host::both(library()).into_iter().zip(800..) {
         let mut table =
             Table::loaded(host, Kind { metric: Metric::L2, element: Element::Float16, dims: 48, ..COSINE }, seed);

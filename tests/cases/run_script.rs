@@ -85,7 +85,7 @@ fn failures_are_counted_and_stop_no_other_step() {
 }
 
 #[test]
-fn a_binary_that_dies_without_a_result_is_a_failure() {
+fn a_test_binary_that_dies_counts_as_a_failure() {
     let run = Run::new(&format!("{TWO_BINARIES}\nexit 101"), "kill -9 $$");
     let (code, lines) = run.summary(&["rust", "hosts"], false);
     let expected =
@@ -94,7 +94,7 @@ fn a_binary_that_dies_without_a_result_is_a_failure() {
 }
 
 #[test]
-fn a_skipped_test_fails_the_run_under_ci_alone() {
+fn a_skipped_test_fails_the_run_only_under_ci() {
     let run = Run::new(
         "echo 'test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured'",
         "echo '3 passed, 2 skipped in 0.10s'",

@@ -172,7 +172,7 @@ fn statements(Wrong { table, value, in_search, .. }: &Wrong) -> Vec<String> {
 }
 
 #[test]
-fn a_wrong_vector_is_refused_wherever_one_is_taken() {
+fn a_wrong_vector_is_refused_everywhere() {
     for host in Host::both(library()) {
         host.run(TABLES);
         let before = tables(&host);
@@ -200,7 +200,7 @@ fn a_wrong_vector_is_refused_wherever_one_is_taken() {
 }
 
 #[test]
-fn null_is_no_vector_and_no_error() {
+fn null_is_a_row_without_a_vector() {
     for host in Host::both(library()) {
         host.run(TABLES);
         host.run(
@@ -290,7 +290,7 @@ fn wrong_arguments_of_a_search_are_refused() {
 }
 
 #[test]
-fn a_match_that_cannot_be_served_is_an_error_and_no_scan() {
+fn an_unusable_match_is_an_error_and_no_scan() {
     const UNUSABLE: &str = "f.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                             joined to the others by AND";
     for host in Host::both(library()) {
@@ -374,7 +374,7 @@ fn an_unknown_or_misused_command_changes_nothing() {
 }
 
 #[test]
-fn a_statement_over_many_rows_fails_whole() {
+fn a_failed_statement_over_many_rows_writes_nothing() {
     for host in Host::both(library()) {
         host.run("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT UNIQUE CHECK (name <> 'no'), e FLOAT[2], g INT8[2] NOT NULL)");
         let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)";

@@ -188,7 +188,7 @@ fn the_walk_of_the_design_document_names_every_module() {
 
 /// `vtab/update.rs::insert` in DESIGN.md is a function of that file.
 #[test]
-fn the_design_document_names_functions_that_are_there() {
+fn the_functions_in_the_design_document_exist() {
     let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
     let sources = sources();
     let (mut named, mut wrong) = (0, Vec::new());
@@ -243,7 +243,7 @@ fn layers_without_unsafe_forbid_it() {
 
 /// The compiler and Clippy hold the rest; this holds their settings.
 #[test]
-fn the_lints_that_the_rules_rest_on_are_on() {
+fn required_lints_are_denied() {
     let workspace = fs::read_to_string(root().with_file_name("Cargo.toml")).unwrap();
     for lint in [
         "unsafe_op_in_unsafe_fn",
@@ -293,7 +293,7 @@ fn members_newer_than_the_floor_are_read_behind_a_gate() {
 }
 
 #[test]
-fn nothing_below_storage_knows_sql_the_clock_or_chance() {
+fn layers_below_storage_use_no_sql_clock_or_randomness() {
     let words =
         ["SELECT ", "INSERT INTO", "CREATE TABLE", "std::time", "SystemTime", "Instant::", "rand::", "RandomState"];
     let mut wrong = Vec::new();
@@ -336,7 +336,7 @@ fn tests_read_no_clock() {
 }
 
 #[test]
-fn the_reader_of_imports_sees_every_form() {
+fn imports_are_read_in_every_form() {
     let text = "use crate::error::Result;\nuse crate::{Error, hnsw::{store::X, search}, vtab};\n// use crate::no;\nfn f() { crate::format::g() }\n#[cfg(test)]\nmod tests { use crate::never; }";
     let source = Source { name: "storage/store.rs".into(), text: text.into() };
     assert_eq!(source.layer(), "storage");

@@ -1,4 +1,4 @@
-//! The cases of `every_damage_ends_in_an_answer_or_an_error_and_is_found`.
+//! The cases of `every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check`.
 
 use vecrank_tests::data::blob;
 

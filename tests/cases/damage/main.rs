@@ -189,8 +189,8 @@ fn in_little_memory(test: &str) -> bool {
 }
 
 #[test]
-fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
-    if !in_little_memory("every_damage_ends_in_an_answer_or_an_error_and_is_found") {
+fn every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check() {
+    if !in_little_memory("every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check") {
         return;
     }
     let mut problems = Vec::new();
@@ -222,7 +222,7 @@ fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
 }
 
 #[test]
-fn a_newer_format_is_refused_by_number_wherever_it_shows() {
+fn a_newer_format_is_refused_by_number_in_every_place() {
     let of_the_table = "t has format version 9; this vecrank reads 2: upgrade it";
     let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads 2: upgrade it";
     let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
@@ -249,7 +249,7 @@ fn a_newer_format_is_refused_by_number_wherever_it_shows() {
 
 /// A connection that has used the table, and then drops a shadow table of it, keeps statements on what is gone.
 #[test]
-fn a_shadow_table_that_its_own_connection_dropped_is_named() {
+fn a_shadow_table_dropped_by_the_same_connection_is_named() {
     let mut problems = Vec::new();
     for shadow in ["t_config", "t_rows", "t_nodes", "t_graph"] {
         let copy = FileCopy::of(sound_file());

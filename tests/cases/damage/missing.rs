@@ -46,7 +46,7 @@ const WHOLE_READS: usize = 6;
 const WHOLE_WRITES: [&str; 2] = ["INSERT INTO t(t) VALUES ('optimize')", "INSERT INTO t(t) VALUES ('integrity-check')"];
 
 #[test]
-fn of_missing_and_surplus_nodes_no_answer_is_short_in_silence() {
+fn missing_and_surplus_nodes_give_an_error_or_the_whole_answer() {
     for (rows, host) in [60, 3_000, 60].into_iter().zip([0, 1, 1].map(|turn| {
         let mut hosts = Host::both(library());
         hosts.swap_remove(turn % hosts.len())

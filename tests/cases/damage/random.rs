@@ -45,8 +45,8 @@ fn random_damage(numbers: &mut Numbers) -> String {
 }
 
 #[test]
-fn random_damage_of_shadow_rows_does_no_harm() {
-    if !in_little_memory("random::random_damage_of_shadow_rows_does_no_harm") {
+fn random_damage_of_shadow_rows_gives_answers_or_errors() {
+    if !in_little_memory("random::random_damage_of_shadow_rows_gives_answers_or_errors") {
         return;
     }
     let mut problems = Vec::new();
@@ -81,8 +81,8 @@ fn is_file_error(error: &HostError) -> bool {
 }
 
 #[test]
-fn truncated_files_and_overwritten_pages_do_no_harm() {
-    if !in_little_memory("random::truncated_files_and_overwritten_pages_do_no_harm") {
+fn truncated_files_and_overwritten_pages_give_answers_or_errors() {
+    if !in_little_memory("random::truncated_files_and_overwritten_pages_give_answers_or_errors") {
         return;
     }
     const PAGE: usize = 4096;

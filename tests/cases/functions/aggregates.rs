@@ -3,7 +3,7 @@
 use crate::{check_errors, column, error_of, execute, hosts, hosts_with_vectors};
 
 #[test]
-fn sums_and_means() {
+fn sums_and_means_are_exact() {
     for host in hosts() {
         execute(
             &host,
@@ -50,7 +50,7 @@ fn sums_and_means() {
 }
 
 #[test]
-fn aggregates_refuse_what_does_not_add_up() {
+fn aggregates_refuse_wrong_vectors_and_weights() {
     check_errors(
         &hosts(),
         &[
@@ -86,7 +86,7 @@ fn aggregates_refuse_what_does_not_add_up() {
 
 /// Each frame against the plain aggregate over the rows that are in it.
 #[test]
-fn window_frames() {
+fn window_frames_equal_plain_aggregates() {
     for host in hosts_with_vectors() {
         execute(
             &host,
@@ -133,7 +133,7 @@ fn window_frames() {
 }
 
 #[test]
-fn a_frame_takes_back_all_that_a_row_brought() {
+fn a_row_that_leaves_a_frame_leaves_nothing_behind() {
     for host in hosts() {
         let sums = column(
             &host,

@@ -110,12 +110,12 @@ fn exact_statements_agree(cases: u32, host: impl Fn() -> Host) {
 }
 
 #[test]
-fn exact_statements_give_what_an_ordinary_table_gives() {
+fn exact_statements_agree_with_an_ordinary_table() {
     exact_statements_agree(STATEMENTS, || Host::bundled(":memory:"));
 }
 
 #[test]
-fn so_they_do_on_the_machines_sqlite() {
+fn exact_statements_agree_on_the_system_sqlite() {
     if Host::system(":memory:").is_some() {
         exact_statements_agree(SYSTEM_STATEMENTS, || Host::system(":memory:").expect("it was there a moment ago"));
     }
@@ -126,7 +126,7 @@ fn number(cell: &Option<String>) -> f64 {
 }
 
 #[test]
-fn statements_through_the_graph_give_right_rows_in_right_order_and_full_pages() {
+fn graph_searches_return_ordered_rows_and_full_pages() {
     let host = &Host::bundled(":memory:");
     host.load(library()).expect("the library loads");
     fill(host, 99, 4_000, 400);

@@ -174,12 +174,12 @@ fn writes_agree(sequences: u32, open: impl Fn() -> Host) {
 }
 
 #[test]
-fn writes_do_what_they_do_to_an_ordinary_table() {
+fn writes_agree_with_an_ordinary_table() {
     writes_agree(SEQUENCES, || Host::bundled(":memory:"));
 }
 
 #[test]
-fn writes_do_so_on_the_machines_sqlite() {
+fn writes_agree_on_the_system_sqlite() {
     if Host::system(":memory:").is_some() {
         writes_agree(SYSTEM_SEQUENCES, || Host::system(":memory:").expect("it was there a moment ago"));
     }

@@ -122,12 +122,12 @@ fn lose_power_at_every_sync(journal: &str) {
 }
 
 #[test]
-fn nothing_is_lost_with_the_power_under_a_rollback_journal() {
+fn committed_data_survives_power_loss_with_a_rollback_journal() {
     lose_power_at_every_sync("DELETE");
 }
 
 #[test]
-fn nothing_is_lost_with_the_power_under_a_wal() {
+fn committed_data_survives_power_loss_with_a_wal() {
     lose_power_at_every_sync("WAL");
 }
 
@@ -206,14 +206,14 @@ fn at_state(workload: &[String], journal: &str) -> Disk {
 }
 
 #[test]
-fn an_io_error_anywhere_is_told_and_nothing_is_half_done() {
+fn an_io_error_anywhere_is_reported_and_undone() {
     for journal in ["DELETE", "WAL"] {
         fail_everywhere(journal, Fault::IoError { is_lasting: false });
     }
 }
 
 #[test]
-fn lasting_errors_and_a_full_disk_are_told_and_nothing_is_half_done() {
+fn lasting_errors_and_a_full_disk_are_reported_and_undone() {
     for journal in ["DELETE", "WAL"] {
         fail_everywhere(journal, Fault::IoError { is_lasting: true });
         fail_everywhere(journal, Fault::Full);

@@ -68,13 +68,13 @@ fn install() {
 }
 
 #[test]
-fn a_lack_of_memory_anywhere_is_told_and_nothing_is_half_done() {
+fn a_failed_allocation_anywhere_is_reported_and_undone() {
     const VARIABLE: &str = "VECRANK_TEST_LITTLE_MEMORY";
     if std::env::var_os(VARIABLE).is_some() {
         install();
         return fail_everywhere();
     }
-    let test = "memory::a_lack_of_memory_anywhere_is_told_and_nothing_is_half_done";
+    let test = "memory::a_failed_allocation_anywhere_is_reported_and_undone";
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture"]).env(VARIABLE, "1").env("VECRANK_LIBRARY", library());
     let output = command.output().expect("the test's own program starts");

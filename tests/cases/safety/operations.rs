@@ -451,6 +451,6 @@ fn random_operations_agree_with_the_model() {
 }
 
 #[test]
-fn random_operations_agree_with_the_model_elsewhere() {
+fn random_operations_agree_with_the_model_in_other_settings() {
     run_worlds(&WORLDS[4..]);
 }

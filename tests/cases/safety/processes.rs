@@ -23,7 +23,7 @@ const STATES: &str = "VECRANK_TEST_STATES";
 
 fn start(role: &str, file: &Path, more: &[(&str, u64)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["processes::a_started_process_does_its_part", "--exact", "--nocapture", "--test-threads=1"]);
+    command.args(["processes::child_process_entry_point", "--exact", "--nocapture", "--test-threads=1"]);
     command.env(ROLE, role).env(FILE, file).env("VECRANK_LIBRARY", library());
     command.envs(more.iter().map(|(name, value)| (*name, value.to_string())));
     command.stdout(Stdio::piped()).spawn().expect("the test's own program starts")
@@ -35,7 +35,7 @@ fn number(variable: &str) -> u64 {
 
 /// Nothing to see here unless another test has started it.
 #[test]
-fn a_started_process_does_its_part() {
+fn child_process_entry_point() {
     let Some(file) = std::env::var_os(FILE).map(PathBuf::from) else { return };
     match std::env::var(ROLE).as_deref() {
         Ok("writer") => write_on(&file),
@@ -122,12 +122,12 @@ fn kill_writers(journal: &str) {
 }
 
 #[test]
-fn a_killed_writer_leaves_a_committed_state_under_a_rollback_journal() {
+fn a_killed_writer_leaves_a_committed_state_with_a_rollback_journal() {
     kill_writers("DELETE");
 }
 
 #[test]
-fn a_killed_writer_leaves_a_committed_state_under_a_wal() {
+fn a_killed_writer_leaves_a_committed_state_with_a_wal() {
     kill_writers("WAL");
 }
 
@@ -201,7 +201,7 @@ fn read_beside_a_writer(journal: &str) {
 }
 
 #[test]
-fn every_page_read_beside_a_writer_is_of_a_committed_state() {
+fn every_page_read_beside_a_writer_shows_a_committed_state() {
     for journal in ["WAL", "DELETE"] {
         read_beside_a_writer(journal);
     }

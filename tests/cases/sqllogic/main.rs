@@ -135,7 +135,7 @@ fn deletes_and_refused_inserts_leave_the_same_rows() {
 }
 
 #[test]
-fn every_kind_agrees_on_the_machines_sqlite() {
+fn every_kind_agrees_on_the_system_sqlite() {
     if Host::system(":memory:").is_none() {
         return;
     }

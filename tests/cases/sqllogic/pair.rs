@@ -114,7 +114,7 @@ fn sorted(rows: &[Vec<String>]) -> Vec<&Vec<String>> {
 }
 
 #[test]
-fn any_difference_is_told_with_what_led_to_it() {
+fn a_difference_is_reported_with_seed_and_sql() {
     let rows = "INSERT INTO t VALUES (1, 2, 'a', x'0000803f000000000000000000000000'), (2, 4, 'b', NULL)";
     let script = ["CREATE TABLE t(pk INTEGER PRIMARY KEY, n, s TEXT, embedding BLOB)", rows, "CREATE INDEX i ON t (n)"];
     // What is done to the table with vectors alone, and what shows it.

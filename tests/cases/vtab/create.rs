@@ -80,7 +80,7 @@ fn shadow_tables_are_as_documented() {
 }
 
 #[test]
-fn a_table_that_cannot_be_made_leaves_nothing() {
+fn a_failed_create_leaves_no_tables() {
     let hosts = hosts("CREATE TABLE taken_rows(x)");
     check_errors(
         &hosts,
@@ -113,7 +113,7 @@ fn a_table_that_cannot_be_made_leaves_nothing() {
 }
 
 #[test]
-fn renaming_takes_everything_along() {
+fn renaming_renames_every_shadow_table() {
     for host in hosts(
         "CREATE VIRTUAL TABLE a USING hnsw(id TEXT PRIMARY KEY INDEXED, e FLOAT[2], f INT8[2]);
          INSERT INTO a VALUES ('x', '[1,0]', '[1,2]'), ('y', '[0,1]', NULL);",
@@ -164,7 +164,7 @@ fn dropping_removes_everything_even_of_a_damaged_table() {
 
 /// Of the formats that this build does not read: what it says, and that such a table can be dropped.
 #[test]
-fn another_format_is_refused_by_number() {
+fn other_formats_are_refused_by_number() {
     let newer = "a has format version 7; this vecrank reads 2: upgrade it";
     let pre_release = "a has format version 1, made by a pre-release vecrank: import again";
     for (version, message) in [(7, newer), (1, pre_release)] {

@@ -11,7 +11,7 @@ const TABLES: &str = "
 
 /// Programs convert values by the declared type: a number's would spoil a vector.
 #[test]
-fn a_vector_column_is_a_blob() {
+fn a_vector_column_is_declared_as_a_blob() {
     let types = "SELECT group_concat(name || ' ' || type, ', ') FROM";
     let info = |table: &str| format!("{types} pragma_table_info('{table}')");
     check_lines(
@@ -49,7 +49,7 @@ fn a_vector_column_is_a_blob() {
 
 /// Of a TEXT key SQLite would make an index that is not there.
 #[test]
-fn an_integer_primary_key_is_shown_as_the_key() {
+fn an_integer_primary_key_is_declared_as_the_key() {
     let keys = "SELECT group_concat(name || ' ' || pk, ', ') FROM";
     for host in hosts(TABLES) {
         assert_eq!(line(&host, &format!("{keys} pragma_table_info('t')")), "id 1, name 0, e 0, half 0, small 0");

@@ -8,7 +8,7 @@ const TABLE: &str = "
                          (3, 'b', '[0,1,0,1]', NULL);";
 
 #[test]
-fn functions_read_a_column_for_what_it_is() {
+fn functions_read_float16_and_int8_columns() {
     check_lines(
         &hosts(TABLE),
         &[
@@ -38,7 +38,7 @@ fn functions_read_a_column_for_what_it_is() {
 
 /// Where SQLite sorts or materialises rows it drops the mark, and a function puts it on again.
 #[test]
-fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
+fn a_function_restores_the_mark_that_sqlite_dropped() {
     check_lines(
         &hosts(TABLE),
         &[
@@ -66,7 +66,7 @@ fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
 
 /// Of the right length by chance, another element's bytes would be stored, or searched for, as quite other numbers.
 #[test]
-fn a_vector_that_is_marked_as_another_element_is_not_misread() {
+fn a_vector_marked_as_another_element_is_refused() {
     let hosts =
         hosts(&format!("{TABLE} CREATE VIRTUAL TABLE f USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2], metric = 'l2')"));
     check_errors(

@@ -14,7 +14,7 @@ const MODELS: &str = "SELECT group_concat(value, '; ') FROM hnsw_info('t') WHERE
 const NAMED: &str = "text-embedding-3-small; clip's \"own\"; text-embedding-3-small";
 
 #[test]
-fn the_model_is_a_label_that_stays_with_the_table() {
+fn the_model_label_is_kept_with_the_table() {
     let hosts = hosts(TABLE);
     check_lines(
         &hosts,
@@ -63,7 +63,7 @@ fn the_model_is_a_label_that_stays_with_the_table() {
 }
 
 #[test]
-fn no_shadow_table_can_be_written_in_a_defended_connection() {
+fn defensive_mode_protects_every_shadow_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let maker = Host::bundled(&path);

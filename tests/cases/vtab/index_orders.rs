@@ -88,7 +88,7 @@ fn filters_on_indexed_columns_are_answered_from_memory() {
 }
 
 #[test]
-fn what_they_admit_is_what_the_rows_say() {
+fn in_memory_indexes_admit_the_rows_that_sql_admits() {
     let folder = tempfile::tempdir().unwrap();
     for first in hosts("") {
         let path = folder.path().join(format!("{}.db", first.version()));
@@ -117,7 +117,7 @@ fn what_they_admit_is_what_the_rows_say() {
 
 /// A feed that is open while its connection, or another one, writes goes on by the rows as they are.
 #[test]
-fn writes_under_an_open_search_count_at_once() {
+fn writes_during_a_search_take_effect_at_once() {
     for host in hosts(&format!("{TABLE}; {}", fill(0, COUNT))) {
         warm_up(&host);
         let page =
@@ -142,7 +142,7 @@ fn writes_under_an_open_search_count_at_once() {
 
 /// Nodes that the rows table should not have: a connection that has searched much answers, or refuses, as a fresh one.
 #[test]
-fn an_index_that_lies_is_not_believed() {
+fn a_damaged_index_does_not_change_the_answer() {
     let folder = tempfile::tempdir().unwrap();
     for first in hosts("") {
         let path = folder.path().join(format!("lies-{}.db", first.version()));

@@ -3,7 +3,7 @@
 use crate::{check_lines, error, hosts, line, run};
 
 #[test]
-fn any_spelling_of_create_is_found() {
+fn info_finds_a_table_under_any_spelling_of_create() {
     const TABLES: &str = "
         ATTACH ':memory:' AS \"far.off\";
         create virtual table lower using hnsw(e FLOAT[2]);
@@ -38,7 +38,7 @@ fn any_spelling_of_create_is_found() {
 }
 
 #[test]
-fn what_is_no_hnsw_table_is_not_taken_for_one() {
+fn info_refuses_tables_of_other_modules() {
     for host in
         hosts("CREATE TABLE hnsw(hnsw TEXT DEFAULT ' USING hnsw('); CREATE VIEW seen AS SELECT ' USING hnsw(' AS x;")
     {

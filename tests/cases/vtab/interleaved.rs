@@ -41,7 +41,7 @@ fn page_with(connection: &rusqlite::Connection, at: usize, work: impl Fn()) -> V
 }
 
 #[test]
-fn a_search_goes_on_when_rows_are_linked_under_it() {
+fn a_search_continues_when_rows_are_linked_during_it() {
     let connection = loaded();
     let before = page_with(&connection, 0, || ());
     let after = page_with(&connection, 5, || {
@@ -54,7 +54,7 @@ fn a_search_goes_on_when_rows_are_linked_under_it() {
 }
 
 #[test]
-fn a_search_goes_on_when_what_it_has_seen_is_rolled_back() {
+fn a_search_continues_when_rows_it_saw_are_rolled_back() {
     let connection = loaded();
     let before = page_with(&connection, 0, || ());
     for (begin, undo) in [("BEGIN", "ROLLBACK"), ("BEGIN; SAVEPOINT a", "ROLLBACK TO a; COMMIT")] {
@@ -69,7 +69,7 @@ fn a_search_goes_on_when_what_it_has_seen_is_rolled_back() {
 
 /// Wherever a host stops the search that links what its transaction wrote, no half-linked graph is committed.
 #[test]
-fn a_stopped_search_leaves_no_half_linked_graph() {
+fn an_interrupted_search_commits_no_half_linked_graph() {
     let broken = "t: a statement failed half-way: this transaction must be rolled back";
     let mut refused = 0;
     for host in hosts(TABLE) {
@@ -120,7 +120,7 @@ fn a_stopped_search_leaves_no_half_linked_graph() {
 
 /// The nightly job puts another file in the place of one that a server has open: made otherwise, of the same rows.
 #[test]
-fn a_replaced_file_is_not_read_through_the_rows_of_the_old_one() {
+fn a_replaced_file_is_not_read_through_cached_rows() {
     let folder = tempfile::tempdir().unwrap();
     let (path, next) = (folder.path().join("feed.db"), folder.path().join("next.db"));
     let make = |path: &std::path::Path, m: usize, page_size: u32| {
@@ -152,7 +152,7 @@ fn a_replaced_file_is_not_read_through_the_rows_of_the_old_one() {
 
 /// What a file counts is no reason to ask for as much memory.
 #[test]
-fn a_header_that_counts_too_much_costs_no_memory() {
+fn a_header_with_huge_counts_allocates_no_memory() {
     for host in hosts(TABLE) {
         run(&host, &insert(50, 0, false));
         // Linked nodes and the next id: nearly 2^32.

@@ -17,7 +17,7 @@ fn count(host: &vecrank_tests::Host, filter: &str) -> usize {
 }
 
 #[test]
-fn terms_that_sqlite_shows_come_before_k() {
+fn k_counts_rows_that_pass_the_offered_terms() {
     for host in hosts(TABLE) {
         for filter in [
             "n = 3",
@@ -117,7 +117,7 @@ fn a_bound_of_the_distance_may_be_any_value() {
 
 /// A search for each pair would put equal distances in the order of the pairs.
 #[test]
-fn ties_keep_their_order_beside_an_in_of_two_columns() {
+fn ties_keep_their_order_with_an_in_of_two_columns() {
     for host in hosts(TABLE) {
         for pairs in ["VALUES (2, 'b'), (1, 'a'), (4, 'a'), (3, 'c')", "SELECT i, char(97 + (i + 2) % 3) FROM s"] {
             let sql =
@@ -131,7 +131,7 @@ fn ties_keep_their_order_beside_an_in_of_two_columns() {
 
 /// SQLite gives a table no way to see these. LIMIT counts what they leave.
 #[test]
-fn terms_that_sqlite_keeps_for_itself_come_after_k() {
+fn terms_that_sqlite_hides_are_tested_after_k() {
     for host in hosts(TABLE) {
         for (filter, left) in [
             ("n % 2 = 1", 2),
@@ -172,7 +172,7 @@ fn terms_that_sqlite_keeps_for_itself_come_after_k() {
 
 /// A join whose other table is read later is such a term, and the plan says so.
 #[test]
-fn a_plan_names_the_terms_of_a_join_that_come_after_k() {
+fn the_plan_names_join_terms_that_are_tested_after_k() {
     for host in hosts(TABLE) {
         let sql =
             "SELECT t.id FROM t('[0]', 4) t JOIN s ON s.i = t.id AND s.n = t.n WHERE t.kind = 'a' ORDER BY distance";

@@ -1,26 +1,26 @@
 //! The virtual table through SQL, on each SQLite library: what it accepts, what it gives, what it says when it refuses.
 
+mod caches;
 mod create;
 mod declaration;
-mod effort;
 mod elements;
 mod file;
 mod filters;
 mod fixture;
-mod ghosts;
 mod index_orders;
 mod info;
 mod interleaved;
 mod k;
 mod knn;
 mod match_terms;
+mod missing_rows;
 mod outer_joins;
+mod page_reads;
 mod paging;
 mod plans;
 mod small_windows;
 mod transactions;
 mod triggers;
-mod warm;
 mod writes;
 
 use vecrank_tests::{Host, library};

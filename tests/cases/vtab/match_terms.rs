@@ -23,7 +23,7 @@ fn filled(cases: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static
 }
 
 #[test]
-fn a_search_stands_beside_any_number_of_terms() {
+fn match_works_beside_any_number_of_terms() {
     let hosts = hosts(TABLES);
     for count in [0, 13, 14, 15, 16, 17, 40, 90] {
         let sql = format!("SELECT id FROM t WHERE e MATCH '[1,0]'{} ORDER BY distance", terms(count));
@@ -67,7 +67,7 @@ fn a_search_stands_beside_any_number_of_terms() {
 
 /// The search that a row came from answers for its own vector, and for no other.
 #[test]
-fn match_is_true_of_a_row_that_was_found_by_it() {
+fn match_is_true_for_rows_found_by_the_same_vector() {
     check_lines(
         &hosts(TABLES),
         &filled(&[
@@ -82,7 +82,7 @@ fn match_is_true_of_a_row_that_was_found_by_it() {
 }
 
 #[test]
-fn a_match_that_no_search_serves_is_an_error() {
+fn match_without_a_search_is_an_error() {
     const REFUSED: &str = "t.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                            joined to the others by AND";
     const TWO: &str = "t: expected one query vector, got two";

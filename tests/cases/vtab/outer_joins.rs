@@ -78,7 +78,7 @@ fn joins(host: &Host) -> impl Iterator<Item = (&'static str, &'static str, &'sta
 }
 
 #[test]
-fn a_row_without_a_partner_comes_whatever_the_term() {
+fn left_join_keeps_unmatched_rows() {
     for host in hosts(TABLES) {
         let as_they_are = |value: &str| value.to_string();
         let as_unknown = |value: &str| format!("(SELECT {value})");
@@ -93,7 +93,7 @@ fn a_row_without_a_partner_comes_whatever_the_term() {
 }
 
 #[test]
-fn so_it_does_beside_a_search_and_a_bound() {
+fn left_join_keeps_unmatched_rows_beside_a_search() {
     for host in hosts(TABLES) {
         let values = ["0.3", "9", "-1", "NULL", "'0.3'", "w.i"];
         let distances =
@@ -122,7 +122,7 @@ fn so_it_does_beside_a_search_and_a_bound() {
 }
 
 #[test]
-fn so_it_does_with_bound_values() {
+fn left_join_keeps_unmatched_rows_with_bound_values() {
     let connection = vecrank_tests::open();
     connection.execute_batch(TABLES).unwrap();
     let rows = |sql: &str, value: &Value| -> Vec<(Option<i64>, Option<i64>)> {
@@ -145,7 +145,7 @@ fn so_it_does_with_bound_values() {
 /// Of a table before the join SQLite below 3.51 shows these terms of the ON clause as if they were of the WHERE clause. No
 /// row may be left out by them then; k counts by them all the same.
 #[test]
-fn terms_of_a_later_join_leave_nothing_out_and_k_counts_by_those_of_where() {
+fn terms_of_a_later_join_exclude_no_row_and_k_counts_where_terms() {
     for (term, found) in [
         ("n <> 1", "2 7"),
         ("n IS NOT 1", "2 3"),
@@ -168,7 +168,7 @@ fn terms_of_a_later_join_leave_nothing_out_and_k_counts_by_those_of_where() {
 
 /// SQLite offers a WHERE term on the right table of an outer join to nobody, and tests it on the rows that it made up.
 #[test]
-fn match_above_an_outer_join_is_an_error_though_no_row_reaches_it() {
+fn match_above_an_outer_join_is_an_error_even_without_rows() {
     for host in hosts(TABLES) {
         for sql in [
             "SELECT w.k, v.id FROM w LEFT JOIN v ON v.distance < 10 WHERE v.e MATCH '[0,1]'",

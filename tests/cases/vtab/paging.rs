@@ -64,7 +64,7 @@ const FILTERS: [&str; 11] = [
 ];
 
 #[test]
-fn pages_on_one_connection_are_those_of_fresh_ones() {
+fn cached_pages_equal_those_of_a_fresh_connection() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     let mut numbers = Numbers::from_seed(6);
@@ -92,7 +92,7 @@ fn pages_on_one_connection_are_those_of_fresh_ones() {
 }
 
 #[test]
-fn a_filter_against_the_query_keeps_its_recall() {
+fn a_filter_anticorrelated_with_the_query_keeps_recall() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for filter in ["part = 1", "side = 'far'", "side_bare = 'far'", "side_bare = 'far' AND dice < 90"] {
@@ -105,7 +105,7 @@ fn a_filter_against_the_query_keeps_its_recall() {
 }
 
 #[test]
-fn what_is_written_between_two_pages_counts() {
+fn writes_between_two_pages_take_effect() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     let other = open_file(folder.path().join("feed.db"));
@@ -152,7 +152,7 @@ fn what_is_written_between_two_pages_counts() {
 }
 
 #[test]
-fn a_pragma_between_two_pages_counts() {
+fn a_pragma_between_two_pages_takes_effect() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for (pragma, upper) in [(0, 10), (1, 0), (0, 10)] {
@@ -163,7 +163,7 @@ fn a_pragma_between_two_pages_counts() {
 }
 
 #[test]
-fn rows_may_change_under_a_steered_search() {
+fn rows_can_change_during_a_steered_search() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for order in ["ORDER BY distance", ""] {

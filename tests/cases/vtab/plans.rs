@@ -30,7 +30,7 @@ fn check(host: &Host, cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn searches() {
+fn the_plan_text_of_searches() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -111,7 +111,7 @@ fn searches() {
 }
 
 #[test]
-fn other_orders_are_left_to_sqlite_over_all_rows() {
+fn sqlite_sorts_other_orders_over_all_rows() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -127,7 +127,7 @@ fn other_orders_are_left_to_sqlite_over_all_rows() {
 }
 
 #[test]
-fn limit_and_offset_are_hints() {
+fn limit_and_offset_are_only_hints() {
     for host in hosts(TABLES) {
         // Before 3.41 SQLite keeps the LIMIT of such queries to itself.
         let hint = if host.version() >= 3_041_000 { ", limit offset" } else { "" };
@@ -141,7 +141,7 @@ fn limit_and_offset_are_hints() {
 }
 
 #[test]
-fn scans_and_lookups() {
+fn the_plan_text_of_scans_and_lookups() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -165,7 +165,7 @@ fn scans_and_lookups() {
 }
 
 #[test]
-fn joins() {
+fn the_plan_text_of_joins() {
     for host in hosts(TABLES) {
         let sql = "SELECT a.id FROM articles a JOIN stock s USING (code) \
                    WHERE a.embedding MATCH ? AND s.qty > 0 ORDER BY a.distance LIMIT 20";
@@ -178,7 +178,7 @@ fn joins() {
 }
 
 #[test]
-fn what_cannot_be_searched_is_an_error() {
+fn impossible_searches_are_errors() {
     const NO_QUERY: &str = "articles.k: an argument of a search, and there is no query vector: write \"WHERE embedding MATCH ? \
                             AND k = ?\" or \"FROM articles(?, ...)\"";
     let hosts = hosts(&format!("{TABLES} INSERT INTO articles(embedding) VALUES ('[1,2]')"));

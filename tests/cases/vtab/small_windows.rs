@@ -7,7 +7,7 @@ const DIMS: usize = 24;
 const LIMIT: usize = 10;
 
 #[test]
-fn pages_are_full_through_the_narrowest_window() {
+fn pages_are_full_at_the_smallest_ef_search() {
     for host in hosts("") {
         let mut numbers = Numbers::from_seed(5);
         let mut sql = format!(

@@ -8,7 +8,7 @@ const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n
 const NEAREST: &str = "SELECT id FROM t('[0,0,0,0]') ORDER BY distance";
 
 #[test]
-fn what_is_rolled_back_was_never_there() {
+fn rolled_back_writes_leave_no_trace() {
     for host in hosts(TABLE) {
         run(&host, "INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
         run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); DELETE FROM t WHERE id = 1");
@@ -38,7 +38,7 @@ fn what_is_rolled_back_was_never_there() {
 
 /// A statement of several rows is a savepoint of SQLite's own, and the next one that opens takes its number.
 #[test]
-fn what_came_before_a_savepoint_is_linked_whatever_is_rolled_back_to_it() {
+fn rows_written_before_a_savepoint_are_linked_after_its_rollback() {
     for host in hosts(TABLE) {
         run(&host, "BEGIN; INSERT INTO t SELECT value, value, '[' || value || ',0,0,0]' FROM json_each('[1,2,3]')");
         run(&host, "SAVEPOINT a; INSERT INTO t VALUES (4, 4, '[0,0,0,0]'); ROLLBACK TO a; COMMIT");
@@ -102,7 +102,7 @@ fn random_changes_agree_with_a_model() {
 }
 
 #[test]
-fn other_connections_see_what_is_committed() {
+fn other_connections_see_committed_rows_only() {
     for mode in ["DELETE", "WAL"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.db");
@@ -161,7 +161,7 @@ fn read_only_files_are_read_in_full() {
 }
 
 #[test]
-fn a_cursor_survives_changes_under_it() {
+fn a_cursor_survives_writes_during_a_read() {
     let connection = open();
     connection.execute_batch(TABLE).unwrap();
     let insert = |id: i64| {
@@ -200,7 +200,7 @@ fn a_cursor_survives_changes_under_it() {
 }
 
 #[test]
-fn a_defensive_host_guards_the_shadow_tables() {
+fn defensive_mode_refuses_writes_to_shadow_tables() {
     use rusqlite::config::DbConfig;
     let connection = open();
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
@@ -221,7 +221,7 @@ fn a_defensive_host_guards_the_shadow_tables() {
 
 /// When the schema changes, SQLite goes on with a new object for the table, and commits through both.
 #[test]
-fn a_transaction_may_change_the_schema_between_its_writes() {
+fn a_transaction_can_change_the_schema_between_writes() {
     for host in hosts(TABLE) {
         run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]')");
         let names = [("other", "another"), ("t", "u")];
@@ -257,7 +257,7 @@ fn a_transaction_may_change_the_schema_between_its_writes() {
 
 /// When the schema changes SQLite goes on with a new object for the table: that one renames what the first one wrote.
 #[test]
-fn rows_are_linked_whoever_renames_their_table() {
+fn pending_rows_are_linked_before_any_rename() {
     for host in hosts(TABLE) {
         run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
         run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); ALTER TABLE other RENAME TO another");
@@ -272,7 +272,7 @@ fn rows_are_linked_whoever_renames_their_table() {
 
 /// An interrupt of a statement that writes undoes the whole transaction: then the statement must not say that it is done.
 #[test]
-fn what_is_stopped_is_told_or_done() {
+fn an_interrupted_statement_reports_an_error_or_is_done() {
     let rows_of = |host: &Host, table: &str| {
         line(host, &format!("SELECT group_concat(id) FROM (SELECT id FROM {table} ORDER BY id)"))
     };

@@ -68,7 +68,7 @@ fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
 }
 
 #[test]
-fn a_trigger_may_ignore_refuse_or_undo_any_write() {
+fn a_trigger_can_ignore_refuse_or_undo_any_write() {
     for raise in ["RAISE(IGNORE)", "RAISE(ABORT, 'no')", "RAISE(FAIL, 'no')", "RAISE(ROLLBACK, 'no')"] {
         for time in ["BEFORE", "AFTER"] {
             for statement in STATEMENTS {
@@ -90,7 +90,7 @@ fn a_trigger_may_ignore_refuse_or_undo_any_write() {
 }
 
 #[test]
-fn a_failure_half_way_leaves_nothing_to_commit() {
+fn a_statement_that_failed_half_way_cannot_be_committed() {
     for host in hosts(TWINS) {
         run(
             &host,
@@ -107,7 +107,7 @@ fn a_failure_half_way_leaves_nothing_to_commit() {
 
 /// What is in the way of a row is deleted before it: that is half-way too, and so is a row that RAISE(FAIL) leaves.
 #[test]
-fn a_replacement_that_a_trigger_refuses_costs_no_row() {
+fn a_replacement_refused_by_a_trigger_deletes_no_row() {
     let cases = [
         ("AFTER INSERT", "new.id = 5", "ABORT, 'no'", "INSERT OR REPLACE INTO t VALUES (5, 1, '[1,1]')"),
         ("AFTER INSERT", "new.id = 5", "FAIL, 'no'", "INSERT OR REPLACE INTO t VALUES (5, 1, '[1,1]')"),
@@ -135,7 +135,7 @@ fn a_replacement_that_a_trigger_refuses_costs_no_row() {
 }
 
 #[test]
-fn a_trigger_may_write_the_table_itself() {
+fn a_trigger_can_write_its_own_table() {
     let cases = [
         ("AFTER INSERT ON t_rows WHEN new.id < 1000", "INSERT INTO t VALUES (new.id + 1000, 1, '[0,0]')", 32),
         ("AFTER INSERT ON t_rows", "DELETE FROM t WHERE id = new.id - 80", 30),
@@ -165,7 +165,7 @@ fn a_trigger_may_write_the_table_itself() {
 
 /// Row and node are apart while a trigger of the row runs: that is no damage, and must not be called so.
 #[test]
-fn a_trigger_that_meets_a_row_half_written_is_named() {
+fn the_error_names_a_trigger_that_reads_a_half_written_row() {
     let cases = [
         ("AFTER DELETE", "SELECT n FROM t('[1,1]')", "DELETE FROM t WHERE id < 20"),
         ("AFTER DELETE", "INSERT INTO t(t) VALUES ('rebuild')", "DELETE FROM t WHERE id < 4"),
@@ -197,7 +197,7 @@ fn a_trigger_that_meets_a_row_half_written_is_named() {
 
 /// Nodes keep their numbers until the row is written.
 #[test]
-fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
+fn a_trigger_can_search_the_table_during_a_bulk_write() {
     for host in hosts(TWINS) {
         let nearest = "SELECT new.id, id FROM t WHERE e MATCH '[3,4]' ORDER BY distance LIMIT 2";
         run(
@@ -220,7 +220,7 @@ fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
 
 /// SQLite undoes nothing of an INSERT of one row into a virtual table, and so none of what its triggers have done.
 #[test]
-fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
+fn a_row_refused_after_its_triggers_poisons_the_transaction() {
     for (body, or) in [
         ("UPDATE t SET e = '[4,4]' WHERE id = new.id", ""),
         ("INSERT INTO source VALUES (1, 1, 1); DELETE FROM t_rows WHERE id = new.id", ""),
@@ -248,7 +248,7 @@ fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
 }
 
 #[test]
-fn a_row_that_its_own_trigger_takes_away_is_refused() {
+fn a_row_deleted_by_its_own_trigger_is_refused() {
     for body in ["DELETE FROM t WHERE id = new.id", "UPDATE t_rows SET id = id + 1 WHERE id = new.id"] {
         for host in hosts(TWINS) {
             run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END"));
@@ -263,7 +263,7 @@ fn a_row_that_its_own_trigger_takes_away_is_refused() {
 }
 
 #[test]
-fn triggers_in_a_circle_are_an_error_and_close_with_the_connection() {
+fn circular_triggers_are_an_error_and_the_connection_closes() {
     for host in hosts(TWINS) {
         run(
             &host,
@@ -287,7 +287,7 @@ fn triggers_in_a_circle_are_an_error_and_close_with_the_connection() {
 
 /// FTS5's own example of triggers, which fire at every UPDATE of a row.
 #[test]
-fn a_text_index_of_the_rows_follows_them_through_commit_and_commands() {
+fn a_full_text_index_by_triggers_follows_commits_and_commands() {
     let table = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2')";
     for host in hosts(table) {
         run(
@@ -326,7 +326,7 @@ fn a_text_index_of_the_rows_follows_them_through_commit_and_commands() {
 }
 
 #[test]
-fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
+fn renumbering_nodes_fires_no_trigger() {
     let bulk = "BEGIN; WITH RECURSIVE s(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM s WHERE i < 1500)
                 INSERT INTO t(n, e) SELECT i, json_array(i * 7 % 31, i) FROM s; DELETE FROM log";
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2]); CREATE TABLE log(id)") {
@@ -364,7 +364,7 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
 
 /// To turn triggers off expires every statement: one that is running would fail where it opens another table.
 #[test]
-fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
+fn renumbering_nodes_breaks_no_running_statement() {
     let bulk = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60)
                 INSERT INTO t(e) SELECT json_array(i * 7 % 31, i) FROM s";
     let names = "(SELECT name FROM names WHERE names.id <= t.id ORDER BY id DESC LIMIT 1)";
@@ -409,7 +409,7 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
 
 /// A statement that is kept holds the tables open that its triggers write; a host that has gone could not close.
 #[test]
-fn statements_hold_no_table_open_that_triggers_write() {
+fn cached_statements_hold_no_table_of_a_trigger_open() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name, e FLOAT[2])") {
         let writes = "INSERT INTO t VALUES ('a', '[1,1]'), ('b', '[1,2]'); UPDATE t SET name = 'c' WHERE name = 'a';
                       UPDATE t SET e = '[2,2]' WHERE name = 'c'; DELETE FROM t WHERE name = 'c'";
@@ -438,7 +438,7 @@ fn statements_hold_no_table_open_that_triggers_write() {
 
 /// As in any table, writes of rows fail; a rebuild is none.
 #[test]
-fn a_trigger_that_lacks_its_table_stops_no_rebuild() {
+fn a_trigger_on_a_missing_table_does_not_stop_a_rebuild() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2])") {
         run(
             &host,

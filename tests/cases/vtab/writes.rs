@@ -51,7 +51,7 @@ fn rows_are_written_and_read_back() {
 }
 
 #[test]
-fn a_refused_row_leaves_nothing() {
+fn a_refused_row_leaves_no_trace() {
     let hosts = hosts(TABLE);
     let cases = [
         ("INSERT INTO t VALUES ('a', 'x', 9, NULL, '[1,1]')", "UNIQUE constraint failed: t.id"),
@@ -132,7 +132,7 @@ fn a_refused_row_leaves_nothing() {
 }
 
 #[test]
-fn zero_vectors_are_refused_under_cosine_alone() {
+fn zero_vectors_are_refused_only_under_cosine() {
     let hosts = hosts(
         "CREATE VIRTUAL TABLE c USING hnsw(e FLOAT16[2]); CREATE VIRTUAL TABLE l USING hnsw(e FLOAT[2], metric = l2);
          CREATE VIRTUAL TABLE d USING hnsw(e FLOAT[2], metric = dot); INSERT INTO l VALUES ('[0,0]'); INSERT INTO d VALUES ('[0,-0]')",
@@ -156,7 +156,7 @@ fn zero_vectors_are_refused_under_cosine_alone() {
 
 /// In a transaction SQLite undoes nothing of a one-row statement that fails: nothing may have been done.
 #[test]
-fn a_refused_replacement_costs_no_row() {
+fn a_refused_replacement_deletes_no_row() {
     for host in hosts(TABLE) {
         let before = rows(&host, "SELECT rowid, id, name, n, vec_json(e), vec_json(f) FROM t");
         run(&host, "BEGIN");
@@ -190,7 +190,7 @@ fn hidden_columns_cannot_be_set() {
 }
 
 #[test]
-fn every_conflict_clause_does_its_own() {
+fn every_conflict_clause_acts_as_on_an_ordinary_table() {
     for host in hosts(TABLE) {
         run(
             &host,
@@ -246,7 +246,7 @@ fn every_conflict_clause_does_its_own() {
 
 /// As in an ordinary table, which chooses the new rowid first.
 #[test]
-fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
+fn a_new_row_never_gets_the_rowid_of_a_row_that_it_replaces() {
     for host in hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE VIRTUAL TABLE u USING hnsw(id INTEGER PRIMARY KEY, g TEXT UNIQUE, e FLOAT[2])",
     ) {
@@ -268,7 +268,7 @@ fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
 
 /// SQLite's doing, which the manual says: it counts the rows that it hands over.
 #[test]
-fn update_or_replace_counts_the_rows_that_it_replaced_too() {
+fn update_or_replace_counts_replaced_rows() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE TABLE o(g TEXT UNIQUE)") {
         for (table, changes) in [("t", "2"), ("o", "1")] {
             run(&host, &format!("INSERT INTO {table}(g) VALUES ('a'), ('b'); UPDATE OR REPLACE {table} SET g = 'b'"));
@@ -302,7 +302,7 @@ fn an_integer_primary_key_is_the_rowid() {
 }
 
 #[test]
-fn metadata_does_not_touch_the_graph() {
+fn an_update_of_metadata_does_not_touch_the_graph() {
     for host in hosts(TABLE) {
         let graph =
             || rows(&host, "SELECT hex(header), hex(entry) FROM t_graph UNION ALL SELECT id, hex(data) FROM t_nodes");
@@ -318,7 +318,7 @@ fn metadata_does_not_touch_the_graph() {
 }
 
 #[test]
-fn commands() {
+fn commands_do_their_work_and_refuse_other_values() {
     let hosts = hosts(TABLE);
     for host in &hosts {
         run(
@@ -362,7 +362,7 @@ fn commands() {
 }
 
 #[test]
-fn views_and_triggers_use_the_table_in_an_untrusting_host() {
+fn views_and_triggers_work_with_an_untrusted_schema() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT, e FLOAT[2]); INSERT INTO t VALUES ('b', '[0,1]')") {
         // (WHERE e MATCH ? is not for such a view: SQLite holds its own MATCH for unsafe.)
         run(
@@ -384,7 +384,7 @@ fn views_and_triggers_use_the_table_in_an_untrusting_host() {
 }
 
 #[test]
-fn triggers_on_the_rows_table_do_their_work() {
+fn triggers_on_the_rows_table_fire() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, name TEXT, e FLOAT[2])") {
         // An FTS5 index of the same rows. (Of the columns that it needs: a node's number is no business of its.)
         run(
@@ -433,7 +433,7 @@ fn damage_is_found_and_named() {
 }
 
 #[test]
-fn info_tells_of_any_table() {
+fn info_describes_every_table() {
     let hosts = hosts(&format!(
         "{TABLE} ATTACH ':memory:' AS other; CREATE VIRTUAL TABLE other.\"a.b\" USING hnsw(e FLOAT[192], metric = dot, m = 20);
          CREATE TABLE plain(x)"

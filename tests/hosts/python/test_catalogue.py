@@ -21,7 +21,7 @@ def test_script_makes_the_shipped_file(tmp_path):
     np.testing.assert_allclose(vectors[1], vectors[0], rtol=2**-10, atol=2**-14)
 
 
-def test_catalogue_is_what_its_readme_says():
+def test_catalogue_agrees_with_its_readme():
     table = pq.read_table(FOLDER / "catalogue.parquet")
     readme = (FOLDER / "README.md").read_text("utf8")
     for column in table.column_names:

@@ -89,7 +89,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("where", FILTERS)
-def test_filters_give_what_an_ordinary_where_gives(feed, where):
+def test_filters_agree_with_an_ordinary_where(feed, where):
     taste = TASTES[4]
     truth = sample().nearest(taste, FILTERS[where])
     every = feed.rows(f"SELECT {NUMBER} FROM articles WHERE embedding MATCH :taste AND {where}", taste=blob(taste))

@@ -138,5 +138,5 @@ def test_table_valued_functions_under_or(paints):
     assert keys == [["m"], ["metric"]]
 
 
-def test_pragma_integrity_check_is_content(paints):
+def test_pragma_integrity_check_reports_ok(paints):
     assert paints.rows("PRAGMA integrity_check") == [["ok"]]

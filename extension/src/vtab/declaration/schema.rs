@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn declares_what_the_user_wrote_and_the_hidden_columns() {
+    fn the_declaration_has_the_users_and_the_hidden_columns() {
         let schema =
             schema(&["id TEXT PRIMARY KEY", "name VARCHAR(20) NOT NULL COLLATE NOCASE", "e FLOAT[3]", "\"a\"\"b\""]);
         assert_eq!(
@@ -312,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_primary_key_takes_the_place_of_rowid() {
+    fn an_integer_primary_key_names_the_rowid() {
         let schema = schema(&["id INTEGER PRIMARY KEY", "e FLOAT[3]"]);
         assert_eq!(schema.rowid_name(), "id");
         assert_eq!(schema.rows_definition(), "\"id\" INTEGER PRIMARY KEY, \"e\" INTEGER");
     }
 
     #[test]
-    fn a_column_named_rowid_gives_way() {
+    fn the_rowid_gets_another_name_beside_a_column_of_that_name() {
         assert_eq!(schema(&["RowId TEXT", "e FLOAT[3]"]).rowid_name(), "_rowid_");
         assert_eq!(schema(&["rowid", "_rowid_", "oid", "e FLOAT[3]"]).rowid_name(), "vecrank_rowid");
     }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_as_sqlite_does() {
+    fn tokens_are_those_of_sqlite() {
         assert_eq!(raws("price DECIMAL(10,2)"), ["price", "DECIMAL", "(", "10", ",", "2", ")"]);
         assert_eq!(raws("embedding FLOAT[256]"), ["embedding", "FLOAT", "[256]"]);
         assert_eq!(raws("a>=1.5e-3 AND b<>.5"), ["a", ">", "=", "1.5e-3", "AND", "b", "<", ">", ".5"]);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_come_off() {
+    fn content_is_the_name_without_quotes() {
         for (source, content) in [
             ("\"a\"\"b\"", "a\"b"),
             ("`a``b`", "a`b"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_closes_is_an_error() {
+    fn an_unclosed_quote_is_an_error() {
         for (source, message) in [
             ("\"abc", "a \" is never closed"),
             ("'abc''", "a ' is never closed"),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_admits_what_sql_admits_and_says_where_it_ends() {
+    fn terms_admit_what_sql_admits_and_end_the_search() {
         let half = Content::Real(0.5);
         for (comparison, admits, ends) in [
             (Comparison::Lt, [true, false, false], [false, true, true]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_never() {
+    fn a_comparison_with_null_admits_no_row() {
         for comparison in Comparison::ALL
             .into_iter()
             .filter(|&comparison| crate::vtab::planning::planner::can_bound_distance(comparison))

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_one_rank() {
+    fn every_row_has_one_rank() {
         let order = order(&[7, 5, 9]);
         assert_eq!(
             [4, 5, 6, 7, 8, 9, 10].map(|node| order.rank(node)),

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_version_come_back_by_their_columns() {
+    fn cached_rows_are_found_by_snapshot_and_columns() {
         let kept = RowCache::default();
         assert_eq!(kept.get(at(7), &[0], 1), None);
         kept.put(&[0], 1, &row("a"));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn the_row_cache_stays_within_its_limits() {
         let kept = RowCache::default();
         assert_eq!(kept.get(at(1), &[0], 0), None);
         kept.put(&[0], 0, &row(&"x".repeat(LARGEST_ROW)));

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rolling_back_all_that_was_written_leaves_nothing_to_link() {
+    fn rolling_back_every_write_leaves_nothing_to_link() {
         let transaction = Transaction::default();
         transaction.begin();
         transaction.savepoint(0);

@@ -50,7 +50,7 @@ fn info(host: &Host, key: &str) -> f64 {
 }
 
 #[test]
-fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
+fn replacing_every_vector_twice_keeps_recall_and_reads() {
     let count = long_or(20_000, 3_000);
     let (mut clusters, mut numbers) = (Clusters::new(5, 40, DIMS, Element::Float), Numbers::from_seed(6));
     let queries = clusters.vectors(QUERIES);
@@ -105,7 +105,7 @@ fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
 
 /// Rows that go and others that come, as many, again and again: neither the file nor the ids of nodes run away.
 #[test]
-fn rows_replaced_again_and_again_take_no_more_room() {
+fn repeated_replacement_does_not_grow_file_or_ids() {
     let count = long_or(5_000, 1_500);
     let mut clusters = Clusters::new(7, 40, DIMS, Element::Float);
     let host = Host::bundled(":memory:");

@@ -54,7 +54,7 @@ fn meeting_the_ghost() -> Vec<String> {
 }
 
 #[test]
-fn a_hit_without_its_row_is_an_error_on_every_way() {
+fn a_hit_without_its_row_is_an_error() {
     for host in hosts(&fill()) {
         let statements = meeting_the_ghost();
         for sql in &statements {
@@ -91,7 +91,7 @@ fn a_hit_without_its_row_is_an_error_on_every_way() {
 }
 
 #[test]
-fn what_the_manual_allows_on_the_rows_table_leaves_the_index_sound() {
+fn documented_uses_of_the_rows_table_keep_the_index_sound() {
     for host in hosts(&fill()) {
         let page =
             format!("SELECT id, name, distance FROM t WHERE e MATCH {QUERY} AND n = 0 ORDER BY distance LIMIT 5");
@@ -113,7 +113,7 @@ fn what_the_manual_allows_on_the_rows_table_leaves_the_index_sound() {
 
 /// The rowid of a row that plain SQL deleted goes to the next row: the old node is not its vector.
 #[test]
-fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
+fn a_row_that_reuses_a_rowid_is_not_returned_for_the_old_vector() {
     let damages = [
         "DELETE FROM t_rows WHERE id = 3; INSERT INTO t VALUES (3, 'd', 4, '[9,9,9,9]')",
         "UPDATE t_rows SET e = NULL WHERE id = 3",
@@ -139,7 +139,7 @@ fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
 }
 
 #[test]
-fn commands_that_keep_the_rows_say_that_one_is_missing() {
+fn commands_that_keep_rows_report_a_missing_one() {
     let tables = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2');
         INSERT INTO t(name, e) VALUES ('a', '[1,0]'), ('b', '[0,1]'), ('c', '[1,1]');
         DELETE FROM t_rows WHERE name = 'b'";

@@ -45,7 +45,7 @@ fn cost(new: &dyn Fn() -> Host, sql: &str) -> i64 {
 }
 
 #[test]
-fn a_search_ends_where_nothing_more_can_come() {
+fn a_search_stops_when_no_further_row_can_pass() {
     each_host(|host, new| {
         let whole = cost(new, &search("true", "ORDER BY distance"));
         let tenth = line(host, &search("true", "ORDER BY distance LIMIT 1 OFFSET 9"));
@@ -64,7 +64,7 @@ fn a_search_ends_where_nothing_more_can_come() {
 }
 
 #[test]
-fn a_page_goes_on_where_the_last_one_ended() {
+fn a_page_continues_where_the_last_one_ended() {
     each_host(|_, new| {
         for filter in ["true", "part = 1", "most = 1", "far = 1"] {
             let second = search(filter, "ORDER BY distance LIMIT 20 OFFSET 300");
@@ -90,7 +90,7 @@ fn a_filter_that_most_rows_pass_is_walked() {
 
 /// Too many rows to be ranked, too few of them about the query to be walked to.
 #[test]
-fn a_filter_that_few_rows_about_the_query_pass_is_steered_through() {
+fn a_filter_with_few_near_matches_is_steered() {
     each_host(|host, new| {
         run(host, "DELETE FROM t");
         run(
@@ -110,7 +110,7 @@ fn a_filter_that_few_rows_about_the_query_pass_is_steered_through() {
 }
 
 #[test]
-fn a_read_without_a_query_reads_no_node() {
+fn a_scan_reads_no_node() {
     each_host(|host, new| {
         let nodes = cost(new, "SELECT count(length(e)) FROM t");
         for sql in ["SELECT count(*) FROM t", "SELECT sum(far) FROM t WHERE part = 1", "SELECT id FROM t ORDER BY id"] {

@@ -16,7 +16,7 @@ fn vector(numbers: &mut Numbers, row: usize) -> String {
 }
 
 #[test]
-fn by_any_parameters_every_node_is_in_reach() {
+fn every_node_is_reachable_with_any_parameters() {
     let mut turn = 0;
     for m in [2, 3, 4, 16] {
         for ef_construction in [1, 2, 3, 5, 200] {

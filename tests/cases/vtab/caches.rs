@@ -34,7 +34,7 @@ fn page(connection: &rusqlite::Connection, query: &str) -> Vec<(String, String)>
 
 /// One connection searches and writes by turns, and others write beside it; a fresh connection must see the same.
 #[test]
-fn a_warm_connection_answers_as_a_cold_one() {
+fn a_connection_with_caches_answers_as_a_fresh_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let mut clusters = Clusters::new(31, 40, DIMS, Element::Float);
@@ -94,7 +94,7 @@ fn fill_in(connection: &rusqlite::Connection, vectors: &[Vec<f64>], first: usize
 }
 
 #[test]
-fn a_cursor_sees_rows_written_under_it() {
+fn a_cursor_sees_rows_written_during_its_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let mut clusters = Clusters::new(32, 10, DIMS, Element::Float);
@@ -151,7 +151,7 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
 }
 
 #[test]
-fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
+fn cluster_keeps_rowids_that_are_keys_or_in_use() {
     for host in hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]); INSERT INTO t VALUES (7, '[1,2]')",
     ) {
@@ -174,7 +174,7 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
 }
 
 #[test]
-fn the_node_cache_has_a_size() {
+fn the_node_cache_limit_can_be_set() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1,2]')") {
         for (bad, got) in
             [("-1", "-1"), ("1048577", "1048577"), ("'all'", "'all'"), ("1.5", "1.5"), ("NULL", "nothing")]
