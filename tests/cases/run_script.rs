@@ -1,5 +1,5 @@
-//! `tests/run.sh` tells the truth: what failed, was skipped or took too long is in its summary, its last line and its exit
-//! code. The commands that it calls are stand-ins here.
+//! `tests/run.sh` tells the truth: what failed, was skipped or took too long is in its summary, its last line and its
+//! exit code. The commands that it calls are stand-ins here.
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;

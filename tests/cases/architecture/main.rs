@@ -1,5 +1,5 @@
-//! Reads the sources and holds the rules of CONTRIBUTING.md: which layer imports which, where `unsafe` may stand, what the
-//! layers below storage know nothing of, which names are used.
+//! Reads the sources and holds the rules of CONTRIBUTING.md: which layer imports which, where `unsafe` may stand, what
+//! the layers below storage know nothing of, which names are used.
 
 mod circles;
 mod names;
@@ -310,8 +310,8 @@ fn layers_below_storage_use_no_sql_clock_or_randomness() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Where tests read the clock: to wait for a condition with a limit, and for the length of an import in which others are
-/// stopped at random moments.
+/// Where tests read the clock: to wait for a condition with a limit, and for the length of an import in which others
+/// are stopped at random moments.
 const MAY_READ_THE_CLOCK: &[&str] =
     &["importer/tests/support/mod.rs", "importer/tests/nightly.rs", "importer/tests/mirror.rs"];
 

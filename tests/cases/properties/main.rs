@@ -1,6 +1,6 @@
-//! Random statements on a table with vectors and on ordinary ones with the same rows: WHERE trees, joins, sub-selects, views,
-//! windows, ORDER BY, LIMIT and OFFSET. With ef_search 'exact' both give the same rows; through the graph the rows are
-//! right, in the right order, and pages are full.
+//! Random statements on a table with vectors and on ordinary ones with the same rows: WHERE trees, joins, sub-selects,
+//! views, windows, ORDER BY, LIMIT and OFFSET. With ef_search 'exact' both give the same rows; through the graph the
+//! rows are right, in the right order, and pages are full.
 //!
 //! VECRANK_LONG=1 runs ten times as many, VECRANK_STATEMENTS=1000000 so many; VECRANK_SEED=7 (0 to 255) runs others.
 
@@ -37,8 +37,8 @@ impl Numbers {
     }
 }
 
-/// Fills an empty database with the tables `v` (vectors), `o` (the same rows, ordinary), `other` and `users`, and views of
-/// feeds.
+/// Fills an empty database with the tables `v` (vectors), `o` (the same rows, ordinary), `other` and `users`, and views
+/// of feeds.
 fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let columns = COLUMNS.replace(" INDEXED", "");

@@ -39,7 +39,8 @@ fn boxed(strategy: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Str
     strategy.boxed()
 }
 
-/// Terms that SQLite shows to a virtual table, and that mean the same whatever stands beside them: k counts after these.
+/// Terms that SQLite shows to a virtual table, and that mean the same whatever stands beside them: k counts after
+/// these.
 pub fn shown_term() -> impl Strategy<Value = String> {
     // Neither a number beside a TEXT column, whose affinity SQLite keeps for itself, nor a long list.
     let numbers = || one_of(&["0", "1", "2", "5", "-3", "5.5", "7"]);
@@ -99,7 +100,8 @@ fn on_subquery() -> BoxedStrategy<String> {
             let rest = if all { "" } else { " WHERE v IS NOT NULL" };
             format!("{f} {is}IN (SELECT {c} FROM other{rest})")
         })),
-        // Where SQLite looks such rows up one by one it drops the affinity of the right side: it must be the left one's.
+        // Where SQLite looks such rows up one by one it drops the affinity of the right side: it must be the left
+        // one's.
         boxed(is().prop_map(|is| format!("(a.n, a.t) {is}IN (SELECT i, v FROM other)"))),
         boxed((is(), field()).prop_map(|(is, f)| format!("{is}EXISTS (SELECT 1 FROM other w WHERE w.i = {f})"))),
         boxed((field(), operator(), column()).prop_map(|(f, o, c)| format!("{f} {o} (SELECT max({c}) FROM other)"))),

@@ -1,5 +1,5 @@
-//! Random INSERT, UPDATE and DELETE statements, with every conflict clause, on a table with vectors and on an ordinary table
-//! of the same declaration in a second database: the same error, changes(), last_insert_rowid(), rowids and rows.
+//! Random INSERT, UPDATE and DELETE statements, with every conflict clause, on a table with vectors and on an ordinary
+//! table of the same declaration in a second database: the same error, changes(), last_insert_rowid(), rowids and rows.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! A history of transactions that anybody can recompute: the state of the table follows from the number of the last one,
-//! which each of them writes beside it.
+//! A history of transactions that anybody can recompute: the state of the table follows from the number of the last
+//! one, which each of them writes beside it.
 
 use std::collections::BTreeMap;
 

@@ -47,8 +47,8 @@ fn child_process_entry_point() {
 fn connect(file: &Path) -> Host {
     let host = Host::bundled(file);
     host.load(library()).unwrap();
-    // A killed process loses nothing that it has written: only a loss of power does, and that has a test of its own. And
-    // no machine is so busy that it takes that long to get a lock.
+    // A killed process loses nothing that it has written: only a loss of power does, and that has a test of its own.
+    // And no machine is so busy that it takes that long to get a lock.
     host.run("PRAGMA busy_timeout = 600000; PRAGMA synchronous = OFF");
     host
 }
@@ -131,7 +131,8 @@ fn a_killed_writer_leaves_a_committed_state_with_a_wal() {
     kill_writers("WAL");
 }
 
-/// Reads pages until it has read enough of them, of enough states; each must be that of the state that its transaction sees.
+/// Reads pages until it has read enough of them, of enough states; each must be that of the state that its transaction
+/// sees.
 fn read_on(file: &Path) {
     let host = connect(file);
     let mut history = History::new(number(BASE).cast_signed());

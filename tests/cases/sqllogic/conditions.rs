@@ -1,4 +1,5 @@
-//! Random trees of conditions on the columns of an indexed table, which can be written in several ways that mean the same.
+//! Random trees of conditions on the columns of an indexed table, which can be written in several ways that mean the
+//! same.
 
 use vecrank_tests::data::Numbers;
 

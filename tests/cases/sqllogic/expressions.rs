@@ -1,5 +1,5 @@
-//! Random expressions of numbers as the corpus nests them: signs, arithmetic, CAST, CASE, NULLIF, COALESCE, aggregates, and
-//! conditions on them.
+//! Random expressions of numbers as the corpus nests them: signs, arithmetic, CAST, CASE, NULLIF, COALESCE, aggregates,
+//! and conditions on them.
 
 use vecrank_tests::data::Numbers;
 

@@ -1,5 +1,5 @@
-//! Statements of the kinds that SQLite's own sqllogictest corpus has, made from a seed. Each runs on ordinary tables and, rewritten, on
-//! tables with vectors of the same SQLite: results and errors must be the same, value by value.
+//! Statements of the kinds that SQLite's own sqllogictest corpus has, made from a seed. Each runs on ordinary tables
+//! and, rewritten, on tables with vectors of the same SQLite: results and errors must be the same, value by value.
 //!
 //! VECRANK_LONG=1 runs twenty times as many; VECRANK_SEED=7 runs others.
 

@@ -1,5 +1,5 @@
-//! random/expr, random/aggregates, random/groupby: tables of three rows, and expressions of any shape over them and their
-//! products.
+//! random/expr, random/aggregates, random/groupby: tables of three rows, and expressions of any shape over them and
+//! their products.
 
 use vecrank_tests::data::Numbers;
 

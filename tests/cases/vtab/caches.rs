@@ -1,5 +1,5 @@
-//! What stays in memory between statements (nodes, rows) never shows: every answer is that of a cold connection. And
-//! `cluster`, which puts rows in the order of the nodes.
+//! Warm caches never change results: a connection that has searched answers as a fresh one. Also the command `cluster`,
+//! which renumbers rows in the order of the nodes.
 
 use crate::{check_sound, error, hosts, line, rows, run};
 use vecrank_tests::data::{Clusters, Element};
@@ -32,7 +32,7 @@ fn page(connection: &rusqlite::Connection, query: &str) -> Vec<(String, String)>
     statement.query_map([query], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
 }
 
-/// One connection searches and writes by turns, and others write beside it; a fresh connection must see the same.
+/// One connection alternates searches and writes while others write. A fresh connection must return the same.
 #[test]
 fn a_connection_with_caches_answers_as_a_fresh_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ fn a_connection_with_caches_answers_as_a_fresh_one() {
     assert_eq!(problems, "ok");
 }
 
-/// As `fill`, inside an open transaction.
+/// The same as `fill`, inside an open transaction.
 fn fill_in(connection: &rusqlite::Connection, vectors: &[Vec<f64>], first: usize) {
     for (i, vector) in vectors.iter().enumerate() {
         let values = (format!("n{}", first + i), json(vector));
@@ -134,13 +134,13 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
         assert_eq!((rows(&host, content), rows(&host, feeds)), (before, near));
         assert_eq!(line(&host, "SELECT min(rowid), max(rowid), count(*) FROM t"), "1|600|600");
         assert_eq!(line(&host, "SELECT min(rowid) - 540, max(a IS NOT NULL) FROM t WHERE rowid > 540"), "1|0");
-        // In the order of the nodes: the column ascends with the rowid.
+        // The rows are in the order of the nodes: the node ascends with the rowid.
         assert_eq!(
             line(&host, "SELECT count(*) FROM t_rows x JOIN t_rows y ON y.rowid = x.rowid + 1 AND y.a < x.a"),
             "0"
         );
         check_sound(&host, "t");
-        // A second time there is nothing to move, and the table goes on as ever.
+        // A second time no row moves, and the table keeps working.
         run(&host, "INSERT INTO t(t) VALUES ('cluster'); INSERT INTO t(name, u, a) VALUES ('last', 'last', '[300,1]')");
         assert_eq!(
             line(&host, "SELECT name, rowid FROM t WHERE a MATCH '[300,1]' ORDER BY distance LIMIT 1"),

@@ -1,4 +1,4 @@
-//! CREATE VIRTUAL TABLE, DROP, RENAME: names of every kind, schemas, shadow tables, and what is refused.
+//! CREATE VIRTUAL TABLE, DROP, RENAME: names of every kind, schemas, shadow tables, and refused declarations.
 
 use vecrank_tests::{Host, library};
 
@@ -122,7 +122,7 @@ fn renaming_renames_every_shadow_table() {
         assert_eq!(line(&host, "SELECT id FROM \"b c\" WHERE e MATCH '[1,0]' ORDER BY distance"), "x y");
         run(&host, "INSERT INTO \"b c\" VALUES ('z', '[1,1]', '[3,3]')");
         check_sound(&host, "b c");
-        // The old name is free again, its index's name too.
+        // The old name is free again, and so is that of its index.
         run(&host, "CREATE VIRTUAL TABLE a USING hnsw(id TEXT PRIMARY KEY INDEXED, e FLOAT[2])");
         assert_eq!(line(&host, "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'a_rows' AND type = 'index'"), "2");
         for (sql, message) in [
@@ -162,7 +162,7 @@ fn dropping_removes_everything_even_of_a_damaged_table() {
     }
 }
 
-/// Of the formats that this build does not read: what it says, and that such a table can be dropped.
+/// A table of another format is refused, and can be dropped.
 #[test]
 fn other_formats_are_refused_by_number() {
     let newer = "a has format version 7; this vecrank reads 2: upgrade it";
@@ -198,7 +198,7 @@ fn other_format(version: u32, message: &str) {
         assert_eq!(error(&host, sql), message, "{sql}");
     }
     assert_eq!(line(&host, "SELECT count(*) FROM a_rows"), "1");
-    // SQLite would hand on no message here.
+    // SQLite passes on no message here.
     run(&host, "DROP TABLE a");
     assert_eq!(line(&host, "SELECT count(*) FROM sqlite_master"), "0");
 }

@@ -1,4 +1,4 @@
-//! What the file says of a table: the label of its embedding model, and the names of its shadow tables.
+//! The label of the embedding model in the file, and the protection of shadow tables by their names.
 
 use std::path::Path;
 
@@ -71,7 +71,7 @@ fn defensive_mode_protects_every_shadow_table() {
     run(&maker, TABLE);
     let open: [fn(&Path) -> Option<Host>; 2] = [|path| Some(Host::bundled(path)), |path| Host::system(path)];
     for open in open {
-        // A connection that has not used the table knows its shadow tables by their names alone.
+        // A connection that has not used the table recognises its shadow tables by their names.
         let fresh = || {
             let host = open(&path)?;
             host.load(library()).unwrap();

@@ -1,11 +1,11 @@
-//! WHERE terms mean what they mean on an ordinary table: the same random terms on both, with and without a search.
+//! WHERE terms mean the same as on an ordinary table: random terms run on both, with and without a search.
 
 use crate::{Numbers, hosts, rows, run};
 
 const COLUMNS: &str = "id INTEGER PRIMARY KEY, key TEXT UNIQUE, t TEXT COLLATE NOCASE INDEXED, s TEXT, n INTEGER INDEXED, \
                        r REAL, x, d DECIMAL(10,2)";
 
-/// Values of every type, near each other under the affinities and collations.
+/// Values of every type that are close to each other under some affinity or collation.
 const VALUES: [&str; 24] = [
     "NULL",
     "0",

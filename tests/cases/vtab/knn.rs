@@ -1,9 +1,9 @@
-//! Searches: forms, order, pages, completeness, ties, errors of the arguments.
+//! Searches: forms, order, pages, completeness, ties, wrong arguments.
 
 use crate::{Numbers, check_errors, check_lines, check_sound, hosts, line, rows, run};
 use vecrank_tests::Host;
 
-/// Rows enough for the graph to be walked, with vectors that are often equal.
+/// Enough rows for the graph to be walked, with many equal vectors.
 const COUNT: usize = 3_000;
 
 fn load(host: &Host, seed: u64) {
@@ -23,7 +23,7 @@ fn load(host: &Host, seed: u64) {
 
 const QUERY: &str = "'[0.9,0.1,-0.1,0,0.05,0,0.1,0.5]'";
 
-/// Where the squares of components leave f32, nothing steers: the search ranks every row, and nothing looks damaged.
+/// If the squares of components overflow or underflow f32, the search ranks every row, and the check finds no damage.
 #[test]
 fn vectors_of_extreme_scales_are_ranked() {
     for metric in ["cosine", "l2", "dot"] {
@@ -224,7 +224,7 @@ fn a_full_read_returns_every_row_once() {
         }
         let joined = format!("SELECT count(*) FROM t a JOIN t b ON b.id = a.id WHERE a.e MATCH {QUERY} AND b.n < 500");
         assert_eq!(line(&host, &joined), line(&host, "SELECT count(*) FROM t WHERE n < 500 AND e IS NOT NULL"));
-        // A page behind a join that drops most rows is full all the same.
+        // A join that drops most rows leaves the page full.
         run(
             &host,
             "CREATE TABLE stock(id INTEGER PRIMARY KEY, qty INTEGER); INSERT INTO stock SELECT id, n < 50 FROM t",
@@ -276,7 +276,7 @@ fn a_distance_of_zero_is_never_negative() {
     }
 }
 
-/// The root makes one distance of two keys that differ, and 0.0 and -0.0 are one distance to SQL.
+/// Different keys may have the same root, and to SQL 0.0 and -0.0 are the same distance.
 #[test]
 fn rows_of_equal_distance_are_ordered_by_rowid() {
     for host in hosts("") {
@@ -284,7 +284,7 @@ fn rows_of_equal_distance_are_ordered_by_rowid() {
             [("l2", "FLOAT"), ("dot", "FLOAT"), ("cosine", "FLOAT"), ("l2", "INT8"), ("dot", "INT8")]
         {
             let parse = if element == "INT8" { "vec_int8" } else { "vec_parse" };
-            // More rows than a search ranks exactly of its own accord.
+            // More rows than a search ranks exactly by itself.
             run(
                 &host,
                 &format!(
@@ -305,7 +305,7 @@ fn rows_of_equal_distance_are_ordered_by_rowid() {
     }
 }
 
-/// Whole pages, and the same rows by pages that begin after the last row of the one before.
+/// Checks whole pages, and the same rows read by keyset paging.
 fn check_ties(host: &Host, search: &str, metric: &str) {
     let select = "SELECT id, printf('%!.17g', distance) FROM t WHERE";
     let all = rows(host, &format!("{select} {search} ORDER BY distance"));

@@ -1,5 +1,5 @@
-//! Rows that plain SQL deleted from the rows table, past the virtual table: a search that meets such a row says so, whatever
-//! it asks of the row, until the index is rebuilt.
+//! Rows that plain SQL deleted from the rows table, not through the virtual table. Until the index is rebuilt, a search
+//! that meets such a row is an error, whichever columns it reads.
 
 use crate::{Numbers, check_sound, hosts, line, rows, run};
 
@@ -36,7 +36,7 @@ fn meeting_the_ghost() -> Vec<String> {
             ]
         })
         .collect();
-    // Of rows that OFFSET skips only a statement that reads no columns asks whether they are there.
+    // Only a statement that reads no columns looks up the rows that OFFSET skips.
     for columns in ["1", "distance", "rowid"] {
         statements.push(format!("SELECT {columns} FROM t WHERE e MATCH {QUERY} ORDER BY distance LIMIT 5 OFFSET 3"));
     }
@@ -78,7 +78,7 @@ fn a_hit_without_its_row_is_an_error() {
             }
         }
         assert!(silent.is_empty(), "SQLite {}: no error from\n{}", host.version(), silent.join("\n"));
-        // A filter asks the rows table, which has no such row.
+        // A filter is tested on the rows table, which does not have the row.
         let found = rows(&host, &format!("SELECT id FROM t WHERE e MATCH {QUERY} AND n = {filter} ORDER BY id"));
         assert_eq!(found, matching);
         run(&host, "INSERT INTO t(t) VALUES ('rebuild')");
@@ -111,7 +111,7 @@ fn documented_uses_of_the_rows_table_keep_the_index_sound() {
     }
 }
 
-/// The rowid of a row that plain SQL deleted goes to the next row: the old node is not its vector.
+/// The next row gets the rowid of a row that plain SQL deleted. The old node is not its vector.
 #[test]
 fn a_row_that_reuses_a_rowid_is_not_returned_for_the_old_vector() {
     let damages = [
@@ -122,7 +122,7 @@ fn a_row_that_reuses_a_rowid_is_not_returned_for_the_old_vector() {
     for host in hosts(&fill()) {
         for damage in damages {
             run(&host, &format!("SAVEPOINT a; {damage}"));
-            // Twice, since rows may be kept in memory, and in either order of the two nodes.
+            // Twice, because rows may be cached, and in both orders of the two nodes.
             for _ in 0..2 {
                 for columns in ["name", "id, distance", "count(*)", "distance"] {
                     for ending in ["", "AND ef_search = 'exact'", "ORDER BY distance", "ORDER BY distance DESC"] {

@@ -1,4 +1,4 @@
-//! EXPLAIN QUERY PLAN: what will happen, as its text says it.
+//! The text of EXPLAIN QUERY PLAN.
 
 use crate::{check_errors, hosts, rows};
 use vecrank_tests::Host;
@@ -11,7 +11,7 @@ const TABLES: &str = "
     CREATE TABLE stock(code TEXT PRIMARY KEY, qty INTEGER);
     CREATE TABLE users(id INTEGER PRIMARY KEY, taste BLOB);";
 
-/// The plan's lines, those of virtual tables without the number.
+/// The lines of a plan. Those of virtual tables are without the number.
 fn plan(host: &Host, sql: &str) -> String {
     let lines = host.query(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let details = lines.into_iter().map(|mut line| line.pop().flatten().unwrap_or_default());
@@ -98,7 +98,8 @@ fn the_plan_text_of_searches() {
                 ],
             );
         }
-        // Below 3.51 such a term may be of a later join, unless a LIMIT tells that there is none. With a k it is counted by.
+        // Below 3.51 such a term may belong to a later join, unless a LIMIT shows that there is none. With a k, k
+        // counts by it.
         let (alone, with_k) = match host.version() {
             3_051_000.. => (", filter code LIKE ?: walked or scanned", " k, filter code LIKE ?: walked or scanned"),
             _ => ("", " k, k counts code LIKE ?"),
@@ -129,7 +130,7 @@ fn sqlite_sorts_other_orders_over_all_rows() {
 #[test]
 fn limit_and_offset_are_only_hints() {
     for host in hosts(TABLES) {
-        // Before 3.41 SQLite keeps the LIMIT of such queries to itself.
+        // Before 3.41 SQLite does not offer the LIMIT of such queries.
         let hint = if host.version() >= 3_041_000 { ", limit offset" } else { "" };
         let sql = "SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance LIMIT 2 OFFSET 3";
         assert_eq!(plan(&host, sql), format!("knn embedding cosine{hint}"));

@@ -1,10 +1,10 @@
-//! Triggers of users on the rows table: what they refuse, ignore, undo or write themselves never parts rows and nodes.
+//! Users' triggers on the rows table: whatever they refuse, ignore, undo or write, rows and nodes stay together.
 
 use vecrank_tests::Host;
 
 use super::{check_sound, error, hosts, line, rows, run};
 
-/// A table `t` and its twin, the ordinary table `p`, with the rows 1 to 30.
+/// A table `t` and an ordinary table `p` with the same rows, 1 to 30.
 const TWINS: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[2], metric = 'l2');
     CREATE TABLE p(id INTEGER PRIMARY KEY, n INTEGER, e BLOB);
@@ -14,7 +14,7 @@ const TWINS: &str = "
     INSERT INTO source SELECT id + 100, CASE id WHEN 2 THEN 77 ELSE n END, e FROM p WHERE id < 4;
     INSERT INTO t SELECT * FROM p;";
 
-/// Statements on `{}` that give the triggers' n, or their row, to one row among others.
+/// Statements on `{}` over several rows, of which one fires the triggers.
 const STATEMENTS: [&str; 9] = [
     "INSERT {or} INTO {} SELECT * FROM source",
     "INSERT {or} INTO {} VALUES (200, 77, vec_parse('[9,9]'))",
@@ -27,7 +27,7 @@ const STATEMENTS: [&str; 9] = [
     "DELETE FROM {} WHERE id BETWEEN 8 AND 10",
 ];
 
-/// What a host sees of one of the twins.
+/// The content of one of the two tables, as a host sees it.
 fn state(host: &Host, table: &str) -> Vec<String> {
     rows(host, &format!("SELECT id, n, vec_json(e) FROM {table} ORDER BY id"))
 }
@@ -36,7 +36,7 @@ fn outcome(host: &Host, statement: &str, table: &str) -> Option<String> {
     host.execute(&statement.replace("{}", table)).err().map(|error| error.message)
 }
 
-/// The statement does to `t` what it does to `p`, and `t` is sound after it and after the transaction.
+/// Checks that a statement does the same to `t` and `p`, and that `t` is sound after it and after the transaction.
 fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
     for (host, twin) in hosts(TWINS).iter().zip(hosts(TWINS)) {
         let what = format!("SQLite {}: {trigger}: {statement}", host.version());
@@ -48,7 +48,7 @@ fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
         let (ours, theirs) = (outcome(host, statement, "t"), outcome(&twin, statement, "p"));
         assert_eq!(ours.is_some(), theirs.is_some(), "{what}: {ours:?}, an ordinary table: {theirs:?}");
         let is_fail = trigger.contains("FAIL") || statement.contains("OR FAIL");
-        // RAISE(FAIL) leaves what is done: of a row that is half done the transaction has to go.
+        // RAISE(FAIL) keeps what is written. If a row is half written, the transaction has to be rolled back.
         let gives_up = is_fail && ours.is_some();
         if !gives_up {
             assert_eq!(state(host, "t"), state(&twin, "p"), "{what}");
@@ -105,7 +105,7 @@ fn a_statement_that_failed_half_way_cannot_be_committed() {
     }
 }
 
-/// What is in the way of a row is deleted before it: that is half-way too, and so is a row that RAISE(FAIL) leaves.
+/// OR REPLACE deletes conflicting rows first, and RAISE(FAIL) keeps a written row. An error after either is half-way.
 #[test]
 fn a_replacement_refused_by_a_trigger_deletes_no_row() {
     let cases = [
@@ -124,7 +124,7 @@ fn a_replacement_refused_by_a_trigger_deletes_no_row() {
                 run(&host, &format!("{trigger}; {begin}"));
                 assert_eq!(error(&host, statement), "no", "{trigger}: {statement}");
                 if !host.is_autocommit() {
-                    // Not always half-way: SQLite undoes some statements by itself.
+                    // Not always half-way: SQLite undoes some statements itself.
                     assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
                 }
                 assert_eq!(state(&host, "t"), state(&host, "p"), "{trigger}: {begin} {statement}");
@@ -163,7 +163,7 @@ fn a_trigger_can_write_its_own_table() {
     }
 }
 
-/// Row and node are apart while a trigger of the row runs: that is no damage, and must not be called so.
+/// While a trigger of a row runs, the row's node is not written yet. The error must not call that damage.
 #[test]
 fn the_error_names_a_trigger_that_reads_a_half_written_row() {
     let cases = [
@@ -185,7 +185,7 @@ fn the_error_names_a_trigger_that_reads_a_half_written_row() {
                 let expected = "t: a trigger on t_rows writes or searches the table while a row is half written (t_";
                 assert!(message.starts_with(expected), "{event} {body}: {message}");
                 if !host.is_autocommit() {
-                    // Not always half-way: SQLite undoes some statements by itself.
+                    // Not always half-way: SQLite undoes some statements itself.
                     assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
                 }
                 assert_eq!(state(&host, "t"), state(&host, "p"), "{event} {body}");
@@ -195,7 +195,7 @@ fn the_error_names_a_trigger_that_reads_a_half_written_row() {
     }
 }
 
-/// Nodes keep their numbers until the row is written.
+/// Nodes are not renumbered until the row is written.
 #[test]
 fn a_trigger_can_search_the_table_during_a_bulk_write() {
     for host in hosts(TWINS) {
@@ -218,7 +218,7 @@ fn a_trigger_can_search_the_table_during_a_bulk_write() {
     }
 }
 
-/// SQLite undoes nothing of an INSERT of one row into a virtual table, and so none of what its triggers have done.
+/// SQLite undoes nothing of a one-row INSERT into a virtual table, and nothing that its triggers did.
 #[test]
 fn a_row_refused_after_its_triggers_poisons_the_transaction() {
     for (body, or) in [
@@ -285,7 +285,7 @@ fn circular_triggers_are_an_error_and_the_connection_closes() {
     }
 }
 
-/// FTS5's own example of triggers, which fire at every UPDATE of a row.
+/// The triggers of FTS5's documentation, which fire at every UPDATE of a row.
 #[test]
 fn a_full_text_index_by_triggers_follows_commits_and_commands() {
     let table = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2')";
@@ -341,7 +341,7 @@ fn renumbering_nodes_fires_no_trigger() {
         );
         assert_eq!(line(&host, "SELECT count(*) FROM log"), "0");
         check_sound(&host, "t");
-        // Triggers are on again; those of rows that get other rowids are fired.
+        // Triggers are on again, and fire for rows that get other rowids.
         run(&host, "UPDATE t SET n = 2 WHERE n = 3");
         assert_eq!(line(&host, "SELECT count(*) FROM log"), "1");
         let kept_back = "t: a trigger on t_rows prevented the renumbering of rows";
@@ -350,7 +350,7 @@ fn renumbering_nodes_fires_no_trigger() {
         run(&host, "DROP TRIGGER b; INSERT INTO t(t) VALUES ('cluster')");
         assert_eq!(line(&host, "SELECT count(*) > 1000 FROM log"), "1");
         check_sound(&host, "t");
-        // SQLite does not turn off those of the temp schema.
+        // SQLite does not turn off triggers in the temp schema.
         run(
             &host,
             "CREATE TEMP TRIGGER b BEFORE UPDATE ON main.t_rows WHEN old.n = 1 BEGIN SELECT RAISE(IGNORE); END;
@@ -362,7 +362,7 @@ fn renumbering_nodes_fires_no_trigger() {
     }
 }
 
-/// To turn triggers off expires every statement: one that is running would fail where it opens another table.
+/// Turning triggers off expires every statement. A running one would fail where it opens another table.
 #[test]
 fn renumbering_nodes_breaks_no_running_statement() {
     let bulk = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60)
@@ -377,14 +377,14 @@ fn renumbering_nodes_breaks_no_running_statement() {
                      CREATE TRIGGER x AFTER UPDATE {columns} ON t_rows WHEN old.e > 0 BEGIN INSERT INTO log VALUES (1); END"
                 ),
             );
-            // The statement that searches, in which the nodes are linked.
+            // The search links the nodes.
             run(&host, &format!("BEGIN; {bulk}"));
             let found =
                 line(&host, &format!("SELECT id, {names} FROM t WHERE e MATCH '[7,1]' ORDER BY distance LIMIT 2"));
             assert_eq!(found, "1|a 5|b");
             run(&host, "COMMIT; DELETE FROM t WHERE id % 2");
             check_sound(&host, "t");
-            // One that reads on while others commit, or ask for a rebuild.
+            // A statement that keeps reading while others commit or rebuild.
             let mut errors = Vec::new();
             let mut steps = [bulk, "INSERT INTO t(t) VALUES ('optimize')"].into_iter();
             let read = format!("SELECT id, {names} FROM names AS t");
@@ -407,13 +407,13 @@ fn renumbering_nodes_breaks_no_running_statement() {
     }
 }
 
-/// A statement that is kept holds the tables open that its triggers write; a host that has gone could not close.
+/// A cached statement would hold the tables open that its triggers write, and the host could not close the connection.
 #[test]
 fn cached_statements_hold_no_table_of_a_trigger_open() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name, e FLOAT[2])") {
         let writes = "INSERT INTO t VALUES ('a', '[1,1]'), ('b', '[1,2]'); UPDATE t SET name = 'c' WHERE name = 'a';
                       UPDATE t SET e = '[2,2]' WHERE name = 'c'; DELETE FROM t WHERE name = 'c'";
-        // Those that are kept from here on know nothing of the triggers to come.
+        // Statements cached from here on do not know the later triggers.
         run(&host, writes);
         run(
             &host,
@@ -428,7 +428,7 @@ fn cached_statements_hold_no_table_of_a_trigger_open() {
         assert_eq!(line(&host, "SELECT name FROM words"), "a b c c");
         assert_eq!(line(&host, "SELECT name, vec_json(e) FROM t"), "b|[1,2] b|[1,2]");
         check_sound(&host, "t");
-        // The end of the transaction comes before that of the statement.
+        // The transaction ends before the statement.
         run(&host, "CREATE TRIGGER r AFTER DELETE ON t_rows BEGIN SELECT RAISE(ROLLBACK, 'no'); END; BEGIN");
         assert_eq!(error(&host, "DELETE FROM t"), "no");
         assert!(host.is_autocommit());
@@ -436,7 +436,7 @@ fn cached_statements_hold_no_table_of_a_trigger_open() {
     }
 }
 
-/// As in any table, writes of rows fail; a rebuild is none.
+/// As in any table, writes of rows fail. A rebuild writes no rows.
 #[test]
 fn a_trigger_on_a_missing_table_does_not_stop_a_rebuild() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2])") {

@@ -1,4 +1,4 @@
-//! INSERT, UPDATE, DELETE with every conflict clause, the commands, hnsw_info.
+//! INSERT, UPDATE and DELETE with every conflict clause, the commands, hnsw_info.
 
 use crate::{check_errors, check_lines, check_sound, error, hosts, line, rows, run};
 
@@ -154,7 +154,7 @@ fn zero_vectors_are_refused_only_under_cosine() {
     }
 }
 
-/// In a transaction SQLite undoes nothing of a one-row statement that fails: nothing may have been done.
+/// In a transaction SQLite undoes nothing of a one-row statement that fails, so it must not have written anything.
 #[test]
 fn a_refused_replacement_deletes_no_row() {
     for host in hosts(TABLE) {
@@ -183,7 +183,7 @@ fn hidden_columns_cannot_be_set() {
     ];
     check_errors(&hosts, &cases);
     for host in &hosts {
-        // The arguments of the search that finds the rows are not set by it.
+        // The arguments of the search that finds the rows are not written.
         run(host, "UPDATE t SET n = 50 WHERE e MATCH '[1,0]' AND k = 1 AND ef_search = 10");
         assert_eq!(line(host, "SELECT count(*) FROM t WHERE n = 50"), "1");
     }
@@ -200,7 +200,7 @@ fn every_conflict_clause_acts_as_on_an_ordinary_table() {
         assert_eq!(line(&host, "SELECT id FROM t"), "a b c d");
         run(&host, "UPDATE OR IGNORE t SET n = 4, e = '[6,6]' WHERE id IN ('a', 'b')");
         assert_eq!(line(&host, "SELECT n FROM t"), "1 2 3 4");
-        // Takes the place of a by its id, and of b by its n.
+        // Replaces a by its id, and b by its n.
         run(&host, "INSERT OR REPLACE INTO t VALUES ('a', 'new', 2, '[2,0]', '[9,9]')");
         assert_eq!(line(&host, "SELECT id, name, n FROM t"), "c|three|3 d|four|4 a|new|2");
         run(&host, "REPLACE INTO t(rowid, id, name, f) VALUES (3, 'r', 'by rowid', '[1,2]')");
@@ -244,7 +244,7 @@ fn every_conflict_clause_acts_as_on_an_ordinary_table() {
     }
 }
 
-/// As in an ordinary table, which chooses the new rowid first.
+/// The same as in an ordinary table, which chooses the new rowid first.
 #[test]
 fn a_new_row_never_gets_the_rowid_of_a_row_that_it_replaces() {
     for host in hosts(
@@ -257,7 +257,7 @@ fn a_new_row_never_gets_the_rowid_of_a_row_that_it_replaces() {
             assert_eq!(line(&host, "SELECT last_insert_rowid(), changes()"), "3|1");
             run(&host, &format!("REPLACE INTO {table}(g) VALUES ('b'), ('b'), ('a')"));
             assert_eq!(line(&host, &format!("SELECT rowid, g FROM {table}")), "5|b 6|a", "SQLite {}", host.version());
-            // The last one that there can be: SQLite tries others.
+            // After the largest rowid SQLite tries random ones.
             run(&host, &format!("INSERT INTO {table}(rowid, g) VALUES (9223372036854775807, 'c')"));
             run(&host, &format!("REPLACE INTO {table}(g) VALUES ('c')"));
             assert_eq!(line(&host, &format!("SELECT count(*), count(DISTINCT g), min(rowid) FROM {table}")), "3|3|5");
@@ -266,7 +266,7 @@ fn a_new_row_never_gets_the_rowid_of_a_row_that_it_replaces() {
     }
 }
 
-/// SQLite's doing, which the manual says: it counts the rows that it hands over.
+/// SQLite counts the rows that it passes to the table. The manual says so.
 #[test]
 fn update_or_replace_counts_replaced_rows() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE TABLE o(g TEXT UNIQUE)") {
@@ -364,7 +364,7 @@ fn commands_do_their_work_and_refuse_other_values() {
 #[test]
 fn views_and_triggers_work_with_an_untrusted_schema() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT, e FLOAT[2]); INSERT INTO t VALUES ('b', '[0,1]')") {
-        // (WHERE e MATCH ? is not for such a view: SQLite holds its own MATCH for unsafe.)
+        // (WHERE e MATCH ? does not work in such a view: SQLite considers its own MATCH unsafe.)
         run(
             &host,
             "CREATE VIEW feed AS SELECT id, distance FROM t('[0,2]');
@@ -386,7 +386,7 @@ fn views_and_triggers_work_with_an_untrusted_schema() {
 #[test]
 fn triggers_on_the_rows_table_fire() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, name TEXT, e FLOAT[2])") {
-        // An FTS5 index of the same rows. (Of the columns that it needs: a node's number is no business of its.)
+        // An FTS5 index of the same rows, updated only when the columns that it needs change.
         run(
             &host,
             "CREATE VIRTUAL TABLE words USING fts5(name, content = 't_rows', content_rowid = 'rowid');
@@ -419,7 +419,7 @@ fn damage_is_found_and_named() {
         let message = error(&host, "INSERT INTO t(t) VALUES ('integrity-check')");
         assert!(message.starts_with("t is damaged: e: promise 7: "), "{message}");
         if host.version() >= 3_044_000 {
-            // A line for each problem, and each says whose it is: SQLite does not.
+            // One line per problem. Each names the table, which SQLite does not.
             assert_eq!(line(&host, "PRAGMA integrity_check"), message.replace("; ", "\nt is damaged: "));
         }
         let message = error(&host, "SELECT id FROM t WHERE e MATCH '[0,1]' ORDER BY distance");
