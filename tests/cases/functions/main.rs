@@ -1,4 +1,4 @@
-//! The SQL functions, through the built library: results and their types, NULL rules, error texts, window frames.
+//! The SQL functions, through the built library: results and types, NULL rules, error texts, window frames.
 
 mod aggregates;
 mod each;
@@ -53,7 +53,7 @@ fn check(hosts: &[Host], cases: &[(&str, &str)]) {
     }
 }
 
-/// The errors of expressions that begin with a function call; its name and a colon, `vec_l2: `, begin each message.
+/// Checks the errors of expressions that begin with a function call. Each message begins with its name: `vec_l2: `.
 fn check_errors(hosts: &[Host], cases: &[(&str, &str)]) {
     for (host, (expression, expected)) in hosts.iter().flat_map(|host| cases.iter().map(move |case| (host, case))) {
         let got = error_of(host, &format!("SELECT {expression}"));
@@ -104,12 +104,12 @@ fn functions_return_the_documented_values_and_types() {
             ("vec_json(vec_sub('[1,2]', '[10,20]'))", "'[-9,-18]'"),
             ("vec_json(vec_head('[1,2,3]', 2))", "'[1,2]'"),
             ("vec_json(vec_head('[1,2,3]', 3))", "'[1,2,3]'"),
-            // Hosts that bind every number as REAL, or as TEXT.
+            // Some hosts bind every number as REAL or as TEXT.
             ("vec_json(vec_head('[1,2,3]', 2.0))", "'[1,2]'"),
             ("vec_json(vec_head('[1,2,3]', '2'))", "'[1,2]'"),
             ("typeof(vec_add('[1]', '[1]'))", "'blob'"),
             ("typeof(vec_json('[1]'))", "'text'"),
-            // SQLite's JSON functions take vec_json for JSON, not for a text.
+            // To SQLite's JSON functions the result of vec_json is JSON, not a text.
             ("json_array(vec_json('[1,2]'), 3)", "'[[1,2],3]'"),
             ("vec_dims(json_array(1,2,3))", "3"),
         ],
@@ -126,7 +126,7 @@ fn the_version_names_commit_and_cpu() {
     assert_eq!(features, format!("{})", cpu_features()), "{version}");
 }
 
-/// What the kernels of this CPU need, found out anew.
+/// The CPU features that the kernels use, detected independently.
 fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c") {
@@ -331,7 +331,7 @@ fn a_json_column_is_parsed_for_each_row() {
     }
 }
 
-/// What a schema may use is what SQLite takes for deterministic and, from strangers, for innocuous.
+/// A schema may use functions that are deterministic and, if it is untrusted, innocuous.
 #[test]
 fn functions_can_be_used_in_schemas() {
     for host in hosts() {
@@ -354,7 +354,7 @@ fn functions_can_be_used_in_schemas() {
     }
 }
 
-/// SQLite lists what TABLE lists: the same names with as many arguments, aggregates as window functions.
+/// SQLite lists the functions of TABLE: the same names and numbers of arguments, aggregates as window functions.
 #[test]
 fn sqlite_has_exactly_the_listed_functions() {
     for host in hosts() {

@@ -1,5 +1,5 @@
-//! Every write is safe: whatever is done, and wherever it is cut short, rows and graphs agree and nothing committed is
-//! lost. With VECRANK_LONG=1 each test does many times as much.
+//! Writes are safe: after any operation, and any interruption of it, rows and graphs agree and nothing committed is
+//! lost. VECRANK_LONG=1 makes each test many times longer.
 
 mod authorizer;
 mod corpus;
