@@ -10,7 +10,7 @@ use vecrank::internals::format::Node;
 use vecrank::internals::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
 use vecrank::internals::hnsw::{Options, Vectors, build};
 
-/// The first `count` vectors, and 50 queries of the same clusters that are not among them.
+/// The first `count` vectors, and 50 queries of the same clusters that are not among the vectors.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let mut vectors = clustered(seed, count + 50, dims);
     let queries = vectors.split_off(count);
@@ -188,7 +188,7 @@ fn insertion_keeps_the_recall_of_a_build() {
     }
 }
 
-/// Vectors in all directions, some ten times as long as others: the short ones are near to all.
+/// Vectors in all directions, some ten times as long as others. The short ones are near to all.
 fn of_many_lengths(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
     let mut random = Random::new(seed);
     let mut vector = || {
@@ -246,7 +246,7 @@ fn damaged_links_are_errors() {
     assert!(error.ends_with("is damaged: neighbour 5000 out of range"), "{error}");
 }
 
-/// The first `count` hits of a search steered through the rows that `matches` holds to.
+/// The first `count` hits of a search steered through the rows that `matches` accepts.
 fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64) -> bool, count: usize) -> Vec<Hit> {
     let mut rows = Vec::new();
     graph

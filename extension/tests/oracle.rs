@@ -1,4 +1,4 @@
-//! The distance kernels against SimSIMD's, which sum in another order: equal but for rounding; INT8 exactly.
+//! Compares the distance kernels with SimSIMD's, which sum in another order: equal up to rounding, INT8 exactly.
 
 mod common;
 

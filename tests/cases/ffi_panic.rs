@@ -1,11 +1,11 @@
-//! Panics and errors raised on purpose in every callback: each reaches SQL as an error, and the host lives on.
+//! Deliberate panics and errors in every callback: each reaches SQL as an error, and the host survives.
 
 use vecrank_tests::{Host, HostError, library_with, row};
 
 const INTERNAL: i32 = 2;
 const CORRUPT_VTAB: i32 = 267;
 
-/// A way to reach a callback of the table `t`: the statements before, and the one that fails.
+/// A statement that reaches a callback of the table `t`, and the statements before it.
 struct Way {
     callback: &'static str,
     before: &'static str,
@@ -13,16 +13,16 @@ struct Way {
     seen: Seen,
 }
 
-/// What of a failure in a callback the statement shows.
+/// The part of a callback's error that the statement reports.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     /// Code and message.
     Whole,
-    /// The message; SQLite has a code of its own for errors while it prepares a statement.
+    /// The message. SQLite uses its own code for errors while it prepares a statement.
     Message,
-    /// The code; SQLite does not ask for a message there.
+    /// The code. SQLite does not ask for a message there.
     Code,
-    /// Nothing: SQLite ignores what the callback says.
+    /// Nothing: SQLite ignores the callback's result.
     Nothing,
 }
 
@@ -71,7 +71,7 @@ fn expected(how: &str, callback: &str) -> HostError {
     }
 }
 
-/// The host still works: other functions, and a table of the same module.
+/// Checks that the host still works: other functions, and a table of the same module.
 fn assert_alive(host: &Host) {
     let _ = host.execute("ROLLBACK");
     assert_eq!(host.query("SELECT vec_dims('[1, 2]')").unwrap(), [row(&["2"])]);
@@ -172,7 +172,7 @@ fn assert_way(host: &Host, how: &str, way: &Way) {
         Seen::Nothing => assert_eq!(result, Ok(()), "{name}"),
     }
     assert_alive(host);
-    // A table whose `destroy` fails stays, as it should; another connection would see it too.
+    // A table whose `destroy` fails is not dropped; another connection still sees it.
     let left = if way.callback == "destroy" { Err(expected_code(how)) } else { Ok(()) };
     let dropped = host.execute("DROP TABLE IF EXISTS t").map_err(|error| error.code);
     assert_eq!(dropped, left, "{name}");

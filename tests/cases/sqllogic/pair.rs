@@ -4,10 +4,10 @@ use vecrank_tests::{Host, HostError, library};
 
 use crate::Statement;
 
-/// The plan of every so-many-th query is read. The number hits different tables.
+/// The plan is read for one query in seven, so that it is not always of the same table.
 const EXPLAINED: usize = 7;
 
-/// The texts in EXPLAIN QUERY PLAN of a virtual table that uses an index of its rows table.
+/// The text in EXPLAIN QUERY PLAN of a virtual table that uses an index of its rows table.
 const BY_INDEX: &str = ":index lookup";
 
 /// The figures of a run.
