@@ -58,7 +58,7 @@ const NODE_OF_4: &str = "(SELECT e FROM t_rows WHERE id = 4)";
 const NODE_OF_5: &str = "(SELECT e FROM t_rows WHERE id = 5)";
 const MISCOUNTED: &str = "t_nodes is damaged: it holds * nodes (* deleted), its header counts * nodes (* deleted): \
                           run the command 'rebuild'";
-const GONE: &str = "t_rows is damaged: row * of node * is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
+const GONE: &str = "t_rows is damaged: row * of node * is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') repairs the \
                     index; delete from t, not from t_rows";
 const ROW_4: &str = "SELECT e FROM t WHERE id = 4";
 

@@ -147,7 +147,7 @@ fn commands_that_keep_rows_report_a_missing_one() {
         for (command, row) in [("optimize", "a row of the index (1 in all)"), ("cluster", "row 2")] {
             let error = host.query(&format!("INSERT INTO t(t) VALUES ('{command}')")).expect_err(command);
             let message = format!(
-                "t_rows is damaged: {row} is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
+                "t_rows is damaged: {row} is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') repairs the \
                  index; delete from t, not from t_rows"
             );
             assert_eq!((error.code, error.message), (267, message), "{command}");
