@@ -1,4 +1,4 @@
-"""A dump (`.dump`) of one shell, read by another: rows, keys, BLOBs and every vector column survive, and the index is sound."""
+"""A dump (`.dump`) of one shell, read by another, restores rows, keys, BLOBs and vectors, and the index is sound."""
 import io
 import shutil
 import subprocess

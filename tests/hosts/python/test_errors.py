@@ -1,4 +1,4 @@
-"""Wrong input gets a message that names the place, what was expected and what came; and the host lives on."""
+"""An error names the table and column, what was expected and what came. The host survives."""
 import pytest
 
 TABLE = "CREATE VIRTUAL TABLE paints USING hnsw(name TEXT PRIMARY KEY NOT NULL, price REAL CHECK (price > 0), rgb FLOAT[3])"

@@ -1,4 +1,4 @@
-"""README's "SQLite's rules for virtual tables": what ORMs, schema tools and drivers make of them, and the ways out."""
+"""SQLite's rules for virtual tables (see the manual): their effect on ORMs, schema tools and drivers, and workarounds."""
 import json
 import os
 import pathlib
@@ -127,7 +127,7 @@ def test_an_untrusted_schema_allows_only_the_table_valued_form(memory):
 
 @pytest.mark.parametrize("version", ["3.51.2", "3.53.0", "current"])
 def test_exists_with_offset_is_wrong_in_some_sqlite_releases(version):
-    """There SQLite makes EXISTS a join, and OFFSET counts a row once for each match."""
+    """These releases turn EXISTS into a join, and OFFSET counts a row once per match."""
     path = None if version == "current" else TARGET / "python-hosts" / f"apsw-{version}.0"
     if path is not None and not path.exists():
         missing(f"no apsw in {path}: tests/run.sh prepare installs it")

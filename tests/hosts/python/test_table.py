@@ -1,4 +1,4 @@
-"""The table as a table: creating, writing, transactions, schema changes, all through the host."""
+"""Creating and writing a table, transactions and schema changes, through each host."""
 import pytest
 
 CREATE = "CREATE VIRTUAL TABLE paints USING hnsw(id INTEGER PRIMARY KEY, name TEXT UNIQUE, rgb FLOAT[3], metric = 'l2')"

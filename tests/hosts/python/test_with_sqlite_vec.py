@@ -1,4 +1,4 @@
-"""vecrank beside sqlite-vec in one connection: the names that both have (vec_add, vec_sub, vec_each) mean the same,
+"""vecrank and sqlite-vec in one connection. Functions of shared names (vec_add, vec_sub, vec_each) agree,
 whichever was loaded last.
 """
 import apsw
