@@ -244,7 +244,7 @@ impl<'t> Knn<'t> {
         }
         if self.hit.is_none() {
             // Closes the open BLOB at once.
-            self.rest();
+            self.keep_search();
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl<'t> Knn<'t> {
     }
 
     /// Keeps the search for the next page, if it would return the same rows again.
-    fn rest(&mut self) {
+    fn keep_search(&mut self) {
         self.test = None;
         self.presence = None;
         self.counted.test = None;
@@ -382,7 +382,7 @@ impl<'t> Knn<'t> {
 
 impl Drop for Knn<'_> {
     fn drop(&mut self) {
-        self.rest();
+        self.keep_search();
     }
 }
 

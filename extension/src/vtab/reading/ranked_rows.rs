@@ -116,7 +116,7 @@ impl RankedRows {
                     self.observed.count = Some(count);
                     self.matches = matches;
                 }
-                Strategy::Sample => self.observed.sample_matches = Some(self.look(core, test)?),
+                Strategy::Sample => self.observed.sample_matches = Some(self.count_sample_matches(core, test)?),
                 Strategy::Exact => return self.rank(core),
                 Strategy::Steer => return self.steer(core),
                 Strategy::Walk => {
@@ -128,7 +128,11 @@ impl RankedRows {
     }
 
     /// Counts the matches among the sampled rows nearest to the query.
-    fn look<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<usize> {
+    fn count_sample_matches<'t>(
+        &mut self,
+        core: &'t TableCore,
+        test: &mut Option<CachedStatement<'t>>,
+    ) -> Result<usize> {
         let request = &self.request;
         let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
