@@ -10,7 +10,7 @@ use vecrank::internals::format::{Node, NodeId, RowNode};
 use vecrank::internals::hnsw::{ColumnSpec, Ef, GraphStore, Hit, Matches, Order, Params, Query, Search};
 use vecrank::internals::hnsw::{Options, Vectors, build};
 
-/// The first `count` vectors, and 50 queries of the same clusters that are not among them.
+/// The first `count` vectors, and 50 queries of the same clusters that are not among the vectors.
 fn data(seed: u64, count: usize, dims: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let mut vectors = clustered(seed, count + 50, dims);
     let queries = vectors.split_off(count);
@@ -48,7 +48,7 @@ fn recall_holds_its_floor_at_every_width() {
 }
 
 #[test]
-fn more_links_a_node_take_more_groups_and_find_as_much() {
+fn recall_holds_its_floor_for_every_m() {
     let (vectors, queries) = data(7, 3000, 64);
     for m in [4, 24, 40] {
         let params = Params { m, ..Params::new(64, Element::F32, Metric::L2) };
@@ -58,7 +58,7 @@ fn more_links_a_node_take_more_groups_and_find_as_much() {
 }
 
 #[test]
-fn order_is_true_and_distances_are_exact() {
+fn hits_are_in_order_with_exact_distances() {
     let (vectors, queries) = data(3, 4000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::L2, 2);
     for query in &queries {
@@ -75,7 +75,7 @@ fn order_is_true_and_distances_are_exact() {
 }
 
 #[test]
-fn exact_search_is_the_exact_order() {
+fn exact_search_returns_the_exact_order() {
     let (vectors, queries) = data(4, 2500, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     for query in &queries[..10] {
@@ -86,7 +86,7 @@ fn exact_search_is_the_exact_order() {
 }
 
 #[test]
-fn relaxed_order_gives_every_row_once() {
+fn relaxed_order_returns_every_row_once() {
     let (vectors, queries) = data(5, 3000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     let mut search = graph.search(&queries[0], Ef::Default, Order::Relaxed);
@@ -96,7 +96,7 @@ fn relaxed_order_gives_every_row_once() {
 }
 
 #[test]
-fn pages_tile_however_deep_they_are_read() {
+fn pages_tile_at_every_depth() {
     let (vectors, queries) = data(6, 6000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     let mut random = Random::new(1);
@@ -108,7 +108,7 @@ fn pages_tile_however_deep_they_are_read() {
 }
 
 #[test]
-fn equal_vectors_come_completely_in_rowid_order() {
+fn all_equal_vectors_are_returned_in_rowid_order() {
     let (mut vectors, queries) = data(8, 3000, 64);
     let twin = vectors[17].clone();
     vectors.extend(std::iter::repeat_n(twin.clone(), 3000));
@@ -151,7 +151,7 @@ fn the_build_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn a_build_tells_how_far_it_is_and_stops_when_told() {
+fn a_build_reports_progress_and_can_be_stopped() {
     let (vectors, _) = data(15, 3000, 16);
     let spec = ColumnSpec::with_seed(Params::new(16, Element::F32, Metric::L2), 1);
     let attempt = |watch: &dyn Fn(f64) -> vecrank::Result<()>| {
@@ -188,7 +188,7 @@ fn insertion_keeps_the_recall_of_a_build() {
     }
 }
 
-/// Vectors in all directions, some ten times as long as others: the short ones are near to all.
+/// Vectors in all directions, some ten times as long as others. The short ones are near to all.
 fn of_many_lengths(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
     let mut random = Random::new(seed);
     let mut vector = || {
@@ -199,7 +199,7 @@ fn of_many_lengths(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
 }
 
 #[test]
-fn no_list_lets_go_of_a_child() {
+fn no_neighbour_list_drops_a_child() {
     let vectors = of_many_lengths(21, 2500, 64);
     for metric in Metric::ALL {
         let mut graph = Graph::build(&vectors[..1000], Element::F32, metric, 2);
@@ -246,7 +246,7 @@ fn damaged_links_are_errors() {
     assert!(error.ends_with("is damaged: neighbour 5000 out of range"), "{error}");
 }
 
-/// The first `count` hits of a search steered through the rows that `matches` holds to.
+/// The first `count` hits of a search steered through the rows that `matches` accepts.
 fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64) -> bool, count: usize) -> Vec<Hit> {
     let mut rows = Vec::new();
     graph
@@ -265,7 +265,7 @@ fn steered(graph: &mut Graph, query: &[f32], order: Order, matches: impl Fn(i64)
 }
 
 #[test]
-fn a_steered_search_finds_what_matches_and_nothing_else() {
+fn a_steered_search_returns_matches_only() {
     let (vectors, queries) = data(15, 12_000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::Cosine, 2);
     for share in [3, 10, 40] {
@@ -285,7 +285,7 @@ fn a_steered_search_finds_what_matches_and_nothing_else() {
 }
 
 #[test]
-fn a_steered_search_read_to_the_end_gives_every_match_once_and_its_pages_tile() {
+fn a_steered_search_returns_every_match_once_and_its_pages_tile() {
     let (vectors, queries) = data(16, 5_000, 64);
     let mut graph = Graph::build(&vectors, Element::F32, Metric::L2, 2);
     let matches = |rowid: i64| rowid % 7 == 3;

@@ -1,7 +1,7 @@
 //! FORMAT.md quotes the byte layouts of the modules that decode them.
 
 #[test]
-fn every_layout_stands_in_the_format_document() {
+fn the_format_document_quotes_every_layout() {
     let root = env!("CARGO_MANIFEST_DIR");
     let document = std::fs::read_to_string(format!("{root}/FORMAT.md")).unwrap();
     for module in ["node", "header", "entry"] {

@@ -1,4 +1,4 @@
-//! The distance kernels against SimSIMD's, which sum in another order: equal but for rounding; INT8 exactly.
+//! Compares the distance kernels with SimSIMD's, which sum in another order: equal up to rounding, INT8 exactly.
 
 mod common;
 
@@ -11,7 +11,7 @@ fn vector(random: &mut Random, dims: usize) -> Vec<f32> {
 }
 
 #[test]
-fn f32_distances_agree() {
+fn f32_distances_agree_with_simsimd() {
     let mut random = Random::new(21);
     for dims in (1..=67).chain([96, 100, 256, 384, 768, 1536]) {
         let (a, b) = (vector(&mut random, dims), vector(&mut random, dims));
@@ -25,7 +25,7 @@ fn f32_distances_agree() {
 }
 
 #[test]
-fn int8_products_agree_exactly() {
+fn int8_products_equal_those_of_simsimd() {
     let mut random = Random::new(22);
     for dims in [1, 31, 64, 100, 256, 1024] {
         let mut whole = || (0..dims).map(|_| random.below(256) as i8).collect::<Vec<i8>>();

@@ -1,4 +1,4 @@
-//! The library in its hosts: two SQLite libraries in one process, hosts too old, loading twice, loading and unloading.
+//! The library in its hosts: two SQLite libraries in one process, hosts that are too old, loading twice, unloading.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::process::Command;
@@ -51,7 +51,7 @@ fn two_sqlite_libraries_share_a_file() {
     let near = "SELECT name FROM t WHERE v MATCH '[0, 0]' ORDER BY distance LIMIT 2";
     for round in 1..=10 {
         for (turn, (writer, reader)) in [(&bundled, &system), (&system, &bundled)].into_iter().enumerate() {
-            // Each row is nearer than all before it.
+            // Each row is nearer than all rows before it.
             let name = format!("{round} by {}", writer.version());
             writer
                 .execute(&format!("INSERT INTO t(name, v) VALUES ('{name}', '[{}, 1]')", 100 - 2 * round - turn))
@@ -88,7 +88,7 @@ fn threads_with_different_libraries_do_not_disturb_one_another() {
 fn loading_twice_is_harmless() {
     for host in Host::both(library()) {
         host.load(library()).expect("a second time by the C function");
-        // By SQL the functions are in use by the very statement that loads.
+        // If SQL loads the library, the loading statement uses the functions.
         let load = format!("load_extension('{}')", library().display());
         host.query(&format!("SELECT {load}, vec_dims('[1, 2]')")).expect("a third time by SQL");
         let rows = host.query(&format!("SELECT value, {load} FROM vec_each('[5, 6]')")).expect("while a table is read");
@@ -98,7 +98,7 @@ fn loading_twice_is_harmless() {
 }
 
 #[test]
-fn loading_and_unloading_many_times() {
+fn the_library_loads_and_unloads_many_times() {
     for _ in 0..50 {
         for host in Host::both(library()) {
             assert_eq!(host.query("SELECT count(*) FROM vec_each('[1, 2]')").unwrap(), [row(&["2"])]);
@@ -106,7 +106,7 @@ fn loading_and_unloading_many_times() {
     }
 }
 
-/// In a process of its own, where nobody else holds the library.
+/// Runs in its own process, where nothing else holds the library.
 #[test]
 fn the_last_connection_may_be_closed_by_a_thread_that_ends() {
     const VARIABLE: &str = "VECRANK_TEST_IN_A_THREAD";
@@ -135,7 +135,7 @@ fn the_last_connection_may_be_closed_by_a_thread_that_ends() {
     }
 }
 
-/// The bundled library's function table, as the last new connection gave it.
+/// The bundled library's function table, from the last new connection.
 static TABLE: AtomicPtr<*const c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 unsafe extern "C" fn keep_table(
@@ -153,7 +153,7 @@ unsafe extern "C" fn version_3_37_2() -> c_int {
 
 type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const c_void) -> c_int;
 
-/// Calls the library's entry point with this function table; gives its code and message.
+/// Calls the library's entry point with a function table. Returns its code and message.
 fn enter(connection: &rusqlite::Connection, table: *const c_void) -> (c_int, String) {
     // SAFETY: the entry point has the signature that SQLite expects; the message is SQLite's, copied and freed.
     unsafe {
@@ -173,7 +173,7 @@ fn a_host_older_than_3_38_is_refused_cleanly() {
     unsafe { rusqlite::auto_extension::register_auto_extension(keep_table) }.unwrap();
     let connection = rusqlite::Connection::open_in_memory().unwrap();
     rusqlite::auto_extension::cancel_auto_extension(keep_table);
-    // The first 200 members, about as many as 3.14 had: all that an old host may be asked for.
+    // The first 200 members, about as many as 3.14 has: the extension may read no more from an old host.
     // SAFETY: the bundled library's table is longer.
     let mut table: Vec<*const c_void> =
         unsafe { std::slice::from_raw_parts(TABLE.load(Ordering::SeqCst), 200) }.to_vec();

@@ -1,11 +1,11 @@
-//! Panics and errors raised on purpose in every callback: each reaches SQL as an error, and the host lives on.
+//! Deliberate panics and errors in every callback: each reaches SQL as an error, and the host survives.
 
 use vecrank_tests::{Host, HostError, library_with, row};
 
 const INTERNAL: i32 = 2;
 const CORRUPT_VTAB: i32 = 267;
 
-/// A way to reach a callback of the table `t`: the statements before, and the one that fails.
+/// A statement that reaches a callback of the table `t`, and the statements before it.
 struct Way {
     callback: &'static str,
     before: &'static str,
@@ -13,16 +13,16 @@ struct Way {
     seen: Seen,
 }
 
-/// What of a failure in a callback the statement shows.
+/// The part of a callback's error that the statement reports.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     /// Code and message.
     Whole,
-    /// The message; SQLite has a code of its own for errors while it prepares a statement.
+    /// The message. SQLite uses its own code for errors while it prepares a statement.
     Message,
-    /// The code; SQLite does not ask for a message there.
+    /// The code. SQLite does not ask for a message there.
     Code,
-    /// Nothing: SQLite ignores what the callback says.
+    /// Nothing: SQLite ignores the callback's result.
     Nothing,
 }
 
@@ -71,7 +71,7 @@ fn expected(how: &str, callback: &str) -> HostError {
     }
 }
 
-/// The host still works: other functions, and a table of the same module.
+/// Checks that the host still works: other functions, and a table of the same module.
 fn assert_alive(host: &Host) {
     let _ = host.execute("ROLLBACK");
     assert_eq!(host.query("SELECT vec_dims('[1, 2]')").unwrap(), [row(&["2"])]);
@@ -113,7 +113,7 @@ fn an_aggregate_that_fails_in_any_callback_is_an_error() {
 const WINDOW: &str = "OVER (ORDER BY i ROWS BETWEEN CURRENT ROW AND CURRENT ROW)";
 
 #[test]
-fn creating_and_connecting_can_fail() {
+fn errors_in_create_and_connect_reach_sql() {
     for host in hosts() {
         for how in ["panic", "error"] {
             let create = host.execute(&format!("CREATE VIRTUAL TABLE t USING vecrank_test_panic({how}, create)"));
@@ -172,7 +172,7 @@ fn assert_way(host: &Host, how: &str, way: &Way) {
         Seen::Nothing => assert_eq!(result, Ok(()), "{name}"),
     }
     assert_alive(host);
-    // A table whose `destroy` fails stays, as it should; another connection would see it too.
+    // A table whose `destroy` fails is not dropped; another connection still sees it.
     let left = if way.callback == "destroy" { Err(expected_code(how)) } else { Ok(()) };
     let dropped = host.execute("DROP TABLE IF EXISTS t").map_err(|error| error.code);
     assert_eq!(dropped, left, "{name}");
@@ -189,7 +189,7 @@ fn expected_code(how: &str) -> i32 {
 }
 
 #[test]
-fn a_shadow_name_check_that_panics_says_no() {
+fn a_panic_in_the_shadow_name_check_means_no() {
     for host in hosts() {
         host.execute("CREATE VIRTUAL TABLE t USING vecrank_test_panic(panic, nowhere)").unwrap();
         host.execute("CREATE TABLE t_panic(a); INSERT INTO t_panic VALUES (1); DROP TABLE t_panic").unwrap();
@@ -198,7 +198,7 @@ fn a_shadow_name_check_that_panics_says_no() {
 }
 
 #[test]
-fn the_integrity_check_reports_and_survives() {
+fn the_integrity_check_reports_panics_and_errors() {
     for host in hosts().into_iter().filter(|host| host.version() >= 3_044_000) {
         for (at, pragma, said) in [
             ("report", "integrity_check", "a problem on purpose"),
@@ -226,7 +226,7 @@ fn an_overloaded_operator_calls_the_tables_function() {
 }
 
 #[test]
-fn a_broken_constraint_follows_the_or_clause() {
+fn a_constraint_error_follows_the_or_clause() {
     for host in hosts() {
         host.execute("CREATE VIRTUAL TABLE t USING vecrank_test_panic(error, constraint)").unwrap();
         for (clause, said) in

@@ -1,5 +1,5 @@
-//! What stops a statement from outside: a full disk, an interrupt, a file that may only be read. It ends in an error,
-//! nothing is half done, and the table goes on.
+//! Statements that fail for an outside reason: a full disk, an interrupt, a read-only file. Each ends in an error,
+//! nothing is half done, and the table keeps working.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const DIMS: usize = 8;
 
 const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[8], f INT8[8])";
 
-/// Rows `from..to` as VALUES; no row has an f.
+/// Rows `from..to` as VALUES; f is NULL.
 fn values(from: usize, to: usize) -> String {
     let mut clusters = Clusters::new(1, 10, DIMS, Element::Float);
     let vectors = clusters.vectors(to).split_off(from);
@@ -28,21 +28,21 @@ fn insert(from: usize, to: usize) -> String {
 
 const QUERY: &str = "'[0.5,0,0,-1,0.1,0,1,0]'";
 
-/// All that a user sees of the table.
+/// The content of the table, as a user sees it.
 fn state(host: &Host) -> Vec<String> {
     let mut state = host.rows("SELECT id, n, quote(e) FROM t");
     state.extend(host.rows(&format!("SELECT id FROM t WHERE e MATCH {QUERY} ORDER BY distance")));
     state
 }
 
-/// The table is as it was before what failed, and takes the same again.
+/// Checks that the table is as it was before the failure, and that the statement then succeeds.
 #[track_caller]
 fn check_nothing_lost(host: &Host, before: &[String], what: &str) {
     assert!(state(host) == before, "SQLite {}: {what}: the table has changed", host.version());
     host.check_sound("t");
 }
 
-/// Ends a transaction that SQLite may have rolled back by itself.
+/// Ends a transaction, unless SQLite has rolled it back.
 fn roll_back(host: &Host) {
     if let Err(error) = host.execute("ROLLBACK") {
         assert_eq!(error.message, "cannot rollback - no transaction is active");
@@ -50,11 +50,11 @@ fn roll_back(host: &Host) {
 }
 
 #[test]
-fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
+fn a_full_disk_fails_a_write_and_loses_nothing() {
     for host in Host::both(library()) {
         host.run(TABLE);
         host.run(&insert(0, 150));
-        // Some into the graph that stands, and so many that it is built anew.
+        // A few rows are linked one by one; many cause a rebuild.
         let writes = [
             insert(1000, 1012),
             insert(1000, 1300),
@@ -75,7 +75,7 @@ fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
                 roll_back(&host);
                 host.run("PRAGMA max_page_count = 1000000");
                 let what = format!("{room} pages for {}", &sql[..sql.len().min(60)]);
-                // A table that cannot be made is named.
+                // The error names a table that cannot be created.
                 let message = error.message.strip_prefix("v: ").unwrap_or(&error.message);
                 assert_eq!((error.code, message), (FULL, "database or disk is full"), "{what}");
                 check_nothing_lost(&host, &before, &what);
@@ -83,7 +83,7 @@ fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
                 room += 1 + room / 5;
             }
             assert!(refused > 0, "SQLite {}: no lack of pages for {sql:.60}", host.version());
-            // It went through: back to the start, for the next one.
+            // The statement succeeded: restores the start for the next one.
             host.run("PRAGMA max_page_count = 1000000; DROP TABLE t; DROP TABLE IF EXISTS v; VACUUM");
             host.run(TABLE);
             host.run(&insert(0, 150));
@@ -92,7 +92,7 @@ fn a_full_disk_stops_a_write_anywhere_and_loses_nothing() {
     }
 }
 
-/// Stops `sql` at one progress call after another, until it has fewer of them. After each stop the table is as it was.
+/// Stops `sql` at its first, second, ... progress call, until it has fewer. After each stop the table is as before.
 fn stop_everywhere(host: &Host, sql: &str) {
     let before = state(host);
     let (mut stops, mut call) = (0, 1);
@@ -142,9 +142,9 @@ fn a_progress_handler_stops_every_kind_of_statement() {
     }
 }
 
-/// With the transaction go the very names that the statement was writing to.
+/// The rollback of the transaction also undoes the name of the table that the statement writes.
 #[test]
-fn a_stop_is_told_as_one_in_the_transaction_that_renamed_the_table() {
+fn an_interrupt_is_reported_after_a_rename_in_the_same_transaction() {
     for host in Host::both(library()) {
         host.run(TABLE);
         host.run(&insert(0, 20));
@@ -176,7 +176,7 @@ fn a_progress_handler_stops_searches_of_every_kind() {
             "AND id IN (SELECT id FROM t WHERE n < 5) ORDER BY distance",
         ] {
             let sql = format!("SELECT id, e FROM t WHERE e MATCH {QUERY} {rest}");
-            // A commit, so that nothing of an earlier page is left to go on with.
+            // A commit, so that no earlier search can be continued.
             let forget = || host.run("UPDATE t_rows SET n = n WHERE id = 0");
             let expected = host.rows(&sql);
             forget();
@@ -193,10 +193,10 @@ fn a_progress_handler_stops_searches_of_every_kind() {
     }
 }
 
-/// SQLite's instructions between two looks at how far a statement is.
+/// SQLite's instructions between two progress calls.
 const STRIDE: i32 = 20;
 
-/// Interrupts `sql`, which has so many strides, at a third of them: it ends a moment later.
+/// Interrupts `sql` at a third of its progress calls. It ends soon after.
 fn check_interrupted(host: &Host, sql: &str, strides: u32) {
     assert!(strides > 30, "SQLite {}: {sql:.50}: {strides} strides", host.version());
     let (result, after) = host.interrupted_at_call(STRIDE, strides / 3, || host.execute(sql));
@@ -206,9 +206,9 @@ fn check_interrupted(host: &Host, sql: &str, strides: u32) {
     assert!(after <= strides / 10, "SQLite {}: {sql:.50}: {after} more of {strides}", host.version());
 }
 
-/// Counted in SQLite's own instructions. That a build, which has none, stops between its steps is a test of the engine.
+/// Counted in SQLite's instructions. A build has none; that it stops between its steps is a test of the engine.
 #[test]
-fn an_interrupt_from_another_thread_stops_what_takes_long() {
+fn an_interrupt_from_another_thread_stops_long_statements() {
     for host in Host::both(library()) {
         host.run("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[64], metric = 'l2')");
         let mut clusters = Clusters::new(3, 20, 64, Element::Float);
@@ -218,7 +218,7 @@ fn an_interrupt_from_another_thread_stops_what_takes_long() {
         };
         load(0, 500, &mut clusters);
         let (ids, sound) = ("SELECT id FROM t", "INSERT INTO t(t) VALUES ('integrity-check')");
-        // A build when the transaction commits.
+        // A build at COMMIT.
         host.run("BEGIN");
         load(500, 3_000, &mut clusters);
         check_interrupted(&host, "COMMIT", 100);
@@ -280,7 +280,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn files_that_may_only_be_read_are_read_in_full_and_stay_as_they_are() {
+fn read_only_files_are_searched_in_full_and_not_changed() {
     for host in Host::both(library()) {
         for mode in ["DELETE", "WAL"] {
             let folder = tempfile::tempdir().unwrap();
@@ -317,7 +317,7 @@ fn files_that_may_only_be_read_are_read_in_full_and_stay_as_they_are() {
                 reader.run("COMMIT");
                 drop(reader);
                 assert!(std::fs::read(&path).unwrap() == bytes, "{mode}, {way}: the file has changed");
-                // A reader of a WAL database that may not write cannot remove the WAL again.
+                // A read-only connection cannot remove the WAL of its database.
                 let may_stay = mode == "WAL" && way == "mode=ro";
                 assert!(may_stay || files(folder.path()) == left, "{mode}, {way}: {:?}", files(folder.path()));
                 for name in ["t.db-wal", "t.db-shm"] {
@@ -329,7 +329,7 @@ fn files_that_may_only_be_read_are_read_in_full_and_stay_as_they_are() {
 }
 
 #[test]
-fn reading_never_writes() {
+fn reading_writes_nothing() {
     for host in Host::both(library()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.db");
@@ -344,7 +344,7 @@ fn reading_never_writes() {
         for sql in READS {
             reader.run(sql);
         }
-        // A transaction that reads alone takes no more than a reader's lock.
+        // A transaction that only reads takes only a shared lock.
         let other = host.beside(&path, library());
         other.run("BEGIN");
         READS.iter().for_each(|sql| other.run(sql));
@@ -358,9 +358,9 @@ fn reading_never_writes() {
     }
 }
 
-/// What the refused row had written already is taken back, or the whole statement is.
+/// The writes of the refused row are undone, or the whole statement is.
 #[test]
-fn an_interrupt_on_the_way_back_from_a_refusal_parts_no_rows_and_nodes() {
+fn an_interrupt_while_a_refused_row_is_undone_keeps_rows_and_nodes_together() {
     const CONSTRAINT: i32 = 19;
     const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER UNIQUE, n INTEGER CHECK (n <> -4), e FLOAT[2]);
         INSERT INTO t WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 30)

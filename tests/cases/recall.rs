@@ -1,5 +1,5 @@
-//! Recall through SQL, with a seed and a floor for each state that a table can be in, and proof that the graph was
-//! walked; and what holds beside it: exact distances, true order, pages that tile, reads that are complete.
+//! Recall through SQL, with a seed and a floor for each state of a table, and proof that the graph was walked. Also
+//! exact distances, order, pages that tile, and complete reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use vecrank_tests::data::{Clusters, Element, Metric, Numbers, ranked};
 use vecrank_tests::{Host, library};
 
 const CLUSTERS: usize = 50;
-/// Enough for the graph to be walked: up to 1,000 rows the engine ranks them all.
+/// Enough rows for the graph to be walked: the engine ranks up to 1,000 rows exactly.
 const ROWS: usize = 2_500;
 const QUERIES: usize = 25;
-/// Codes of one bit a dimension.
+/// Dimensions with codes of one bit each.
 const DIMS: usize = 192;
-/// The recall that every state of a table must keep, of a page of 10 and of 50 rows.
+/// The floors of recall for a page of 10 and of 50 rows, in every state of a table.
 const FLOORS: [(usize, f64); 2] = [(10, 0.98), (50, 0.965)];
-/// So narrow a window that bad links show.
+/// A window so narrow that bad links lower the recall.
 const NARROW: &str = "AND ef_search = 12";
 
-/// A table, and what must be in it.
+/// A table and its expected content.
 struct Table {
     host: Host,
     kind: Kind,
@@ -27,7 +27,7 @@ struct Table {
     numbers: Numbers,
 }
 
-/// What is declared of a vector column.
+/// The declaration of a vector column.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     element: Element,
@@ -54,13 +54,13 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Lengths {
     Alike,
-    /// Lognormal: some ten times as long as others.
+    /// Lognormal: some vectors are ten times as long as others.
     Spread,
 }
 
 struct Row {
     vector: Vec<f64>,
-    /// 0 to 999, the same in an indexed column and in one without an index.
+    /// Values from 0 to 999, the same in an indexed column and in one without an index.
     lot: usize,
 }
 
@@ -77,7 +77,7 @@ impl Table {
         Table { host, kind, seed, model: BTreeMap::new(), clusters, numbers }
     }
 
-    /// With ROWS rows loaded in one transaction.
+    /// A table with ROWS rows, loaded in one transaction.
     fn loaded(host: Host, kind: Kind, seed: u64) -> Table {
         let mut table = Table::empty(host, kind, seed);
         table.host.run("BEGIN");
@@ -86,7 +86,7 @@ impl Table {
         table
     }
 
-    /// New rows, in one statement.
+    /// Inserts rows in one statement.
     fn insert(&mut self, ids: &[i64]) {
         let mut values = Vec::new();
         for &id in ids {
@@ -106,12 +106,12 @@ impl Table {
         self.kind.moved(vector)
     }
 
-    /// One transaction a row.
+    /// Inserts rows, one transaction per row.
     fn insert_singly(&mut self, ids: impl Iterator<Item = i64>) {
         ids.for_each(|id| self.insert(&[id]));
     }
 
-    /// Deletes a share of the rows, one transaction a row.
+    /// Deletes a share of the rows, one transaction per row.
     fn delete_share(&mut self, share: f64) {
         let ids: Vec<i64> = self.model.keys().copied().filter(|_| self.numbers.share() < share).collect();
         for id in ids {
@@ -120,7 +120,7 @@ impl Table {
         }
     }
 
-    /// Gives a share of the rows another vector, in one transaction.
+    /// Replaces the vectors of a share of the rows, in one transaction.
     fn update_share(&mut self, share: f64) {
         let ids: Vec<i64> = self.model.keys().copied().filter(|_| self.numbers.share() < share).collect();
         self.host.run("BEGIN");
@@ -132,7 +132,7 @@ impl Table {
         self.host.run("COMMIT");
     }
 
-    /// Queries of the kind that a feed asks, the same for every state of a table.
+    /// Queries like those of a feed, the same for every state of a table.
     fn queries(&self) -> Vec<Vec<f64>> {
         Clusters::new(self.seed, CLUSTERS, self.kind.dims, self.kind.element)
             .vectors(2 * ROWS)
@@ -154,7 +154,7 @@ impl Table {
         format!("SELECT id, distance FROM t WHERE e MATCH {} {rest}", self.kind.element.literal(query))
     }
 
-    /// Hits as (distance, id). Their order is true and their distances are exact.
+    /// The hits as (distance, id). Checks that they are in order and their distances exact.
     fn hits(&self, query: &[f64], rest: &str) -> Vec<(f64, i64)> {
         let hits: Vec<(f64, i64)> = self.host.rows(&self.search(query, rest)).iter().map(|row| hit(row)).collect();
         assert!(hits.is_sorted(), "{self}: out of order: {hits:?}");
@@ -166,7 +166,7 @@ impl Table {
         hits
     }
 
-    /// Searches with `filter` find the share of the exact first rows that the floors ask.
+    /// Checks the floors of recall for searches with `filter`.
     #[track_caller]
     fn check_recall(&self, state: &str, filter: &str, floors: &[(usize, f64)], keep: impl Fn(&Row) -> bool) {
         let queries: Vec<_> = self.queries().into_iter().map(|query| (self.truth(&query, &keep), query)).collect();
@@ -184,7 +184,7 @@ impl Table {
         }
     }
 
-    /// The floors, by a walk over the graph; and the table is sound.
+    /// Checks the floors for searches that walk the graph, and that the table is sound.
     #[track_caller]
     fn check(&self, state: &str) {
         self.check_walks(state);
@@ -193,7 +193,7 @@ impl Table {
         self.host.check_sound("t");
     }
 
-    /// A search is planned as one and reads a small part of what ranking every row reads.
+    /// Checks that the plan is a search, and that it reads a small part of the pages that ranking every row reads.
     #[track_caller]
     fn check_walks(&self, state: &str) {
         let query = &self.queries()[0];
@@ -238,26 +238,26 @@ fn every_kind() -> Vec<Kind> {
     Metric::ALL.into_iter().enumerate().flat_map(of).collect()
 }
 
-/// The three elements and the three metrics, each once.
+/// Each element and each metric once.
 fn some_kinds() -> Vec<Kind> {
     every_kind().into_iter().step_by(4).collect()
 }
 
-/// One SQLite library after the other: which one drives the engine makes no difference to it.
+/// The SQLite libraries in turn: the engine does not depend on the library.
 fn host(turn: usize) -> Host {
     let mut hosts = Host::both(library());
     hosts.swap_remove(turn % hosts.len())
 }
 
 #[test]
-fn after_a_bulk_load() {
+fn recall_holds_after_a_bulk_load() {
     for (turn, kind) in every_kind().into_iter().enumerate() {
         Table::loaded(host(turn), kind, 100 + turn as u64).check("loaded");
     }
 }
 
 #[test]
-fn after_single_inserts_deletes_and_updates() {
+fn recall_holds_after_single_writes() {
     for (turn, kind) in some_kinds().into_iter().enumerate() {
         let mut table = Table::loaded(host(turn), kind, 200 + turn as u64);
         table.insert_singly(ROWS as i64..ROWS as i64 + 250);
@@ -275,7 +275,7 @@ fn after_single_inserts_deletes_and_updates() {
 }
 
 #[test]
-fn of_a_graph_made_by_single_inserts_alone() {
+fn recall_holds_for_a_graph_of_single_inserts() {
     for (host, seed) in Host::both(library()).into_iter().zip(300..) {
         let mut table = Table::empty(host, COSINE, seed);
         table.insert_singly(0..2_000);
@@ -284,7 +284,7 @@ fn of_a_graph_made_by_single_inserts_alone() {
 }
 
 #[test]
-fn of_vectors_of_many_lengths() {
+fn recall_holds_for_vectors_of_many_lengths() {
     for (host, seed) in Host::both(library()).into_iter().zip(350..) {
         let kind = Kind { metric: Metric::Dot, lengths: Lengths::Spread, ..COSINE };
         let mut table = Table::loaded(host, kind, seed);
@@ -296,9 +296,9 @@ fn of_vectors_of_many_lengths() {
     }
 }
 
-/// As longitudes and latitudes of one town are, or pixels: what tells vectors apart is small beside what they share.
+/// As with coordinates within one town, or pixels: the differences of vectors are small beside their common part.
 #[test]
-fn far_from_the_origin() {
+fn recall_holds_far_from_the_origin() {
     for (turn, (dims, offset)) in [(2, 1e3), (32, 1e4), (DIMS, 1e3)].into_iter().enumerate() {
         let kind = Kind { metric: Metric::L2, dims, offset, ..COSINE };
         let mut table = Table::loaded(host(turn), kind, 900 + turn as u64);
@@ -314,9 +314,9 @@ fn far_from_the_origin() {
     table.check("of directions that are nearly one");
 }
 
-/// Of vectors in all directions the short ones are near to all others, and their lists have no room for the rest.
+/// Among vectors in all directions, the short ones are near to all others, and their lists have no room for the rest.
 #[test]
-fn whoever_is_near_to_nobody_stays_in_reach() {
+fn vectors_with_no_near_neighbours_stay_reachable() {
     for (host, metric) in Host::both(library()).into_iter().zip([Metric::L2, Metric::Dot]) {
         host.run(&format!("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[96], metric = '{}')", metric.name()));
         let mut numbers = Numbers::from_seed(360);
@@ -330,7 +330,7 @@ fn whoever_is_near_to_nobody_stays_in_reach() {
 }
 
 #[test]
-fn after_reopening_and_in_another_sqlite() {
+fn recall_holds_after_reopening_in_another_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let maker = Host::bundled(&path);
@@ -338,7 +338,7 @@ fn after_reopening_and_in_another_sqlite() {
     maker.run("PRAGMA synchronous = OFF");
     let mut table = Table::loaded(maker, Kind { element: Element::Float16, ..COSINE }, 400);
     table.delete_share(0.1);
-    // Of distances the two print a different number of digits.
+    // The two libraries print distances with a different number of digits.
     let pages = |table: &Table| -> Vec<Vec<i64>> {
         table.queries().iter().map(|query| ids(&table.hits(query, "ORDER BY distance LIMIT 100"))).collect()
     };
@@ -352,7 +352,7 @@ fn after_reopening_and_in_another_sqlite() {
 }
 
 #[test]
-fn under_filters() {
+fn recall_holds_under_filters() {
     for (host, seed) in Host::both(library()).into_iter().zip(500..) {
         let mut table = Table::loaded(host, COSINE, seed);
         table.delete_share(0.1);
@@ -367,11 +367,11 @@ fn under_filters() {
 }
 
 #[test]
-fn far_rows_are_found_under_a_filter_that_knows_nothing_near() {
+fn a_filter_without_near_matches_finds_far_rows() {
     for host in Host::both(library()) {
         let table = Table::loaded(host, Kind { metric: Metric::L2, ..COSINE }, 510);
         for query in table.queries().iter().take(5) {
-            // The furthest fifth of the table, told apart by a column without an index.
+            // The farthest fifth of the table, marked by a column without an index.
             let far: BTreeSet<i64> =
                 table.truth(query, |_| true).iter().skip(ROWS * 4 / 5).map(|&(_, id)| id).collect();
             let ids: Vec<String> = far.iter().map(i64::to_string).collect();
@@ -408,12 +408,12 @@ fn pages_tile_over_a_graph_with_holes() {
 }
 
 #[test]
-fn an_exact_search_is_the_same_sql_over_an_ordinary_table() {
+fn exact_search_agrees_with_an_ordinary_table() {
     let functions = [(Metric::Cosine, "vec_cosine(e, "), (Metric::L2, "vec_l2(e, "), (Metric::Dot, "-vec_dot(e, ")];
     for ((metric, function), seed) in functions.into_iter().zip(700..) {
         for host in Host::both(library()) {
             let mut table = Table::loaded(host, Kind { metric, ..COSINE }, seed);
-            // Equal vectors, whose order the rowid decides, and vectors of another length.
+            // Equal vectors, ordered by rowid, and vectors of another length.
             table.host.run("UPDATE t SET e = (SELECT e FROM t WHERE id = 7) WHERE id IN (3, 1000, 2400)");
             table.host.run("UPDATE t SET e = vec_scale(e, 2.0) WHERE id % 50 = 0");
             table.delete_share(0.1);
@@ -436,7 +436,7 @@ fn an_exact_search_is_the_same_sql_over_an_ordinary_table() {
 }
 
 #[test]
-fn reads_to_the_end_and_joins_are_complete() {
+fn full_reads_and_joins_are_complete() {
     for (host, seed) in Host::both(library()).into_iter().zip(800..) {
         let mut table =
             Table::loaded(host, Kind { metric: Metric::L2, element: Element::Float16, dims: 48, ..COSINE }, seed);

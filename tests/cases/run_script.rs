@@ -1,5 +1,5 @@
-//! `tests/run.sh` tells the truth: what failed, was skipped or took too long is in its summary, its last line and its exit
-//! code. The commands that it calls are stand-ins here.
+//! `tests/run.sh` reports failed, skipped and overlong steps in its summary, its last line and its exit code. The
+//! commands that it calls are replaced by stand-ins.
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// The folder of a run: a `cargo` and a Python with pytest that say and end as they are told.
+/// The folder of a run: a `cargo` and a Python with pytest whose output and exit code the test sets.
 struct Run(TempDir);
 
 impl Run {
@@ -39,7 +39,7 @@ impl Run {
         let output = command.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let (_, summary) = text.split_once("\n==> summary\n").unwrap_or_else(|| panic!("no summary: {text}"));
-        // How long a step took is not told twice alike.
+        // Removes the seconds, which vary.
         let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines = summary.lines().map(line).map(|line| match line.split_once(" s ") {
             Some((step, tests)) => format!("{}: {tests}", step.rsplit_once(' ').unwrap().0),
@@ -105,12 +105,12 @@ fn failures_are_counted_and_stop_no_other_step() {
         "failed: fmt rust hosts",
         "24 passed, 6 failed",
     ];
-    // `fmt` has no tests: that it fails is one failure.
+    // `fmt` has no tests: its failure counts as one.
     assert_eq!((code, &lines[..]), (Some(1), &expected.map(String::from)[..]));
 }
 
 #[test]
-fn a_binary_that_dies_without_a_result_is_a_failure() {
+fn a_test_binary_that_dies_counts_as_a_failure() {
     let run = Run::new(&format!("{TWO_BINARIES}\nexit 101"), "kill -9 $$");
     let (code, lines) = run.summary(&["rust", "hosts"], false);
     let expected =
@@ -119,7 +119,7 @@ fn a_binary_that_dies_without_a_result_is_a_failure() {
 }
 
 #[test]
-fn a_skipped_test_fails_the_run_under_ci_alone() {
+fn a_skipped_test_fails_the_run_only_under_ci() {
     let run = Run::new(
         "echo 'test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured'",
         "echo '3 passed, 2 skipped in 0.10s'",

@@ -15,12 +15,12 @@ const TABLES: &str = "
     INSERT INTO h VALUES (1, 'a', '[1,0,0]'), (2, 'b', '[0,1,0]'), (3, 'c', '[0,0,0]'), (4, 'd', '[1,1,0]');
     INSERT INTO i VALUES (1, 'a', '[1,0,0]'), (2, 'b', '[0,1,0]'), (3, 'c', NULL), (4, 'd', '[0,0,0]');";
 
-/// A value for the vector column of a table, and what is said of it after `table.e: `.
+/// A value for the vector column of a table, and the message after `table.e: `.
 struct Wrong {
     table: &'static str,
     value: &'static str,
     message: &'static str,
-    /// A search refuses it in the same words.
+    /// A search refuses it with the same message.
     in_search: bool,
 }
 
@@ -41,7 +41,7 @@ const OBJECT: &str = "malformed JSON vector: expected '[' at byte 0, found '{': 
 const JSON_BLOB: &str = "expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)";
 
 const WRONG: &[Wrong] = &[
-    // Dimensions.
+    // Wrong dimensions.
     wrong("f", "'[1,2]'", "expected 3 dimensions (12 bytes of FLOAT), got 2"),
     wrong("f", "'[1,2,3,4]'", "expected 3 dimensions (12 bytes of FLOAT), got 4"),
     wrong("f", "'[]'", "expected a vector, got an empty JSON array"),
@@ -63,7 +63,7 @@ const WRONG: &[Wrong] = &[
         "expected 3 dimensions (3 bytes of INT8), got 12 (12 bytes: are these 32-bit floats? vec_int8(vec_json(v)) converts them)",
     ),
     wrong_in_rows("i", "zeroblob(4)", "expected 3 dimensions (3 bytes of INT8), got 4"),
-    // Twice the bytes: the floats of numpy, R and JavaScript's Float64Array.
+    // Twice the bytes: the 64-bit floats of numpy, R and JavaScript's Float64Array.
     wrong("f", "zeroblob(24)", "expected 3 dimensions (12 bytes of FLOAT), got 6 (24 bytes: are these 64-bit floats?)"),
     wrong_in_rows(
         "h",
@@ -76,12 +76,12 @@ const WRONG: &[Wrong] = &[
         "expected 3 dimensions (3 bytes of INT8), got 24 (24 bytes: are these 64-bit floats?)",
     ),
     wrong("f", "'[1,2,3,4,5,6]'", "expected 3 dimensions (12 bytes of FLOAT), got 6"),
-    // Lengths that are no whole number of components.
+    // Lengths that are not a whole number of components.
     wrong("f", "zeroblob(11)", "expected 3 dimensions (12 bytes of FLOAT), got 11 bytes"),
     wrong("f", "zeroblob(13)", "expected 3 dimensions (12 bytes of FLOAT), got 13 bytes"),
     wrong("f", "x'00'", "expected 3 dimensions (12 bytes of FLOAT), got 1 byte"),
     wrong("h", "zeroblob(7)", "expected 3 dimensions (6 bytes of FLOAT16), got 7 bytes"),
-    // Components that are no numbers.
+    // NaN and infinity.
     wrong("f", "x'0000c07f0000803f00000000'", "component 0: expected a finite number, got NaN"),
     wrong("f", "x'0000803f0000807f00000000'", "component 1: expected a finite number, got inf"),
     wrong("f", "x'0000803f00000000000080ff'", "component 2: expected a finite number, got -inf"),
@@ -91,17 +91,17 @@ const WRONG: &[Wrong] = &[
     wrong("f", "'[0,0,0]'", "expected a vector with a direction, since the metric is cosine, got all zeros"),
     wrong("f", "zeroblob(12)", "expected a vector with a direction, since the metric is cosine, got all zeros"),
     wrong("f", "'[0,-0.0,0e5]'", "expected a vector with a direction, since the metric is cosine, got all zeros"),
-    // What an element cannot hold; a query is no element.
+    // Numbers that the element cannot hold. A query is not converted to the element.
     wrong_in_rows("h", "'[1,65520,0]'", "component 1: expected -65504 to 65504 for FLOAT16, got 65520"),
     wrong_in_rows("h", "'[1,0,-1e9]'", "component 2: expected -65504 to 65504 for FLOAT16, got -1000000000"),
     wrong_in_rows("i", "'[1,0.5,0]'", "component 1: expected a whole number from -128 to 127 for INT8, got 0.5"),
     wrong_in_rows("i", "'[128,0,0]'", "component 0: expected a whole number from -128 to 127 for INT8, got 128"),
     wrong_in_rows("i", "'[1,0,-129]'", "component 2: expected a whole number from -128 to 127 for INT8, got -129"),
-    // Types.
+    // Wrong types.
     wrong("f", "7", "expected a vector (a BLOB, or JSON text), got INTEGER"),
     wrong("f", "0.5", "expected a vector (a BLOB, or JSON text), got REAL"),
     wrong("i", "-1", "expected a vector (a BLOB, or JSON text), got INTEGER"),
-    // JSON.
+    // Malformed JSON.
     wrong("f", "''", "malformed JSON vector: expected '[' at byte 0, found the end of the text"),
     wrong("f", "'1,2,3'", "malformed JSON vector: expected '[' at byte 0, found '1'"),
     wrong("f", "'[1,2,3'", "malformed JSON vector: expected ',' or ']' at byte 6, found the end of the text"),
@@ -119,14 +119,14 @@ const WRONG: &[Wrong] = &[
     ),
     wrong("f", "CAST(x'5b312c322cff5d' AS TEXT)", NOT_UTF8_AT_5),
     wrong("f", "'{\"0\":1,\"1\":2,\"2\":3}'", OBJECT),
-    // Bytes that a host bound as TEXT.
+    // Bytes bound as TEXT.
     wrong("f", "CAST(x'0000803f0000803f0000803f' AS TEXT)", NOT_UTF8_AT_2),
     wrong(
         "f",
         "CAST(x'000000400000004000000040' AS TEXT)",
         "malformed JSON vector: expected '[' at byte 0, found '\\0': bind the bytes of a vector as BLOB, not as TEXT",
     ),
-    // Text that a host bound as bytes, readfile() for one.
+    // Text bound as a BLOB, for instance by readfile().
     wrong("f", "CAST('[1,2,3]' AS BLOB)", JSON_BLOB),
     wrong("f", "CAST(' [0.5,1,2.25]' || char(10) AS BLOB)", JSON_BLOB),
     wrong("f", "CAST('[1,0,0.3125]' AS BLOB)", JSON_BLOB),
@@ -172,7 +172,7 @@ fn statements(Wrong { table, value, in_search, .. }: &Wrong) -> Vec<String> {
 }
 
 #[test]
-fn a_wrong_vector_is_refused_wherever_one_is_taken() {
+fn a_wrong_vector_is_refused_everywhere() {
     for host in Host::both(library()) {
         host.run(TABLES);
         let before = tables(&host);
@@ -185,7 +185,7 @@ fn a_wrong_vector_is_refused_wherever_one_is_taken() {
                     problems.push(format!("SQLite {}: {sql:.100}: {error} instead of {message}", host.version()));
                 }
             }
-            // Inside a transaction what came before stays, and what comes after works.
+            // Inside a transaction earlier writes stay, and later ones work.
             host.run("BEGIN; INSERT INTO f VALUES (50, 'before', '[1,2,3]')");
             for sql in statements(wrong) {
                 host.refusal(&sql);
@@ -200,7 +200,7 @@ fn a_wrong_vector_is_refused_wherever_one_is_taken() {
 }
 
 #[test]
-fn null_is_no_vector_and_no_error() {
+fn null_is_a_row_without_a_vector() {
     for host in Host::both(library()) {
         host.run(TABLES);
         host.run(
@@ -217,7 +217,7 @@ fn null_is_no_vector_and_no_error() {
         host.run("UPDATE f SET e = '[1,0,0]' WHERE id = 9");
         assert_eq!(host.ids("SELECT id FROM f('[1,0,0]') ORDER BY distance"), [9, 4, 2]);
         host.check_sound("f");
-        // The other table says NOT NULL.
+        // The other table has NOT NULL.
         let before = tables(&host);
         for sql in [
             "INSERT INTO h VALUES (9, 'z', NULL)",
@@ -250,7 +250,7 @@ fn wrong_arguments_of_a_search_are_refused() {
         ("k = ''", k, "''"),
         ("k = NULL", k, "NULL"),
         ("k = x'010203'", k, "BLOB"),
-        // A numpy.int64, and the other integers of numpy.
+        // numpy.int64 and the other integers of numpy.
         ("k = x'0a00000000000000'", k, "BLOB (a numpy integer? use int())"),
         ("k = x'01'", k, "BLOB (a numpy integer? use int())"),
         ("ef_search = x'c800000000000000'", ef, "BLOB (a numpy integer? use int())"),
@@ -272,7 +272,7 @@ fn wrong_arguments_of_a_search_are_refused() {
             let error = host.refusal(&format!("SELECT id FROM f WHERE e MATCH '[1,0,0]' AND {term} ORDER BY distance"));
             assert_eq!((error.code, error.message), (ERROR, format!("{message}{got}")), "{term}");
         }
-        // Those that are right to the brim.
+        // The largest and smallest valid values.
         for term in ["k = 9223372036854775807", "ef_search = 1", "ef_search = 10000", "ef_search = 'exact'", "k = 3"] {
             assert_eq!(
                 host.ids(&format!("SELECT id FROM f WHERE e MATCH '[1,0.1,0]' AND {term}")),
@@ -280,7 +280,7 @@ fn wrong_arguments_of_a_search_are_refused() {
                 "{term}"
             );
         }
-        // As LIMIT takes them: JavaScript binds every number as REAL, PHP as TEXT.
+        // As LIMIT accepts them: JavaScript binds every number as REAL, PHP as TEXT.
         for term in
             ["k = 2.0", "k = '2'", "k = ' 2.0 '", "k = 2.0 AND ef_search = 100.0", "k = '2' AND ef_search = '100'"]
         {
@@ -290,8 +290,8 @@ fn wrong_arguments_of_a_search_are_refused() {
 }
 
 #[test]
-fn a_match_that_cannot_be_served_is_an_error_and_no_scan() {
-    const UNUSABLE: &str = "f.e: unable to use function MATCH in the requested context: it searches as a term of WHERE, \
+fn an_unusable_match_is_an_error_and_no_scan() {
+    const UNUSABLE: &str = "f.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                             joined to the others by AND";
     for host in Host::both(library()) {
         host.run(TABLES);
@@ -374,7 +374,7 @@ fn an_unknown_or_misused_command_changes_nothing() {
 }
 
 #[test]
-fn a_statement_over_many_rows_fails_whole() {
+fn a_failed_statement_over_many_rows_writes_nothing() {
     for host in Host::both(library()) {
         host.run("CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT UNIQUE CHECK (name <> 'no'), e FLOAT[2], g INT8[2] NOT NULL)");
         let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)";
@@ -390,7 +390,7 @@ fn a_statement_over_many_rows_fails_whole() {
         };
         let before = state();
         let cases = [
-            // The last row, or one in the middle, is wrong in one way or another.
+            // The last row, or one in the middle, is wrong.
             (
                 format!(
                     "{numbers} INSERT INTO t SELECT i + 1000, 'new ' || i, iif(i = 500, '[1]', '[1,1]'), '[1,2]' FROM n"
@@ -448,7 +448,7 @@ fn a_statement_over_many_rows_fails_whole() {
                 assert!(state() == before, "SQLite {}: {around:?}: {sql}: the table has changed", host.version());
             }
         }
-        // OR FAIL keeps what came before the row that failed, OR ROLLBACK undoes the transaction.
+        // OR FAIL keeps the rows before the one that failed, OR ROLLBACK undoes the transaction.
         host.run("BEGIN");
         let or_fail = cases[1].0.replace("INSERT INTO", "INSERT OR FAIL INTO");
         assert_eq!(host.refusal(&or_fail).message, cases[1].2);

@@ -1,10 +1,10 @@
-//! The built library: where it is, and building it when it is not there.
+//! The path of the built library, which is built if it is missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The library without extra features. The variable VECRANK_LIBRARY names another one to be tested instead.
+/// The library without extra features. The variable VECRANK_LIBRARY names another one to test.
 pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| match std::env::var_os("VECRANK_LIBRARY") {
@@ -18,7 +18,7 @@ pub fn library_with(features: &[&str]) -> PathBuf {
     build(features, &target_folder().join(format!("with-{}", features.join("-"))))
 }
 
-/// Cargo's target folder that the running test was built in.
+/// The Cargo target folder of the running test.
 pub fn target_folder() -> PathBuf {
     let profile = profile_folder();
     profile.parent().expect("the profile's folder lies in the target folder").to_owned()

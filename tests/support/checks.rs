@@ -1,4 +1,4 @@
-//! Statements whose outcome a case is sure of: another outcome is a panic that shows the statement and the SQLite.
+//! Statements with a known outcome. Another outcome is a panic that shows the statement and the version of SQLite.
 
 use crate::{Host, HostError};
 
@@ -9,7 +9,7 @@ impl Host {
         self.execute(sql).unwrap_or_else(|error| panic!("SQLite {}: {}: {error}", self.version(), head(sql)));
     }
 
-    /// The rows of a statement that must succeed, each as its values between bars; NULL is `NULL`.
+    /// The rows of a statement that must succeed, each as its values joined by bars; NULL is `NULL`.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<String> {
         let rows = self.query(sql).unwrap_or_else(|error| panic!("SQLite {}: {}: {error}", self.version(), head(sql)));
@@ -39,7 +39,7 @@ impl Host {
         }
     }
 
-    /// Nothing is wrong with the table, nor with the database.
+    /// Checks that the table and the database are sound.
     #[track_caller]
     pub fn check_sound(&self, table: &str) {
         let table = format!("\"{}\"", table.replace('"', "\"\""));
@@ -48,7 +48,7 @@ impl Host {
     }
 }
 
-/// As much of a statement as a message can bear.
+/// The start of a statement, short enough for a message.
 fn head(sql: &str) -> String {
     match sql.char_indices().nth(300) {
         Some((end, _)) => format!("{}...", &sql[..end]),

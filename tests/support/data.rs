@@ -21,7 +21,7 @@ impl Numbers {
         (self.draw() % end as u64) as usize
     }
 
-    /// True once in so many times.
+    /// True with a probability of one in `times`.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -41,7 +41,7 @@ impl Numbers {
         (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Near enough to a normal distribution: mean 0, variance 1.
+    /// An approximately normal number with mean 0 and variance 1.
     pub fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.share()).sum::<f64>() - 6.0
     }
@@ -62,7 +62,7 @@ pub enum Element {
 impl Element {
     pub const ALL: [Element; 3] = [Element::Float, Element::Float16, Element::Int8];
 
-    /// As SQL declares it.
+    /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Element::Float => "FLOAT",
@@ -71,7 +71,7 @@ impl Element {
         }
     }
 
-    /// A near value that the element holds: f16 keeps 11 bits and has no tiny ones, INT8 has whole numbers.
+    /// A close value that the element can hold: f16 keeps 11 bits and no subnormals, INT8 holds whole numbers.
     pub fn rounded(self, x: f64) -> f64 {
         match self {
             Element::Float => f64::from(x as f32),
@@ -81,7 +81,7 @@ impl Element {
         }
     }
 
-    /// The BLOB, as SQL writes it. Components must be what `rounded` gives.
+    /// The BLOB as an SQL literal. Components must come from `rounded`.
     pub fn literal(self, vector: &[f64]) -> String {
         let bytes: Vec<u8> = match self {
             Element::Float => vector.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
@@ -92,7 +92,7 @@ impl Element {
     }
 }
 
-/// A BLOB, as SQL writes it.
+/// A BLOB as an SQL literal.
 pub fn blob(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let mut literal = String::with_capacity(3 + 2 * bytes.len());
@@ -104,7 +104,7 @@ pub fn blob(bytes: &[u8]) -> String {
     literal
 }
 
-/// The f16 of 0 or of a value that is a normal f16.
+/// The f16 of 0, or of a value that is a normal f16.
 fn half_bits(x: f32) -> u16 {
     let bits = x.to_bits();
     let (sign, exponent, fraction) = ((bits >> 16) as u16 & 0x8000, (bits >> 23 & 0xff) as i32 - 112, bits >> 13);
@@ -129,7 +129,7 @@ impl Metric {
         }
     }
 
-    /// As SQL gives it, in f64.
+    /// The distance as SQL returns it, in f64.
     pub fn distance(self, a: &[f64], b: &[f64]) -> f64 {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
         match self {
@@ -140,23 +140,23 @@ impl Metric {
     }
 }
 
-/// Vectors as an embedding model makes them: clusters that overlap, in fewer dimensions than the vectors have, and a
-/// little noise. (Uniform vectors have no neighbours worth finding, and neat clusters are found by anything.)
+/// Vectors like those of an embedding model: overlapping clusters in fewer dimensions than the vectors have, and a
+/// little noise. (Uniform vectors have no meaningful neighbours, and separate clusters are found by any search.)
 #[derive(Debug, Clone)]
 pub struct Clusters {
-    /// In the latent dimensions.
+    /// The centres, in the latent dimensions.
     centres: Vec<Vec<f64>>,
-    /// A row for each latent dimension.
+    /// One row per latent dimension.
     projection: Vec<Vec<f64>>,
     element: Element,
     numbers: Numbers,
 }
 
 const LATENT: usize = 24;
-/// Of the vectors of a cluster, where the centres have 1.
+/// The spread of the vectors of a cluster, relative to that of the centres.
 const SPREAD: f64 = 0.8;
 const NOISE: f64 = 0.3;
-/// What components are multiplied by before they are rounded to INT8.
+/// The factor on components before they are rounded to INT8.
 const INT8_SCALE: f64 = 30.0;
 
 impl Clusters {
@@ -169,7 +169,7 @@ impl Clusters {
         Clusters { centres, projection, element, numbers }
     }
 
-    /// The next vector: one of a random cluster's, as the element type holds it.
+    /// The next vector, of a random cluster, rounded to the element type.
     pub fn vector(&mut self) -> Vec<f64> {
         let cluster = self.numbers.below(self.centres.len());
         let mut vector: Vec<f64> = self.projection[0].iter().map(|_| NOISE * self.numbers.normal()).collect();
@@ -186,7 +186,7 @@ impl Clusters {
     }
 }
 
-/// The ids nearest to `query`, nearest first, ties by id; all of them, with their distances.
+/// All ids and distances, nearest to `query` first, ties by id.
 pub fn ranked<'v>(
     metric: Metric,
     query: &[f64],

@@ -1,5 +1,5 @@
-//! A connection of one of two SQLite libraries, behind the same few calls: the one that rusqlite brings, and the
-//! machine's own, opened at run time beside it.
+//! A connection of one of two SQLite libraries behind the same interface: the one bundled with rusqlite, and the
+//! system's, opened at run time.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
@@ -31,7 +31,7 @@ impl std::error::Error for HostError {}
 /// One value of a result row, as SQLite's text; NULL is None.
 pub type Cell = Option<String>;
 
-/// A row as `Host::query` gives it, from text: `row(&["1", "a"])`.
+/// A row as `Host::query` returns it, from texts: `row(&["1", "a"])`.
 pub fn row(values: &[&str]) -> Vec<Cell> {
     values.iter().map(|value| Some((*value).to_owned())).collect()
 }
@@ -142,26 +142,26 @@ unsafe fn symbol<T: Copy>(library: &Library, name: &CStr) -> T {
     *unsafe { library.get::<T>(name.to_bytes_with_nul()) }.unwrap_or_else(|error| panic!("{name:?}: {error}"))
 }
 
-/// A connection, closed when it is dropped; a statement that the extension left behind makes that a panic.
+/// A connection. Dropping it closes it, and panics if the extension left a statement open.
 pub struct Host {
     functions: Functions,
     db: *mut ffi::sqlite3,
-    /// Last, for it unloads the library.
+    /// The last field, because dropping it unloads the library.
     library: Option<Library>,
 }
 
-/// Names of the machine's library: on Debian, with the development package, on macOS and on Windows.
+/// Names of the system's library: on Debian, with the development package, on macOS and on Windows.
 const NAMES: &[&str] = &["libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "winsqlite3.dll"];
 
 impl Host {
-    /// Opens a database, by its path or `file:` URI, with the SQLite that rusqlite brings.
+    /// Opens a database, by its path or `file:` URI, with the SQLite bundled with rusqlite.
     pub fn bundled(path: impl AsRef<Path>) -> Host {
         Host::open(Functions::bundled(), None, path.as_ref())
     }
 
-    /// Opens a database with the machine's SQLite, or the library that the variable VECRANK_SYSTEM_SQLITE names. None
-    /// (and a line that says so) if there is no such library, or if it loads no extensions, as that of macOS; under CI that
-    /// is a failure.
+    /// Opens a database with the system's SQLite, or with the library that the variable VECRANK_SYSTEM_SQLITE names.
+    /// Returns None, and prints a line, if there is no such library or if it loads no extensions (as on macOS). Under
+    /// CI that is a failure.
     pub fn system(path: impl AsRef<Path>) -> Option<Host> {
         let named = std::env::var("VECRANK_SYSTEM_SQLITE").ok();
         let mut names = named.as_deref().into_iter().chain(NAMES.iter().copied());
@@ -220,7 +220,7 @@ impl Host {
         unsafe { (self.functions.get_autocommit)(self.db) != 0 }
     }
 
-    /// SQLITE_DBCONFIG_DEFENSIVE: plain SQL may write no shadow table.
+    /// Sets SQLITE_DBCONFIG_DEFENSIVE: plain SQL may not write shadow tables.
     pub fn defend(&self) {
         // SAFETY: the option takes an int and a pointer that may be null.
         let code = unsafe {
@@ -234,7 +234,7 @@ impl Host {
         assert_eq!(code, ffi::SQLITE_OK, "the option is there");
     }
 
-    /// Loads an extension, its entry point found by the file's name.
+    /// Loads an extension, whose entry point SQLite derives from the file's name.
     pub fn load(&self, extension: &Path) -> Result<(), HostError> {
         let path = extension.to_str().and_then(|path| CString::new(path).ok()).expect("a plain path");
         let mut message = ptr::null_mut();
@@ -251,7 +251,7 @@ impl Host {
         }
     }
 
-    /// Runs statements, separated by semicolons, to their end.
+    /// Runs statements, separated by semicolons, to completion.
     pub fn execute(&self, sql: &str) -> Result<(), HostError> {
         self.query(sql).map(|_| ())
     }
@@ -261,12 +261,13 @@ impl Host {
         self.query_watched(sql, &mut |_| ())
     }
 
-    /// As `query`; `watch` is called with each row when it comes, while the statement is open.
+    /// The same as `query`. Calls `watch` with each row while the statement is open.
     pub fn query_watched(&self, sql: &str, watch: &mut dyn FnMut(&[Cell])) -> Result<Vec<Vec<Cell>>, HostError> {
         self.query_by(sql, as_text, watch)
     }
 
-    /// As `query`; each value is an SQL literal, which shows its type: `1`, `1.0`, `'1'`, `x'31'`, `NULL`.
+    /// The same as `query`, with each value as an SQL literal, which shows its type: `1`, `1.0`, `'1'`, `x'31'`,
+    /// `NULL`.
     pub fn query_literals(&self, sql: &str) -> Result<Vec<Vec<String>>, HostError> {
         self.query_by(sql, as_literal, &mut |_| ())
     }
@@ -321,10 +322,10 @@ impl Host {
         }
     }
 
-    /// Does `work` with a progress handler, called every `steps` instructions, that has another thread interrupt SQLite at
-    /// its `call`-th call, and waits for it. Gives how often it was called after that too.
+    /// Calls `work` with a progress handler that runs every `steps` instructions. At its `call`-th call another thread
+    /// interrupts SQLite. Also returns the number of calls after that.
     pub fn interrupted_at_call<T>(&self, steps: i32, call: u32, work: impl FnOnce() -> T) -> (T, u32) {
-        /// The connection, for the one call that any thread may make.
+        /// The connection, for the one call that is allowed on any thread.
         struct Shared(*mut ffi::sqlite3);
         // SAFETY: sqlite3_interrupt may be called from any thread while the connection is open.
         unsafe impl Send for Shared {}
@@ -353,13 +354,13 @@ impl Host {
         })
     }
 
-    /// Does `work` with a progress handler that stops SQLite at its `calls`-th call (0: never), one every `steps`
-    /// instructions. Gives how often it was called too.
+    /// Calls `work` with a progress handler that runs every `steps` instructions and stops SQLite at its `calls`-th
+    /// call (0: never). Also returns the number of calls.
     pub fn stopped_at_call<T>(&self, steps: i32, calls: u32, work: impl FnOnce() -> T) -> (T, u32) {
         self.watched(steps, &mut |made| made == calls, work)
     }
 
-    /// Does `work` with a progress handler that is told how often it was called, and says whether to stop.
+    /// Calls `work` with a progress handler that gets the number of its calls and returns whether to stop.
     fn watched<T>(&self, steps: i32, stops: &mut dyn FnMut(u32) -> bool, work: impl FnOnce() -> T) -> (T, u32) {
         struct Watch<'a> {
             made: u32,
@@ -383,8 +384,8 @@ impl Host {
         (result, made)
     }
 
-    /// Does `work` with an authorizer: `answer` gets the action's code, and the first two of its names (a table and a
-    /// column, say), and gives SQLITE_OK, SQLITE_DENY or SQLITE_IGNORE.
+    /// Calls `work` with an authorizer. `answer` gets the action's code and its first two names (such as table and
+    /// column), and returns SQLITE_OK, SQLITE_DENY or SQLITE_IGNORE.
     pub fn authorized_by<T>(&self, mut answer: impl FnMut(i32, &str, &str) -> i32, work: impl FnOnce() -> T) -> T {
         type Answer<'a> = &'a mut dyn FnMut(i32, &str, &str) -> i32;
         unsafe extern "C" fn ask(
@@ -410,7 +411,7 @@ impl Host {
         result
     }
 
-    /// Pages that `work` asked SQLite's page cache for.
+    /// The number of pages that `work` requested from SQLite's page cache.
     pub fn pages_asked(&self, work: impl FnOnce()) -> i64 {
         let counters = [ffi::SQLITE_DBSTATUS_CACHE_HIT, ffi::SQLITE_DBSTATUS_CACHE_MISS];
         let read = || -> i64 {
@@ -452,7 +453,7 @@ unsafe fn text(text: *const c_char) -> Cell {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
-/// Reads a column of the row that a live statement is at.
+/// Reads a column of the current row of a live statement.
 type Read<T> = unsafe fn(&Functions, *mut ffi::sqlite3_stmt, c_int) -> T;
 
 /// # Safety

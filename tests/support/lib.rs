@@ -1,4 +1,4 @@
-//! What the cases share: where the built library is, and how to open a database with it.
+//! Shared by the cases: the built library, and databases that use it.
 //!
 //! - `library()` is the path of the built library, made with `cargo build -p vecrank` at the first call;
 //!   `library_with(&["test-panic"])` is one built with features, in a target folder of its own.
@@ -24,7 +24,7 @@ use std::path::Path;
 pub use built::{library, library_with, target_folder};
 pub use host::{Cell, Host, HostError, row};
 
-/// How often a test does what it does: `long` with VECRANK_LONG=1 in the environment, else `short`.
+/// The number of repetitions of a test: `long` with VECRANK_LONG=1 in the environment, otherwise `short`.
 pub fn long_or<T>(long: T, short: T) -> T {
     if std::env::var_os("VECRANK_LONG").is_some_and(|value| value == "1") { long } else { short }
 }
@@ -36,7 +36,7 @@ pub fn open() -> rusqlite::Connection {
     connection
 }
 
-/// A connection to a database file, made if it is not there, with the library loaded.
+/// A connection to a database file, created if it is missing, with the library loaded.
 pub fn open_file(path: impl AsRef<Path>) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(path).expect("the database file opens");
     load(&connection, library());

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_pairs_are_those_within_either_limit() {
+    fn the_fast_near_pairs_equal_the_portable_ones() {
         let products: Vec<f32> = (0..77).map(|i| ((i * 29) % 64) as f32 / 64.0).collect();
         let half_norms = vec![0.5; 77];
         let limits: Vec<f32> = (0..77).map(|i| ((i * 13) % 32) as f32 / 64.0).collect();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_two_sets() {
+    fn inner_products_of_two_sets_are_all_pairs() {
         let a: Vec<f32> = (0..5 * 64).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
         let b: Vec<f32> = (0..3 * 64).map(|i| ((i * 5) % 13) as f32 - 6.0).collect();
         let mut out = vec![0.0; 15];

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_distances() {
+    fn distances_have_known_values() {
         assert_eq!(cosine(&[1.0, 0.0], &[0.0, 2.0]), Some(1.0));
         assert_eq!(cosine(&[1.0, 0.0], &[-3.0, 0.0]), Some(2.0));
         assert_eq!(cosine(&[3.0, 4.0], &[0.0, 0.0]), None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_has_no_sign() {
+    fn a_zero_distance_is_never_negative() {
         let vectors =
             [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -0.0], [-0.0, 0.0], [1e-30, 0.0], [-1e-30, 0.0], [1e30, 0.0]];
         for (a, b) in vectors.iter().flat_map(|a| vectors.iter().map(move |b| (a, b))) {

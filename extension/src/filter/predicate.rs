@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn null_fulfils_only_is() {
+    fn null_passes_only_is() {
         assert_eq!(clause(Affinity::Text, Comparison::Is, Class::Null), sql("\"c\" IS ?3"));
         assert_eq!(clause(Affinity::Text, Comparison::Eq, Class::Null), Clause::Never);
         assert_eq!(clause(Affinity::Text, Comparison::Ne, Class::Null), Clause::Never);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beside_a_text_admits_what_any_affinity_admits() {
+    fn a_number_against_a_text_column_admits_rows_of_any_affinity() {
         assert_eq!(clause(Affinity::Text, Comparison::Eq, Class::Bytes), sql("\"c\" = ?3"));
         assert_eq!(
             clause(Affinity::Text, Comparison::Eq, Class::Number),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_collation_is_spelt_out_where_it_matters() {
+    fn another_collation_than_the_columns_is_written_out() {
         let with = |comparison| Predicate {
             column: "\"c\"",
             affinity: Affinity::Text,

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn few_matching_rows_are_ranked_and_more_are_steered_to() {
+    fn few_matching_rows_are_ranked_and_more_are_steered() {
         for access_path in [AccessPath::Scan, AccessPath::Index, AccessPath::Covering] {
             assert_eq!(choose(known(access_path, Some(Count::All(0)), None)), Strategy::Exact);
             assert_eq!(choose(known(access_path, Some(Count::All(3_000)), None)), Strategy::Exact);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_that_refuses_too_much_ends() {
+    fn a_walk_ends_after_too_many_refusals() {
         let walked = |given, refused| {
             let count = Some(Count::MoreThan(12_649));
             choose(Observed { given, refused, ..known(AccessPath::Covering, count, Some(48)) })

@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_no_vector() {
+    fn an_aggregate_of_no_rows_is_null() {
         assert_eq!(WeightedSum::default().sum().unwrap(), None);
         assert_eq!(WeightedSum::default().mean().unwrap(), None);
     }
 
     #[test]
-    fn sums_and_means() {
+    fn sums_and_means_are_exact() {
         let state = of(&[(&[1.0, 0.0], 3.0), (&[0.0, 4.0], 1.0)]);
         assert_eq!(state.sum().unwrap().unwrap(), [3.0, 4.0]);
         assert_eq!(state.mean().unwrap().unwrap(), [0.75, 1.0]);
@@ -238,7 +238,7 @@ mod tests {
     proptest! {
         /// A frame that slid over the rows gives what a fresh sum over the rows in the frame gives.
         #[test]
-        fn sliding_equals_fresh(
+        fn a_sliding_window_equals_a_fresh_sum(
             rows in prop::collection::vec((prop::array::uniform3(-1e20f32..1e20), -10.0f64..10.0), 4..40),
             width in 1usize..4,
         ) {

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_of_any_scale() {
+    fn unit_works_at_every_scale() {
         assert_eq!(unit(&[0.0, -0.0]).unwrap(), None);
         assert_eq!(unit(&[3.0, -4.0]).unwrap().unwrap(), [0.6, -0.8]);
         for scale in [f32::from_bits(1), 1e-40, 1e-20, 1e20, 3e38] {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn head_takes_one_to_all() {
+    fn head_takes_from_one_to_all_components() {
         assert_eq!(head(&[1.0, 2.0, 3.0], 1).unwrap(), [1.0]);
         assert_eq!(head(&[1.0, 2.0, 3.0], 3).unwrap(), [1.0, 2.0, 3.0]);
         for count in [0, -1, 4, i64::MIN, i64::MAX] {
@@ -108,7 +108,7 @@ mod tests {
     proptest! {
         /// f32 arithmetic through f64 rounds once: the results are those of plain f32.
         #[test]
-        fn arithmetic_is_that_of_f32((a, b) in pair(), factor in -1e3f32..1e3) {
+        fn arithmetic_rounds_as_f32_does((a, b) in pair(), factor in -1e3f32..1e3) {
             let plain = |f: fn(f32, f32) -> f32| a.iter().zip(&b).map(|(&x, &y)| f(x, y)).collect::<Vec<f32>>();
             let same = |got: Result<Vec<f32>>, plain: Vec<f32>| match got {
                 Ok(vector) => vector == plain,
@@ -120,7 +120,7 @@ mod tests {
         }
 
         #[test]
-        fn unit_has_norm_one((a, _) in pair()) {
+        fn unit_returns_a_vector_of_norm_one((a, _) in pair()) {
             if let Some(vector) = unit(&a).unwrap() {
                 prop_assert!((distance::norm(&vector) - 1.0).abs() < 1e-6);
             }

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn json_of_every_shape() {
+    fn json_arrays_of_every_form_are_parsed() {
         assert_eq!(parse_json("[0.1, -2, 3e-4]").unwrap(), [0.1, -2.0, 3e-4]);
         assert_eq!(parse_json(" \t\r\n[ 1\n,\t2 ]\r\n").unwrap(), [1.0, 2.0]);
         assert_eq!(parse_json("[0,-0,0.0,1E2,1e+2,1e-2,-1.5e0]").unwrap(), [0.0, -0.0, 0.0, 100.0, 100.0, 0.01, -1.5]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_json_says_where_and_what() {
+    fn malformed_json_errors_name_byte_and_reason() {
         let cases = [
             ("", "expected '[' at byte 0, found the end of the text"),
             ("abc", "expected '[' at byte 0, found 'abc'"),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn blobs_are_checked() {
+    fn a_blob_is_decoded_or_refused_with_a_hint() {
         let message = |bytes: &[u8]| decode_blob(bytes, Element::F32).unwrap_err().to_string();
         assert_eq!(decode_blob(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], Element::F32).unwrap(), [1.0, -2.0]);
         assert_eq!(decode_blob(&[0, 0x3c, 0, 0xc0], Element::F16).unwrap(), [1.0, -2.0]);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn json_out_is_the_shortest() {
+    fn json_output_is_the_shortest_that_reads_back() {
         let vector = [1.0, -2.5, 0.1, 1.0 / 3.0, 1e-7, 1e20, -0.0, f32::MAX, 16_777_216.0];
         assert_eq!(to_json(&vector), "[1,-2.5,0.1,0.33333334,1e-7,1e20,-0,3.4028235e38,16777216]");
     }
@@ -346,7 +346,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_vector_or_an_error(text in "[\\[\\], 0-9eE+.\\-a\u{e9}]{0,24}") {
+        fn every_text_parses_to_a_vector_or_an_error(text in "[\\[\\], 0-9eE+.\\-a\u{e9}]{0,24}") {
             if let Ok(vector) = parse_json(&text) {
                 prop_assert!(!vector.is_empty() && vector.iter().all(|x| x.is_finite()));
             }

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_known_while_a_build_runs() {
+    fn progress_is_reported_while_a_build_runs() {
         let progress = Progress::start();
         progress.set(0.25);
         assert_eq!(share(), Some(0.25));

@@ -1,4 +1,4 @@
-//! What the rooms of a connected table share: its declaration, rows, vector columns and transaction.
+//! The parts of a connected table that its rooms share: declaration, rows, vector columns and transaction.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
@@ -17,6 +17,7 @@ use crate::storage::column_name::ColumnName;
 use crate::storage::shadow::Owner;
 use crate::storage::vector_column::VectorColumn;
 
+/// A connected table, without its cursors and without what only they use.
 pub struct TableCore {
     pub db: Connection,
     pub schema: Rc<TableSchema>,
@@ -25,17 +26,17 @@ pub struct TableCore {
     pub nesting: Nesting,
     pub filter_cache: FilterCache,
     vectors: RefCell<Vec<VectorColumn>>,
-    /// The format version in the file is one that we know.
+    /// The format version in the file was read and is known.
     is_known_version: Cell<bool>,
-    /// Cursors that are open.
+    /// The number of open cursors.
     pub cursors: Cell<usize>,
 }
 
 impl TableCore {
-    /// Reads nothing: opening is free.
+    /// Connects a table. Reads nothing, so that opening is free.
     pub fn new(db: Connection, schema: TableSchema, owner: Owner) -> TableCore {
-        let vectors = places(&schema, &owner).into_iter().zip(schema.vectors());
-        let vectors = vectors.map(|(place, (_, _, params))| VectorColumn::open(db, place, params.clone())).collect();
+        let vectors = column_names(&schema, &owner).into_iter().zip(schema.vectors());
+        let vectors = vectors.map(|(name, (_, _, params))| VectorColumn::open(db, name, params.clone())).collect();
         let schema = Rc::new(schema);
         TableCore {
             db,
@@ -50,10 +51,12 @@ impl TableCore {
         }
     }
 
+    /// The names that a rename of the table changes.
     pub fn names(&self) -> Result<Rc<Names>> {
         self.rows.names()
     }
 
+    /// Borrows the vector columns. Carries out a reset that was required while they were in use.
     pub fn vectors(&self) -> Result<RefMut<'_, Vec<VectorColumn>>> {
         let mut vectors = self.vectors.try_borrow_mut().map_err(|_| busy())?;
         if self.transaction.takes_reset() {
@@ -71,7 +74,8 @@ impl TableCore {
         }
     }
 
-    /// Must come before the first use of the shadow tables: refuses another format, and a rows table without a column.
+    /// Refuses a file of another format, and a rows table that lacks a column. Called before the shadow tables are
+    /// first used.
     pub fn check_version(&self) -> Result<()> {
         if !self.is_known_version.get() {
             self.names()?.owner.check_version(self.db)?;
@@ -81,15 +85,15 @@ impl TableCore {
         Ok(())
     }
 
-    /// The committed state that the statement under way sees; None if its transaction has written. Call it when the
-    /// columns are refreshed.
+    /// The committed state that the current statement sees; None if its transaction has written. Called after
+    /// `VectorColumn::refresh`.
     pub fn snapshot(&self, ordinal: usize) -> Result<Option<Snapshot>> {
         let Some(commits) = self.db.committed_version(&self.names()?.owner.schema) else { return Ok(None) };
         let (generation, _) = self.with_vector(ordinal, |vector| vector.graph())?;
         Ok(Some(Snapshot { commits, generation, writes: self.transaction.writes() }))
     }
 
-    /// Takes up another name of the virtual table.
+    /// Changes the name of the virtual table.
     pub fn rename(&self, owner: Owner) -> Result<()> {
         for vector in self.vectors()?.iter_mut() {
             vector.rename(&owner.table);
@@ -98,7 +102,7 @@ impl TableCore {
         self.rows.rename(owner)
     }
 
-    /// How messages name the vector column `number` of the virtual table, and what its values must be.
+    /// The checks for values of the vector column `number` of the virtual table.
     pub fn vector_input<'a>(&'a self, table: &'a str, number: usize) -> Result<VectorInput<'a>> {
         match (self.schema.columns.get(number), self.schema.vector(number)) {
             (Some(column), Some(vector)) => Ok(VectorInput { table, column: &column.name, params: vector.params }),
@@ -106,13 +110,13 @@ impl TableCore {
         }
     }
 
-    /// What LIKE means on this connection, which a pragma decides.
+    /// Whether LIKE ignores case on this connection, which a pragma decides.
     pub fn like_ignores_case(&self) -> Result<bool> {
         let mut probe = self.rows.statements.reading("SELECT 'a' LIKE 'A'".to_string())?;
         Ok(probe.query_one(&[], |row| Ok(row.column_i64(0) == 1))?.unwrap_or(false))
     }
 
-    /// Runs `work`, whose writes to shadow tables do not show in the host's last_insert_rowid().
+    /// Runs `work` and restores the host's last_insert_rowid(), which writes to shadow tables change.
     pub fn keeping_last_rowid<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let rowid = self.db.last_insert_rowid();
         let result = work();
@@ -120,12 +124,13 @@ impl TableCore {
         result
     }
 
+    /// Writes the config table of a new virtual table.
     pub fn write_config(&self) -> Result<()> {
         let names = self.names()?;
         self.config().into_iter().try_for_each(|(key, value)| names.owner.set_config(self.db, &key, value))
     }
 
-    /// The entries of the config table, as CREATE writes them. Later only those of `ef_search` may change.
+    /// The entries of the config table, as CREATE writes them. Only those of `ef_search` may change later.
     pub fn config(&self) -> Vec<(String, Parameter<'_>)> {
         let version = Parameter::Integer(i64::from(crate::format::FORMAT_VERSION));
         let mut entries = vec![("format_version".to_string(), version)];
@@ -147,7 +152,7 @@ impl TableCore {
         entries
     }
 
-    /// Where the config table does not say what the table was made with.
+    /// The entries of the config table that are missing, or differ from what CREATE wrote.
     pub fn config_problems(&self) -> Result<Vec<String>> {
         let owner = &self.names()?.owner;
         let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
@@ -165,14 +170,14 @@ impl TableCore {
                 })
             })?;
             if is_sound != Some(true) {
-                let what = if is_sound.is_none() { "is missing" } else { "is not what the table was made with" };
+                let what = if is_sound.is_none() { "is missing" } else { "differs from the table's declaration" };
                 problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
             }
         }
         Ok(problems)
     }
 
-    /// Whether the schema has this very table.
+    /// Whether the schema still has this table, and not another one of its name.
     pub fn is_there(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let sql = format!("SELECT 1 FROM {}.sqlite_master WHERE name = ?1", quote_identifier(&owner.schema));
@@ -182,13 +187,13 @@ impl TableCore {
     }
 }
 
-/// Where the vector columns of a table are.
-pub fn places(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
-    let place = |(ordinal, column): (usize, &str)| ColumnName {
+/// The names of the vector columns of a table.
+pub fn column_names(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
+    let name = |(ordinal, column): (usize, &str)| ColumnName {
         schema: owner.schema.clone(),
         table: owner.table.clone(),
         ordinal,
         column: column.to_string(),
     };
-    schema.vectors().map(|(_, column, _)| column.name.as_str()).enumerate().map(place).collect()
+    schema.vectors().map(|(_, column, _)| column.name.as_str()).enumerate().map(name).collect()
 }

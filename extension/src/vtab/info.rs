@@ -1,4 +1,4 @@
-//! `hnsw_info(table [, schema])`: what a table is and holds, as keys and values.
+//! `hnsw_info(table [, schema])`: the parameters and figures of a table, as keys and values.
 
 use super::MODULE;
 use super::declaration::tokens::module_of;
@@ -22,9 +22,10 @@ const KEY: usize = 0;
 const VALUE: usize = 1;
 const TABLE: usize = 2;
 const SCHEMA: usize = 3;
-/// Dearer than any plan that works.
+/// The cost of a plan without the table's name: above that of any plan that works.
 const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
+/// The table-valued function `hnsw_info`.
 pub struct InfoTable {
     db: Connection,
 }
@@ -41,7 +42,7 @@ impl VirtualTable for InfoTable {
         let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
         let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
         let Some(table) = argument(TABLE) else {
-            // Nothing to refuse yet: older SQLites ask for each term of an OR by itself before they ask for the whole.
+            // No error yet: older versions of SQLite plan each term of an OR alone before they plan the whole.
             info.set_estimate(COST_WITHOUT_ARGUMENT, 20);
             return Ok(BestIndex::Planned);
         };
@@ -62,9 +63,10 @@ impl VirtualTable for InfoTable {
     }
 }
 
+/// A cursor over the entries of one table.
 pub struct InfoCursor {
     db: Connection,
-    /// As they were given: SQLite may compare the hidden columns with them again.
+    /// The arguments as given: SQLite may compare the hidden columns with them again.
     arguments: Vec<OwnedValue>,
     entries: Vec<(String, OwnedValue)>,
     position: usize,
@@ -113,7 +115,7 @@ impl Cursor for InfoCursor {
     }
 }
 
-/// The table of that name, in one schema or the first that has it; `schema.table` may be one name as well.
+/// Finds the table of a name, in the given schema or the first that has it. `schema.table` may be given as one name.
 fn find(db: Connection, name: &str, schema: Option<&str>) -> Result<Owner> {
     if let Some(owner) = find_in(db, name, schema)? {
         return Ok(owner);
@@ -124,8 +126,8 @@ fn find(db: Connection, name: &str, schema: Option<&str>) -> Result<Owner> {
             return Ok(owner);
         }
     }
-    let place = schema.map_or(String::new(), |schema| format!(" in the schema \"{schema}\""));
-    Err(Error::invalid(format!("hnsw_info: there is no hnsw table \"{name}\"{place}")))
+    let within = schema.map_or(String::new(), |schema| format!(" in the schema \"{schema}\""));
+    Err(Error::invalid(format!("hnsw_info: there is no hnsw table \"{name}\"{within}")))
 }
 
 fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<Owner>> {
@@ -178,7 +180,7 @@ impl Reader {
             ),
         ];
         for (ordinal, name) in names.iter().enumerate() {
-            // With several vector columns the keys say which.
+            // With several vector columns, each key begins with the column's name.
             let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
             let mut add = |key: &str, value: OwnedValue| entries.push((format!("{prefix}{key}"), value));
             add("column", OwnedValue::Text(name.as_bytes().to_vec()));
@@ -224,11 +226,11 @@ impl Reader {
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
-        let place = ColumnName { schema, table, ordinal, column: column.to_string() };
-        VectorColumn::open(self.db, place, params)
+        let name = ColumnName { schema, table, ordinal, column: column.to_string() };
+        VectorColumn::open(self.db, name, params)
     }
 
-    /// Bytes of the pages of a shadow table, with its indexes; without dbstat, bytes of its BLOBs and texts.
+    /// The bytes of the pages of a shadow table and its indexes; without dbstat, the bytes of its BLOBs and texts.
     fn bytes(&self, suffix: &str) -> Result<OwnedValue> {
         let schema = quote_identifier(&self.owner.schema);
         let name = self.owner.shadow_name(suffix);

@@ -1,4 +1,4 @@
-//! The virtual table `hnsw`: what its SQL means.
+//! The virtual table `hnsw`: the meaning of its SQL.
 
 mod core;
 mod declaration;

@@ -1,15 +1,15 @@
-//! What a statement sees of the file.
+//! The state of the file that a statement sees.
 
 use crate::format::header::Generation;
 
-/// A committed state of the file, as one connection sees it. Equal snapshots give equal results, so it is the key of what
-/// is kept between statements. A transaction that has written has none.
+/// A committed state of the file, as one connection sees it. Equal snapshots give equal results, so the snapshot is the
+/// key of everything that is kept between statements. A transaction that has written has no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// SQLite's counter of commits to the file.
+    /// SQLite's data version: it changes with every commit to the file.
     pub commits: u32,
-    /// That of the vector column's graph.
+    /// The generation of the vector column's graph.
     pub generation: Generation,
-    /// `Transaction::writes`: writes through this connection's object, also those that were undone.
+    /// The number of writes through this object (`Transaction::writes`), undone ones included.
     pub writes: u64,
 }

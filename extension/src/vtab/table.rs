@@ -1,6 +1,6 @@
 //! The connected virtual table, as SQLite calls it.
 
-use super::core::{TableCore, places};
+use super::core::{TableCore, column_names};
 use super::declaration::arguments;
 use super::declaration::schema::TableSchema;
 use super::planning::plan::{FoundBy, KnnPlan, Plan};
@@ -17,6 +17,7 @@ use crate::sqlite::{
 use crate::storage::shadow::{self, Owner};
 use crate::storage::vector_column::VectorColumn;
 
+/// A connected virtual table `hnsw`.
 pub struct HnswTable {
     context: ReadContext,
 }
@@ -33,7 +34,7 @@ impl HnswTable {
         Ok((schema, owner))
     }
 
-    /// Reads nothing: opening is free.
+    /// Connects a table. Reads nothing, so that opening is free.
     fn connected(db: Connection, schema: TableSchema, owner: Owner) -> Result<Connected<HnswTable>> {
         db.set_table_option(TableOption::ConstraintSupport)?;
         // Views and triggers may use the table in every host: it reads and writes nothing but its own shadow tables.
@@ -43,11 +44,11 @@ impl HnswTable {
         Ok(Connected { declaration, table: HnswTable { context } })
     }
 
-    /// How SQLite would find the rows that the filters of a search let through.
+    /// How SQLite would find the rows that pass the filters of a search.
     fn found_by(&self, knn: &KnnPlan) -> FoundBy {
         let rows = &self.core().rows;
         let outline = RowsFilter::outline(&self.core().schema, &knn.filters);
-        // What is wrong with the shadow tables the search itself will say.
+        // Errors of the shadow tables are reported by the search itself.
         let found_by = rows.explain(knn.column, &outline, |_| Ok(())).unwrap_or_default();
         if found_by == FoundBy::Scan && rows.has_partial_index().unwrap_or_default() {
             return FoundBy::Partial;
@@ -111,8 +112,8 @@ impl StoredTable for HnswTable {
     fn create(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
         let (schema, owner) = HnswTable::parse(arguments)?;
         create::shadow_tables(db, &owner, &schema)?;
-        for (place, (_, _, params)) in places(&schema, &owner).iter().zip(schema.vectors()) {
-            VectorColumn::create(db, place, params)?;
+        for (name, (_, _, params)) in column_names(&schema, &owner).iter().zip(schema.vectors()) {
+            VectorColumn::create(db, name, params)?;
         }
         let connected = HnswTable::connected(db, schema, owner)?;
         connected.table.core().write_config()?;
@@ -120,7 +121,7 @@ impl StoredTable for HnswTable {
     }
 
     fn destroy(&self) -> Result<()> {
-        // A damaged table may be dropped, and one of a newer format as well: SQLite has no way to tell why it may not.
+        // A damaged table may be dropped, and one of a newer format too: SQLite cannot report why it may not.
         self.core().rows.statements.clear();
         self.core().names()?.owner.drop(self.core().db)
     }
@@ -135,11 +136,11 @@ impl StoredTable for HnswTable {
         let names = self.core().names()?;
         if self.core().schema.has_column(new_name) {
             return Err(Error::invalid(format!(
-                "{}: cannot be renamed to \"{new_name}\": a column has that name, and the table's own is reserved",
+                "{}: cannot be renamed to \"{new_name}\": a column has that name, and the table's name is reserved for commands",
                 names.table()
             )));
         }
-        // Now: at COMMIT whoever wrote what is pending looks for the old name, and SQLite does not ask this object.
+        // Links now: at COMMIT SQLite asks only the objects that wrote, and they look for the old name.
         self.core().sync()?;
         self.core().rows.statements.clear();
         names.owner.rename(self.core().db, new_name)?;
@@ -194,13 +195,14 @@ impl StoredTable for HnswTable {
     fn integrity(&self) -> Result<Option<String>> {
         match self.core().check_version().and_then(|()| self.core().problems()) {
             Ok(problems) if problems.is_empty() => Ok(None),
-            // SQLite does not say whose report it is.
+            // SQLite does not name the table of a report.
             Ok(problems) => {
                 let names = self.core().names()?;
                 let damaged = |problem: String| Error::corrupt(names.table(), problem).to_string();
                 Ok(Some(problems.into_iter().map(damaged).collect::<Vec<_>>().join("\n")))
             }
-            // What cannot be checked is a finding too: an error would have no message, and lose the other tables'.
+            // A table that cannot be checked is a finding: an error would have no message, and hide those of other
+            // tables.
             Err(error @ (Error::Corrupt { .. } | Error::Unsupported(_))) => Ok(Some(error.to_string())),
             Err(error) => Err(error),
         }

@@ -29,14 +29,14 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    /// About normal, variance 1.
+    /// An approximately normal number with variance 1.
     pub fn normal(&mut self) -> f32 {
         let sum: f64 = (0..12).map(|_| (self.next() >> 11) as f64 / (1u64 << 53) as f64).sum();
         (sum - 6.0) as f32
     }
 }
 
-/// `count` vectors around sqrt(count) centres, with a spectrum that falls off as those of real embeddings do.
+/// `count` vectors around sqrt(count) centres, with a spectrum that decays like that of real embeddings.
 pub fn clustered(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
     let mut random = Random::new(seed);
     let scale: Vec<f32> = (0..dims).map(|i| 1.0 / (1.0 + i as f32 / 8.0).sqrt()).collect();
@@ -95,7 +95,7 @@ impl Graph {
         Graph { spec, store, entry, linked, next_id: linked, stored }
     }
 
-    /// Adds a vector as SQL does in a small transaction; its rowid is its number.
+    /// Adds a vector, as SQL does in a small transaction. Its rowid is its number.
     pub fn insert(&mut self, vector: &[f32]) {
         let stored = encode(vector, self.spec.params.element).unwrap();
         let (id, rowid) = (NodeId(self.next_id), RowId(self.stored.len() as i64));
@@ -134,7 +134,7 @@ impl Graph {
         self.take(&mut search, count)
     }
 
-    /// Rowids and distances of every vector that `live` holds to, nearest first, ties by rowid.
+    /// The rowids and distances of all vectors that `live` accepts, nearest first, ties by rowid.
     pub fn exact(&self, query: &[f32], live: impl Fn(i64) -> bool) -> Vec<(i64, f64)> {
         let exact = ExactQuery::new(query, self.spec.params.metric, self.spec.params.element);
         let mut all: Vec<(i64, f64)> = (0..)

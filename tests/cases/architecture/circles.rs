@@ -1,4 +1,4 @@
-//! Which files import each other: a file that can be read without its neighbours is the aim, so circles stay small.
+//! Circles of imports between files. A file should be readable without others, so circles stay small.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use super::{Source, root, sources_in};
 /// The path of a module in its crate, such as `storage::store`; empty for the root.
 type Module = Vec<String>;
 
-/// The modules of a crate, each with the paths that it names, from the root of the crate.
+/// The modules of a crate, and the paths that they name, from the root of the crate.
 struct Crate {
     files: BTreeMap<Module, Source>,
-    /// What a module re-exports: its own name for a path.
+    /// The re-exports of a module: its own name for a path.
     exports: BTreeMap<Module, BTreeMap<String, Module>>,
 }
 
@@ -84,7 +84,7 @@ impl Crate {
             let written =
                 outside.flat_map(|statement| statement.split(|c| !is_path(c)).filter(|word| word.contains("::")));
             let written = written.filter_map(|path| self.absolute(module, path.trim_end_matches(':')));
-            // A parent's re-exports are no use of its own.
+            // A parent does not use what it re-exports.
             let public = public.into_iter().filter(|_| self.exports[module].is_empty());
             private
                 .into_iter()
@@ -97,7 +97,8 @@ impl Crate {
         self.files.keys().map(|module| (module, of(module))).collect()
     }
 
-    /// The files of each set of more than two modules in which each imports every other, if by way of the rest.
+    /// The files of each set of more than two modules in which every module imports every other, directly or
+    /// indirectly.
     fn circles(&self) -> BTreeSet<Vec<&str>> {
         let imports = self.imports();
         let reached = |from: &Module| {

@@ -1,16 +1,18 @@
-//! Reads the extension's sources and holds the rules of its layers: who may import whom, where `unsafe` may stand,
-//! and what the layers below storage know nothing of.
+//! Reads the sources and holds the rules of CONTRIBUTING.md: which layer imports which, where `unsafe` may stand, what
+//! the layers below storage know nothing of, which names are used.
 
 mod circles;
+mod names;
+mod rows_table;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A layer, and the layers that it may import. `error` may be imported by all. lib.rs sees every layer.
+/// Each layer, and the layers that it may import besides `error`. lib.rs may import all.
 const LAYERS: &[(&str, &[&str])] = &[
     ("functions", &["distance", "sqlite"]),
-    // Of functions the reading of vectors, of format the version number.
+    // It uses the parser of `functions` and the version number of `format`.
     ("vtab", &["functions", "filter", "storage", "format", "hnsw", "distance", "sqlite"]),
     ("filter", &[]),
     ("storage", &["format", "hnsw", "quantize", "distance", "memory_hints", "sqlite"]),
@@ -23,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
 ];
 
-/// Where `unsafe` may stand: the borders to SQLite and to the machine, and code for one CPU.
+/// The files that may have `unsafe`: FFI, memory hints, and code for one CPU.
 const UNSAFE: &[&str] = &[
     "lib.rs",
     "sqlite/",
@@ -35,11 +37,11 @@ const UNSAFE: &[&str] = &[
     "quantize/fastscan.rs",
 ];
 
-/// Layers below storage and filter, which know no SQL, no clock and no randomness that the caller did not seed.
+/// The layers below storage and filter. They use no SQL, no clock and no unseeded randomness.
 const PURE: &[&str] = &["hnsw", "quantize", "distance", "format"];
 
 struct Source {
-    /// The path below the folder that was read, mostly src, with slashes.
+    /// The path below the folder that was read, with slashes.
     name: String,
     text: String,
 }
@@ -51,7 +53,7 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// Lines of code, with their numbers: comments are left out, and the unit tests at the end of a file.
+    /// The lines of code with their numbers, without comments and without the unit tests at the end of a file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let tests = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
         let lines = self.text.get(..tests).unwrap_or_default().lines();
@@ -61,7 +63,7 @@ impl Source {
             .map(|(index, line)| (index + 1, line))
     }
 
-    /// Layers that the code names after `crate::`, also as `crate::{a, b}`.
+    /// The layers that the code names after `crate::`, or in `crate::{a, b}`.
     fn imports(&self) -> BTreeSet<String> {
         let code: String = self.code().map(|(_, line)| line).collect::<Vec<_>>().join(" ");
         let mut found = BTreeSet::new();
@@ -72,7 +74,7 @@ impl Source {
                 Some(group) => found.extend(group_of(group).split(',').filter_map(|item| identifier(item.trim()))),
             }
         }
-        // Re-exports of lib.rs.
+        // lib.rs re-exports these.
         found
             .into_iter()
             .map(|name| if name == "Error" || name == "Result" { "error".to_owned() } else { name })
@@ -80,7 +82,7 @@ impl Source {
     }
 }
 
-/// What stands before the brace that closes the group, nested groups left out.
+/// The text up to the brace that closes the group, without nested groups.
 fn group_of(text: &str) -> String {
     let mut depth = 1;
     let mut kept = String::new();
@@ -144,7 +146,7 @@ fn layers_import_only_what_the_diagram_allows() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// The backticked names of a table row of DESIGN.md: the layer, and those that it may import.
+/// The names in each row of DESIGN.md's table: the layer, and those that it may import.
 fn layers_of_the_document(document: &str) -> Vec<Vec<&str>> {
     let (_, table) = document.split_once("| layer | may import, besides `error` |").expect("the table of layers");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -165,9 +167,28 @@ fn the_design_document_has_the_same_layers() {
     assert!(document.contains(diagram), "DESIGN.md has not the diagram of lib.rs");
 }
 
+/// The row of each folder in the table of "Folder by folder" names the modules of its files.
+#[test]
+fn the_walk_of_the_design_document_names_every_module() {
+    let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
+    let (_, walk) = document.split_once("## Folder by folder\n").expect("the walk");
+    let mut missing = Vec::new();
+    for source in sources() {
+        let (folder, file) = source.name.rsplit_once('/').unwrap_or(("src", &source.name));
+        let module = file.strip_suffix(".rs").unwrap_or(file);
+        let row = walk.lines().find(|line| line.starts_with(&format!("| `{folder}/` |")));
+        let is_named = row.is_some_and(|row| row.contains(&format!("`{module}`")));
+        // Unit tests in a file of their own belong to the module that their folder is named after.
+        if !is_named && !["lib", "mod", "tests"].contains(&module) {
+            missing.push(source.name);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
 /// `vtab/update.rs::insert` in DESIGN.md is a function of that file.
 #[test]
-fn the_design_document_names_functions_that_are_there() {
+fn the_functions_in_the_design_document_exist() {
     let document = fs::read_to_string(root().join("DESIGN.md")).unwrap();
     let sources = sources();
     let (mut named, mut wrong) = (0, Vec::new());
@@ -220,9 +241,9 @@ fn layers_without_unsafe_forbid_it() {
     }
 }
 
-/// The compiler and Clippy hold the rest; this holds their settings.
+/// The compiler and Clippy hold other rules. This holds their settings.
 #[test]
-fn the_lints_that_the_rules_rest_on_are_on() {
+fn required_lints_are_denied() {
     let workspace = fs::read_to_string(root().with_file_name("Cargo.toml")).unwrap();
     for lint in [
         "unsafe_op_in_unsafe_fn",
@@ -234,7 +255,7 @@ fn the_lints_that_the_rules_rest_on_are_on() {
     ] {
         assert!(workspace.lines().any(|line| line == format!("{lint} = \"deny\"")), "{lint} is not denied");
     }
-    // A panic that aborts takes the host with it.
+    // With abort, a panic would end the host.
     assert!(!workspace.contains("abort"), "panic = \"abort\" must not be set");
     for member in ["extension", "importer", "tests"] {
         let manifest = fs::read_to_string(root().with_file_name(member).join("Cargo.toml")).unwrap();
@@ -247,8 +268,8 @@ fn the_lints_that_the_rules_rest_on_are_on() {
     }
 }
 
-/// The host's function table ends where its version does, so a member that is newer than the floor (the last one of
-/// 3.38 is vtab_in_next) needs a gate: `Api::has`.
+/// The function table of an old host is shorter. So a member newer than the floor needs a gate, `Api::has`. (The last
+/// member of 3.38 is vtab_in_next.)
 #[test]
 fn members_newer_than_the_floor_are_read_behind_a_gate() {
     let gated = ["is_interrupted"];
@@ -272,7 +293,7 @@ fn members_newer_than_the_floor_are_read_behind_a_gate() {
 }
 
 #[test]
-fn nothing_below_storage_knows_sql_the_clock_or_chance() {
+fn layers_below_storage_use_no_sql_clock_or_randomness() {
     let words =
         ["SELECT ", "INSERT INTO", "CREATE TABLE", "std::time", "SystemTime", "Instant::", "rand::", "RandomState"];
     let mut wrong = Vec::new();
@@ -289,12 +310,11 @@ fn nothing_below_storage_knows_sql_the_clock_or_chance() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Where tests read the clock: to wait for a condition with a limit, and for the length of an import in which others are
-/// stopped at random moments.
+/// Tests that may read the clock: to wait for a condition with a limit, and to stop an import at a random moment.
 const MAY_READ_THE_CLOCK: &[&str] =
     &["importer/tests/support/mod.rs", "importer/tests/nightly.rs", "importer/tests/mirror.rs"];
 
-/// How long a thing takes says how busy the machine is.
+/// Durations depend on the load of the machine.
 #[test]
 fn tests_read_no_clock() {
     let workspace = root().with_file_name("");
@@ -315,7 +335,7 @@ fn tests_read_no_clock() {
 }
 
 #[test]
-fn the_reader_of_imports_sees_every_form() {
+fn imports_are_read_in_every_form() {
     let text = "use crate::error::Result;\nuse crate::{Error, hnsw::{store::X, search}, vtab};\n// use crate::no;\nfn f() { crate::format::g() }\n#[cfg(test)]\nmod tests { use crate::never; }";
     let source = Source { name: "storage/store.rs".into(), text: text.into() };
     assert_eq!(source.layer(), "storage");

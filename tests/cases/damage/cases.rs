@@ -1,4 +1,4 @@
-//! The cases of `every_damage_ends_in_an_answer_or_an_error_and_is_found`.
+//! The cases of `every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check`.
 
 use vecrank_tests::data::blob;
 
@@ -14,7 +14,7 @@ mod node {
     pub const FACTORS: usize = IDS + 4 * 32;
 }
 
-/// A statement that puts `bytes` over what is there.
+/// A statement that overwrites bytes of a BLOB by `bytes`.
 fn patch(table: &str, column: &str, rows: &str, offset: usize, bytes: &[u8]) -> String {
     format!(
         "UPDATE t_{table} SET {column} = CAST(substr({column}, 1, {offset}) || {} || substr({column}, {}) AS BLOB) WHERE {rows}",
@@ -32,20 +32,20 @@ pub fn header(offset: usize, number: u32) -> String {
     patch("graph", "header", "true", offset, &number.to_le_bytes())
 }
 
-/// What is done to the file, a statement that it shows in, and what comes of that.
+/// The damage, a statement that meets it, and the expected outcome.
 pub struct Case {
     pub damage: String,
     pub sql: String,
     pub outcome: Outcome,
 }
 
-/// In a message * stands for a number: the bulk builder decides which node is which, and a search where it begins.
+/// The expected outcome. In a message * stands for a number, because node numbers depend on the bulk builder.
 pub enum Outcome {
     /// SQLITE_CORRUPT_VTAB.
     Corrupt(&'static str),
     /// An answer, but the integrity check finds the damage.
     Found,
-    /// An answer, and nothing that the check promises is broken.
+    /// An answer, and the check finds nothing.
     Sound,
 }
 use Outcome::{Corrupt, Found, Sound};
@@ -58,7 +58,7 @@ const NODE_OF_4: &str = "(SELECT e FROM t_rows WHERE id = 4)";
 const NODE_OF_5: &str = "(SELECT e FROM t_rows WHERE id = 5)";
 const MISCOUNTED: &str = "t_nodes is damaged: it holds * nodes (* deleted), its header counts * nodes (* deleted): \
                           run the command 'rebuild'";
-const GONE: &str = "t_rows is damaged: row * of node * is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
+const GONE: &str = "t_rows is damaged: row * of node * is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') repairs the \
                     index; delete from t, not from t_rows";
 const ROW_4: &str = "SELECT e FROM t WHERE id = 4";
 
@@ -169,7 +169,7 @@ fn graph_cases() -> Vec<Case> {
             near,
             Corrupt("t_graph row 0 is damaged: * linked, * tombstones, 0 pending nodes from id 4294967295 below id *"),
         ),
-        // Counts that could be: too few nodes, too many, ids without end.
+        // Plausible counts: too few nodes, too many, huge ids.
         case(header(24, 20), near, Corrupt(MISCOUNTED)),
         case(header(28, ROWS as u32), near, Found),
         case(header(32, 500), near, Found),
@@ -283,9 +283,9 @@ fn node_cases() -> Vec<Case> {
             exact,
             Corrupt("t_nodes row 4294967295 is damaged: the id is out of range"),
         ),
-        // The last id that can be: a rebuild finds room below it.
+        // The largest id: a rebuild finds room below it.
         case(format!("UPDATE t_nodes SET id = 4294967294 WHERE id = {NODE_OF_4}"), near, Found),
-        // Links that lead nowhere, and vectors that are none: an answer all the same.
+        // Links to missing nodes, and invalid vectors: the search still answers.
         case(one_way, near, Corrupt("t_nodes node * is damaged: neighbour 2021161080 out of range")),
         case(all(node::DEGREE, &[0, 0]), near, Found),
         case(all(node::FACTORS, &[0xff; 128]), near, Found),
@@ -298,7 +298,7 @@ fn node_cases() -> Vec<Case> {
     ]
 }
 
-/// Links that a hand wrote: to the node itself, to one other node alone, in a circle.
+/// Forged links: to the node itself, to one other node alone, in a circle.
 fn link_cases() -> Vec<Case> {
     let near = &reads()[0];
     let little_endian = |id: &str| {
@@ -322,7 +322,7 @@ fn link_cases() -> Vec<Case> {
     ]
 }
 
-/// The nodes of two rows, each with the vector of the other.
+/// Two nodes that have each other's vector.
 pub fn swapped_nodes() -> String {
     format!(
         "CREATE TEMP TABLE two AS SELECT id, data FROM t_nodes WHERE id IN ({NODE_OF_4}, {NODE_OF_5});
@@ -330,12 +330,12 @@ pub fn swapped_nodes() -> String {
     )
 }
 
-/// A node that no longer says whose it is.
+/// A node that has lost its rowid.
 pub fn lost_rowid() -> String {
     nodes(&format!("id = {NODE_OF_4}"), node::ROWID, &[9, 9, 9, 9, 9, 9, 9, 9])
 }
 
-/// Rows and nodes that do not belong together.
+/// Rows and nodes that disagree.
 fn row_cases() -> Vec<Case> {
     let node = |value: &str| format!("UPDATE t_rows SET e = {value} WHERE id = 4");
     let other = "t_nodes node * is damaged: it is that of row 5, not of row 4";
@@ -365,7 +365,7 @@ fn row_cases() -> Vec<Case> {
         case(node("NULL"), ROW_4, Found),
         case("DELETE FROM t_rows WHERE id = 7", &reads()[1], Corrupt(GONE)),
         case("DELETE FROM t_rows", &reads()[1], Corrupt(GONE)),
-        // Of the row nothing is read.
+        // The statement reads nothing of the row.
         case(
             "DELETE FROM t_rows",
             &format!("SELECT distance FROM t WHERE e MATCH {} ORDER BY distance LIMIT 1", query()),
@@ -400,7 +400,7 @@ fn row_cases() -> Vec<Case> {
     ]
 }
 
-/// Whether `text` is `pattern` with a number for each *.
+/// Whether `text` equals `pattern` with a number for each *.
 pub fn is_like(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     for (part, literal) in pattern.split('*').enumerate() {

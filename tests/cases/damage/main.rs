@@ -1,5 +1,5 @@
-//! Files that were damaged or made to harm: every read and write ends in an answer or in SQLITE_CORRUPT_VTAB that names
-//! the place, never in a crash, a hang or a greed for memory; and the integrity check finds what is wrong.
+//! Damaged and malicious files: every read and write returns an answer, or SQLITE_CORRUPT_VTAB with the place of the
+//! damage. None crashes, hangs or allocates without bound, and the integrity check finds the damage.
 
 mod cases;
 mod missing;
@@ -15,17 +15,17 @@ use vecrank_tests::{Host, HostError, library};
 use cases::{Case, Outcome, header, is_like};
 
 const CORRUPT_VTAB: i32 = 267;
-/// Too many for the engine to rank them all: the graph is walked.
+/// Too many rows for the engine to rank them all: the graph is walked.
 const ROWS: usize = 1_100;
 const DIMS: usize = 192;
 
-/// A database whose folder lives as long as it is used.
+/// A database and its temporary folder.
 struct FileCopy {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
-/// A sound file: the table t of ROWS rows with ids from 1, some of them deleted, and one row without a vector.
+/// A sound file with a table t of ROWS rows with ids from 1. Some are deleted, and one has no vector.
 fn sound_file() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
@@ -53,7 +53,7 @@ impl FileCopy {
         FileCopy { _folder: folder, path }
     }
 
-    /// The sound file after `sql`, which a connection without the extension runs.
+    /// The sound file after a connection without the extension has run `sql`.
     fn damaged(sql: &str) -> FileCopy {
         let copy = FileCopy::of(sound_file());
         copy.without_the_extension().run(sql);
@@ -66,7 +66,7 @@ impl FileCopy {
         host
     }
 
-    /// It, opened by each SQLite library with the extension.
+    /// The file, opened by each SQLite library with the extension.
     fn hosts(&self) -> Vec<Host> {
         let hosts: Vec<Host> =
             [Some(Host::bundled(&self.path)), Host::system(&self.path)].into_iter().flatten().collect();
@@ -78,7 +78,7 @@ impl FileCopy {
     }
 }
 
-/// The query is the vector of row 7 with a component of its own.
+/// The query is the vector of row 7 with one component changed.
 fn query() -> &'static str {
     static QUERY: OnceLock<String> = OnceLock::new();
     QUERY.get_or_init(|| Element::Float.literal(&Clusters::new(1, 20, DIMS, Element::Float).vectors(7).remove(6)))
@@ -125,12 +125,12 @@ fn writes() -> Vec<String> {
     ]
 }
 
-/// SQLite's instructions between two looks at a statement, and how many looks it may take: some hundred times what any takes.
+/// SQLite's instructions between two progress calls, and the most calls of a statement: some hundred times the usual.
 const STRIDE: i32 = 10_000;
 const MOST_STRIDES: u32 = 20_000;
 
-/// Runs everything; each write is brought into the graph and undone. Notes what goes on without end, and errors that
-/// `allowed` does not know.
+/// Runs all statements. Each write is linked into the graph and undone. Reports statements that do not end, and errors
+/// that `allowed` does not accept.
 fn try_everything(host: &Host, what: &str, allowed: impl Fn(&HostError) -> bool, problems: &mut Vec<String>) {
     let mut try_one = |sql: &str| {
         let (result, strides) = host.stopped_at_call(STRIDE, MOST_STRIDES, || host.query(sql));
@@ -154,7 +154,7 @@ fn try_everything(host: &Host, what: &str, allowed: impl Fn(&HostError) -> bool,
             let is_there = !sql.starts_with("DROP");
             is_there.then(|| try_one(&reads()[0].replace("FROM t ", &format!("FROM {table} "))));
         }
-        // An error of the file system may have ended the transaction.
+        // An I/O error may have ended the transaction.
         let _ = host.execute("ROLLBACK TO a");
         let _ = host.execute("RELEASE a");
     }
@@ -164,20 +164,20 @@ fn is_corrupt(error: &HostError) -> bool {
     error.code == CORRUPT_VTAB
 }
 
-/// The header may say that all ids are taken: a rebuild, which does not believe it, is the way out.
+/// A damaged header may say that all ids are used. A rebuild ignores it and repairs the table.
 fn is_corrupt_or_full(error: &HostError) -> bool {
     is_corrupt(error) || (error.code, &error.message[..]) == (1, "t.e: full: rebuild it to reclaim the ids")
 }
 
-/// Runs a test of this program again in a process of its own that may map little memory: what is too greedy aborts.
-/// Gives true in that process, where the work is to be done.
+/// Runs a test of this program again in its own process with little memory, where too large an allocation aborts.
+/// Returns true in that process, which does the work.
 fn in_little_memory(test: &str) -> bool {
     const VARIABLE: &str = "VECRANK_IN_LITTLE_MEMORY";
-    // Only Linux counts what is mapped.
+    // Only Linux limits the mapped memory.
     if cfg!(not(target_os = "linux")) || std::env::var_os(VARIABLE).is_some() {
         return true;
     }
-    // Built here, not under the limit.
+    // Builds the library here, without the limit.
     library();
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -v 1000000 && exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
@@ -189,8 +189,8 @@ fn in_little_memory(test: &str) -> bool {
 }
 
 #[test]
-fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
-    if !in_little_memory("every_damage_ends_in_an_answer_or_an_error_and_is_found") {
+fn every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check() {
+    if !in_little_memory("every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check") {
         return;
     }
     let mut problems = Vec::new();
@@ -222,7 +222,7 @@ fn every_damage_ends_in_an_answer_or_an_error_and_is_found() {
 }
 
 #[test]
-fn a_newer_format_is_refused_by_number_wherever_it_shows() {
+fn a_newer_format_is_refused_by_number_in_every_place() {
     let of_the_table = "t has format version 9; this vecrank reads 2: upgrade it";
     let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads 2: upgrade it";
     let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
@@ -236,20 +236,20 @@ fn a_newer_format_is_refused_by_number_wherever_it_shows() {
                 assert_eq!((error.code, &error.message[..]), (1, message), "SQLite {}: {sql:.80}", host.version());
             }
             let found = host.line("PRAGMA integrity_check");
-            // Older ones do not ask virtual tables.
+            // Older versions do not check virtual tables.
             assert!(host.version() < 3_044_000 || found.contains(message), "{found}");
         }
         assert!(std::fs::read(&copy.path).unwrap() == before, "{damage}: the file has changed");
-        // It may be dropped all the same.
+        // Such a table can be dropped.
         let host = copy.hosts().remove(0);
         host.run("DROP TABLE t");
         assert_eq!(host.line("SELECT group_concat(name) FROM sqlite_master"), "NULL");
     }
 }
 
-/// A connection that has used the table, and then drops a shadow table of it, keeps statements on what is gone.
+/// A connection that has used the table has cached statements on the shadow table that it drops.
 #[test]
-fn a_shadow_table_that_its_own_connection_dropped_is_named() {
+fn a_shadow_table_dropped_by_the_same_connection_is_named() {
     let mut problems = Vec::new();
     for shadow in ["t_config", "t_rows", "t_nodes", "t_graph"] {
         let copy = FileCopy::of(sound_file());
@@ -268,7 +268,7 @@ fn a_shadow_table_that_its_own_connection_dropped_is_named() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// Whatever is wrong with nodes and graph, `rebuild` leaves a sound table, and no row goes with a lost vector.
+/// Whatever is wrong with nodes and graph, `rebuild` leaves a sound table, and keeps rows whose vector is lost.
 #[test]
 fn a_rebuild_repairs_from_rows_and_vectors() {
     let of_the_schema = ["DROP TABLE", "ALTER TABLE", "CREATE ", "t_config"];
@@ -294,7 +294,7 @@ fn a_rebuild_repairs_from_rows_and_vectors() {
     }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     assert!(repaired > 60, "{repaired}");
-    // Two nodes that are swapped, and one whose rowid is lost, cost no vector.
+    // Two swapped nodes, and one whose rowid is lost, lose no vector.
     for damage in [cases::swapped_nodes(), cases::lost_rowid()] {
         let sound = FileCopy::of(sound_file());
         let copy = FileCopy::damaged(&damage);

@@ -1,4 +1,4 @@
-//! Node rows that are missing, or there for nobody: whatever reads many of them gives the whole answer or says so.
+//! Missing and surplus node rows: statements that read many of them return the whole answer or an error.
 
 use vecrank_tests::data::{Clusters, Element};
 use vecrank_tests::{Host, HostError, library};
@@ -7,7 +7,7 @@ use crate::is_corrupt;
 
 const DIMS: usize = 8;
 
-/// A table of `rows` rows in memory; in one part of it a filter is worth steering by.
+/// An in-memory table of `rows` rows. One part of it suits a steered search.
 fn table(host: &Host, rows: usize) {
     host.run(&format!(
         "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER INDEXED, plain INTEGER, e FLOAT[{DIMS}], metric='l2')"
@@ -17,19 +17,19 @@ fn table(host: &Host, rows: usize) {
     host.run(&format!("INSERT INTO t VALUES {}", (1..=rows).map(row).collect::<Vec<_>>().join(",")));
 }
 
-/// Every way of reading many nodes.
+/// Every kind of statement that reads many nodes.
 fn reads() -> Vec<String> {
     let query = Element::Float.literal(&Clusters::new(4, 20, DIMS, Element::Float).vector());
     let search = |columns: &str, rest: &str| format!("SELECT {columns} FROM t WHERE e MATCH {query} {rest}");
     vec![
-        // These read them all.
+        // These read all nodes.
         search("id", "AND ef_search = 'exact' ORDER BY distance"),
         search("id", "AND ef_search = 'exact' ORDER BY distance LIMIT 5"),
         search("count(*)", ""),
         search("id", "ORDER BY distance LIMIT -1"),
         search("id", "ORDER BY distance LIMIT 50 OFFSET 1000"),
         "SELECT count(*) FROM t JOIN (SELECT 1) WHERE e MATCH (SELECT e FROM t_vector)".to_string(),
-        // These those of the matching rows, or a part of them.
+        // These read all or some nodes of the matching rows.
         search("id", "AND n = 3 ORDER BY distance"),
         search("count(*)", "AND n < 7"),
         search("id", "AND n < 3 ORDER BY distance LIMIT 10"),
@@ -42,11 +42,11 @@ fn reads() -> Vec<String> {
 }
 const WHOLE_READS: usize = 6;
 
-/// What else reads all nodes.
+/// Other statements that read all nodes.
 const WHOLE_WRITES: [&str; 2] = ["INSERT INTO t(t) VALUES ('optimize')", "INSERT INTO t(t) VALUES ('integrity-check')"];
 
 #[test]
-fn of_missing_and_surplus_nodes_no_answer_is_short_in_silence() {
+fn missing_and_surplus_nodes_give_an_error_or_the_whole_answer() {
     for (rows, host) in [60, 3_000, 60].into_iter().zip([0, 1, 1].map(|turn| {
         let mut hosts = Host::both(library());
         hosts.swap_remove(turn % hosts.len())
@@ -89,11 +89,11 @@ fn of_missing_and_surplus_nodes_no_answer_is_short_in_silence() {
                 let error = host.refusal(sql);
                 assert!(is_corrupt(&error), "{what}: {sql}: {error}");
             }
-            // So many new rows that the graph is built anew before the search.
+            // So many new rows that the graph is rebuilt before the search.
             let more = format!("INSERT INTO t(e) SELECT {vector} FROM t_rows");
             host.run("SAVEPOINT b");
             match host.query(&more) {
-                // The place of a surplus one is taken.
+                // A surplus node has the id that the next node would get.
                 Err(error) => assert!(is_corrupt(&error) && error.message.contains("t_nodes"), "{what}: {error}"),
                 Ok(_) => names_the_nodes(host.refusal(&reads()[12])),
             }

@@ -1,4 +1,4 @@
-//! Damage at random, of shadow rows and of whole files.
+//! Random damage of shadow rows and of whole files.
 
 use vecrank_tests::data::{Numbers, blob};
 use vecrank_tests::{Host, HostError, library};
@@ -39,14 +39,14 @@ fn random_damage(numbers: &mut Numbers) -> String {
             offset + count + 1
         ),
     };
-    // One row, or all of the table.
+    // Changes one row, or all rows of the table.
     let rows = if numbers.below(4) == 0 { "true".into() } else { format!("{key} = {row}") };
     format!("UPDATE {table} SET {column} = {value} WHERE {rows}")
 }
 
 #[test]
-fn random_damage_of_shadow_rows_does_no_harm() {
-    if !in_little_memory("random::random_damage_of_shadow_rows_does_no_harm") {
+fn random_damage_of_shadow_rows_gives_answers_or_errors() {
+    if !in_little_memory("random::random_damage_of_shadow_rows_gives_answers_or_errors") {
         return;
     }
     let mut problems = Vec::new();
@@ -60,7 +60,7 @@ fn random_damage_of_shadow_rows_does_no_harm() {
         let mut numbers = Numbers::from_seed(seed);
         let damage: Vec<String> = (0..1 + numbers.below(3)).map(|_| random_damage(&mut numbers)).collect();
         let copy = FileCopy::of(sound_file());
-        // Some cannot be: a text for a rowid, say.
+        // Some changes are impossible, such as a text as a rowid.
         damage.iter().for_each(|sql| drop(copy.without_the_extension().execute(sql)));
         let mut hosts = copy.hosts();
         let host = hosts.swap_remove(seed as usize % hosts.len());
@@ -70,19 +70,19 @@ fn random_damage_of_shadow_rows_does_no_harm() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// What SQLite itself says of a file that is none, or no longer whole.
+/// Whether an error is SQLite's own, of a file that is no database or damaged.
 fn is_file_error(error: &HostError) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
     const IO_ERROR: i32 = 10;
-    // A page of the schema may be lost, and with it the table or its shadow tables.
+    // With a page of the schema, the table or its shadow tables may be lost.
     let lost = error.message.starts_with("no such table: ") || error.message.starts_with("hnsw_info: there is no");
     [CORRUPT, NOT_A_DATABASE, IO_ERROR].contains(&(error.code & 0xff)) || lost
 }
 
 #[test]
-fn truncated_files_and_overwritten_pages_do_no_harm() {
-    if !in_little_memory("random::truncated_files_and_overwritten_pages_do_no_harm") {
+fn truncated_files_and_overwritten_pages_give_answers_or_errors() {
+    if !in_little_memory("random::truncated_files_and_overwritten_pages_give_answers_or_errors") {
         return;
     }
     const PAGE: usize = 4096;

@@ -1,9 +1,9 @@
-//! vec_sum and vec_avg: what they add up, what they refuse, and as window functions.
+//! vec_sum and vec_avg: results, errors, and use as window functions.
 
 use crate::{check_errors, column, error_of, execute, hosts, hosts_with_vectors};
 
 #[test]
-fn sums_and_means() {
+fn sums_and_means_are_exact() {
     for host in hosts() {
         execute(
             &host,
@@ -19,18 +19,18 @@ fn sums_and_means() {
         assert_eq!(of("vec_avg(v, weight)", "a"), ["'[0.75,1]'"]);
         assert_eq!(of("vec_sum(v)", "a"), ["'[10,13]'"]);
         assert_eq!(of("vec_avg(v)", "a"), ["'[3.3333333,4.3333335]'"]);
-        // Weights that cancel: the sum stands, the mean is not defined.
+        // Weights that cancel: there is a sum, but no mean.
         assert_eq!(of("vec_avg(v, weight)", "b"), ["NULL"]);
         assert_eq!(of("vec_sum(v, weight)", "b"), ["'[-0.6,-0.6]'"]);
-        // NULLs alone, and no rows at all.
+        // Only NULLs, and no rows.
         assert_eq!(of("vec_avg(v, weight)", "c"), ["NULL"]);
         assert_eq!(of("vec_sum(v)", "c"), ["NULL"]);
         assert_eq!(of("vec_avg(v)", "nobody"), ["NULL"]);
         assert_eq!(of("vec_sum(v)", "nobody"), ["NULL"]);
-        // Dislikes: the mean is divided by the total weight, -1; the sum points where the weights say.
+        // Negative weights: the mean is divided by the total weight, -1; the sum is not.
         assert_eq!(of("vec_avg(v, weight)", "d"), ["'[3,4]'"]);
         assert_eq!(of("vec_sum(v, weight)", "d"), ["'[-3,-4]'"]);
-        // The mean of what f32 cannot sum.
+        // The mean of vectors whose sum overflows f32.
         assert_eq!(of("vec_avg(v)", "e"), ["'[3e38]'"]);
         assert_eq!(
             error_of(&host, "SELECT vec_sum(v) FROM likes WHERE who = 'e'"),
@@ -50,7 +50,7 @@ fn sums_and_means() {
 }
 
 #[test]
-fn aggregates_refuse_what_does_not_add_up() {
+fn aggregates_refuse_wrong_vectors_and_weights() {
     check_errors(
         &hosts(),
         &[
@@ -84,9 +84,9 @@ fn aggregates_refuse_what_does_not_add_up() {
     );
 }
 
-/// Each frame against the plain aggregate over the rows that are in it.
+/// Compares each frame with the plain aggregate over its rows.
 #[test]
-fn window_frames() {
+fn window_frames_equal_plain_aggregates() {
     for host in hosts_with_vectors() {
         execute(
             &host,
@@ -133,7 +133,7 @@ fn window_frames() {
 }
 
 #[test]
-fn a_frame_takes_back_all_that_a_row_brought() {
+fn a_row_that_leaves_a_frame_leaves_nothing_behind() {
     for host in hosts() {
         let sums = column(
             &host,

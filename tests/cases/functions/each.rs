@@ -3,7 +3,7 @@
 use crate::{column, error_of, hosts_with_vectors};
 
 #[test]
-fn each_gives_a_row_a_component() {
+fn vec_each_returns_one_row_per_component() {
     for host in hosts_with_vectors() {
         let rows = |sql: &str| {
             column(&host, &format!("SELECT group_concat(quote(i) || ':' || quote(value), ' ') FROM ({sql})"))
@@ -49,7 +49,7 @@ fn each_gives_a_row_a_component() {
 }
 
 #[test]
-fn each_refuses_what_is_no_vector() {
+fn vec_each_refuses_values_that_are_no_vector() {
     for host in hosts_with_vectors() {
         let malformed = "vec_each: malformed JSON vector: expected ',' or ']' at byte 2, found the end of the text";
         let cases = [

@@ -1,4 +1,4 @@
-//! The SQL functions, through the built library: results and their types, NULL rules, error texts, window frames.
+//! The SQL functions, through the built library: results and types, NULL rules, error texts, window frames.
 
 mod aggregates;
 mod each;
@@ -53,7 +53,7 @@ fn check(hosts: &[Host], cases: &[(&str, &str)]) {
     }
 }
 
-/// The errors of expressions that begin with a function call; its name and a colon, `vec_l2: `, begin each message.
+/// Checks the errors of expressions that begin with a function call. Each message begins with its name: `vec_l2: `.
 fn check_errors(hosts: &[Host], cases: &[(&str, &str)]) {
     for (host, (expression, expected)) in hosts.iter().flat_map(|host| cases.iter().map(move |case| (host, case))) {
         let got = error_of(host, &format!("SELECT {expression}"));
@@ -68,7 +68,7 @@ fn floats(hexadecimal: &str) -> Vec<f64> {
 }
 
 #[test]
-fn results_and_their_types() {
+fn functions_return_the_documented_values_and_types() {
     check(
         &hosts(),
         &[
@@ -104,12 +104,12 @@ fn results_and_their_types() {
             ("vec_json(vec_sub('[1,2]', '[10,20]'))", "'[-9,-18]'"),
             ("vec_json(vec_head('[1,2,3]', 2))", "'[1,2]'"),
             ("vec_json(vec_head('[1,2,3]', 3))", "'[1,2,3]'"),
-            // Hosts that bind every number as REAL, or as TEXT.
+            // Some hosts bind every number as REAL or as TEXT.
             ("vec_json(vec_head('[1,2,3]', 2.0))", "'[1,2]'"),
             ("vec_json(vec_head('[1,2,3]', '2'))", "'[1,2]'"),
             ("typeof(vec_add('[1]', '[1]'))", "'blob'"),
             ("typeof(vec_json('[1]'))", "'text'"),
-            // SQLite's JSON functions take vec_json for JSON, not for a text.
+            // To SQLite's JSON functions the result of vec_json is JSON, not a text.
             ("json_array(vec_json('[1,2]'), 3)", "'[[1,2],3]'"),
             ("vec_dims(json_array(1,2,3))", "3"),
         ],
@@ -117,7 +117,7 @@ fn results_and_their_types() {
 }
 
 #[test]
-fn the_version_says_commit_and_cpu() {
+fn the_version_names_commit_and_cpu() {
     let version: String = open().query_row("SELECT vecrank_version()", [], |row| row.get(0)).unwrap();
     let (number, rest) = version.split_once(" (commit ").unwrap();
     assert_eq!(number, env!("CARGO_PKG_VERSION"));
@@ -126,7 +126,7 @@ fn the_version_says_commit_and_cpu() {
     assert_eq!(features, format!("{})", cpu_features()), "{version}");
 }
 
-/// What the kernels of this CPU need, found out anew.
+/// The CPU features that the kernels use, detected independently.
 fn cpu_features() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c") {
@@ -137,7 +137,7 @@ fn cpu_features() -> &'static str {
 }
 
 #[test]
-fn a_null_argument_gives_null() {
+fn a_null_argument_returns_null() {
     let calls = "vec_cosine(NULL, '[1]'); vec_cosine('[1]', NULL); vec_l2(NULL, '[1]'); vec_l1('[1]', NULL);
         vec_dot(NULL, NULL); vec_parse(NULL); vec_f16(NULL); vec_int8(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
         vec_unit(NULL); vec_scale(NULL, 2); vec_scale('[1]', NULL); vec_add(NULL, '[1]');
@@ -235,7 +235,7 @@ fn malformed_json_is_named_to_the_byte() {
 }
 
 #[test]
-fn arguments_that_are_no_vectors_are_checked() {
+fn numeric_arguments_and_results_are_checked() {
     check_errors(
         &hosts(),
         &[
@@ -272,7 +272,7 @@ fn the_number_of_arguments_is_checked() {
 }
 
 #[test]
-fn distances_are_those_of_f64() {
+fn distances_agree_with_f64() {
     for host in hosts_with_vectors() {
         let sql =
             "SELECT hex(a.v), hex(b.v), vec_cosine(a.v, b.v), vec_l2(a.v, b.v), vec_l1(a.v, b.v), vec_dot(a.v, b.v)
@@ -300,7 +300,7 @@ fn distances_are_those_of_f64() {
 }
 
 #[test]
-fn json_and_blob_are_one_vector() {
+fn json_and_blob_give_the_same_results() {
     for host in hosts_with_vectors() {
         for same in
             ["vec_cosine(v, X) = vec_cosine(j, X)", "vec_add(v, X) = vec_add(j, X)", "vec_parse(vec_json(v)) = v"]
@@ -312,7 +312,7 @@ fn json_and_blob_are_one_vector() {
 }
 
 #[test]
-fn a_constant_is_parsed_once_a_run_and_anew_for_the_next() {
+fn a_constant_is_parsed_again_for_each_execution() {
     let db = open();
     db.execute_batch(VECTORS).unwrap();
     let mut statement = db.prepare("SELECT id FROM t ORDER BY vec_l2(v, ?1) LIMIT 1").unwrap();
@@ -324,16 +324,16 @@ fn a_constant_is_parsed_once_a_run_and_anew_for_the_next() {
 }
 
 #[test]
-fn a_column_of_json_is_no_constant() {
+fn a_json_column_is_parsed_for_each_row() {
     for host in hosts_with_vectors() {
         assert_eq!(column(&host, "SELECT count(DISTINCT vec_norm(j)) > 30 FROM t"), ["1"]);
         assert_eq!(column(&host, "SELECT sum(vec_l2(a.j, b.j) = 0) FROM t a, t b"), ["40"]);
     }
 }
 
-/// What a schema may use is what SQLite takes for deterministic and, from strangers, for innocuous.
+/// A schema may use functions that are deterministic and, if it is untrusted, innocuous.
 #[test]
-fn functions_may_stand_in_schemas() {
+fn functions_can_be_used_in_schemas() {
     for host in hosts() {
         execute(
             &host,
@@ -354,9 +354,9 @@ fn functions_may_stand_in_schemas() {
     }
 }
 
-/// SQLite lists what TABLE lists: the same names with as many arguments, aggregates as window functions.
+/// SQLite lists the functions of TABLE: the same names and numbers of arguments, aggregates as window functions.
 #[test]
-fn the_table_of_functions_is_what_sqlite_has() {
+fn sqlite_has_exactly_the_listed_functions() {
     for host in hosts() {
         use vecrank::internals::functions::{Kind, TABLE};
         for entry in TABLE {

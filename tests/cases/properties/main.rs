@@ -1,8 +1,8 @@
-//! Random statements on a table with vectors and on ordinary ones with the same rows: WHERE trees, joins, sub-selects, views,
-//! windows, ORDER BY, LIMIT and OFFSET. With ef_search 'exact' both give the same rows; through the graph the rows are
-//! right, in the right order, and pages are full.
+//! Random statements on a table with vectors and on ordinary tables with the same rows: WHERE trees, joins,
+//! sub-selects, views, windows, ORDER BY, LIMIT and OFFSET. With ef_search 'exact' both return the same rows. Through
+//! the graph the rows are correct and in order, and pages are full.
 //!
-//! VECRANK_LONG=1 runs ten times as many, VECRANK_STATEMENTS=1000000 so many; VECRANK_SEED=7 (0 to 255) runs others.
+//! VECRANK_LONG=1 runs ten times as many, VECRANK_STATEMENTS=1000000 a given number, VECRANK_SEED=7 (0 to 255) others.
 
 mod outer;
 mod statements;
@@ -17,10 +17,10 @@ use terms::{LITERALS, filler, filler_sql, tree};
 use vecrank_tests::{Host, library, long_or};
 
 const STATEMENTS: u32 = 12_000;
-/// On the machine's own SQLite, which plans otherwise.
+/// The number on the system's SQLite, whose planner differs.
 const SYSTEM_STATEMENTS: u32 = 3_000;
 const GRAPH_STATEMENTS: u32 = 600;
-/// Rows of the tables: few, many, and more than a search ranks exactly of its own accord.
+/// Numbers of rows: few, many, and more than a search ranks exactly by itself.
 const SIZES: [usize; 12] = [0, 1, 3, 20, 40, 60, 80, 100, 120, 150, 200, 1_300];
 
 const COLUMNS: &str = "id INTEGER PRIMARY KEY, t TEXT COLLATE NOCASE INDEXED, s TEXT, n INTEGER INDEXED, r REAL, x";
@@ -37,7 +37,7 @@ impl Numbers {
     }
 }
 
-/// Fills an empty database with the tables `v` (vectors), `o` (the same rows, ordinary), `other` and `users`, and views of
+/// Creates the tables `v` (with vectors), `o` (an ordinary table with the same rows), `other` and `users`, and views of
 /// feeds.
 fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -110,12 +110,12 @@ fn exact_statements_agree(cases: u32, host: impl Fn() -> Host) {
 }
 
 #[test]
-fn exact_statements_give_what_an_ordinary_table_gives() {
+fn exact_statements_agree_with_an_ordinary_table() {
     exact_statements_agree(STATEMENTS, || Host::bundled(":memory:"));
 }
 
 #[test]
-fn so_they_do_on_the_machines_sqlite() {
+fn exact_statements_agree_on_the_system_sqlite() {
     if Host::system(":memory:").is_some() {
         exact_statements_agree(SYSTEM_STATEMENTS, || Host::system(":memory:").expect("it was there a moment ago"));
     }
@@ -126,7 +126,7 @@ fn number(cell: &Option<String>) -> f64 {
 }
 
 #[test]
-fn statements_through_the_graph_give_right_rows_in_right_order_and_full_pages() {
+fn graph_searches_return_ordered_rows_and_full_pages() {
     let host = &Host::bundled(":memory:");
     host.load(library()).expect("the library loads");
     fill(host, 99, 4_000, 400);
@@ -150,13 +150,13 @@ fn statements_through_the_graph_give_right_rows_in_right_order_and_full_pages() 
         let got = rows(host, &sql)?;
         let mut rest = all.iter();
         for row in &got {
-            // In order, each once: what comes is a part of the exact sequence.
+            // The rows are in order, each once: a part of the exact sequence.
             prop_assert!(rest.any(|other| other == row), "{}: {:?} is wrong, or in the wrong place", sql, row);
         }
         let wanted = page.limit.unwrap_or(usize::MAX).min((all.len() * 9 / 10).saturating_sub(page.offset));
         prop_assert!(got.len() >= wanted, "{}: {} rows of {}", sql, got.len(), wanted);
         prop_assert!(got.windows(2).all(|pair| number(&pair[0][1]) <= number(&pair[1][1])));
-        // Without ORDER BY a read to the end misses nothing.
+        // Without ORDER BY a full read misses no row.
         let counted = format!("SELECT count(*) {found}");
         prop_assert_eq!(rows(host, &counted)?, [[Some(all.len().to_string())]], "{}", counted);
         Ok(())

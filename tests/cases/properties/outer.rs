@@ -5,7 +5,7 @@ use proptest::sample::select;
 
 use crate::statements::QUERIES;
 
-/// Where the search is asked for.
+/// The way in which a statement asks for a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Search {
     None,
@@ -17,17 +17,17 @@ enum Search {
     Call,
 }
 
-/// The table before the join, the join, and the table behind it: `a` is the table with vectors.
+/// The left table, the join, and the right table. `a` is the table with vectors.
 const JOINS: [([&str; 3], &[Search]); 6] = [
     (["w", "LEFT", "a"], &[Search::None, Search::On, Search::Call]),
     (["a", "LEFT", "w"], &[Search::None, Search::Where, Search::Call]),
     (["w", "RIGHT", "a"], &[Search::None, Search::On]),
-    // A MATCH that SQLite does not show is an error there.
+    // A MATCH that SQLite does not offer is an error there.
     (["a", "RIGHT", "w"], &[Search::None]),
     (["w", "FULL", "a"], &[Search::None, Search::On]),
     (["a", "FULL", "w"], &[Search::None]),
 ];
-/// Those before SQLite 3.39.
+/// The joins of SQLite before 3.39.
 const LEFT_JOINS: usize = 2;
 
 const BEHIND: [&str; 7] =
@@ -57,7 +57,7 @@ impl Outer {
             (true, Search::Call) => format!("v('{query}', 100000, 'exact') a"),
             (true, _) => "v a".to_string(),
             (false, Search::None) => ordinary("NULL", "true"),
-            // Behind a RIGHT JOIN a row without a vector finds no partner, and comes.
+            // After a RIGHT JOIN a row without a vector is unmatched, and is kept.
             (false, Search::On) => ordinary(&distance(query), "true"),
             (false, Search::Where | Search::Call) => ordinary(&distance(query), "e IS NOT NULL"),
         };
@@ -83,7 +83,8 @@ fn distance(query: &str) -> String {
     format!("vec_cosine(vec_parse('{query}'), e)")
 }
 
-/// Not to be merged into the statement: of an INTEGER PRIMARY KEY in an ON clause SQLite loses rows by `id LIKE 'a%'`.
+/// A sub-select that SQLite does not flatten: with `id LIKE 'a%'` on an INTEGER PRIMARY KEY in an ON clause SQLite
+/// itself loses rows.
 fn ordinary(distance: &str, test: &str) -> String {
     format!("(SELECT *, id AS rowid, CAST({distance} AS REAL) AS distance FROM o WHERE {test} LIMIT -1) a")
 }

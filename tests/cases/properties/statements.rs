@@ -1,4 +1,4 @@
-//! Random statements, each over the table with vectors and, the same, over ordinary ones.
+//! Random statements, each over the table with vectors and over ordinary tables.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -20,7 +20,7 @@ const ORDERS: [&str; 9] = [
     "a.r, a.distance, a.id",
 ];
 
-/// What a statement looks like.
+/// The shape of a statement.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     Page,
@@ -74,7 +74,7 @@ const SHAPES: [Shape; 27] = [
     Shape::Outer,
 ];
 
-/// Beside more than thirty terms SQLite does not show a list as one, and k counts before it.
+/// With more than thirty other terms SQLite does not offer an IN list as a list, and k counts before it.
 const FEW: u32 = 17;
 
 /// LIMIT and OFFSET.
@@ -82,7 +82,7 @@ const FEW: u32 = 17;
 pub struct Page {
     pub limit: Option<usize>,
     pub offset: usize,
-    /// How it is written.
+    /// How the search is written.
     form: usize,
 }
 
@@ -144,12 +144,12 @@ pub fn statement(tables: usize, has_right_joins: bool) -> impl Strategy<Value = 
     )
 }
 
-/// The ordinary rows that a search for the vector (SQL) gives.
+/// The rows that a search for the vector returns, as SQL on the ordinary table.
 pub fn ordinary(vector: &str) -> String {
     format!("(SELECT *, id AS rowid, CAST(vec_cosine({vector}, e) AS REAL) AS distance FROM o WHERE e IS NOT NULL)")
 }
 
-/// The rows of a search, or the same ones from the ordinary table.
+/// A search, or the same rows from the ordinary table.
 struct Source {
     from: String,
     test: String,
@@ -173,7 +173,7 @@ impl Statement {
     /// The statement over the table with vectors, or over the ordinary one.
     pub fn sql(&self, is_search: bool) -> String {
         let sql = self.shaped(is_search);
-        // Terms may look into the feed itself.
+        // Terms may read the feed itself.
         sql.replace("FROM feed", &format!("FROM {}{}", if is_search { "feed_" } else { "plain_" }, self.queries[0]))
     }
 
@@ -181,7 +181,7 @@ impl Statement {
         let Statement { filter, shown, on, k, .. } = self;
         let filler = filler_sql(self.filler);
         let Source { from, test } = self.source(is_search, "a", self.queries[0]);
-        // Of equal distances the table gives the least rowid first.
+        // The table orders equal distances by rowid.
         let order = if self.order == "a.distance" && !is_search { "a.distance, a.id" } else { self.order };
         let page = self.page.sql();
         let searched = format!("FROM {from} WHERE {test}{filler}");
@@ -247,7 +247,7 @@ impl Statement {
                 "SELECT o.id, quote(o.t) FROM o WHERE o.id IN (SELECT a.id {found} ORDER BY {order} {page}) ORDER BY o.id"
             ),
             Shape::Outer => {
-                // With a term of both tables in every other one.
+                // Every other one has a term on both tables.
                 let on = if k % 2 == 0 { format!("{filter}{filler}") } else { format!("{on} AND {filter}{filler}") };
                 self.outer.sql(is_search, self.queries[0], &on, &page)
             }
@@ -255,7 +255,7 @@ impl Statement {
         }
     }
 
-    /// A search for every user.
+    /// One search per user.
     fn of_users(&self, is_search: bool) -> String {
         let Statement { filter, shown, k, .. } = self;
         let (filler, few) = (filler_sql(self.filler), filler_sql(self.filler.min(FEW)));

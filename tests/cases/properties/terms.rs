@@ -39,14 +39,14 @@ fn boxed(strategy: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Str
     strategy.boxed()
 }
 
-/// Terms that SQLite shows to a virtual table, and that mean the same whatever stands beside them: k counts after these.
+/// Terms that SQLite always offers to a virtual table, whatever stands beside them. k counts the rows that pass them.
 pub fn shown_term() -> impl Strategy<Value = String> {
-    // Neither a number beside a TEXT column, whose affinity SQLite keeps for itself, nor a long list.
+    // No number against a TEXT column, whose affinity SQLite does not tell, and no long list.
     let numbers = || one_of(&["0", "1", "2", "5", "-3", "5.5", "7"]);
     let texts = || one_of(&["'a'", "'A'", "'b'", "''", "'5'", "'abc'"]);
     Union::new([
         boxed((one_of(&["a.id", "a.n", "a.r"]), operator(), numbers()).prop_map(|(f, o, v)| format!("{f} {o} {v}"))),
-        // <> with a collation: SQLite does not tell which.
+        // <> with a collation: SQLite does not tell it.
         boxed((one_of(&["=", "<", "<=", ">", ">=", "IS"]), texts()).prop_map(|(o, v)| format!("a.t {o} {v}"))),
         boxed((operator(), texts()).prop_map(|(o, v)| format!("a.s {o} {v}"))),
         boxed(
@@ -76,7 +76,7 @@ fn on_distance() -> BoxedStrategy<String> {
         0 => format!("(a.distance, a.id) > ({d}, {id})"),
         1 => format!("(a.distance > {d} OR (a.distance = {d} AND a.id > {id}))"),
         2 => format!("a.distance >= {d} AND (a.distance > {d} OR a.id > {id})"),
-        // From a row that is there.
+        // The values of an existing row.
         _ => format!(
             "(a.distance, a.id) > (SELECT f.distance, f.id FROM feed f WHERE f.id >= {id} ORDER BY f.id LIMIT 1)"
         ),
@@ -94,12 +94,13 @@ fn on_subquery() -> BoxedStrategy<String> {
     let is = || any::<bool>().prop_map(|is| if is { "" } else { "NOT " });
     let column = || one_of(&["v", "i", "u"]);
     Union::new([
-        // With a NULL among them, and without.
+        // With and without a NULL.
         boxed((field(), is(), column(), any::<bool>()).prop_map(|(f, is, c, all)| {
             let rest = if all { "" } else { " WHERE v IS NOT NULL" };
             format!("{f} {is}IN (SELECT {c} FROM other{rest})")
         })),
-        // Where SQLite looks such rows up one by one it drops the affinity of the right side: it must be the left one's.
+        // If SQLite looks such rows up one by one, it drops the affinity of the right side, so it must equal that of
+        // the left.
         boxed(is().prop_map(|is| format!("(a.n, a.t) {is}IN (SELECT i, v FROM other)"))),
         boxed((is(), field()).prop_map(|(is, f)| format!("{is}EXISTS (SELECT 1 FROM other w WHERE w.i = {f})"))),
         boxed((field(), operator(), column()).prop_map(|(f, o, c)| format!("{f} {o} (SELECT max({c}) FROM other)"))),
@@ -187,7 +188,7 @@ pub fn tree() -> impl Strategy<Value = String> {
     })
 }
 
-/// Terms that every row fulfils; more than fifteen of them, and SQLite tests MATCH itself.
+/// Terms that every row passes. Beside more than fifteen of them SQLite tests MATCH itself.
 pub fn filler() -> impl Strategy<Value = u32> {
     prop_oneof![6 => Just(0), 1 => Just(14), 1 => Just(17), 1 => Just(45)]
 }

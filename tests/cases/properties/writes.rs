@@ -1,5 +1,6 @@
-//! Random INSERT, UPDATE and DELETE statements, with every conflict clause, on a table with vectors and on an ordinary table
-//! of the same declaration in a second database: the same error, changes(), last_insert_rowid(), rowids and rows.
+//! Random INSERT, UPDATE and DELETE statements with every conflict clause, on a table with vectors and on an ordinary
+//! table of the same declaration in a second database. Error, changes(), last_insert_rowid(), rowids and rows must
+//! agree.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use crate::{Row, run};
 const SEQUENCES: u32 = 500;
 const SYSTEM_SEQUENCES: u32 = 200;
 
-/// Ordinary columns, the name of the rowid, and unique indexes: (columns, indexes on the rows table).
+/// The declarations: ordinary columns, and unique indexes on the rows table.
 const DECLARATIONS: [(&str, &str); 4] = [
     ("id INTEGER PRIMARY KEY, a TEXT UNIQUE, b INTEGER UNIQUE, c TEXT NOT NULL, n INTEGER CHECK (n < 6)", ""),
     ("a TEXT PRIMARY KEY, b INTEGER UNIQUE, c TEXT COLLATE NOCASE NOT NULL, n INTEGER CHECK (n < 6)", "c, n"),
@@ -25,7 +26,7 @@ const CLAUSES: [&str; 7] = ["", "", "OR REPLACE", "OR IGNORE", "OR ABORT", "OR F
 
 #[derive(Debug, Clone)]
 enum Write {
-    /// Literals of rowid, a, b, c, n and e, per row.
+    /// Literals for rowid, a, b, c, n and e, per row.
     Insert(&'static str, Vec<[&'static str; 6]>),
     /// From the table's own rows: rowid, b and the condition.
     Copy(&'static str, &'static str, &'static str, &'static str),
@@ -35,7 +36,7 @@ enum Write {
 }
 
 impl Write {
-    /// Whether SQLite counts rows that the statement itself has replaced: see `changes`.
+    /// Whether SQLite counts rows that the statement itself has replaced (see `changes`).
     fn is_replacing_update(&self) -> bool {
         matches!(self, Write::Update("OR REPLACE", ..))
     }
@@ -62,7 +63,7 @@ impl fmt::Display for Write {
 }
 
 fn condition() -> impl Strategy<Value = &'static str> {
-    // No index may decide the order of the rows: a vector table is walked by rowid.
+    // No index may decide the order of the rows: a table with vectors is scanned by rowid.
     select(vec![
         "true",
         "+rowid > 2",
@@ -117,11 +118,11 @@ fn write() -> impl Strategy<Value = Write> {
     ]
 }
 
-/// What a statement leaves to be seen: its error, changes(), last_insert_rowid() and the rows.
+/// The visible effect of a statement: its error, changes(), last_insert_rowid() and the rows.
 fn outcome(host: &Host, write: &Write) -> (Result<(), String>, i64, Vec<Vec<Row>>) {
     let before = number(host, "SELECT total_changes()");
     let result = host.execute(&write.to_string()).map_err(|error| error.message);
-    // COMMIT keeps what the last statement counted, which for a vector table may have been one on a shadow table.
+    // COMMIT keeps the count of the last statement, which may be one on a shadow table.
     let changes = if matches!(write, Write::Plain(_)) { 0 } else { number(host, "SELECT changes()") };
     // The shadow tables count too.
     let total = number(host, "SELECT total_changes()") - before;
@@ -159,7 +160,8 @@ fn writes_agree(sequences: u32, open: impl Fn() -> Host) {
             };
             let (mut got, expected) = (outcome(&vectors, &write), outcome(&ordinary, &write));
             if write.is_replacing_update() && expected.0.is_ok() {
-                // SQLite counts the rows that it hands to a virtual table, those too that an earlier one has replaced.
+                // SQLite counts the rows that it passes to a virtual table, including those that an earlier row has
+                // replaced.
                 prop_assert_eq!(got.1, matched, "SQLite {}: {}{}", vectors.version(), columns, done);
                 got.1 = expected.1;
             }
@@ -174,12 +176,12 @@ fn writes_agree(sequences: u32, open: impl Fn() -> Host) {
 }
 
 #[test]
-fn writes_do_what_they_do_to_an_ordinary_table() {
+fn writes_agree_with_an_ordinary_table() {
     writes_agree(SEQUENCES, || Host::bundled(":memory:"));
 }
 
 #[test]
-fn writes_do_so_on_the_machines_sqlite() {
+fn writes_agree_on_the_system_sqlite() {
     if Host::system(":memory:").is_some() {
         writes_agree(SYSTEM_SEQUENCES, || Host::system(":memory:").expect("it was there a moment ago"));
     }

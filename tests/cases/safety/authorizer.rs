@@ -1,5 +1,5 @@
-//! A host's authorizer that denies or ignores one thing that a statement does to the shadow tables. Ignoring leaves a
-//! statement of the extension's out, or a column that it sets, and reports nothing: it must not leave a damaged index.
+//! A host's authorizer that denies or ignores one action on the shadow tables. SQLite then leaves out a statement of
+//! the extension, or a column that it sets, without an error. That must not damage the index.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ const STATEMENTS: &[&str] = &[
     "CREATE VIRTUAL TABLE u USING hnsw(name TEXT INDEXED, e FLOAT[2])",
 ];
 
-/// An action of the authorizer's, with its two names.
+/// An action that the authorizer is asked about, with its two names.
 type Action = (i32, String, String);
 
 fn new(open: &impl Fn() -> Host) -> Host {
@@ -42,13 +42,13 @@ fn new(open: &impl Fn() -> Host) -> Host {
     host
 }
 
-/// What `sql` does to shadow tables and the schema, as an authorizer is asked.
+/// The actions of `sql` on shadow tables and the schema.
 fn actions(host: &Host, sql: &str) -> BTreeSet<Action> {
     let mut actions = BTreeSet::new();
     let note = |action: i32, first: &str, second: &str| {
         let is_read =
             [ffi::SQLITE_READ, ffi::SQLITE_SELECT, ffi::SQLITE_FUNCTION, ffi::SQLITE_PRAGMA].contains(&action);
-        // Of the statement itself SQLite asks first: leaving it out is what its author wants.
+        // SQLite asks about the statement itself first. A host that ignores it gets what it wants.
         if !is_read && !["t", "u"].contains(&first) && action != ffi::SQLITE_SAVEPOINT {
             actions.insert((action, first.to_string(), second.to_string()));
         }
@@ -58,7 +58,7 @@ fn actions(host: &Host, sql: &str) -> BTreeSet<Action> {
     actions
 }
 
-/// Everything that can be seen of the tables, and that they are sound.
+/// Returns the content of the tables, and checks that they are sound.
 fn state(host: &Host) -> Vec<String> {
     let mut all = host.rows("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2");
     for table in host.rows("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'") {
@@ -70,7 +70,7 @@ fn state(host: &Host) -> Vec<String> {
     all
 }
 
-/// SQLite itself crashes at `CREATE TABLE x(a PRIMARY KEY) WITHOUT ROWID` where the key's index is ignored.
+/// SQLite itself crashes at `CREATE TABLE x(a PRIMARY KEY) WITHOUT ROWID` if the key's index is ignored.
 fn crashes_sqlite(sql: &str, (action, answer): (&Action, i32)) -> bool {
     let is_schema = action.0 == ffi::SQLITE_INSERT && action.1 == "sqlite_master";
     let is_key = action.0 == ffi::SQLITE_CREATE_INDEX && action.1.starts_with("sqlite_autoindex");
@@ -78,7 +78,7 @@ fn crashes_sqlite(sql: &str, (action, answer): (&Action, i32)) -> bool {
 }
 
 #[test]
-fn an_authorizer_that_denies_or_ignores_leaves_a_sound_index() {
+fn an_authorizer_that_denies_or_ignores_never_damages_the_index() {
     for open in [|| Some(Host::bundled(":memory:")), || Host::system(":memory:")] {
         if open().is_none() {
             continue;
@@ -132,7 +132,7 @@ fn an_authorizer_that_denies_or_ignores_leaves_a_sound_index() {
                             }
                         }
                         Ok(()) if got == after => {}
-                        // SQLite asks the same of the statement itself, which it then leaves out.
+                        // SQLite asks the same about the statement itself, which it then leaves out.
                         Ok(()) if got == before && (action.1 == "sqlite_master" || action.2 == "t") => {}
                         // An ordinary column keeps its value, as in an ordinary table.
                         Ok(()) if action.0 == ffi::SQLITE_UPDATE && ["n", "name"].contains(&&*action.2) => {}

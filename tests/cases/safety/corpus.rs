@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets, replayed. (CONTRIBUTING.md says how to make it.)
+//! Replays the corpus of the fuzz targets. (CONTRIBUTING.md says how to make it.)
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;

@@ -1,5 +1,5 @@
-//! A VFS in memory that fails where a test wants it to: an error at the N-th call, or a loss of power at the N-th sync,
-//! which drops or tears what was written since the last one.
+//! An in-memory VFS that fails on demand: an error at the N-th call, or a loss of power at the N-th sync, which drops
+//! or tears the writes since the last one.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_int};
@@ -12,7 +12,7 @@ use vecrank_tests::data::Numbers;
 
 mod vfs;
 
-/// A write that no sync has made durable.
+/// A write that is not synced yet.
 #[derive(Debug, Clone)]
 enum Change {
     Write(usize, Vec<u8>),
@@ -37,9 +37,9 @@ struct File {
     bytes: Vec<u8>,
     durable: Vec<u8>,
     changes: Vec<Change>,
-    /// Its name was synced with it.
+    /// Whether its name was synced.
     has_durable_name: bool,
-    /// Locks: how many share it, and who is beyond that.
+    /// The locks: the number of shared ones, and the holder of a stronger one.
     shared: u32,
     reserved: Option<u64>,
     exclusive: Option<u64>,
@@ -49,18 +49,18 @@ struct File {
 #[derive(Default)]
 struct Shm {
     regions: Vec<Box<[u64]>>,
-    /// For each of the eight locks: -1 exclusive, else how many share it.
+    /// For each of the eight locks: -1 for exclusive, otherwise the number of shared ones.
     locks: [i32; 8],
 }
 
-/// What goes wrong.
+/// An injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The call fails with an I/O error of its kind, once or for good.
+    /// The call fails with an I/O error of its kind, once or permanently.
     IoError { is_lasting: bool },
-    /// Writes find the disk full, from that one on.
+    /// The disk is full from that write on.
     Full,
-    /// From that sync on nothing works.
+    /// Every call fails from that sync on.
     PowerLoss,
 }
 
@@ -68,22 +68,22 @@ pub enum Fault {
 struct State {
     files: BTreeMap<String, File>,
     shm: BTreeMap<String, Shm>,
-    /// Names that a delete without a sync of the folder may bring back, with what they held.
+    /// Deleted files whose folder was not synced: a loss of power may restore them.
     deleted: BTreeMap<String, File>,
     fault: Option<Fault>,
-    /// Calls that could fail, until the one that does.
+    /// The number of calls up to the one that fails.
     until: u64,
     has_failed: bool,
     handles: u64,
 }
 
 impl State {
-    /// Counts a call that `is_countable` for the fault, and says whether it must fail.
+    /// Counts a call if it `is_countable` for the fault. Returns whether it must fail.
     fn fails(&mut self, kind: Kind) -> bool {
         let is_countable = match self.fault {
             Some(Fault::IoError { .. }) => true,
             Some(Fault::Full) => kind == Kind::Write,
-            // Then all is dark.
+            // From here on every call fails.
             Some(Fault::PowerLoss) => kind == Kind::Sync || self.has_failed,
             None => false,
         };
@@ -113,14 +113,14 @@ enum Kind {
     ShmMap,
 }
 
-/// A disk and the VFS of its own name.
+/// A disk and its VFS.
 pub struct Disk {
     shared: Arc<Mutex<State>>,
     vfs: Box<ffi::sqlite3_vfs>,
     name: CString,
 }
 
-/// Held apart, for SQLite gets a pointer to it.
+/// Boxed, because SQLite gets a pointer to it.
 struct App {
     state: Arc<Mutex<State>>,
     default: *mut ffi::sqlite3_vfs,
@@ -149,20 +149,20 @@ impl Disk {
         &self.name
     }
 
-    /// Lets the `at`-th call from here on (from 1) fail.
+    /// Makes the `at`-th call from now on (from 1) fail.
     pub fn fail(&self, fault: Fault, at: u64) {
         let mut state = lock(&self.shared);
         (state.fault, state.until, state.has_failed) = (Some(fault), at, false);
     }
 
-    /// Nothing fails any more. Gives whether the fault happened.
+    /// Removes the fault. Returns whether it happened.
     pub fn mend(&self) -> bool {
         let mut state = lock(&self.shared);
         state.fault = None;
         std::mem::take(&mut state.has_failed)
     }
 
-    /// A disk with the same files, all of them safe.
+    /// A copy of the disk with all files synced.
     pub fn copy(&self) -> Disk {
         let other = Disk::new();
         for (name, file) in &lock(&self.shared).files {
@@ -171,11 +171,11 @@ impl Disk {
         other
     }
 
-    /// What is found after a loss of power: of the writes since the last sync of a file, some are there, some are not,
+    /// The disk after a loss of power: of the writes since the last sync of a file, some are there, some are missing,
     /// and some are torn.
     pub fn after_power_loss(&self, seed: u64) -> Disk {
         let (other, mut numbers) = (Disk::new(), Numbers::from_seed(seed));
-        // All of it, nothing of it, or a mixture.
+        // All writes, none, or a mixture.
         let luck = [0.0, 1.0, 0.5, 0.8][numbers.below(4)];
         let mut state = lock(&self.shared);
         let back: Vec<(String, File)> = std::mem::take(&mut state.deleted).into_iter().collect();
@@ -213,7 +213,7 @@ impl File {
     }
 }
 
-/// What a disk writes whole.
+/// The bytes that a disk writes atomically.
 const SECTOR: usize = 512;
 
 impl Change {

@@ -1,5 +1,5 @@
-//! Errors of the file system at every place of a statement, and a loss of power at every sync of a workload: what fails
-//! says so in SQLite's own words, nothing is half done, and nothing committed is lost.
+//! I/O errors at every call of a statement, and a loss of power at every sync of a workload. The failing statement
+//! reports SQLite's error, nothing is half done, and nothing committed is lost.
 
 use vecrank_tests::data::{Clusters, Element};
 use vecrank_tests::{Host, library, long_or};
@@ -12,7 +12,7 @@ const FULL: i32 = 13;
 const IO_ERROR: i32 = 10;
 const CANNOT_OPEN: i32 = 14;
 
-/// `INSERT` of rows with ids from `from`.
+/// An INSERT of rows with ids from `from`.
 pub fn insert(from: usize, count: usize) -> String {
     let mut clusters = Clusters::new(from as u64, 10, DIMS, Element::Float);
     let mut row =
@@ -49,7 +49,7 @@ fn connect(disk: &Disk, journal: &str) -> Host {
     host
 }
 
-/// All that a user sees of the table.
+/// The content of the table, as a user sees it.
 pub fn state(host: &Host) -> Vec<String> {
     if host.line("SELECT count(*) FROM sqlite_master WHERE name = 't'") == "0" {
         return Vec::new();
@@ -60,7 +60,7 @@ pub fn state(host: &Host) -> Vec<String> {
     state
 }
 
-/// The states after each transaction of the workload, from that before the first on.
+/// The states before the workload and after each of its transactions.
 fn states(journal: &str) -> Vec<Vec<String>> {
     let disk = Disk::new();
     let host = connect(&disk, journal);
@@ -92,7 +92,7 @@ fn lose_power_at_every_sync(journal: &str) {
             disk.fail(Fault::PowerLoss, sync);
             let acknowledged = workload.iter().take_while(|sql| host.execute(sql).is_ok()).count();
             is_over = acknowledged == workload.len();
-            // Power goes while the connection is still there, and with it what it has not written.
+            // The power goes while the connection is open, so that unwritten data is lost.
             let after = disk.after_power_loss(1_000 * sync + seed);
             drop(host);
             if is_over {
@@ -101,7 +101,7 @@ fn lose_power_at_every_sync(journal: &str) {
             let what = format!("{journal}, sync {sync}, seed {seed}, after {acknowledged} transactions");
             let host = connect(&after, journal);
             let found = state(&host);
-            // What was under way is there in full, or not at all.
+            // The transaction in progress is there in full, or not at all.
             let is_next = found == states[acknowledged + 1];
             assert!(is_next || found == states[acknowledged], "{what}: a state that never was");
             check_sound(&host, &found, &what);
@@ -122,16 +122,16 @@ fn lose_power_at_every_sync(journal: &str) {
 }
 
 #[test]
-fn nothing_is_lost_with_the_power_under_a_rollback_journal() {
+fn committed_data_survives_power_loss_with_a_rollback_journal() {
     lose_power_at_every_sync("DELETE");
 }
 
 #[test]
-fn nothing_is_lost_with_the_power_under_a_wal() {
+fn committed_data_survives_power_loss_with_a_wal() {
     lose_power_at_every_sync("WAL");
 }
 
-/// Runs each transaction of the workload with a fault at every place, until it comes through.
+/// Runs each transaction of the workload with a fault at the first, second, ... call, until it succeeds.
 fn fail_everywhere(journal: &str, fault: Fault) {
     let (states, workload) = (states(journal), workload());
     let mut disk = Disk::new();
@@ -143,10 +143,10 @@ fn fail_everywhere(journal: &str, fault: Fault) {
         let mut at = 1 + number as u64 % step;
         loop {
             let host = connect(&disk, journal);
-            // The schema is read, and the table known.
+            // Reads the schema and connects the table.
             let found = state(&host);
             if &found != before {
-                // A WAL keeps the frames of a commit whose sync failed, and gives them to who recovers it.
+                // A WAL keeps the frames of a commit whose sync failed, and a recovery applies them.
                 assert!(journal == "WAL" && &found == after, "{fault:?}: before call {at} of {sql:.60}");
                 drop(host);
                 disk = at_state(&workload[..number], journal);
@@ -169,7 +169,7 @@ fn fail_everywhere(journal: &str, fault: Fault) {
             if !host.is_autocommit() {
                 host.run("ROLLBACK");
             }
-            // The connection that saw it goes on, and another one agrees.
+            // The connection that saw the error keeps working, and another one agrees.
             let found = state(&host);
             let is_done = &found == after;
             assert!(is_done && result.is_ok() || &found == before, "{what}: a state that never was");
@@ -196,7 +196,7 @@ fn fail_everywhere(journal: &str, fault: Fault) {
     assert!(refused > 50, "{refused} of {faults}");
 }
 
-/// A disk on which these transactions have been done.
+/// A disk after these transactions.
 fn at_state(workload: &[String], journal: &str) -> Disk {
     let disk = Disk::new();
     let host = connect(&disk, journal);
@@ -206,14 +206,14 @@ fn at_state(workload: &[String], journal: &str) -> Disk {
 }
 
 #[test]
-fn an_io_error_anywhere_is_told_and_nothing_is_half_done() {
+fn an_io_error_anywhere_is_reported_and_undone() {
     for journal in ["DELETE", "WAL"] {
         fail_everywhere(journal, Fault::IoError { is_lasting: false });
     }
 }
 
 #[test]
-fn lasting_errors_and_a_full_disk_are_told_and_nothing_is_half_done() {
+fn lasting_errors_and_a_full_disk_are_reported_and_undone() {
     for journal in ["DELETE", "WAL"] {
         fail_everywhere(journal, Fault::IoError { is_lasting: true });
         fail_everywhere(journal, Fault::Full);

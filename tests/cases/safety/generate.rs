@@ -1,4 +1,4 @@
-//! The next random operation: its SQL, and what the model makes of it.
+//! The next random operation: its SQL, and its effect on the model.
 
 use vecrank_tests::data::Numbers;
 
@@ -14,7 +14,7 @@ pub enum Effect {
     Write(Vec<Write>, Conflict),
     Delete(Vec<i64>),
     Rename(&'static str),
-    /// Dropped, and made anew.
+    /// DROP and CREATE.
     Recreate,
     /// A write that changes no row.
     Nothing,
@@ -48,7 +48,7 @@ const CONFLICTS: [Conflict; 8] = [
     Conflict::Rollback,
 ];
 
-/// Ids that come up again and again.
+/// Ids that are used repeatedly.
 const IDS: usize = 60;
 
 fn id(numbers: &mut Numbers) -> i64 {
@@ -72,7 +72,7 @@ fn vector(dims: usize, numbers: &mut Numbers) -> Vec<i8> {
     (0..dims).map(|_| numbers.below(7) as i8 - 3).collect()
 }
 
-/// A row, with at most one thing wrong with it.
+/// A row with at most one error.
 fn row(needs_e: bool, numbers: &mut Numbers) -> Row {
     let mut row = Row {
         key: key(numbers),
@@ -107,7 +107,7 @@ impl Step {
         Step { sql, effect }
     }
 
-    /// Rows to begin with, with ids from 1000.
+    /// The initial rows, with ids from 1000.
     pub fn load(world: &World, count: usize, numbers: &mut Numbers) -> Step {
         let mut row = |number: usize| {
             let row = Row {
@@ -154,7 +154,7 @@ pub fn next_step(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
 fn range<'t>(world: &World, table: &'t Table, numbers: &mut Numbers) -> (String, Vec<(i64, &'t Row)>) {
     let first = match table.rows.len() {
         0 => 1,
-        // Some row that is there.
+        // An existing row.
         count => *table.rows.keys().nth(numbers.below(count)).unwrap_or(&1),
     };
     let last = first + [0, 0, 3, 8][numbers.below(4)];
@@ -177,7 +177,7 @@ fn insert_from_itself(world: &World, table: &Table, conflict: Conflict, numbers:
     Step::new(sql, Effect::Write(rows.into_iter().map(write).collect(), conflict))
 }
 
-/// Through a trigger.
+/// A write through a trigger.
 fn feed(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
     let first = 1 + numbers.below(IDS) as i64;
     let mut new = |number: i64| (Some(first + number), Row { f: None, ..row(table.needs_e, numbers) });
@@ -210,7 +210,7 @@ fn update(world: &World, table: &Table, conflict: Conflict, numbers: &mut Number
     };
     let sql = format!("UPDATE {} {}.{} SET {set} {filter}", conflict.sql(), world.schema, table.name);
     let write = |(from, row): (i64, &Row)| {
-        // What is computed from the row is computed before any is changed.
+        // Values that depend on the row are computed before any row changes.
         let sets = sets.iter().map(|set| match set {
             Set::NextN => row.n.map_or(Set::NoN, |n| Set::N(n + 1)),
             Set::Shift(shift) => Set::Id(from + shift),
@@ -245,7 +245,7 @@ fn delete(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
 
 fn transaction(world: &World, numbers: &mut Numbers) -> Step {
     let number = numbers.below(4);
-    // A transaction sees what it saw first.
+    // A transaction keeps seeing its first snapshot.
     let look = format!("SELECT count(*) FROM {}.sqlite_master", world.schema);
     let (sql, control) = match numbers.below(24) {
         0..=4 => (format!("BEGIN; {look}"), Control::Begin),
@@ -281,7 +281,7 @@ fn maintenance(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
             Step::new(sql, Effect::Nothing)
         }
         _ => {
-            // A search while rows may be waiting to be linked.
+            // A search while nodes may be pending.
             let sql = format!("SELECT {} FROM {schema}.{name} WHERE e MATCH '[0,1,0,2]' LIMIT 7", world.rowid());
             Step::new(sql, Effect::Read)
         }

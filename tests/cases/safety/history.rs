@@ -1,5 +1,5 @@
-//! A history of transactions that anybody can recompute: the state of the table follows from the number of the last one,
-//! which each of them writes beside it.
+//! A history of transactions that any process can recompute: the state of the table follows from the number of the last
+//! transaction, which each of them stores in a second table.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use vecrank_tests::Host;
 use vecrank_tests::data::Numbers;
 
 const DIMS: usize = 6;
-/// The rows that come and go.
+/// The number of ids whose rows are inserted and deleted.
 const IDS: usize = 400;
 
-/// The vector that transaction `number` gives to row `id`.
+/// The vector of row `id` in transaction `number`.
 fn vector(number: u64, id: i64) -> Vec<i64> {
     let mut numbers = Numbers::from_seed(number << 20 ^ id.cast_unsigned());
     (0..DIMS).map(|_| numbers.below(21) as i64 - 10).collect()
@@ -44,12 +44,12 @@ fn change(number: u64) -> Change {
 pub struct History {
     pub last: u64,
     rows: BTreeMap<i64, u64>,
-    /// Rows that stay, for searches to walk past.
+    /// The number of rows that never change, so that searches walk.
     base: i64,
 }
 
 impl History {
-    /// `base` rows, with ids from a thousand, belong to transaction 0.
+    /// The state of transaction 0, with `base` rows whose ids begin at a thousand.
     pub fn new(base: i64) -> History {
         History { last: 0, rows: (1_000..1_000 + base).map(|id| (id, 0)).collect(), base }
     }
@@ -73,7 +73,7 @@ impl History {
         }
     }
 
-    /// The row of an id, as `SELECT id, n, vec_json(e)` shows it.
+    /// The row of an id, as `SELECT id, n, vec_json(e)` returns it.
     pub fn line(&self, id: i64) -> Option<String> {
         self.rows.get(&id).map(|number| format!("{id}|{number}|{}", json(&vector(*number, id))))
     }

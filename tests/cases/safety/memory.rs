@@ -1,5 +1,5 @@
-//! SQLite runs out of memory at every allocation of a statement. Its allocator belongs to the process, so the test runs
-//! again in one of its own.
+//! SQLite runs out of memory at every allocation of a statement. The allocator belongs to the process, so the test runs
+//! again in its own process.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -14,9 +14,9 @@ use crate::faults::{TABLE, insert, state};
 const NO_MEMORY: i32 = 7;
 
 thread_local! {
-    /// Allocations of this thread until the one that fails; 0: none does.
+    /// The number of this thread's allocations up to the one that fails; 0 for none.
     static UNTIL: Cell<u64> = const { Cell::new(0) };
-    /// One failed.
+    /// An allocation has failed.
     static HAS_FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -62,19 +62,19 @@ fn install() {
         methods.xMalloc = Some(allocate);
         methods.xRealloc = Some(reallocate);
         assert_eq!(ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw mut methods), ffi::SQLITE_OK);
-        // Small allocations would be served from a pool that never fails.
+        // Otherwise SQLite serves small allocations from memory that never fails.
         assert_eq!(ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, 0 as c_int, 0 as c_int), ffi::SQLITE_OK);
     }
 }
 
 #[test]
-fn a_lack_of_memory_anywhere_is_told_and_nothing_is_half_done() {
+fn a_failed_allocation_anywhere_is_reported_and_undone() {
     const VARIABLE: &str = "VECRANK_TEST_LITTLE_MEMORY";
     if std::env::var_os(VARIABLE).is_some() {
         install();
         return fail_everywhere();
     }
-    let test = "memory::a_lack_of_memory_anywhere_is_told_and_nothing_is_half_done";
+    let test = "memory::a_failed_allocation_anywhere_is_reported_and_undone";
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture"]).env(VARIABLE, "1").env("VECRANK_LIBRARY", library());
     let output = command.output().expect("the test's own program starts");
@@ -110,7 +110,7 @@ fn fail_everywhere() {
         let mut at = 1;
         loop {
             host.run("SAVEPOINT before");
-            // What a statement needs is allocated while it is prepared as well.
+            // A statement allocates while it is prepared, too.
             UNTIL.set(at);
             HAS_FAILED.set(false);
             let result = host.execute(sql.trim_start_matches("BEGIN; ").trim_end_matches("; COMMIT"));

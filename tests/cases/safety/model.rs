@@ -1,8 +1,8 @@
-//! What a table must hold, in the dullest way: a map of rows, a sort for a search.
+//! The model of a table, as simple as possible: a map of rows, and a sort as the search.
 
 use std::collections::BTreeMap;
 
-/// `INSERT OR ...`; Abort is what a statement without a clause does.
+/// The clause `INSERT OR ...`. Abort is the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
     Abort,
@@ -24,20 +24,20 @@ impl Conflict {
     }
 }
 
-/// What comes of a statement.
+/// The outcome of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// An error of this plain result code.
+    /// An error with this primary result code.
     Refused(i32),
-    /// The same, and the transaction is gone.
+    /// The same, and the transaction is rolled back.
     RolledBack(i32),
 }
 
 const ERROR: i32 = 1;
 const CONSTRAINT: i32 = 19;
 
-/// Vectors have few whole components: ties are common, and distances exact.
+/// Vectors have few, whole components, so that ties are common and distances exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub key: Option<String>,
@@ -46,7 +46,7 @@ pub struct Row {
     pub f: Option<Vec<i8>>,
 }
 
-/// n has CHECK (n <> 13).
+/// The value violates CHECK (n <> 13).
 pub const BAD_N: i64 = 13;
 pub const E_DIMS: usize = 4;
 pub const F_DIMS: usize = 3;
@@ -60,18 +60,18 @@ pub struct Table {
 }
 
 enum Refusal {
-    /// These rows are in the way.
+    /// These rows have the same key.
     Taken(Vec<i64>),
     Constraint,
     Error,
 }
 
-/// A row on its way into the table.
+/// A row to be written.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// No id asks for the next free one.
+    /// The id; None for the next free one.
     Insert(Option<i64>, Row),
-    /// The row of an id, as it is by then, with other values.
+    /// The current row of an id, with changed values.
     Update(i64, Vec<Set>),
 }
 
@@ -79,7 +79,7 @@ pub enum Write {
 #[derive(Debug, Clone)]
 pub enum Set {
     Id(i64),
-    /// Its own plus so much.
+    /// The old value plus this number.
     Shift(i64),
     Key(Option<String>),
     N(i64),
@@ -89,7 +89,7 @@ pub enum Set {
     NoF,
 }
 
-/// What a write makes: the row that goes, and what comes.
+/// A write: the row that is removed, and the new one.
 struct Made {
     from: Option<i64>,
     id: Option<i64>,
@@ -101,11 +101,11 @@ impl Table {
         Table { name: "t", rows: BTreeMap::new(), needs_e }
     }
 
-    /// A statement that writes these rows one after the other.
+    /// Runs a statement that writes these rows in sequence.
     pub fn write(&mut self, writes: Vec<Write>, conflict: Conflict) -> Outcome {
         let before = self.rows.clone();
         for write in writes {
-            // None is an UPDATE of a row that the same statement has replaced.
+            // None: an UPDATE of a row that the same statement has replaced.
             let Some(made) = self.make(write) else { continue };
             let code = match (self.refusal(&made), conflict) {
                 (None, _) => {
@@ -180,7 +180,7 @@ impl Table {
         (!taken.is_empty()).then_some(Refusal::Taken(taken))
     }
 
-    /// As `SELECT id, key, n, vec_json(e), vec_json(f)` shows them.
+    /// The rows as `SELECT id, key, n, vec_json(e), vec_json(f)` returns them.
     pub fn lines(&self) -> Vec<String> {
         let text = |value: Option<String>| value.unwrap_or("NULL".into());
         let line = |(id, row): (&i64, &Row)| {
@@ -190,7 +190,7 @@ impl Table {
         self.rows.iter().map(line).collect()
     }
 
-    /// The ids nearest to `query` by Euclidean distance among the rows that `keep` lets through, ties by id.
+    /// The ids nearest to `query` by Euclidean distance among the rows that `keep` accepts, ties by id.
     pub fn nearest(
         &self,
         of: impl Fn(&Row) -> Option<&Vec<i8>>,

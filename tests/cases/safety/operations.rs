@@ -1,5 +1,5 @@
-//! Random operations through two connections, against the dull model. A run is its world and its seed; one that fails
-//! prints the statements that led there.
+//! Random operations through two connections, compared with the model. A run is defined by its world and its seed. A
+//! failed run prints its statements.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,17 @@ use vecrank_tests::{Cell, Host, HostError, library, long_or};
 use crate::generate::{Effect, Step, next_step};
 use crate::model::{Outcome, Table, json};
 
-/// Where the table lives, and how.
+/// The setting of a run: where the table is, and how it is declared.
 #[derive(Debug, Clone, Copy)]
 pub struct World {
     /// main, aux (an attached file) or temp.
     pub schema: &'static str,
-    /// None: a database in memory.
+    /// The journal mode; None for a database in memory.
     journal: Option<&'static str>,
     is_system: bool,
-    /// key is TEXT PRIMARY KEY, and the rowid hidden; else id is INTEGER PRIMARY KEY.
+    /// `key` is TEXT PRIMARY KEY, and the rowid hidden. Otherwise `id` is INTEGER PRIMARY KEY.
     pub is_keyed: bool,
-    /// Rows to begin with.
+    /// The initial rows.
     rows: usize,
 }
 
@@ -39,11 +39,11 @@ impl World {
 }
 
 const BUSY: i32 = 5;
-/// Somebody has written since the transaction first read.
+/// Another connection has written since the transaction first read.
 const BUSY_SNAPSHOT: i32 = 5 | (2 << 8);
 const INTERRUPT: i32 = 9;
 
-/// One connection, and what it sees.
+/// One connection, and the state that it sees.
 struct Side {
     host: Host,
     open: Option<Open>,
@@ -53,7 +53,7 @@ struct Side {
 struct Open {
     state: Table,
     has_written: bool,
-    /// BEGIN made it: it does not end with its last savepoint.
+    /// It was opened by BEGIN, so it does not end with its last savepoint.
     has_begun: bool,
     savepoints: Vec<(usize, Table)>,
 }
@@ -117,7 +117,7 @@ impl Run {
         host
     }
 
-    /// What a connection sees.
+    /// The state that a connection sees.
     fn seen(&self, side: usize) -> &Table {
         self.sides[side].open.as_ref().map_or(&self.committed, |open| &open.state)
     }
@@ -139,7 +139,7 @@ impl Run {
             Effect::VacuumInto => return self.vacuum_into(side),
             _ => {}
         }
-        // Now and then a host stops what it asked for.
+        // Sometimes the host interrupts the statement.
         let is_stopped = self.numbers.below(25) == 0 && !self.others_are_open(side);
         let stop_at = if is_stopped { 1 + self.numbers.below(60) as u32 } else { 0 };
         let host = &self.sides[side].host;
@@ -154,7 +154,7 @@ impl Run {
         let is_stale = result.as_ref().is_err_and(|error| error.code == BUSY_SNAPSHOT);
         if code == BUSY && (self.others_are_open(side) || is_stale) {
             match (&step.effect, &self.sides[side].open) {
-                // It began, and could not go on.
+                // It began and could not continue.
                 (_, None) if !host.is_autocommit() => host.run("ROLLBACK"),
                 (Effect::Recreate, Some(_)) => host.run("ROLLBACK TO again; RELEASE again"),
                 _ => {}
@@ -167,8 +167,8 @@ impl Run {
         self.apply(side, step, result);
     }
 
-    /// After a statement that was stopped: if it wrote, its transaction has gone with it. But SQLite asks the progress
-    /// handler once more when a statement has ended, and then all of it is there.
+    /// Updates the model after an interrupted statement. If it wrote, its transaction is rolled back. But SQLite calls
+    /// the progress handler once more after a statement has ended, and then the statement is complete.
     fn settle(&mut self, side: usize, effect: Effect) {
         let open = self.sides[side].open.take();
         let host = &self.sides[side].host;
@@ -273,13 +273,13 @@ impl Run {
         }
     }
 
-    /// What is open is lost, as when a program ends.
+    /// Closes the connections without COMMIT, as when a program ends.
     fn reopen(&mut self, side: usize) {
         if self.world.journal.is_none() || self.world.schema == "temp" || self.others_are_open(side) {
             return;
         }
         self.sides[side].open = None;
-        // A rollback journal would be taken for that of a crash while its writer lives.
+        // A live writer's rollback journal would be taken for that of a crash.
         let idle = Host::bundled(":memory:");
         drop(std::mem::replace(&mut self.sides[side].host, idle));
         self.sides[side].host = self.connect();
@@ -305,12 +305,12 @@ impl Run {
         }
     }
 
-    /// Every connection sees what the model says it must.
+    /// Checks that every connection sees the state of the model.
     fn check(&mut self) {
         for side in 0..self.sides.len() {
             let table = self.seen(side).clone();
             if self.sides[side].open.is_none() && self.others_are_open(side) {
-                // A writer that is about to commit may shut others out.
+                // A writer that is about to commit may lock out others.
                 let probe = format!("SELECT count(*) FROM {}.{}", self.world.schema, table.name);
                 if self.sides[side].host.execute(&probe).is_err_and(|error| error.code & 0xff == BUSY) {
                     continue;
@@ -326,7 +326,7 @@ impl Run {
                     Ok(()) => {}
                 }
                 if let Some(open) = &mut self.sides[side].open {
-                    // It may have linked what was pending.
+                    // The search may have linked pending nodes.
                     open.has_written = true;
                 }
             }
@@ -402,10 +402,10 @@ pub enum Control {
     RollbackTo(usize),
 }
 
-/// Does `count` operations in a world.
+/// Runs `count` operations in a world.
 fn run(world: World, seed: u64, count: usize) {
     let mut run = Run::new(world, seed);
-    // A check of a large table costs more.
+    // Checks of a large table are expensive.
     let batch = if world.rows > 0 { 60 } else { 25 };
     for step in 0..count {
         let side = run.numbers.below(run.sides.len());
@@ -431,11 +431,11 @@ const WORLDS: [World; 8] = [
     world("aux", Some("TRUNCATE")),
     world("temp", Some("DELETE")),
     World { is_keyed: true, ..world("main", None) },
-    // Too many for the engine to rank them all.
+    // Too many rows for the engine to rank them all.
     World { rows: 1_200, ..world("main", Some("WAL")) },
 ];
 
-/// The share of all operations that one test does, over its worlds.
+/// Runs one test's share of all operations, over its worlds.
 fn run_worlds(worlds: &[World]) {
     let (runs, count) = (long_or(250, 5), 500);
     for seed in 0..runs {
@@ -451,6 +451,6 @@ fn random_operations_agree_with_the_model() {
 }
 
 #[test]
-fn random_operations_agree_with_the_model_elsewhere() {
+fn random_operations_agree_with_the_model_in_other_settings() {
     run_worlds(&WORLDS[4..]);
 }

@@ -11,19 +11,19 @@ use vecrank_tests::{Host, library, long_or};
 
 use crate::history::{History, json, sql};
 
-/// What a started process is to do, and with which file.
+/// Environment variables: the task of a child process, and its file.
 const ROLE: &str = "VECRANK_TEST_ROLE";
 const FILE: &str = "VECRANK_TEST_FILE";
-/// How many rows stay.
+/// The number of rows that never change.
 const BASE: &str = "VECRANK_TEST_BASE";
-/// Where a reader begins its random numbers, how many pages it reads at least, and of how many states.
+/// The seed of a reader, and the least numbers of pages and states that it reads.
 const SEED: &str = "VECRANK_TEST_SEED";
 const PAGES: &str = "VECRANK_TEST_PAGES";
 const STATES: &str = "VECRANK_TEST_STATES";
 
 fn start(role: &str, file: &Path, more: &[(&str, u64)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["processes::a_started_process_does_its_part", "--exact", "--nocapture", "--test-threads=1"]);
+    command.args(["processes::child_process_entry_point", "--exact", "--nocapture", "--test-threads=1"]);
     command.env(ROLE, role).env(FILE, file).env("VECRANK_LIBRARY", library());
     command.envs(more.iter().map(|(name, value)| (*name, value.to_string())));
     command.stdout(Stdio::piped()).spawn().expect("the test's own program starts")
@@ -33,9 +33,9 @@ fn number(variable: &str) -> u64 {
     std::env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-/// Nothing to see here unless another test has started it.
+/// Does nothing unless another test has started this process.
 #[test]
-fn a_started_process_does_its_part() {
+fn child_process_entry_point() {
     let Some(file) = std::env::var_os(FILE).map(PathBuf::from) else { return };
     match std::env::var(ROLE).as_deref() {
         Ok("writer") => write_on(&file),
@@ -47,13 +47,13 @@ fn a_started_process_does_its_part() {
 fn connect(file: &Path) -> Host {
     let host = Host::bundled(file);
     host.load(library()).unwrap();
-    // A killed process loses nothing that it has written: only a loss of power does, and that has a test of its own. And
-    // no machine is so busy that it takes that long to get a lock.
+    // A killed process loses no written data; a loss of power has its own test. The timeout is longer than any wait for
+    // a lock, even on a busy machine.
     host.run("PRAGMA busy_timeout = 600000; PRAGMA synchronous = OFF");
     host
 }
 
-/// Goes on with the history until it is killed; tells of each transaction that has been committed.
+/// Continues the history until it is killed, and reports each committed transaction.
 fn write_on(file: &Path) {
     let host = connect(file);
     host.run("PRAGMA wal_autocheckpoint = 50");
@@ -61,14 +61,14 @@ fn write_on(file: &Path) {
     let mut output = std::io::stdout().lock();
     for number in last + 1.. {
         host.run(&sql(number));
-        // Nobody listens any more: the test has failed, or is over.
+        // No one reads the output any more: the test is over.
         if writeln!(output, "committed {number}").and_then(|()| output.flush()).is_err() {
             return;
         }
     }
 }
 
-/// Rows and graph are those of one state of the history, at or past `least`. Gives its number.
+/// Checks that rows and graph are those of one state of the history, `least` or later. Returns its number.
 fn check_state(host: &Host, history: &mut History, least: u64, what: &str) {
     let last = host.ids("SELECT number FROM last")[0].cast_unsigned();
     assert!(last >= least, "{what}: transaction {least} was committed, and {last} is there");
@@ -97,7 +97,7 @@ fn kill_writers(journal: &str) {
         let mut least = history.last;
         let mut told = |lines: &mut dyn Iterator<Item = std::io::Result<String>>| {
             for line in lines {
-                // The test harness says something too, on the same line.
+                // The test harness writes to the same line.
                 let line = line.unwrap_or_default();
                 let number = line.rsplit("committed ").next().and_then(|number| number.parse().ok());
                 if let Some(number) = number {
@@ -107,7 +107,7 @@ fn kill_writers(journal: &str) {
             }
             false
         };
-        // It has begun; now any moment will do.
+        // It has begun and can be killed at any moment.
         assert!(told(&mut lines), "the writer ends by itself");
         std::thread::sleep(Duration::from_micros(numbers.below(30_000) as u64));
         writer.kill().unwrap();
@@ -117,21 +117,21 @@ fn kill_writers(journal: &str) {
         check_state(&host, &mut history, least, &format!("{journal}, kill {kill}"));
     }
     eprintln!("{journal}: {kills} kills, {} transactions", history.last);
-    // Each writer told of one at least.
+    // Each writer has reported at least one.
     assert!(history.last >= kills, "{} transactions", history.last);
 }
 
 #[test]
-fn a_killed_writer_leaves_a_committed_state_under_a_rollback_journal() {
+fn a_killed_writer_leaves_a_committed_state_with_a_rollback_journal() {
     kill_writers("DELETE");
 }
 
 #[test]
-fn a_killed_writer_leaves_a_committed_state_under_a_wal() {
+fn a_killed_writer_leaves_a_committed_state_with_a_wal() {
     kill_writers("WAL");
 }
 
-/// Reads pages until it has read enough of them, of enough states; each must be that of the state that its transaction sees.
+/// Reads enough pages of enough states. Each page must be that of the state that its transaction sees.
 fn read_on(file: &Path) {
     let host = connect(file);
     let mut history = History::new(number(BASE).cast_signed());
@@ -155,7 +155,7 @@ fn read_on(file: &Path) {
         let nearest: Vec<i64> = history.nearest(&query);
         let expected: Vec<String> = nearest.iter().skip(offset).take(limit).map(i64::to_string).collect();
         assert_eq!(exact, expected, "transaction {last}, {query:?}");
-        // The graph may miss a row, but every row that it gives is of this state, and in its place.
+        // The graph may miss a row, but every returned row is of this state and in order.
         let ids: Vec<i64> = found.iter().filter_map(|line| line.split('|').next()?.parse().ok()).collect();
         let places: Vec<Option<usize>> = ids.iter().map(|id| nearest.iter().position(|near| near == id)).collect();
         assert!(places.is_sorted() && places.iter().all(Option::is_some), "transaction {last}, {query:?}: {places:?}");
@@ -171,7 +171,7 @@ fn read_beside_a_writer(journal: &str) {
     const READERS: u64 = 8;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.db");
-    // Enough for the graph to be walked.
+    // Enough rows for the graph to be walked.
     let base = 1_500;
     let host = connect(&file);
     host.run(&format!("PRAGMA journal_mode = {journal}"));
@@ -201,7 +201,7 @@ fn read_beside_a_writer(journal: &str) {
 }
 
 #[test]
-fn every_page_read_beside_a_writer_is_of_a_committed_state() {
+fn every_page_read_beside_a_writer_shows_a_committed_state() {
     for journal in ["WAL", "DELETE"] {
         read_beside_a_writer(journal);
     }

@@ -1,4 +1,4 @@
-//! Random trees of conditions on the columns of an indexed table, which can be written in several ways that mean the same.
+//! Random trees of conditions on the columns of an indexed table. Each can be written in several equivalent ways.
 
 use vecrank_tests::data::Numbers;
 
@@ -8,9 +8,9 @@ pub enum Style {
     Plain,
     /// BETWEEN as two comparisons.
     Spread,
-    /// The constant of a comparison on the left.
+    /// Comparisons with the constant on the left.
     Flipped,
-    /// The members of IN the other way round.
+    /// The members of IN in reverse order.
     Reversed,
     /// IN as equalities under OR.
     Equalities,
@@ -27,7 +27,7 @@ pub enum Condition {
     Parentheses(Box<Condition>),
 }
 
-/// What the conditions of a kind mostly are.
+/// The most frequent condition of a kind.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Favour {
     Comparisons,
@@ -39,10 +39,10 @@ const FLIPPED: [(&str, &str); 5] = [("=", "="), ("<", ">"), ("<=", ">="), (">", 
 
 const NAMES: [&str; 7] = ["col0", "col1", "col2", "col3", "col4", "col5", "pk"];
 
-/// Values of the columns are below this for each row of the table.
+/// The values of the columns are below this number times the rows.
 pub const SPREAD: usize = 10;
 
-/// A value such as a column holds: REALs are multiples of a quarter, so that their sums are exact.
+/// A value for a column. REALs are multiples of a quarter, so that their sums are exact.
 pub fn value(numbers: &mut Numbers, column: usize, rows: usize) -> String {
     match column {
         0 | 3 => numbers.below(SPREAD * rows).to_string(),
@@ -56,13 +56,13 @@ fn word(numbers: &mut Numbers) -> String {
     (0..4).map(|_| char::from(b'a' + numbers.below(26) as u8)).collect()
 }
 
-/// A column to compare: those of text and the key now and then.
+/// A column to compare; less often a text column or the key.
 fn column(numbers: &mut Numbers) -> usize {
     if numbers.one_in(8) { [2, 5, 6][numbers.below(3)] } else { [0, 1, 3, 4][numbers.below(4)] }
 }
 
 impl Condition {
-    /// A tree for a table of so many rows, nested at most so deep.
+    /// A tree for a table of `rows` rows, nested at most `depth` deep.
     pub fn random(numbers: &mut Numbers, favour: Favour, rows: usize, depth: usize) -> Condition {
         let inner = |numbers: &mut Numbers| Condition::random(numbers, favour, rows, depth - 1);
         match numbers.below(10) {

@@ -1,14 +1,14 @@
-//! Random expressions of numbers as the corpus nests them: signs, arithmetic, CAST, CASE, NULLIF, COALESCE, aggregates, and
-//! conditions on them.
+//! Random expressions of numbers as the corpus nests them: signs, arithmetic, CAST, CASE, NULLIF, COALESCE, aggregates,
+//! and conditions on them.
 
 use vecrank_tests::data::Numbers;
 
-/// What an expression may be made of.
+/// The parts that an expression may have.
 #[derive(Clone)]
 pub struct Terms {
-    /// Names of columns; none: constants alone.
+    /// Names of columns; empty for constants only.
     pub columns: Vec<String>,
-    /// An aggregate may stand here, and of what columns.
+    /// The columns of aggregates, if an aggregate is allowed.
     pub aggregated: Option<Vec<String>>,
     /// Quotients of REALs are inexact, and their sums depend on the order of rows.
     pub may_divide: bool,
@@ -40,7 +40,7 @@ impl Terms {
         }
     }
 
-    /// A number, with operators nested so deep.
+    /// A number, with operators nested `depth` deep.
     pub fn expression(&self, numbers: &mut Numbers, depth: usize) -> String {
         let sign = numbers.pick(&["", "", "", "+ ", "- ", "- + "]);
         if depth == 0 {
@@ -73,7 +73,7 @@ impl Terms {
         format!("CASE WHEN {when} THEN {} END", self.expression(numbers, depth))
     }
 
-    /// A condition on expressions nested so deep.
+    /// A condition on expressions nested `depth` deep.
     pub fn condition(&self, numbers: &mut Numbers, depth: usize) -> String {
         let inner = depth.saturating_sub(1);
         let part = |numbers: &mut Numbers| self.expression(numbers, inner);

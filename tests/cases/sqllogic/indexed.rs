@@ -1,4 +1,4 @@
-//! index/*: the same rows in five tables with other indexes each, and the same conditions on all of them.
+//! index/*: five tables with the same rows and different indexes, and the same conditions on all of them.
 
 use vecrank_tests::data::{Element, Numbers};
 
@@ -8,7 +8,7 @@ use crate::expressions::Terms;
 
 const TABLES: [&str; 5] = ["tab0", "tab1", "tab2", "tab3", "tab4"];
 
-/// Conditions of a stream.
+/// The number of conditions in a stream.
 const CONDITIONS: usize = 20;
 
 const COLUMNS: &str =
@@ -24,12 +24,12 @@ pub fn vector(numbers: &mut Numbers) -> String {
     if components.iter().all(|&x| x == 0.0) { "NULL".into() } else { Element::Float.literal(&components) }
 }
 
-/// Rows of a stream: few mostly.
+/// The number of rows in a stream, mostly small.
 fn size(numbers: &mut Numbers) -> usize {
     [1, 10, 10, 10, 30, 100][numbers.below(6)]
 }
 
-/// The rows as VALUES: no two have an equal value but NULL in a column of numbers, unless `repeats`.
+/// The rows as VALUES. Unless `repeats`, the values in a column of numbers are distinct, except NULL.
 fn rows(numbers: &mut Numbers, count: usize, repeats: bool) -> String {
     let distinct = |numbers: &mut Numbers, scale: f64| -> Vec<f64> {
         let mut all: Vec<usize> = (1..=SPREAD * count * if scale < 1.0 { 4 } else { 1 }).collect();
@@ -51,7 +51,7 @@ fn rows(numbers: &mut Numbers, count: usize, repeats: bool) -> String {
     (0..count).map(&mut row).collect::<Vec<_>>().join(", ")
 }
 
-/// `tab1` has an index of each column of numbers, and `tab4` of one, that the declaration makes.
+/// The declaration: `tab1` has INDEXED columns for all numbers, `tab4` for one.
 fn create(table: &str) -> Statement {
     let columns = match table {
         "tab1" => COLUMNS.replace(" INTEGER, ", " INTEGER INDEXED, ").replace(" FLOAT", " FLOAT INDEXED"),
@@ -61,7 +61,7 @@ fn create(table: &str) -> Statement {
     Statement::new(format!("CREATE TABLE {table}({columns})"))
 }
 
-/// Random indexes of a table: of one to three columns, some UNIQUE, some descending.
+/// Random indexes of a table: on one to three columns, some UNIQUE, some descending.
 fn indexes(numbers: &mut Numbers, table: &str) -> Vec<Statement> {
     let index = |number: usize| {
         let mut columns =
@@ -74,7 +74,7 @@ fn indexes(numbers: &mut Numbers, table: &str) -> Vec<Statement> {
     (0..3).map(index).collect()
 }
 
-/// Five tables with the same rows: without an index, with those of the declaration, and with random ones.
+/// Five tables with the same rows: without an index, with declared indexes, and with random ones.
 fn tables(numbers: &mut Numbers, count: usize) -> Vec<Statement> {
     let repeats = numbers.one_in(6);
     let mut stream = vec![create("tab0")];
@@ -120,7 +120,7 @@ pub fn orderby(numbers: &mut Numbers) -> Vec<Statement> {
     ordered(numbers, &[("pk", 0), ("pk, col0", 0), ("pk, col0", 1), ("col1, pk, col4", 0)])
 }
 
-/// Every row, and what is ordered by is not always shown first.
+/// Selects all rows. The columns of ORDER BY are not always the first result columns.
 pub fn orderby_nosort(numbers: &mut Numbers) -> Vec<Statement> {
     ordered(numbers, &[("*", 0), ("*", 1), ("col3, pk", 0), ("col4 + 1, col2, col5, embedding", 0)])
 }
@@ -143,7 +143,7 @@ fn ordered(numbers: &mut Numbers, shown: &[(&str, usize)]) -> Vec<Statement> {
     stream
 }
 
-/// Rows that go; what is left and what would have gone; rows that come again, some of which are there still.
+/// Deletes rows, reads the rest, and inserts deleted rows again, of which some still exist.
 pub fn delete(numbers: &mut Numbers) -> Vec<Statement> {
     let count = size(numbers);
     let mut stream = tables(numbers, count);
@@ -168,7 +168,7 @@ pub fn delete(numbers: &mut Numbers) -> Vec<Statement> {
 }
 
 fn refilled(numbers: &mut Numbers, count: usize) -> Vec<Statement> {
-    // Refused while a row with one of the keys is left.
+    // Refused as long as a row has one of the keys.
     let mut stream = vec![Statement::new(format!("INSERT INTO tab0 VALUES {}", rows(numbers, count, false)))];
     for table in &TABLES[2..] {
         if numbers.one_in(2) {
@@ -180,7 +180,7 @@ fn refilled(numbers: &mut Numbers, count: usize) -> Vec<Statement> {
     stream
 }
 
-/// Views of a condition and of its opposite, by themselves and put together.
+/// Views of a condition and of its negation, alone and combined.
 pub fn view(numbers: &mut Numbers) -> Vec<Statement> {
     let count = size(numbers);
     let mut stream = tables(numbers, count);

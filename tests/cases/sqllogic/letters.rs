@@ -10,7 +10,7 @@ const COLUMNS: [&str; 5] = ["a", "b", "c", "d", "e"];
 const ROWS: usize = 30;
 const QUERIES: usize = 150;
 
-/// No NULL; ordered by every result column.
+/// Without NULL, ordered by every result column.
 pub fn select1(numbers: &mut Numbers) -> Vec<Statement> {
     let mut stream = table(numbers, false);
     stream.extend((0..QUERIES).map(|_| {
@@ -21,7 +21,7 @@ pub fn select1(numbers: &mut Numbers) -> Vec<Statement> {
     stream
 }
 
-/// As select1, with NULLs.
+/// The same as select1, with NULLs.
 pub fn select2(numbers: &mut Numbers) -> Vec<Statement> {
     let mut stream = table(numbers, true);
     stream.extend((0..QUERIES).map(|_| {
@@ -71,7 +71,7 @@ fn table(numbers: &mut Numbers, has_nulls: bool) -> Vec<Statement> {
     stream
 }
 
-/// The select, ordered by so many of its columns in a random order.
+/// The SELECT, ordered by a number of its columns in a random order.
 fn ordered(numbers: &mut Numbers, shown: &[String], condition: &str, keys: usize) -> Statement {
     let mut order: Vec<usize> = (0..shown.len()).collect();
     numbers.shuffle(&mut order);

@@ -1,5 +1,5 @@
-//! Statements of the kinds that SQLite's own sqllogictest corpus has, made from a seed. Each runs on ordinary tables and, rewritten, on
-//! tables with vectors of the same SQLite: results and errors must be the same, value by value.
+//! Statements of the kinds in SQLite's own sqllogictest corpus, generated from a seed. Each runs on ordinary tables
+//! and, rewritten, on tables with vectors. Results and errors must agree value by value.
 //!
 //! VECRANK_LONG=1 runs twenty times as many; VECRANK_SEED=7 runs others.
 
@@ -14,10 +14,10 @@ use pair::{Pair, Tally};
 use vecrank_tests::data::Numbers;
 use vecrank_tests::{Host, long_or};
 
-/// One statement of a stream, as an ordinary table takes it.
+/// One statement of a stream, in the form for ordinary tables.
 pub struct Statement {
     pub sql: String,
-    /// The result columns by which the rows are ordered; none: in any order.
+    /// The result columns by which the rows are ordered; empty for any order.
     pub order: Vec<usize>,
 }
 
@@ -35,10 +35,10 @@ impl Statement {
     }
 }
 
-/// A folder of the corpus, and what makes statements like its own: a schema, rows, and statements on them.
+/// A folder of the corpus, and the generator of similar statements.
 struct Kind {
     name: &'static str,
-    /// Of a run with the bundled SQLite.
+    /// The number of statements in a run with the bundled SQLite.
     statements: usize,
     stream: fn(&mut Numbers) -> Vec<Statement>,
 }
@@ -66,14 +66,14 @@ const INDEX: [Kind; 8] = [
     Kind { name: "index/random", statements: 1_500, stream: indexed::random },
 ];
 
-/// The machine's own SQLite gets one statement for so many of the bundled one's.
+/// The system's SQLite runs one statement per so many of the bundled one.
 const SYSTEM_SHARE: usize = 5;
 
 fn seed() -> u64 {
     std::env::var("VECRANK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
-/// Runs `statements` of a kind, in streams each of which begins with empty databases.
+/// Runs a number of statements of a kind, in streams that begin with empty databases.
 fn run(kind: &Kind, statements: usize, host: fn() -> Host) -> Tally {
     let statements = long_or(20 * statements, statements);
     let name = kind.name.bytes().fold(seed(), |sum, byte| sum.wrapping_mul(257).wrapping_add(u64::from(byte)));
@@ -88,7 +88,7 @@ fn run(kind: &Kind, statements: usize, host: fn() -> Host) -> Tally {
         }
     }
     eprintln!("{}: {tally:?}", kind.name);
-    // A comparison of nothing with nothing says nothing.
+    // A comparison of two empty results tests nothing.
     assert!(tally.queries * 2 > tally.statements, "{}: {tally:?}", kind.name);
     assert!(tally.with_rows * 10 > tally.queries, "{}: {tally:?}", kind.name);
     tally
@@ -120,7 +120,7 @@ fn random_expressions_aggregates_and_groups_agree() {
 fn conditions_on_indexed_columns_agree() {
     for kind in &INDEX {
         let tally = run(kind, kind.statements, bundled);
-        // Else the kind would test a scan alone. Of the random conditions hardly any can be looked up.
+        // Otherwise the kind would test only scans. Few of the random conditions can use an index.
         let is_looked_up = tally.by_index * 25 > tally.explained;
         assert!(is_looked_up || kind.name == "index/random", "{}: too few by index: {tally:?}", kind.name);
         assert!(tally.explained * 50 > tally.queries, "{}: {tally:?}", kind.name);
@@ -135,7 +135,7 @@ fn deletes_and_refused_inserts_leave_the_same_rows() {
 }
 
 #[test]
-fn every_kind_agrees_on_the_machines_sqlite() {
+fn every_kind_agrees_on_the_system_sqlite() {
     if Host::system(":memory:").is_none() {
         return;
     }

@@ -1,26 +1,26 @@
-//! Two databases of one SQLite: ordinary tables in one, tables with vectors in the other.
+//! Two databases of one SQLite: one with ordinary tables, one with tables with vectors.
 
 use vecrank_tests::{Host, HostError, library};
 
 use crate::Statement;
 
-/// Every so many queries the plan is asked for: not always of the same table.
+/// The plan is read for one query in seven, so that it is not always of the same table.
 const EXPLAINED: usize = 7;
 
-/// How EXPLAIN QUERY PLAN shows that a virtual table finds rows through an index of its rows table.
+/// The text in EXPLAIN QUERY PLAN of a virtual table that uses an index of its rows table.
 const BY_INDEX: &str = ":index lookup";
 
-/// What a run has met.
+/// The figures of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub statements: usize,
     pub queries: usize,
-    /// Queries that gave a row.
+    /// Queries that returned a row.
     pub with_rows: usize,
     pub writes: usize,
     /// Statements that both refused.
     pub refused: usize,
-    /// Queries whose plan was looked at, and those of them that used an index.
+    /// Queries whose plan was read, and those of them that used an index.
     pub explained: usize,
     pub by_index: usize,
 }
@@ -30,7 +30,7 @@ type Answer = Result<Vec<Vec<String>>, HostError>;
 pub struct Pair {
     ordinary: Host,
     vectors: Host,
-    /// What was done to the tables so far, as the ones with vectors took it.
+    /// The statements on the tables so far, in the form for tables with vectors.
     script: Vec<String>,
 }
 
@@ -41,10 +41,10 @@ impl Pair {
         Pair { ordinary: host(), vectors, script: Vec::new() }
     }
 
-    /// Runs a statement on both. The error shows how the answers differ, and what led to it.
+    /// Runs a statement on both. The error shows the different answers and the statements before.
     pub fn check(&mut self, statement: &Statement, tally: &mut Tally) -> Result<(), String> {
         let sql = rewritten(&statement.sql);
-        // An index makes no difference to what an ordinary table gives.
+        // An index does not change the result of an ordinary table.
         let ordinary = statement.sql.replace(" INDEXED", "");
         let (expected, got) = (self.ordinary.query_literals(&ordinary), self.vectors.query_literals(&sql));
         tally.statements += 1;
@@ -87,7 +87,7 @@ fn rewritten(sql: &str) -> String {
     if is_index { sql.replacen(" (", "_rows (", 1) } else { sql.to_owned() }
 }
 
-/// Whether both gave the same rows, in the same order as far as that is asked for, or the same error.
+/// Whether both returned the same rows, in the same order as far as ORDER BY requires, or the same error.
 fn agree(expected: &Answer, got: &Answer, order: &[usize]) -> bool {
     match (expected, got) {
         (Ok(expected), Ok(got)) => {
@@ -102,7 +102,7 @@ fn agree(expected: &Answer, got: &Answer, order: &[usize]) -> bool {
     }
 }
 
-/// The rows of a table with vectors are in a table of its own, which an error may name; and an error may say more.
+/// Whether two errors agree. That of a table with vectors may name its rows table, and may say more.
 fn names_same(expected: &HostError, got: &HostError) -> bool {
     got.message.replace("_rows.", ".").starts_with(&expected.message)
 }
@@ -114,10 +114,10 @@ fn sorted(rows: &[Vec<String>]) -> Vec<&Vec<String>> {
 }
 
 #[test]
-fn any_difference_is_told_with_what_led_to_it() {
+fn a_difference_is_reported_with_seed_and_sql() {
     let rows = "INSERT INTO t VALUES (1, 2, 'a', x'0000803f000000000000000000000000'), (2, 4, 'b', NULL)";
     let script = ["CREATE TABLE t(pk INTEGER PRIMARY KEY, n, s TEXT, embedding BLOB)", rows, "CREATE INDEX i ON t (n)"];
-    // What is done to the table with vectors alone, and what shows it.
+    // A change of the table with vectors alone, and a statement that shows it.
     let differences = [
         ("UPDATE t SET n = 2.0 WHERE pk = 1", "SELECT n FROM t"),
         ("UPDATE t SET n = '2' WHERE pk = 1", "SELECT n FROM t"),

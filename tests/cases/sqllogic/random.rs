@@ -1,5 +1,5 @@
-//! random/expr, random/aggregates, random/groupby: tables of three rows, and expressions of any shape over them and their
-//! products.
+//! random/expr, random/aggregates, random/groupby: tables of three rows, and expressions of any shape over them and
+//! their products.
 
 use vecrank_tests::data::Numbers;
 
@@ -34,7 +34,7 @@ fn queries(numbers: &mut Numbers, query: fn(&mut Numbers) -> String) -> Vec<Stat
     stream
 }
 
-/// One table, or a product of two or three; gives the names of its columns too.
+/// One table, or a product of two or three, and the names of its columns.
 fn source(numbers: &mut Numbers) -> (String, Vec<String>) {
     let mut table = || numbers.pick(&TABLES).to_owned();
     let (first, second, third) = (table(), table(), table());
@@ -67,7 +67,7 @@ fn maybe_where(numbers: &mut Numbers, terms: &Terms) -> String {
     if numbers.one_in(2) { String::new() } else { format!(" WHERE {}", terms.condition(numbers, 1)) }
 }
 
-/// Expressions of rows; now and then of no table.
+/// Expressions over rows, sometimes without a table.
 pub fn expr(numbers: &mut Numbers) -> Vec<Statement> {
     queries(numbers, |numbers| {
         let how = how(numbers);
@@ -87,13 +87,13 @@ pub fn aggregates(numbers: &mut Numbers) -> Vec<Statement> {
         let (from, columns) = source(numbers);
         let condition = maybe_where(numbers, &Terms::of(columns.clone()));
         let aggregates = Terms { columns: Vec::new(), aggregated: Some(columns), may_divide: true };
-        // An aggregate stands in it, or it would be a row for each row.
+        // It has an aggregate; otherwise it would return one row per row.
         let shown = format!("COUNT ( * ), {}", shown(numbers, &aggregates, 2));
         format!("SELECT {}{shown} FROM {from}{condition}", how(numbers))
     })
 }
 
-/// Groups by some of the columns, shown and tested by those and by aggregates of any.
+/// Groups by some columns. Result and HAVING use those columns, and aggregates of all.
 pub fn groupby(numbers: &mut Numbers) -> Vec<Statement> {
     queries(numbers, |numbers| {
         let (from, columns) = source(numbers);

@@ -1,4 +1,4 @@
-//! CREATE VIRTUAL TABLE, DROP, RENAME: names of every kind, schemas, shadow tables, and what is refused.
+//! CREATE VIRTUAL TABLE, DROP, RENAME: names of every kind, schemas, shadow tables, and refused declarations.
 
 use vecrank_tests::{Host, library};
 
@@ -80,7 +80,7 @@ fn shadow_tables_are_as_documented() {
 }
 
 #[test]
-fn a_table_that_cannot_be_made_leaves_nothing() {
+fn a_failed_create_leaves_no_tables() {
     let hosts = hosts("CREATE TABLE taken_rows(x)");
     check_errors(
         &hosts,
@@ -113,7 +113,7 @@ fn a_table_that_cannot_be_made_leaves_nothing() {
 }
 
 #[test]
-fn renaming_takes_everything_along() {
+fn renaming_renames_every_shadow_table() {
     for host in hosts(
         "CREATE VIRTUAL TABLE a USING hnsw(id TEXT PRIMARY KEY INDEXED, e FLOAT[2], f INT8[2]);
          INSERT INTO a VALUES ('x', '[1,0]', '[1,2]'), ('y', '[0,1]', NULL);",
@@ -122,17 +122,17 @@ fn renaming_takes_everything_along() {
         assert_eq!(line(&host, "SELECT id FROM \"b c\" WHERE e MATCH '[1,0]' ORDER BY distance"), "x y");
         run(&host, "INSERT INTO \"b c\" VALUES ('z', '[1,1]', '[3,3]')");
         check_sound(&host, "b c");
-        // The old name is free again, its index's name too.
+        // The old name is free again, and so is that of its index.
         run(&host, "CREATE VIRTUAL TABLE a USING hnsw(id TEXT PRIMARY KEY INDEXED, e FLOAT[2])");
         assert_eq!(line(&host, "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'a_rows' AND type = 'index'"), "2");
         for (sql, message) in [
             (
                 "ALTER TABLE a RENAME TO e",
-                "a: cannot be renamed to \"e\": a column has that name, and the table's own is reserved",
+                "a: cannot be renamed to \"e\": a column has that name, and the table's name is reserved for commands",
             ),
             (
                 "ALTER TABLE a RENAME TO k",
-                "a: cannot be renamed to \"k\": a column has that name, and the table's own is reserved",
+                "a: cannot be renamed to \"k\": a column has that name, and the table's name is reserved for commands",
             ),
         ] {
             assert_eq!(error(&host, sql), message);
@@ -162,9 +162,9 @@ fn dropping_removes_everything_even_of_a_damaged_table() {
     }
 }
 
-/// Of the formats that this build does not read: what it says, and that such a table can be dropped.
+/// A table of another format is refused, and can be dropped.
 #[test]
-fn another_format_is_refused_by_number() {
+fn other_formats_are_refused_by_number() {
     let newer = "a has format version 7; this vecrank reads 2: upgrade it";
     let pre_release = "a has format version 1, made by a pre-release vecrank: import again";
     for (version, message) in [(7, newer), (1, pre_release)] {
@@ -198,7 +198,7 @@ fn other_format(version: u32, message: &str) {
         assert_eq!(error(&host, sql), message, "{sql}");
     }
     assert_eq!(line(&host, "SELECT count(*) FROM a_rows"), "1");
-    // SQLite would hand on no message here.
+    // SQLite passes on no message here.
     run(&host, "DROP TABLE a");
     assert_eq!(line(&host, "SELECT count(*) FROM sqlite_master"), "0");
 }

@@ -1,4 +1,4 @@
-//! What SQLite is told of a table's columns, and what programs make of it.
+//! The declaration of a table's columns to SQLite, and its effect on programs.
 
 use crate::{check_lines, check_sound, hosts, line, rows, run};
 
@@ -9,9 +9,9 @@ const TABLES: &str = "
     INSERT INTO t(name, e) VALUES ('b', '[0,1]');
     INSERT INTO by_text VALUES ('x', 1, '[1,0]'), (NULL, 2, '[0,1]'), (NULL, NULL, NULL);";
 
-/// Programs convert values by the declared type: a number's would spoil a vector.
+/// Programs convert values by the declared type. A numeric type would corrupt a vector.
 #[test]
-fn a_vector_column_is_a_blob() {
+fn a_vector_column_is_declared_as_a_blob() {
     let types = "SELECT group_concat(name || ' ' || type, ', ') FROM";
     let info = |table: &str| format!("{types} pragma_table_info('{table}')");
     check_lines(
@@ -23,7 +23,7 @@ fn a_vector_column_is_a_blob() {
                 "SELECT typeof(e), typeof(half), typeof(small), hex(half), hex(small) FROM t WHERE id = 5",
                 "blob|blob|blob|003C0040|0102",
             ),
-            // No affinity, as of any BLOB column: neither side is converted.
+            // A BLOB column has no affinity, so neither side is converted.
             ("SELECT count(*) FROM t WHERE e = vec_parse('[1,0]')", "1"),
             ("SELECT count(*) FROM t WHERE e = '[1,0]' OR small = 1 OR half = '1'", "0"),
             ("SELECT id FROM t WHERE small > '9' ORDER BY id", "5"),
@@ -34,7 +34,7 @@ fn a_vector_column_is_a_blob() {
         ],
     );
     for host in hosts(TABLES) {
-        // SQLite writes no type for what has no affinity.
+        // SQLite writes no type for a column without affinity.
         run(&host, "CREATE TABLE c AS SELECT * FROM t");
         assert_eq!(line(&host, &info("c")), "id INT, name TEXT, e , half , small ");
         assert_eq!(
@@ -47,17 +47,17 @@ fn a_vector_column_is_a_blob() {
     }
 }
 
-/// Of a TEXT key SQLite would make an index that is not there.
+/// For a TEXT key SQLite would assume an index that does not exist.
 #[test]
-fn an_integer_primary_key_is_shown_as_the_key() {
+fn an_integer_primary_key_is_declared_as_the_key() {
     let keys = "SELECT group_concat(name || ' ' || pk, ', ') FROM";
     for host in hosts(TABLES) {
         assert_eq!(line(&host, &format!("{keys} pragma_table_info('t')")), "id 1, name 0, e 0, half 0, small 0");
         assert_eq!(line(&host, &format!("{keys} pragma_table_info('by_text')")), "code 0, n 0, e 0");
         assert_eq!(line(&host, "SELECT count(*) FROM pragma_index_list('t')"), "0");
-        // Whatever looks at the declaration goes on as before.
+        // Statements that read the declaration work as before.
         for pragma in ["integrity_check", "quick_check", "integrity_check(t)"] {
-            // SQLite below 3.44 knows no check of a virtual table.
+            // SQLite below 3.44 does not check virtual tables.
             let found = rows(&host, &format!("PRAGMA {pragma}"));
             assert!(found == ["ok"], "SQLite {}: {pragma}: {found:?}", host.version());
         }
@@ -79,7 +79,7 @@ fn an_integer_primary_key_is_shown_as_the_key() {
             .refusal("INSERT INTO t(id, name, e) VALUES (7, 'x', '[1,0]') ON CONFLICT (id) DO UPDATE SET name = 'x'");
         assert_eq!(upsert.message, "UPSERT not implemented for virtual table \"t\"");
         assert!(host.refusal("INSERT INTO t(id, name, e) VALUES (7, 'x', '[1,0]')").message.contains("UNIQUE"));
-        // NULLs are no duplicates: nothing may be taken for unique that is not.
+        // NULLs are no duplicates: the column must not count as unique.
         assert_eq!(line(&host, "SELECT count(*), count(DISTINCT code) FROM by_text"), "3|1");
         assert_eq!(line(&host, "SELECT DISTINCT code IS NULL, n IS NULL FROM by_text ORDER BY 1, 2"), "0|0 1|0 1|1");
         check_sound(&host, "t");

@@ -1,4 +1,4 @@
-//! Vector columns of FLOAT16 and INT8: the functions read them for what they are, as long as SQLite keeps the mark.
+//! Vector columns of FLOAT16 and INT8: functions recognise them as long as SQLite keeps the mark.
 
 use crate::{check_errors, check_lines, check_sound, hosts, run};
 
@@ -8,7 +8,7 @@ const TABLE: &str = "
                          (3, 'b', '[0,1,0,1]', NULL);";
 
 #[test]
-fn functions_read_a_column_for_what_it_is() {
+fn functions_read_float16_and_int8_columns() {
     check_lines(
         &hosts(TABLE),
         &[
@@ -22,7 +22,7 @@ fn functions_read_a_column_for_what_it_is() {
                 "SELECT vec_json(vec_avg(half)), vec_json(vec_sum(byte, 2)) FROM t WHERE id < 3",
                 "[1.5,0.25,-1,0.625]|[12,16,8,-8]",
             ),
-            // Through a search too, and where ORDER BY computes the function before it sorts.
+            // Also in a search, and if ORDER BY computes the function before it sorts.
             (
                 "SELECT vec_json(half), vec_json(byte) FROM t WHERE half MATCH '[2,0,0,0]' ORDER BY distance LIMIT 1",
                 "[2,0,0,1]|[5,6,7,-8]",
@@ -36,9 +36,9 @@ fn functions_read_a_column_for_what_it_is() {
     );
 }
 
-/// Where SQLite sorts or materialises rows it drops the mark, and a function puts it on again.
+/// SQLite drops the mark when it sorts or materialises rows. A function restores it.
 #[test]
-fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
+fn a_function_restores_the_mark_that_sqlite_dropped() {
     check_lines(
         &hosts(TABLE),
         &[
@@ -55,7 +55,7 @@ fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
                 "[0,1,0,1] [2,0,0,1]",
             ),
             ("SELECT vec_dims(vec_f16(half)), vec_dims(vec_int8(byte)) FROM t WHERE id = 1", "4|4"),
-            // Without it eight bytes are two numbers of four bytes.
+            // Without the mark eight bytes are two numbers of four bytes.
             ("SELECT kind, vec_dims(max(half)) FROM t GROUP BY kind", "a|2 b|2"),
         ],
     );
@@ -64,9 +64,9 @@ fn a_vector_is_marked_again_where_sqlite_drops_the_mark() {
     check_lines(&hosts(TABLE), &[(sql, "a|[1.5,0.25,-1,0.625] b|[0,1,0,1]")]);
 }
 
-/// Of the right length by chance, another element's bytes would be stored, or searched for, as quite other numbers.
+/// The bytes of another element may have the right length by chance. They would be read as other numbers.
 #[test]
-fn a_vector_that_is_marked_as_another_element_is_not_misread() {
+fn a_vector_marked_as_another_element_is_refused() {
     let hosts =
         hosts(&format!("{TABLE} CREATE VIRTUAL TABLE f USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2], metric = 'l2')"));
     check_errors(

@@ -1,4 +1,4 @@
-//! What the file says of a table: the label of its embedding model, and the names of its shadow tables.
+//! The label of the embedding model in the file, and the protection of shadow tables by their names.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const MODELS: &str = "SELECT group_concat(value, '; ') FROM hnsw_info('t') WHERE
 const NAMED: &str = "text-embedding-3-small; clip's \"own\"; text-embedding-3-small";
 
 #[test]
-fn the_model_is_a_label_that_stays_with_the_table() {
+fn the_model_label_is_kept_with_the_table() {
     let hosts = hosts(TABLE);
     check_lines(
         &hosts,
@@ -35,7 +35,7 @@ fn the_model_is_a_label_that_stays_with_the_table() {
         run(host, "UPDATE t_config SET value = 'another' WHERE key = 'vector.0.model'");
         assert_eq!(
             crate::error(host, "INSERT INTO t(t) VALUES ('integrity-check')"),
-            "t is damaged: t_config.vector.0.model is not what the table was made with"
+            "t is damaged: t_config.vector.0.model differs from the table's declaration"
         );
     }
     let expected = "t: model: expected the name of the embedding model, such as 'text-embedding-3-small', got";
@@ -63,7 +63,7 @@ fn the_model_is_a_label_that_stays_with_the_table() {
 }
 
 #[test]
-fn no_shadow_table_can_be_written_in_a_defended_connection() {
+fn defensive_mode_protects_every_shadow_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let maker = Host::bundled(&path);
@@ -71,7 +71,7 @@ fn no_shadow_table_can_be_written_in_a_defended_connection() {
     run(&maker, TABLE);
     let open: [fn(&Path) -> Option<Host>; 2] = [|path| Some(Host::bundled(path)), |path| Host::system(path)];
     for open in open {
-        // A connection that has not used the table knows its shadow tables by their names alone.
+        // A connection that has not used the table recognises its shadow tables by their names.
         let fresh = || {
             let host = open(&path)?;
             host.load(library()).unwrap();

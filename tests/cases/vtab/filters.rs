@@ -1,11 +1,11 @@
-//! WHERE terms mean what they mean on an ordinary table: the same random terms on both, with and without a search.
+//! WHERE terms mean the same as on an ordinary table: random terms run on both, with and without a search.
 
 use crate::{Numbers, hosts, rows, run};
 
 const COLUMNS: &str = "id INTEGER PRIMARY KEY, key TEXT UNIQUE, t TEXT COLLATE NOCASE INDEXED, s TEXT, n INTEGER INDEXED, \
                        r REAL, x, d DECIMAL(10,2)";
 
-/// Values of every type, near each other under the affinities and collations.
+/// Values of every type that are close to each other under some affinity or collation.
 const VALUES: [&str; 24] = [
     "NULL",
     "0",
@@ -87,7 +87,7 @@ fn filled(seed: u64) -> String {
 }
 
 #[test]
-fn every_term_means_the_same_as_on_an_ordinary_table() {
+fn every_term_agrees_with_an_ordinary_table() {
     for host in hosts(&filled(1)) {
         assert_eq!(rows(&host, "SELECT id, key, t, s, n, r, x, d FROM v"), rows(&host, "SELECT * FROM o"));
         let mut numbers = Numbers::from_seed(2);
@@ -167,7 +167,7 @@ fn parameters_are_compared_as_values_without_affinity() {
 }
 
 #[test]
-fn indexes_and_like_of_the_user_count() {
+fn user_defined_indexes_and_like_are_respected() {
     for host in hosts(&filled(7)) {
         run(&host, "CREATE INDEX own ON v_rows(s, n, e); PRAGMA case_sensitive_like = 1");
         run(&host, "UPDATE v SET s = 'a', n = 5 WHERE id % 40 = 1; UPDATE o SET s = 'a', n = 5 WHERE id % 40 = 1");
@@ -189,7 +189,7 @@ fn indexes_and_like_of_the_user_count() {
 }
 
 #[test]
-fn long_lists_are_answered() {
+fn long_in_lists_are_answered() {
     for host in hosts(&filled(9)) {
         let list = (0..12_000).map(|n| (n * 7).to_string()).collect::<Vec<_>>().join(",");
         for filter in [format!("id IN ({list})"), format!("n IN ({list})"), format!("key IN ({list})")] {

@@ -1,6 +1,6 @@
-//! A file that an earlier build wrote (tests/fixtures): every later one must read it, write it, and find it sound.
+//! A file that an earlier build wrote (tests/fixtures). Every later build must read it, write it, and find it sound.
 //!
-//! Only a new format makes one anew: VECRANK_WRITE_FIXTURE=1 cargo test -p vecrank-tests --test vtab fixture
+//! Only a new format needs a new file: VECRANK_WRITE_FIXTURE=1 cargo test -p vecrank-tests --test vtab fixture
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ fn a_file_of_format_version_2_opens() {
             "G0300|225.0 G0720|225.0 G0180|226.0"
         );
         assert_eq!(line(&host, "SELECT note, vec_json(half) FROM goods WHERE code = 'G0350'"), "text|[0,9,0.5]");
-        // The other nodes stay those of the file: the search walks what the old build linked.
+        // The other nodes stay: the search walks links of the old build.
         run(
             &host,
             "INSERT INTO goods(code, kind, e) VALUES ('new', 'shoe', '[1,0.5,0,0,0,0,0.3,0,0,0,0,0]');

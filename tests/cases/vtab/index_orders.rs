@@ -1,11 +1,11 @@
-//! Filters on indexed columns, which a connection that has searched much answers from memory: the same rows as ever.
+//! Filters on indexed columns, which a connection answers from memory after many searches: the rows are the same.
 
 use crate::{Numbers, hosts, line, rows, run};
 use vecrank_tests::{Host, library};
 
 const COUNT: usize = 6_000;
 
-/// Columns named as the result columns of vecrank's own statements, types and collations of all kinds, many NULLs.
+/// A table with column names that vecrank's own statements use, all kinds of types and collations, and many NULLs.
 const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER INDEXED, r TEXT COLLATE NOCASE INDEXED, \
                      \"a b\" REAL INDEXED, x INDEXED, plain INTEGER, other FLOAT[2], e FLOAT[4], metric = 'l2')";
 
@@ -21,7 +21,7 @@ fn fill(first: usize, count: usize) -> String {
     )
 }
 
-/// A WHERE term; now and then on a column that has no index.
+/// A WHERE term, sometimes on a column without an index.
 fn term(numbers: &mut Numbers) -> String {
     let number = |numbers: &mut Numbers, end: u64| numbers.below(end).to_string();
     let (low, high) = (number(numbers, 5003), number(numbers, 5003));
@@ -53,7 +53,7 @@ fn query(numbers: &mut Numbers, filter: &str) -> String {
     )
 }
 
-/// Searches with filters on every indexed column, until their indexes are known.
+/// Searches with filters on every indexed column, until the indexes are in memory.
 fn warm_up(host: &Host) {
     let mut numbers = Numbers::from_seed(77);
     for _ in 0..12 {
@@ -63,7 +63,7 @@ fn warm_up(host: &Host) {
     }
 }
 
-/// Instructions of SQLite that a search takes, its statements on shadow tables included; in tens.
+/// The number of SQLite instructions of a search, including its statements on shadow tables, in tens.
 fn cost(host: &Host, filter: &str) -> u32 {
     let sql = query(&mut Numbers::from_seed(5), filter);
     host.stopped_at_call(10, 0, || rows(host, &sql)).1
@@ -79,7 +79,7 @@ fn filters_on_indexed_columns_are_answered_from_memory() {
         for ((cold, warm), filter) in cold.into_iter().zip(warm).zip(filters) {
             assert!(cold > 4 * warm, "SQLite {}: {filter}: {cold}, then {warm}", host.version());
         }
-        // Below 3.51 a table is not asked to answer for <> alone.
+        // Below 3.51 a table does not answer <> alone.
         let others = ["plain < 3000", "n < 3000 AND plain > 9", "n <> 7"];
         for filter in others.into_iter().take(if host.version() >= 3_051_000 { 3 } else { 2 }) {
             assert!(cost(&host, filter) > 100, "SQLite {}: {filter} cannot be answered so", host.version());
@@ -88,7 +88,7 @@ fn filters_on_indexed_columns_are_answered_from_memory() {
 }
 
 #[test]
-fn what_they_admit_is_what_the_rows_say() {
+fn in_memory_indexes_admit_the_rows_that_sql_admits() {
     let folder = tempfile::tempdir().unwrap();
     for first in hosts("") {
         let path = folder.path().join(format!("{}.db", first.version()));
@@ -115,15 +115,15 @@ fn what_they_admit_is_what_the_rows_say() {
     }
 }
 
-/// A feed that is open while its connection, or another one, writes goes on by the rows as they are.
+/// A search that is open while its own or another connection writes sees the rows as they are.
 #[test]
-fn writes_under_an_open_search_count_at_once() {
+fn writes_during_a_search_take_effect_at_once() {
     for host in hosts(&format!("{TABLE}; {}", fill(0, COUNT))) {
         warm_up(&host);
         let page =
             |vector| format!("SELECT id FROM t WHERE e MATCH '{vector}' AND n < 4900 ORDER BY distance LIMIT 200");
         let sql = &page("[1000,1000,1000,1000]");
-        // By a vector of its own: what one feed gave it gives again.
+        // With a new query vector: the same one would replay the cached search.
         let before = rows(&host, &page("[1000,1000,1000,1000.0001]"));
         let mut seen = Vec::new();
         host.query_watched(sql, &mut |row| {
@@ -140,9 +140,9 @@ fn writes_under_an_open_search_count_at_once() {
     }
 }
 
-/// Nodes that the rows table should not have: a connection that has searched much answers, or refuses, as a fresh one.
+/// The rows table has wrong nodes. A connection with in-memory indexes answers or fails as a fresh one does.
 #[test]
-fn an_index_that_lies_is_not_believed() {
+fn a_damaged_index_does_not_change_the_answer() {
     let folder = tempfile::tempdir().unwrap();
     for first in hosts("") {
         let path = folder.path().join(format!("lies-{}.db", first.version()));
@@ -150,17 +150,17 @@ fn an_index_that_lies_is_not_believed() {
         run(&warm, &format!("{TABLE}; {}", fill(0, COUNT)));
         let taken = line(&warm, "SELECT e FROM t_rows WHERE id = 5");
         let vector = line(&warm, "SELECT vec_json(e) FROM t WHERE id = 5");
-        // Row 5 has n = 4574; one of the two that take its node comes before it in the order of n, and one after.
+        // Row 5 has n = 4574. Of the two rows that get its node, one has a smaller n and one a larger one.
         for (id, n) in [(4, 1658), (12, 4974)] {
             let honest = line(&warm, &format!("SELECT e FROM t_rows WHERE id = {id}"));
             for node in [taken.as_str(), "'x'", "4000000000"] {
                 run(&warm, &format!("UPDATE t_rows SET e = {node} WHERE id = {id}"));
                 let mut numbers = Numbers::from_seed(9);
                 for _ in 0..20 {
-                    // The first look at every state makes or refuses the orders.
+                    // The first search after a change builds or refuses the in-memory indexes.
                     let _ = warm.query(&query(&mut numbers, "n > 100"));
                 }
-                // The row alone is ranked; where many are admitted they are walked through.
+                // A single matching row is ranked; many are walked through.
                 let filters = [format!("n = {n}"), "n > 100".into(), "n < 4700".into(), "n > 1800".into()];
                 for (number, filter) in filters.iter().enumerate() {
                     let sql = format!(

@@ -1,9 +1,9 @@
-//! `hnsw_info` finds a table however it was written, and takes no other for one.
+//! `hnsw_info` finds a table however its CREATE is spelt, and no table of another module.
 
 use crate::{check_lines, error, hosts, line, run};
 
 #[test]
-fn any_spelling_of_create_is_found() {
+fn info_finds_a_table_under_any_spelling_of_create() {
     const TABLES: &str = "
         ATTACH ':memory:' AS \"far.off\";
         create virtual table lower using hnsw(e FLOAT[2]);
@@ -38,7 +38,7 @@ fn any_spelling_of_create_is_found() {
 }
 
 #[test]
-fn what_is_no_hnsw_table_is_not_taken_for_one() {
+fn info_refuses_tables_of_other_modules() {
     for host in
         hosts("CREATE TABLE hnsw(hnsw TEXT DEFAULT ' USING hnsw('); CREATE VIEW seen AS SELECT ' USING hnsw(' AS x;")
     {
@@ -51,7 +51,7 @@ fn what_is_no_hnsw_table_is_not_taken_for_one() {
             let expected = format!("hnsw_info: there is no hnsw table \"{name}\"");
             assert_eq!(error(&host, &format!("SELECT * FROM hnsw_info('{name}')")), expected);
         }
-        // Of a table that is shadowed by another in temp the one that is asked for is found.
+        // With the schema given, the table is found although another one in temp hides it.
         run(&host, "CREATE VIRTUAL TABLE main.t USING hnsw(e FLOAT[2]); CREATE TEMP TABLE t(x);");
         assert_eq!(line(&host, "SELECT value FROM hnsw_info('t') WHERE key = 'dims'"), "2");
     }

@@ -5,12 +5,12 @@ use vecrank_tests::{open, open_file};
 
 const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[4], metric = 'l2')";
 
-/// Rows enough for the graph to be walked.
+/// Enough rows for the graph to be walked.
 const COUNT: usize = 12_000;
 
 const NEAREST: &str = "SELECT id FROM t('[0,0,0,0]') ORDER BY distance LIMIT 300";
 
-/// `count` rows from `first` on, between -1 and 1 or, if near, much nearer to the origin.
+/// Inserts `count` rows from `first` on, with components between -1 and 1 or, if near, much closer to the origin.
 fn insert(count: usize, first: usize, is_near: bool) -> String {
     let scale = if is_near { 0.2 } else { 1.0 };
     format!(
@@ -26,7 +26,7 @@ fn loaded() -> rusqlite::Connection {
     connection
 }
 
-/// Reads a page, and does `work` when `at` rows of it have come.
+/// Reads a page, and calls `work` after `at` rows of it.
 fn page_with(connection: &rusqlite::Connection, at: usize, work: impl Fn()) -> Vec<i64> {
     let mut statement = connection.prepare(NEAREST).unwrap();
     let mut found = statement.query([]).unwrap();
@@ -41,7 +41,7 @@ fn page_with(connection: &rusqlite::Connection, at: usize, work: impl Fn()) -> V
 }
 
 #[test]
-fn a_search_goes_on_when_rows_are_linked_under_it() {
+fn a_search_continues_when_rows_are_linked_during_it() {
     let connection = loaded();
     let before = page_with(&connection, 0, || ());
     let after = page_with(&connection, 5, || {
@@ -54,7 +54,7 @@ fn a_search_goes_on_when_rows_are_linked_under_it() {
 }
 
 #[test]
-fn a_search_goes_on_when_what_it_has_seen_is_rolled_back() {
+fn a_search_continues_when_rows_it_saw_are_rolled_back() {
     let connection = loaded();
     let before = page_with(&connection, 0, || ());
     for (begin, undo) in [("BEGIN", "ROLLBACK"), ("BEGIN; SAVEPOINT a", "ROLLBACK TO a; COMMIT")] {
@@ -67,9 +67,10 @@ fn a_search_goes_on_when_what_it_has_seen_is_rolled_back() {
     }
 }
 
-/// Wherever a host stops the search that links what its transaction wrote, no half-linked graph is committed.
+/// A search links the pending nodes of its transaction. Wherever a host interrupts it, no half-linked graph is
+/// committed.
 #[test]
-fn a_stopped_search_leaves_no_half_linked_graph() {
+fn an_interrupted_search_commits_no_half_linked_graph() {
     let broken = "t: a statement failed half-way: this transaction must be rolled back";
     let mut refused = 0;
     for host in hosts(TABLE) {
@@ -87,7 +88,7 @@ fn a_stopped_search_leaves_no_half_linked_graph() {
                         check_sound(&host, "t");
                         run(&host, "DELETE FROM t WHERE id >= 100000");
                     }
-                    // SQLite has rolled all of it back.
+                    // SQLite has rolled back everything.
                     Err(error) if error.message == "cannot commit - no transaction is active" => {}
                     Err(error) => {
                         assert_eq!(error.message, broken, "{stop} of {calls}");
@@ -98,7 +99,7 @@ fn a_stopped_search_leaves_no_half_linked_graph() {
                 check_sound(&host, "t");
             }
         }
-        // The savepoint before the search is a way out too.
+        // A rollback to the savepoint before the search helps too.
         let is_broken = |stop: u32| {
             run(&host, &format!("BEGIN; {}; SAVEPOINT b", insert(30, 100_000, true)));
             host.stopped_at_call(20, stop * 10, || host.query(NEAREST)).0.unwrap_err();
@@ -118,9 +119,9 @@ fn a_stopped_search_leaves_no_half_linked_graph() {
     assert!(refused > 0, "some stop falls between two writes");
 }
 
-/// The nightly job puts another file in the place of one that a server has open: made otherwise, of the same rows.
+/// A nightly job replaces the file that a server has open by another one with the same rows and another graph.
 #[test]
-fn a_replaced_file_is_not_read_through_the_rows_of_the_old_one() {
+fn a_replaced_file_is_not_read_through_cached_rows() {
     let folder = tempfile::tempdir().unwrap();
     let (path, next) = (folder.path().join("feed.db"), folder.path().join("next.db"));
     let make = |path: &std::path::Path, m: usize, page_size: u32| {
@@ -130,7 +131,7 @@ fn a_replaced_file_is_not_read_through_the_rows_of_the_old_one() {
         connection.execute_batch(&format!("{sql}; {}", insert(3000, 0, false))).unwrap();
         connection
     };
-    // From the second page on rows are kept in memory.
+    // From the second page on, rows are cached.
     let pages = |connection: &rusqlite::Connection| {
         let pages: Vec<_> = (0..3).map(|_| page_with(connection, 0, || ())).collect();
         assert!(pages.windows(2).all(|pair| pair[0] == pair[1]), "{pages:?}");
@@ -150,12 +151,12 @@ fn a_replaced_file_is_not_read_through_the_rows_of_the_old_one() {
     }
 }
 
-/// What a file counts is no reason to ask for as much memory.
+/// A search does not allocate memory by the counts in a file.
 #[test]
-fn a_header_that_counts_too_much_costs_no_memory() {
+fn a_header_with_huge_counts_allocates_no_memory() {
     for host in hosts(TABLE) {
         run(&host, &insert(50, 0, false));
-        // Linked nodes and the next id: nearly 2^32.
+        // Sets the linked nodes and the next id to nearly 2^32.
         run(
             &host,
             "UPDATE t_graph SET header = CAST(substr(header, 1, 24) || x'f0ffffff' || substr(header, 29, 8)

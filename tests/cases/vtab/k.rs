@@ -1,8 +1,8 @@
-//! What k counts: the rows that are left by the terms that SQLite shows. What it keeps for itself it tests afterwards.
+//! k counts the rows that pass the terms that SQLite offers. Terms that it does not offer are tested afterwards.
 
 use crate::{check_lines, hosts, rows};
 
-/// Sixty rows at the distances 0, 0.5, 1 ... of '[0]', by twos.
+/// Sixty rows, two at each of the distances 0, 0.5, 1 ... from '[0]'.
 const TABLE: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, name TEXT, kind TEXT COLLATE NOCASE INDEXED, n INTEGER, r REAL,
       x, e FLOAT[1], metric = 'l2');
@@ -11,13 +11,13 @@ const TABLE: &str = "
     CREATE TABLE s(i INTEGER PRIMARY KEY, t TEXT, n INTEGER);
     INSERT INTO s SELECT id, name, n FROM t WHERE id % 2 = 0;";
 
-/// Rows of a search with k = 4 and the filter.
+/// The rows of a search with k = 4 and a filter.
 fn count(host: &vecrank_tests::Host, filter: &str) -> usize {
     rows(host, &format!("SELECT id FROM t WHERE e MATCH '[0]' AND k = 4 AND ({filter}) ORDER BY distance")).len()
 }
 
 #[test]
-fn terms_that_sqlite_shows_come_before_k() {
+fn k_counts_rows_that_pass_the_offered_terms() {
     for host in hosts(TABLE) {
         for filter in [
             "n = 3",
@@ -68,7 +68,7 @@ fn terms_that_sqlite_shows_come_before_k() {
     );
 }
 
-/// `distance` is a REAL column, and k counts what SQLite lets through whatever stands on the right.
+/// `distance` is a REAL column, and k counts the rows that SQLite admits, whatever the bound is.
 #[test]
 fn a_bound_of_the_distance_may_be_any_value() {
     let values = [
@@ -115,9 +115,9 @@ fn a_bound_of_the_distance_may_be_any_value() {
     }
 }
 
-/// A search for each pair would put equal distances in the order of the pairs.
+/// One search per pair would order equal distances by the pairs.
 #[test]
-fn ties_keep_their_order_beside_an_in_of_two_columns() {
+fn ties_keep_their_order_with_an_in_of_two_columns() {
     for host in hosts(TABLE) {
         for pairs in ["VALUES (2, 'b'), (1, 'a'), (4, 'a'), (3, 'c')", "SELECT i, char(97 + (i + 2) % 3) FROM s"] {
             let sql =
@@ -129,9 +129,9 @@ fn ties_keep_their_order_beside_an_in_of_two_columns() {
     }
 }
 
-/// SQLite gives a table no way to see these. LIMIT counts what they leave.
+/// SQLite does not offer these terms to a table. LIMIT counts the rows that pass them.
 #[test]
-fn terms_that_sqlite_keeps_for_itself_come_after_k() {
+fn terms_that_sqlite_hides_are_tested_after_k() {
     for host in hosts(TABLE) {
         for (filter, left) in [
             ("n % 2 = 1", 2),
@@ -152,14 +152,14 @@ fn terms_that_sqlite_keeps_for_itself_come_after_k() {
             ("(n, name) > (2, 'name 2')", 3),
             ("CASE WHEN n = 3 THEN 1 END", 1),
             ("n IS TRUE", 3),
-            // Two rows at the distance, one of them later.
+            // Two rows have the distance, one of them comes later.
             ("(distance, id) > (0.0, 1)", 3),
             ("distance + 0 > 0", 2),
             ("vec_dims(e) = 1 AND vec_l2(e, '[0]') > 0", 2),
             ("e <> x'00000000'", 2),
             ("(id, n) IN (SELECT i, n FROM s)", 2),
             ("(id, n) IN (VALUES (2, 1), (4, 3), (6, 5))", 2),
-            // A number beside a TEXT column: SQLite keeps its affinity to itself.
+            // A number against a TEXT column: SQLite does not tell its affinity.
             ("name > 5 AND +name <> 'name 0'", 3),
         ] {
             assert_eq!(count(&host, filter), left, "SQLite {}: {filter}", host.version());
@@ -170,9 +170,9 @@ fn terms_that_sqlite_keeps_for_itself_come_after_k() {
     }
 }
 
-/// A join whose other table is read later is such a term, and the plan says so.
+/// A join whose other table is read later is such a term, and the plan names it.
 #[test]
-fn a_plan_names_the_terms_of_a_join_that_come_after_k() {
+fn the_plan_names_join_terms_that_are_tested_after_k() {
     for host in hosts(TABLE) {
         let sql =
             "SELECT t.id FROM t('[0]', 4) t JOIN s ON s.i = t.id AND s.n = t.n WHERE t.kind = 'a' ORDER BY distance";

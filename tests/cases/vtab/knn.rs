@@ -1,9 +1,9 @@
-//! Searches: forms, order, pages, completeness, ties, errors of the arguments.
+//! Searches: forms, order, pages, completeness, ties, wrong arguments.
 
 use crate::{Numbers, check_errors, check_lines, check_sound, hosts, line, rows, run};
 use vecrank_tests::Host;
 
-/// Rows enough for the graph to be walked, with vectors that are often equal.
+/// Enough rows for the graph to be walked, with many equal vectors.
 const COUNT: usize = 3_000;
 
 fn load(host: &Host, seed: u64) {
@@ -23,9 +23,9 @@ fn load(host: &Host, seed: u64) {
 
 const QUERY: &str = "'[0.9,0.1,-0.1,0,0.05,0,0.1,0.5]'";
 
-/// Where the squares of components leave f32, nothing steers: the search ranks every row, and nothing looks damaged.
+/// If the squares of components overflow or underflow f32, the search ranks every row, and the check finds no damage.
 #[test]
-fn extreme_scales_are_ranked_all_the_same() {
+fn vectors_of_extreme_scales_are_ranked() {
     for metric in ["cosine", "l2", "dot"] {
         for host in hosts(&format!(
             "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[4], metric = '{metric}')"
@@ -47,7 +47,7 @@ fn extreme_scales_are_ranked_all_the_same() {
 }
 
 #[test]
-fn the_forms_of_a_search_agree() {
+fn match_and_table_valued_form_agree() {
     let hosts = hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, e FLOAT[2], metric = 'l2');
          INSERT INTO t VALUES ('a', '[1,0]'), ('b', '[0,1]'), ('c', '[1,1]'), ('d', NULL), ('e', '[1,0]');
@@ -90,7 +90,7 @@ fn the_forms_of_a_search_agree() {
 }
 
 #[test]
-fn wrong_arguments_are_named() {
+fn wrong_search_arguments_are_named() {
     let hosts = hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], metric = 'cosine');
          CREATE VIRTUAL TABLE h USING hnsw(e FLOAT16[2], f INT8[4]);",
@@ -134,7 +134,7 @@ fn wrong_arguments_are_named() {
 }
 
 #[test]
-fn every_element_gives_back_its_bytes_and_its_distance() {
+fn every_element_returns_its_bytes_and_exact_distance() {
     let hosts = hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(f FLOAT[2], h FLOAT16[2], i INT8[2], metric = 'l2');
          INSERT INTO t VALUES ('[1.5,-2]', '[1.5,-2]', '[100,-128]'),
@@ -211,7 +211,7 @@ fn pages_tile_and_are_full() {
 }
 
 #[test]
-fn a_read_to_the_end_gives_every_row_once() {
+fn a_full_read_returns_every_row_once() {
     for host in hosts("") {
         load(&host, 4);
         run(&host, "INSERT INTO t(n) VALUES (1), (2)");
@@ -224,7 +224,7 @@ fn a_read_to_the_end_gives_every_row_once() {
         }
         let joined = format!("SELECT count(*) FROM t a JOIN t b ON b.id = a.id WHERE a.e MATCH {QUERY} AND b.n < 500");
         assert_eq!(line(&host, &joined), line(&host, "SELECT count(*) FROM t WHERE n < 500 AND e IS NOT NULL"));
-        // A page behind a join that drops most rows is full all the same.
+        // A join that drops most rows leaves the page full.
         run(
             &host,
             "CREATE TABLE stock(id INTEGER PRIMARY KEY, qty INTEGER); INSERT INTO stock SELECT id, n < 50 FROM t",
@@ -240,7 +240,7 @@ fn a_read_to_the_end_gives_every_row_once() {
 }
 
 #[test]
-fn equal_vectors_come_by_rowid() {
+fn equal_vectors_are_ordered_by_rowid() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[4])") {
         run(
             &host,
@@ -256,7 +256,7 @@ fn equal_vectors_come_by_rowid() {
 }
 
 #[test]
-fn a_distance_of_zero_has_no_sign() {
+fn a_distance_of_zero_is_never_negative() {
     for host in hosts("") {
         for metric in ["cosine", "l2", "dot"] {
             for element in ["FLOAT", "FLOAT16", "INT8"] {
@@ -276,15 +276,15 @@ fn a_distance_of_zero_has_no_sign() {
     }
 }
 
-/// The root makes one distance of two keys that differ, and 0.0 and -0.0 are one distance to SQL.
+/// Different keys may have the same root, and to SQL 0.0 and -0.0 are the same distance.
 #[test]
-fn rows_of_one_distance_come_by_rowid_however_far_they_are() {
+fn rows_of_equal_distance_are_ordered_by_rowid() {
     for host in hosts("") {
         for (metric, element) in
             [("l2", "FLOAT"), ("dot", "FLOAT"), ("cosine", "FLOAT"), ("l2", "INT8"), ("dot", "INT8")]
         {
             let parse = if element == "INT8" { "vec_int8" } else { "vec_parse" };
-            // More rows than a search ranks exactly of its own accord.
+            // More rows than a search ranks exactly by itself.
             run(
                 &host,
                 &format!(
@@ -305,7 +305,7 @@ fn rows_of_one_distance_come_by_rowid_however_far_they_are() {
     }
 }
 
-/// Whole pages, and the same rows by pages that begin after the last row of the one before.
+/// Checks whole pages, and the same rows read by keyset paging.
 fn check_ties(host: &Host, search: &str, metric: &str) {
     let select = "SELECT id, printf('%!.17g', distance) FROM t WHERE";
     let all = rows(host, &format!("{select} {search} ORDER BY distance"));

@@ -1,26 +1,26 @@
-//! The virtual table through SQL, on each SQLite library: what it accepts, what it gives, what it says when it refuses.
+//! The virtual table through SQL, on each SQLite library: accepted statements, results and errors.
 
+mod caches;
 mod create;
 mod declaration;
-mod effort;
 mod elements;
 mod file;
 mod filters;
 mod fixture;
-mod ghosts;
 mod index_orders;
 mod info;
 mod interleaved;
 mod k;
 mod knn;
 mod match_terms;
+mod missing_rows;
 mod outer_joins;
+mod page_reads;
 mod paging;
 mod plans;
 mod small_windows;
 mod transactions;
 mod triggers;
-mod warm;
 mod writes;
 
 use vecrank_tests::{Host, library};
@@ -38,7 +38,7 @@ pub fn run(host: &Host, sql: &str) {
     host.execute(sql).unwrap_or_else(|error| panic!("SQLite {}: {sql}: {error}", host.version()));
 }
 
-/// The rows, each as its values between bars; NULL is `NULL`.
+/// The rows, each as its values joined by bars; NULL is `NULL`.
 pub fn rows(host: &Host, sql: &str) -> Vec<String> {
     let rows = host.query(sql).unwrap_or_else(|error| panic!("SQLite {}: {sql}: {error}", host.version()));
     let cells =
@@ -76,7 +76,7 @@ pub fn check_errors(hosts: &[Host], cases: &[(&str, &str)]) {
     }
 }
 
-/// What the table itself finds wrong; it must be nothing after every test that writes.
+/// Runs the integrity check, which must find nothing. Called at the end of every test that writes.
 #[track_caller]
 pub fn check_sound(host: &Host, table: &str) {
     let table = format!("\"{}\"", table.replace('"', "\"\""));
@@ -103,7 +103,7 @@ impl Numbers {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// JSON of a vector with components between -1 and 1, in steps coarse enough for ties to happen.
+    /// The JSON of a vector with components between -1 and 1, in steps so coarse that ties happen.
     pub fn vector(&mut self, dims: usize) -> String {
         let components: Vec<String> = (0..dims).map(|_| format!("{}", self.below(41) as f64 / 20.0 - 1.0)).collect();
         format!("[{}]", components.join(","))

@@ -1,5 +1,5 @@
-//! MATCH beside many terms, of which SQLite tests those after the sixteenth itself, and in places where no search can
-//! serve it.
+//! MATCH beside many terms, of which SQLite tests those after the sixteenth itself, and in places where no search is
+//! possible.
 
 use crate::{check_errors, check_lines, hosts};
 
@@ -11,19 +11,19 @@ const TABLES: &str = "
     CREATE TABLE u(name TEXT, taste BLOB);
     INSERT INTO u VALUES ('x', vec_parse('[1,0]')), ('y', vec_parse('[0,2]')), ('z', NULL);";
 
-/// ` AND t.n <> 100 AND ...`: so many terms that every row fulfils.
+/// ` AND t.n <> 100 AND ...`: a number of terms that every row passes.
 fn terms(count: usize) -> String {
     (0..count).map(|n| format!(" AND t.n <> {}", 100 + n)).collect()
 }
 
-/// `{16}` and the like become so many terms.
+/// Replaces `{16}` by so many terms.
 fn filled(cases: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
     let fill = |sql: &str| sql.replace("{16}", &terms(16)).replace("{40}", &terms(40)).replace("{90}", &terms(90));
     cases.iter().map(|(sql, expected)| (&*fill(sql).leak(), *expected)).collect()
 }
 
 #[test]
-fn a_search_stands_beside_any_number_of_terms() {
+fn match_works_beside_any_number_of_terms() {
     let hosts = hosts(TABLES);
     for count in [0, 13, 14, 15, 16, 17, 40, 90] {
         let sql = format!("SELECT id FROM t WHERE e MATCH '[1,0]'{} ORDER BY distance", terms(count));
@@ -41,7 +41,7 @@ fn a_search_stands_beside_any_number_of_terms() {
             ("SELECT id FROM t WHERE e MATCH '[1,0]'{16} ORDER BY distance DESC, id", "5 2 3 1"),
             ("SELECT id FROM t WHERE (e MATCH '[1,0]'{16}) OR id = 4 ORDER BY id", "1 2 3 4 5"),
             ("SELECT id FROM t WHERE e MATCH NULL{16}", ""),
-            // SQLite takes the constant for the column's value, and reads no column.
+            // SQLite uses the constant as the column's value, and reads no column.
             ("SELECT id FROM t WHERE e MATCH '[1,0]'{16} AND e = vec_parse('[1,1]')", "3"),
             ("SELECT kind FROM t WHERE e MATCH '[1,0]'{40} AND e = x'0000803f0000803f' ORDER BY distance", "a"),
             (
@@ -65,9 +65,9 @@ fn a_search_stands_beside_any_number_of_terms() {
     check_lines(&hosts, &filled(&[(update, ""), ("SELECT id FROM t WHERE kind = 'z'", "1")]));
 }
 
-/// The search that a row came from answers for its own vector, and for no other.
+/// MATCH is true only for the query vector of the search that returned the row.
 #[test]
-fn match_is_true_of_a_row_that_was_found_by_it() {
+fn match_is_true_for_rows_found_by_the_same_vector() {
     check_lines(
         &hosts(TABLES),
         &filled(&[
@@ -82,8 +82,8 @@ fn match_is_true_of_a_row_that_was_found_by_it() {
 }
 
 #[test]
-fn a_match_that_no_search_serves_is_an_error() {
-    const REFUSED: &str = "t.e: unable to use function MATCH in the requested context: it searches as a term of WHERE, \
+fn match_without_a_search_is_an_error() {
+    const REFUSED: &str = "t.e: unable to use function MATCH in the requested context: write it as a term of WHERE, \
                            joined to the others by AND";
     const TWO: &str = "t: expected one query vector, got two";
     check_errors(
@@ -94,17 +94,17 @@ fn a_match_that_no_search_serves_is_an_error() {
             ("SELECT id FROM t WHERE CASE WHEN e MATCH '[1,0]' THEN 1 END", REFUSED),
             ("SELECT id FROM t WHERE coalesce(e MATCH '[1,0]', 0)", REFUSED),
             ("SELECT e MATCH '[1,0]' FROM t", REFUSED),
-            // Of a row without a vector as well.
+            // The same for a row without a vector.
             (
                 "SELECT e MATCH '[1,0]' FROM t WHERE id = 4",
-                "t: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to the \
-                 others by AND; where t is the right table of an outer join, as a term of ON",
+                "t: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to the \
+                 others by AND; if t is the right table of an outer join, as a term of ON",
             ),
             ("SELECT CASE WHEN e MATCH '[1,0]' THEN 1 END FROM t", REFUSED),
             ("SELECT id FROM t ORDER BY e MATCH '[1,0]'", REFUSED),
             ("SELECT a.id FROM t a, t b WHERE a.e MATCH '[1,0]' AND NOT (b.e MATCH '[1,0]')", REFUSED),
             ("SELECT f MATCH '[1,0]' FROM t WHERE e MATCH '[1,0]'", &REFUSED.replace("t.e", "t.f").leak()[..]),
-            // Another vector than the one that is searched for is as wrong as none.
+            // A vector that is not searched for is as wrong as none.
             ("SELECT e MATCH '[1,1]' FROM t WHERE e MATCH '[1,0]'", TWO),
             ("SELECT id FROM t WHERE e MATCH '[1,0]'{16} AND NOT (e MATCH '[1,1]')", TWO),
             ("SELECT id FROM t WHERE e MATCH '[1,0]'{40} AND e MATCH '[1,0]'", TWO),

@@ -1,4 +1,4 @@
-//! Outer joins with every kind of term in the ON clause: a row that finds no partner comes all the same.
+//! Outer joins keep unmatched rows, with every kind of term in the ON clause.
 
 use rusqlite::types::Value;
 use vecrank_tests::Host;
@@ -16,7 +16,7 @@ const TABLES: &str = "
     CREATE TABLE w(k, b TEXT, i INTEGER);
     INSERT INTO w VALUES (1, 'abc', 1), (2, 'zz', 99), (NULL, NULL, NULL), ('5', 'b', 5);";
 
-/// The table before the join, the join, the table behind it, and whether a search of `v` may stand in the ON clause.
+/// The left table, the join, the right table, and whether the ON clause may have a search of `v`.
 const JOINS: [(&str, &str, &str, bool); 6] = [
     ("w", "LEFT", "v", true),
     ("v", "LEFT", "w", false),
@@ -30,7 +30,7 @@ const FIELDS: [&str; 5] = ["v.id", "v.rowid", "v.g", "v.t", "v.x"];
 const OPERATORS: [&str; 10] = ["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT", "LIKE", "GLOB"];
 const VALUES: [&str; 6] = ["NULL", "5", "'zz'", "x'61'", "'a%z'", "'a%'"];
 
-/// A term, and the same with its value bound, if it has one.
+/// A term, and the same with a bound value, if it has one.
 fn terms(write: impl Fn(&str) -> String) -> Vec<(String, Option<(String, &'static str)>)> {
     let mut terms = Vec::new();
     for (field, operator) in FIELDS.into_iter().flat_map(|field| OPERATORS.map(|operator| (field, operator))) {
@@ -64,7 +64,8 @@ fn terms(write: impl Fn(&str) -> String) -> Vec<(String, Option<(String, &'stati
     terms
 }
 
-/// Of an INTEGER PRIMARY KEY in an ON clause SQLite loses rows by `id LIKE 'a%'`: not of a sub-select that stays one.
+/// With `id LIKE 'a%'` on an INTEGER PRIMARY KEY in an ON clause SQLite itself loses rows. A sub-select that is not
+/// flattened avoids that.
 fn statement(join: (&str, &str, &str, bool), on: &str, vectors: &str) -> String {
     let table = |name| if name == "v" { vectors } else { "w" };
     let (left, right) = (table(join.0), table(join.2));
@@ -78,7 +79,7 @@ fn joins(host: &Host) -> impl Iterator<Item = (&'static str, &'static str, &'sta
 }
 
 #[test]
-fn a_row_without_a_partner_comes_whatever_the_term() {
+fn left_join_keeps_unmatched_rows() {
     for host in hosts(TABLES) {
         let as_they_are = |value: &str| value.to_string();
         let as_unknown = |value: &str| format!("(SELECT {value})");
@@ -93,7 +94,7 @@ fn a_row_without_a_partner_comes_whatever_the_term() {
 }
 
 #[test]
-fn so_it_does_beside_a_search_and_a_bound() {
+fn left_join_keeps_unmatched_rows_beside_a_search() {
     for host in hosts(TABLES) {
         let values = ["0.3", "9", "-1", "NULL", "'0.3'", "w.i"];
         let distances =
@@ -107,7 +108,7 @@ fn so_it_does_beside_a_search_and_a_bound() {
                 let expected = rows(&host, &statement(join, &plain, ORDINARY));
                 assert_eq!(rows(&host, &sql), expected, "SQLite {}: {sql}", host.version());
             }
-            // The table-valued form, whose rows are those with a vector.
+            // The table-valued form returns only rows with a vector.
             for join in joins(&host).filter(|join| join.1 == "LEFT") {
                 let plain = term.replace("v.distance", distance);
                 let found = ORDINARY.replace("FROM o", "FROM o WHERE e IS NOT NULL");
@@ -122,7 +123,7 @@ fn so_it_does_beside_a_search_and_a_bound() {
 }
 
 #[test]
-fn so_it_does_with_bound_values() {
+fn left_join_keeps_unmatched_rows_with_bound_values() {
     let connection = vecrank_tests::open();
     connection.execute_batch(TABLES).unwrap();
     let rows = |sql: &str, value: &Value| -> Vec<(Option<i64>, Option<i64>)> {
@@ -142,10 +143,10 @@ fn so_it_does_with_bound_values() {
     }
 }
 
-/// Of a table before the join SQLite below 3.51 shows these terms of the ON clause as if they were of the WHERE clause. No
-/// row may be left out by them then; k counts by them all the same.
+/// SQLite below 3.51 offers these terms of the ON clause to the table before the join, as if they were in WHERE. They
+/// must exclude no row then, but k counts by them.
 #[test]
-fn terms_of_a_later_join_leave_nothing_out_and_k_counts_by_those_of_where() {
+fn terms_of_a_later_join_exclude_no_row_and_k_counts_where_terms() {
     for (term, found) in [
         ("n <> 1", "2 7"),
         ("n IS NOT 1", "2 3"),
@@ -166,9 +167,9 @@ fn terms_of_a_later_join_leave_nothing_out_and_k_counts_by_those_of_where() {
     }
 }
 
-/// SQLite offers a WHERE term on the right table of an outer join to nobody, and tests it on the rows that it made up.
+/// SQLite offers a WHERE term on the right table of an outer join to no table, and tests it on the NULL rows.
 #[test]
-fn match_above_an_outer_join_is_an_error_though_no_row_reaches_it() {
+fn match_above_an_outer_join_is_an_error_even_without_rows() {
     for host in hosts(TABLES) {
         for sql in [
             "SELECT w.k, v.id FROM w LEFT JOIN v ON v.distance < 10 WHERE v.e MATCH '[0,1]'",

@@ -1,5 +1,5 @@
-//! Pages of one feed: on a connection that keeps what it searched, they are those that a fresh connection gives, whatever
-//! was written in between and by whom.
+//! Pages of one search: a connection with a cached search returns the pages of a fresh connection, whatever was written
+//! in between, by any connection.
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -11,7 +11,7 @@ const ROWS: i64 = 9_000;
 const DIMS: usize = 8;
 const QUERY: &str = "[1,0.2,0.1,-0.1,0.3,0,0.2,-0.2]";
 
-/// Two clouds of vectors, the one about QUERY and the other opposite. `side` says which, `dice` is a number from 0 to 99.
+/// Two clouds of vectors, one around QUERY and one opposite. `side` tells which, `dice` is a number from 0 to 99.
 fn filled(folder: &tempfile::TempDir) -> Connection {
     let connection = open_file(folder.path().join("feed.db"));
     let mut numbers = Numbers::from_seed(5);
@@ -28,7 +28,7 @@ fn filled(folder: &tempfile::TempDir) -> Connection {
             let mut component = |k: usize| numbers.below(2000) as f64 / 1000.0 - 1.0 + sign * f64::from(k == 0) * 1.5;
             let components: Vec<String> = (0..DIMS).map(|k| format!("{:.3}", component(k))).collect();
             let vector = format!("[{}]", components.join(","));
-            // Four fifths of the far side: few enough to be named, too many to be ranked.
+            // Four fifths of the far side: few enough to be listed, too many to be ranked.
             let part = i64::from(id % 2 == 1 && id % 10 != 9);
             insert.execute((id, side, numbers.below(100) as i64, part, vector)).unwrap();
         }
@@ -48,7 +48,7 @@ fn on_a_fresh_connection(folder: &tempfile::TempDir, filter: &str, limit: usize,
     page(&open_file(folder.path().join("feed.db")), filter, limit, offset)
 }
 
-/// Filters for every way to search: none, few rows, a walk, a steered search, a walk that goes over to ranking.
+/// Filters for every strategy: none, few rows, a walk, a steered search, a walk that changes over to ranking.
 const FILTERS: [&str; 11] = [
     "true",
     "dice = 7",
@@ -64,7 +64,7 @@ const FILTERS: [&str; 11] = [
 ];
 
 #[test]
-fn pages_on_one_connection_are_those_of_fresh_ones() {
+fn cached_pages_equal_those_of_a_fresh_connection() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     let mut numbers = Numbers::from_seed(6);
@@ -78,10 +78,10 @@ fn pages_on_one_connection_are_those_of_fresh_ones() {
             let end = (offset + limit).min(whole.len());
             let got = page(&connection, filter, end - offset, offset);
             assert_eq!(got, whole[offset..end], "{filter}: LIMIT {limit} OFFSET {offset}");
-            // Now and then an earlier page again.
+            // Sometimes an earlier page again.
             offset = if numbers.below(5) == 0 { offset / 2 } else { end };
         }
-        // Two cursors on the feed at once, and a join that reads it anew for each row.
+        // Two cursors on the search at once, and a join that runs it again for each row.
         let twice = format!(
             "SELECT count(*) FROM (SELECT id FROM v(?1) WHERE {filter} ORDER BY distance LIMIT 50) a
              JOIN (SELECT id FROM v(?1) WHERE {filter} ORDER BY distance LIMIT 50) b USING (id)"
@@ -92,7 +92,7 @@ fn pages_on_one_connection_are_those_of_fresh_ones() {
 }
 
 #[test]
-fn a_filter_against_the_query_keeps_its_recall() {
+fn a_filter_anticorrelated_with_the_query_keeps_recall() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for filter in ["part = 1", "side = 'far'", "side_bare = 'far'", "side_bare = 'far' AND dice < 90"] {
@@ -105,11 +105,11 @@ fn a_filter_against_the_query_keeps_its_recall() {
 }
 
 #[test]
-fn what_is_written_between_two_pages_counts() {
+fn writes_between_two_pages_take_effect() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     let other = open_file(folder.path().join("feed.db"));
-    // `taken` rows of the first page leave the filter by ordinary SQL on the rows table.
+    // Plain SQL on the rows table changes `taken` rows of the first page so that they fail the filter.
     let take = |writer: &Connection, filter: &str| {
         let taken: Vec<i64> = page(&connection, filter, 20, 0).iter().map(|row| row.0).collect();
         let list: Vec<String> = taken.iter().step_by(3).map(ToString::to_string).collect();
@@ -122,7 +122,7 @@ fn what_is_written_between_two_pages_counts() {
             take(writer, filter);
             assert_eq!(page(&connection, filter, 20, 20), on_a_fresh_connection(&folder, filter, 20, 20), "{filter}");
         }
-        // Inside a transaction, where nobody else sees it, and after it was undone.
+        // Inside a transaction, which no other connection sees, and after its rollback.
         let before = page(&connection, filter, 40, 0);
         connection.execute_batch("BEGIN").unwrap();
         take(&connection, filter);
@@ -137,7 +137,7 @@ fn what_is_written_between_two_pages_counts() {
         assert!(dice.iter().all(|dice| matches!(dice, Value::Integer(0..=59))), "{filter}: {dice:?}");
         connection.execute_batch("ROLLBACK").unwrap();
         assert_eq!(page(&connection, filter, 40, 0), before, "{filter}");
-        // A vector more, and one less, through the table itself.
+        // One more vector, and one less, through the table itself.
         connection
             .execute_batch(&format!(
                 "BEGIN; INSERT INTO v(dice, dice_bare, e) VALUES (8, 8, '{QUERY}'); DELETE FROM v WHERE id = {}; ROLLBACK",
@@ -152,7 +152,7 @@ fn what_is_written_between_two_pages_counts() {
 }
 
 #[test]
-fn a_pragma_between_two_pages_counts() {
+fn a_pragma_between_two_pages_takes_effect() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for (pragma, upper) in [(0, 10), (1, 0), (0, 10)] {
@@ -163,7 +163,7 @@ fn a_pragma_between_two_pages_counts() {
 }
 
 #[test]
-fn rows_may_change_under_a_steered_search() {
+fn rows_can_change_during_a_steered_search() {
     let folder = tempfile::tempdir().unwrap();
     let connection = filled(&folder);
     for order in ["ORDER BY distance", ""] {
@@ -174,7 +174,7 @@ fn rows_may_change_under_a_steered_search() {
         while let Some(row) = rows.next().unwrap() {
             ids.push(row.get::<_, i64>(0).unwrap());
             if ids.len() == 5 {
-                // All nodes get other numbers.
+                // Renumbers all nodes.
                 connection.execute_batch("INSERT INTO v(v) VALUES ('rebuild')").unwrap();
             }
             if ids.len() == 10 {

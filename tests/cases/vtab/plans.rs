@@ -1,4 +1,4 @@
-//! EXPLAIN QUERY PLAN: what will happen, as its text says it.
+//! The text of EXPLAIN QUERY PLAN.
 
 use crate::{check_errors, hosts, rows};
 use vecrank_tests::Host;
@@ -11,7 +11,7 @@ const TABLES: &str = "
     CREATE TABLE stock(code TEXT PRIMARY KEY, qty INTEGER);
     CREATE TABLE users(id INTEGER PRIMARY KEY, taste BLOB);";
 
-/// The plan's lines, those of virtual tables without the number.
+/// The lines of a plan. Those of virtual tables are without the number.
 fn plan(host: &Host, sql: &str) -> String {
     let lines = host.query(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let details = lines.into_iter().map(|mut line| line.pop().flatten().unwrap_or_default());
@@ -30,7 +30,7 @@ fn check(host: &Host, cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn searches() {
+fn the_plan_text_of_searches() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -98,7 +98,8 @@ fn searches() {
                 ],
             );
         }
-        // Below 3.51 such a term may be of a later join, unless a LIMIT tells that there is none. With a k it is counted by.
+        // Below 3.51 such a term may belong to a later join, unless a LIMIT shows that there is none. With a k, k
+        // counts by it.
         let (alone, with_k) = match host.version() {
             3_051_000.. => (", filter code LIKE ?: walked or scanned", " k, filter code LIKE ?: walked or scanned"),
             _ => ("", " k, k counts code LIKE ?"),
@@ -111,7 +112,7 @@ fn searches() {
 }
 
 #[test]
-fn other_orders_are_left_to_sqlite_over_all_rows() {
+fn sqlite_sorts_other_orders_over_all_rows() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -127,9 +128,9 @@ fn other_orders_are_left_to_sqlite_over_all_rows() {
 }
 
 #[test]
-fn limit_and_offset_are_hints() {
+fn limit_and_offset_are_only_hints() {
     for host in hosts(TABLES) {
-        // Before 3.41 SQLite keeps the LIMIT of such queries to itself.
+        // Before 3.41 SQLite does not offer the LIMIT of such queries.
         let hint = if host.version() >= 3_041_000 { ", limit offset" } else { "" };
         let sql = "SELECT id FROM articles WHERE embedding MATCH ? ORDER BY distance LIMIT 2 OFFSET 3";
         assert_eq!(plan(&host, sql), format!("knn embedding cosine{hint}"));
@@ -141,7 +142,7 @@ fn limit_and_offset_are_hints() {
 }
 
 #[test]
-fn scans_and_lookups() {
+fn the_plan_text_of_scans_and_lookups() {
     for host in hosts(TABLES) {
         check(
             &host,
@@ -165,7 +166,7 @@ fn scans_and_lookups() {
 }
 
 #[test]
-fn joins() {
+fn the_plan_text_of_joins() {
     for host in hosts(TABLES) {
         let sql = "SELECT a.id FROM articles a JOIN stock s USING (code) \
                    WHERE a.embedding MATCH ? AND s.qty > 0 ORDER BY a.distance LIMIT 20";
@@ -178,7 +179,7 @@ fn joins() {
 }
 
 #[test]
-fn what_cannot_be_searched_is_an_error() {
+fn impossible_searches_are_errors() {
     const NO_QUERY: &str = "articles.k: an argument of a search, and there is no query vector: write \"WHERE embedding MATCH ? \
                             AND k = ?\" or \"FROM articles(?, ...)\"";
     let hosts = hosts(&format!("{TABLES} INSERT INTO articles(embedding) VALUES ('[1,2]')"));

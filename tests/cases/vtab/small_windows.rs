@@ -1,4 +1,4 @@
-//! A page is full at every `ef_search`, where SQLite itself tests the filter too.
+//! A page is full at every `ef_search`, even if SQLite tests the filter itself.
 
 use crate::{Numbers, hosts, line, rows};
 
@@ -7,7 +7,7 @@ const DIMS: usize = 24;
 const LIMIT: usize = 10;
 
 #[test]
-fn pages_are_full_through_the_narrowest_window() {
+fn pages_are_full_at_the_smallest_ef_search() {
     for host in hosts("") {
         let mut numbers = Numbers::from_seed(5);
         let mut sql = format!(
@@ -25,7 +25,7 @@ fn pages_are_full_through_the_narrowest_window() {
         }
         crate::run(&host, &(sql + "COMMIT;"));
         for from in [
-            // The very rows that a narrow window finds too late.
+            // Rows that a narrow window finds too late.
             "t WHERE vec_cosine(e, 'QUERY') <= (SELECT d FROM (SELECT vec_cosine(e, 'QUERY') AS d FROM t) ORDER BY d LIMIT 1 OFFSET 21) AND",
             "t WHERE n % 7 = 3 AND",
             "t WHERE n % 140 = 3 AND",

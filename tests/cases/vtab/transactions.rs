@@ -1,4 +1,4 @@
-//! Transactions, savepoints, other connections, read-only files, and cursors that are open while rows change.
+//! Transactions, savepoints, other connections, read-only files, and cursors that stay open while rows change.
 
 use crate::{Numbers, check_sound, error, hosts, line, rows, run};
 use vecrank_tests::{Host, library, open, open_file};
@@ -8,7 +8,7 @@ const TABLE: &str = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n
 const NEAREST: &str = "SELECT id FROM t('[0,0,0,0]') ORDER BY distance";
 
 #[test]
-fn what_is_rolled_back_was_never_there() {
+fn rolled_back_writes_leave_no_trace() {
     for host in hosts(TABLE) {
         run(&host, "INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
         run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); DELETE FROM t WHERE id = 1");
@@ -27,7 +27,7 @@ fn what_is_rolled_back_was_never_there() {
         run(&host, "COMMIT");
         assert_eq!(line(&host, NEAREST), "4 1 2");
         check_sound(&host, "t");
-        // The search links the new row inside the savepoint; that is undone with it.
+        // The search links the new row inside the savepoint, whose rollback undoes that.
         run(&host, "BEGIN; INSERT INTO t VALUES (5, 5, '[0,0,0,0]'); SAVEPOINT a");
         assert_eq!(line(&host, NEAREST), "5 4 1 2");
         run(&host, "ROLLBACK TO a; COMMIT");
@@ -36,9 +36,9 @@ fn what_is_rolled_back_was_never_there() {
     }
 }
 
-/// A statement of several rows is a savepoint of SQLite's own, and the next one that opens takes its number.
+/// SQLite opens a savepoint for a statement over several rows. The next savepoint reuses its number.
 #[test]
-fn what_came_before_a_savepoint_is_linked_whatever_is_rolled_back_to_it() {
+fn rows_written_before_a_savepoint_are_linked_after_its_rollback() {
     for host in hosts(TABLE) {
         run(&host, "BEGIN; INSERT INTO t SELECT value, value, '[' || value || ',0,0,0]' FROM json_each('[1,2,3]')");
         run(&host, "SAVEPOINT a; INSERT INTO t VALUES (4, 4, '[0,0,0,0]'); ROLLBACK TO a; COMMIT");
@@ -86,7 +86,7 @@ fn random_changes_agree_with_a_model() {
             } else {
                 vec![change]
             };
-            // BEGIN in a transaction and the like fail for both alike.
+            // BEGIN inside a transaction, for instance, fails on both.
             let results: Vec<bool> = statements.iter().map(|sql| host.execute(sql).is_ok()).collect();
             assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?} after {done:#?}");
             if step % 7 == 0 {
@@ -102,7 +102,7 @@ fn random_changes_agree_with_a_model() {
 }
 
 #[test]
-fn other_connections_see_what_is_committed() {
+fn other_connections_see_committed_rows_only() {
     for mode in ["DELETE", "WAL"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.db");
@@ -161,7 +161,7 @@ fn read_only_files_are_read_in_full() {
 }
 
 #[test]
-fn a_cursor_survives_changes_under_it() {
+fn a_cursor_survives_writes_during_a_read() {
     let connection = open();
     connection.execute_batch(TABLE).unwrap();
     let insert = |id: i64| {
@@ -200,7 +200,7 @@ fn a_cursor_survives_changes_under_it() {
 }
 
 #[test]
-fn a_defensive_host_guards_the_shadow_tables() {
+fn defensive_mode_refuses_writes_to_shadow_tables() {
     use rusqlite::config::DbConfig;
     let connection = open();
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
@@ -219,9 +219,9 @@ fn a_defensive_host_guards_the_shadow_tables() {
     connection.execute_batch("DROP TABLE u").unwrap();
 }
 
-/// When the schema changes, SQLite goes on with a new object for the table, and commits through both.
+/// After a schema change SQLite uses a new object for the table, and commits through both.
 #[test]
-fn a_transaction_may_change_the_schema_between_its_writes() {
+fn a_transaction_can_change_the_schema_between_writes() {
     for host in hosts(TABLE) {
         run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]')");
         let names = [("other", "another"), ("t", "u")];
@@ -240,7 +240,7 @@ fn a_transaction_may_change_the_schema_between_its_writes() {
             check_sound(&host, table);
             assert_eq!(rows(&host, &nearest).len(), before.len() + 3);
         }
-        // It is dropped after all, and another one takes its name.
+        // The table is dropped, and another one is created under its name.
         run(&host, "BEGIN; INSERT INTO u VALUES (20, 1, '[0,0,0,9]'); ALTER TABLE u RENAME TO t; DROP TABLE t; COMMIT");
         assert_eq!(error(&host, NEAREST), "no such table: t");
         for e in ["FLOAT[4]", "FLOAT[9]"] {
@@ -255,9 +255,9 @@ fn a_transaction_may_change_the_schema_between_its_writes() {
     }
 }
 
-/// When the schema changes SQLite goes on with a new object for the table: that one renames what the first one wrote.
+/// After a schema change SQLite uses a new object for the table. That one renames the table that the first one wrote.
 #[test]
-fn rows_are_linked_whoever_renames_their_table() {
+fn pending_rows_are_linked_before_any_rename() {
     for host in hosts(TABLE) {
         run(&host, "CREATE TABLE other(x); INSERT INTO t VALUES (1, 1, '[1,0,0,0]'), (2, 2, '[2,0,0,0]')");
         run(&host, "BEGIN; INSERT INTO t VALUES (3, 3, '[0,0,0,0]'); ALTER TABLE other RENAME TO another");
@@ -270,9 +270,9 @@ fn rows_are_linked_whoever_renames_their_table() {
     }
 }
 
-/// An interrupt of a statement that writes undoes the whole transaction: then the statement must not say that it is done.
+/// An interrupt of a statement that writes undoes the whole transaction. The statement must then report an error.
 #[test]
-fn what_is_stopped_is_told_or_done() {
+fn an_interrupted_statement_reports_an_error_or_is_done() {
     let rows_of = |host: &Host, table: &str| {
         line(host, &format!("SELECT group_concat(id) FROM (SELECT id FROM {table} ORDER BY id)"))
     };
@@ -285,7 +285,7 @@ fn what_is_stopped_is_told_or_done() {
                 let (result, made) = host.stopped_at_call(1, at, || host.execute(sql));
                 let what = format!("{sql}, stopped at call {at}: {result:?}");
                 stopped += u32::from(result.is_err());
-                // A statement may be stopped when it has done its work.
+                // The interrupt may come after the statement has done its work.
                 let is_there = line(&host, "SELECT count(*) FROM sqlite_master WHERE name = 'u'") == "1";
                 assert!(is_there || result.is_err(), "{what}: the transaction is gone");
                 let (table, expected) = if is_there { ("u", "1,2,9") } else { ("t", "1,2") };

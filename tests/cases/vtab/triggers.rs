@@ -1,10 +1,10 @@
-//! Triggers of users on the rows table: what they refuse, ignore, undo or write themselves never parts rows and nodes.
+//! Users' triggers on the rows table: whatever they refuse, ignore, undo or write, rows and nodes stay together.
 
 use vecrank_tests::Host;
 
 use super::{check_sound, error, hosts, line, rows, run};
 
-/// A table `t` and its twin, the ordinary table `p`, with the rows 1 to 30.
+/// A table `t` and an ordinary table `p` with the same rows, 1 to 30.
 const TWINS: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, n INTEGER, e FLOAT[2], metric = 'l2');
     CREATE TABLE p(id INTEGER PRIMARY KEY, n INTEGER, e BLOB);
@@ -14,7 +14,7 @@ const TWINS: &str = "
     INSERT INTO source SELECT id + 100, CASE id WHEN 2 THEN 77 ELSE n END, e FROM p WHERE id < 4;
     INSERT INTO t SELECT * FROM p;";
 
-/// Statements on `{}` that give the triggers' n, or their row, to one row among others.
+/// Statements on `{}` over several rows, of which one fires the triggers.
 const STATEMENTS: [&str; 9] = [
     "INSERT {or} INTO {} SELECT * FROM source",
     "INSERT {or} INTO {} VALUES (200, 77, vec_parse('[9,9]'))",
@@ -27,7 +27,7 @@ const STATEMENTS: [&str; 9] = [
     "DELETE FROM {} WHERE id BETWEEN 8 AND 10",
 ];
 
-/// What a host sees of one of the twins.
+/// The content of one of the two tables, as a host sees it.
 fn state(host: &Host, table: &str) -> Vec<String> {
     rows(host, &format!("SELECT id, n, vec_json(e) FROM {table} ORDER BY id"))
 }
@@ -36,7 +36,7 @@ fn outcome(host: &Host, statement: &str, table: &str) -> Option<String> {
     host.execute(&statement.replace("{}", table)).err().map(|error| error.message)
 }
 
-/// The statement does to `t` what it does to `p`, and `t` is sound after it and after the transaction.
+/// Checks that a statement does the same to `t` and `p`, and that `t` is sound after it and after the transaction.
 fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
     for (host, twin) in hosts(TWINS).iter().zip(hosts(TWINS)) {
         let what = format!("SQLite {}: {trigger}: {statement}", host.version());
@@ -48,7 +48,7 @@ fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
         let (ours, theirs) = (outcome(host, statement, "t"), outcome(&twin, statement, "p"));
         assert_eq!(ours.is_some(), theirs.is_some(), "{what}: {ours:?}, an ordinary table: {theirs:?}");
         let is_fail = trigger.contains("FAIL") || statement.contains("OR FAIL");
-        // RAISE(FAIL) leaves what is done: of a row that is half done the transaction has to go.
+        // RAISE(FAIL) keeps what is written. If a row is half written, the transaction has to be rolled back.
         let gives_up = is_fail && ours.is_some();
         if !gives_up {
             assert_eq!(state(host, "t"), state(&twin, "p"), "{what}");
@@ -68,7 +68,7 @@ fn check_twins(trigger: &str, statement: &str, in_transaction: bool) {
 }
 
 #[test]
-fn a_trigger_may_ignore_refuse_or_undo_any_write() {
+fn a_trigger_can_ignore_refuse_or_undo_any_write() {
     for raise in ["RAISE(IGNORE)", "RAISE(ABORT, 'no')", "RAISE(FAIL, 'no')", "RAISE(ROLLBACK, 'no')"] {
         for time in ["BEFORE", "AFTER"] {
             for statement in STATEMENTS {
@@ -90,7 +90,7 @@ fn a_trigger_may_ignore_refuse_or_undo_any_write() {
 }
 
 #[test]
-fn a_failure_half_way_leaves_nothing_to_commit() {
+fn a_statement_that_failed_half_way_cannot_be_committed() {
     for host in hosts(TWINS) {
         run(
             &host,
@@ -105,9 +105,9 @@ fn a_failure_half_way_leaves_nothing_to_commit() {
     }
 }
 
-/// What is in the way of a row is deleted before it: that is half-way too, and so is a row that RAISE(FAIL) leaves.
+/// OR REPLACE deletes conflicting rows first, and RAISE(FAIL) keeps a written row. An error after either is half-way.
 #[test]
-fn a_replacement_that_a_trigger_refuses_costs_no_row() {
+fn a_replacement_refused_by_a_trigger_deletes_no_row() {
     let cases = [
         ("AFTER INSERT", "new.id = 5", "ABORT, 'no'", "INSERT OR REPLACE INTO t VALUES (5, 1, '[1,1]')"),
         ("AFTER INSERT", "new.id = 5", "FAIL, 'no'", "INSERT OR REPLACE INTO t VALUES (5, 1, '[1,1]')"),
@@ -124,7 +124,7 @@ fn a_replacement_that_a_trigger_refuses_costs_no_row() {
                 run(&host, &format!("{trigger}; {begin}"));
                 assert_eq!(error(&host, statement), "no", "{trigger}: {statement}");
                 if !host.is_autocommit() {
-                    // Not always half-way: SQLite undoes some statements by itself.
+                    // Not always half-way: SQLite undoes some statements itself.
                     assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
                 }
                 assert_eq!(state(&host, "t"), state(&host, "p"), "{trigger}: {begin} {statement}");
@@ -135,7 +135,7 @@ fn a_replacement_that_a_trigger_refuses_costs_no_row() {
 }
 
 #[test]
-fn a_trigger_may_write_the_table_itself() {
+fn a_trigger_can_write_its_own_table() {
     let cases = [
         ("AFTER INSERT ON t_rows WHEN new.id < 1000", "INSERT INTO t VALUES (new.id + 1000, 1, '[0,0]')", 32),
         ("AFTER INSERT ON t_rows", "DELETE FROM t WHERE id = new.id - 80", 30),
@@ -163,9 +163,9 @@ fn a_trigger_may_write_the_table_itself() {
     }
 }
 
-/// Row and node are apart while a trigger of the row runs: that is no damage, and must not be called so.
+/// While a trigger of a row runs, the row's node is not written yet. The error must not call that damage.
 #[test]
-fn a_trigger_that_meets_a_row_half_written_is_named() {
+fn the_error_names_a_trigger_that_reads_a_half_written_row() {
     let cases = [
         ("AFTER DELETE", "SELECT n FROM t('[1,1]')", "DELETE FROM t WHERE id < 20"),
         ("AFTER DELETE", "INSERT INTO t(t) VALUES ('rebuild')", "DELETE FROM t WHERE id < 4"),
@@ -185,7 +185,7 @@ fn a_trigger_that_meets_a_row_half_written_is_named() {
                 let expected = "t: a trigger on t_rows writes or searches the table while a row is half written (t_";
                 assert!(message.starts_with(expected), "{event} {body}: {message}");
                 if !host.is_autocommit() {
-                    // Not always half-way: SQLite undoes some statements by itself.
+                    // Not always half-way: SQLite undoes some statements itself.
                     assert!(host.execute("COMMIT").is_ok() || host.is_autocommit());
                 }
                 assert_eq!(state(&host, "t"), state(&host, "p"), "{event} {body}");
@@ -195,9 +195,9 @@ fn a_trigger_that_meets_a_row_half_written_is_named() {
     }
 }
 
-/// Nodes keep their numbers until the row is written.
+/// Nodes are not renumbered until the row is written.
 #[test]
-fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
+fn a_trigger_can_search_the_table_during_a_bulk_write() {
     for host in hosts(TWINS) {
         let nearest = "SELECT new.id, id FROM t WHERE e MATCH '[3,4]' ORDER BY distance LIMIT 2";
         run(
@@ -218,9 +218,9 @@ fn a_trigger_may_search_the_table_while_many_rows_go_and_come() {
     }
 }
 
-/// SQLite undoes nothing of an INSERT of one row into a virtual table, and so none of what its triggers have done.
+/// SQLite undoes nothing of a one-row INSERT into a virtual table, and nothing that its triggers did.
 #[test]
-fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
+fn a_row_refused_after_its_triggers_poisons_the_transaction() {
     for (body, or) in [
         ("UPDATE t SET e = '[4,4]' WHERE id = new.id", ""),
         ("INSERT INTO source VALUES (1, 1, 1); DELETE FROM t_rows WHERE id = new.id", ""),
@@ -233,9 +233,7 @@ fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
                 let id = if or.is_empty() { 100 } else { 5 };
                 assert_eq!(
                     error(&host, &format!("INSERT {or} INTO t VALUES ({id}, 5, '[1,2]')")),
-                    format!(
-                        "t: a trigger on t_rows keeps row {id} from its vector, or changes the row before it has it"
-                    )
+                    format!("t: a trigger on t_rows deleted or changed row {id} before its vector was written")
                 );
                 if !host.is_autocommit() {
                     let committed = error(&host, "COMMIT");
@@ -250,13 +248,13 @@ fn a_row_that_is_refused_after_its_triggers_is_given_up_with_what_they_did() {
 }
 
 #[test]
-fn a_row_that_its_own_trigger_takes_away_is_refused() {
+fn a_row_deleted_by_its_own_trigger_is_refused() {
     for body in ["DELETE FROM t WHERE id = new.id", "UPDATE t_rows SET id = id + 1 WHERE id = new.id"] {
         for host in hosts(TWINS) {
             run(&host, &format!("CREATE TRIGGER x AFTER INSERT ON t_rows BEGIN {body}; END"));
             assert_eq!(
                 error(&host, "INSERT INTO t VALUES (100, 5, '[1,2]')"),
-                "t: a trigger on t_rows keeps row 100 from its vector, or changes the row before it has it"
+                "t: a trigger on t_rows deleted or changed row 100 before its vector was written"
             );
             assert_eq!(state(&host, "t"), state(&host, "p"));
             check_sound(&host, "t");
@@ -265,7 +263,7 @@ fn a_row_that_its_own_trigger_takes_away_is_refused() {
 }
 
 #[test]
-fn triggers_in_a_circle_are_an_error_and_close_with_the_connection() {
+fn circular_triggers_are_an_error_and_the_connection_closes() {
     for host in hosts(TWINS) {
         run(
             &host,
@@ -287,9 +285,9 @@ fn triggers_in_a_circle_are_an_error_and_close_with_the_connection() {
     }
 }
 
-/// FTS5's own example of triggers, which fire at every UPDATE of a row.
+/// The triggers of FTS5's documentation, which fire at every UPDATE of a row.
 #[test]
-fn a_text_index_of_the_rows_follows_them_through_commit_and_commands() {
+fn a_full_text_index_by_triggers_follows_commits_and_commands() {
     let table = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2')";
     for host in hosts(table) {
         run(
@@ -328,7 +326,7 @@ fn a_text_index_of_the_rows_follows_them_through_commit_and_commands() {
 }
 
 #[test]
-fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
+fn renumbering_nodes_fires_no_trigger() {
     let bulk = "BEGIN; WITH RECURSIVE s(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM s WHERE i < 1500)
                 INSERT INTO t(n, e) SELECT i, json_array(i * 7 % 31, i) FROM s; DELETE FROM log";
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2]); CREATE TABLE log(id)") {
@@ -343,34 +341,30 @@ fn new_numbers_of_nodes_fire_no_trigger_and_are_kept_back_by_none() {
         );
         assert_eq!(line(&host, "SELECT count(*) FROM log"), "0");
         check_sound(&host, "t");
-        // Triggers are on again; those of rows that get other rowids are fired.
+        // Triggers are on again, and fire for rows that get other rowids.
         run(&host, "UPDATE t SET n = 2 WHERE n = 3");
         assert_eq!(line(&host, "SELECT count(*) FROM log"), "1");
-        let kept_back = "t: a trigger on t_rows keeps rows from their new rowids";
+        let kept_back = "t: a trigger on t_rows prevented the renumbering of rows";
         assert_eq!(error(&host, "INSERT INTO t(t) VALUES ('cluster')"), kept_back);
         check_sound(&host, "t");
         run(&host, "DROP TRIGGER b; INSERT INTO t(t) VALUES ('cluster')");
         assert_eq!(line(&host, "SELECT count(*) > 1000 FROM log"), "1");
         check_sound(&host, "t");
-        // SQLite does not turn off those of the temp schema.
+        // SQLite does not turn off triggers in the temp schema.
         run(
             &host,
             "CREATE TEMP TRIGGER b BEFORE UPDATE ON main.t_rows WHEN old.n = 1 BEGIN SELECT RAISE(IGNORE); END;
              DELETE FROM t WHERE n = 9",
         );
         let message = error(&host, "INSERT INTO t(t) VALUES ('optimize')");
-        assert!(
-            message.starts_with("t: a trigger on t_rows keeps row ")
-                && message.ends_with(" from the number of its node"),
-            "{message}"
-        );
+        assert!(message.starts_with("t: a trigger on t_rows prevented writing the node of row "), "{message}");
         check_sound(&host, "t");
     }
 }
 
-/// To turn triggers off expires every statement: one that is running would fail where it opens another table.
+/// Turning triggers off expires every statement. A running one would fail where it opens another table.
 #[test]
-fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
+fn renumbering_nodes_breaks_no_running_statement() {
     let bulk = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60)
                 INSERT INTO t(e) SELECT json_array(i * 7 % 31, i) FROM s";
     let names = "(SELECT name FROM names WHERE names.id <= t.id ORDER BY id DESC LIMIT 1)";
@@ -383,14 +377,14 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
                      CREATE TRIGGER x AFTER UPDATE {columns} ON t_rows WHEN old.e > 0 BEGIN INSERT INTO log VALUES (1); END"
                 ),
             );
-            // The statement that searches, in which the nodes are linked.
+            // The search links the nodes.
             run(&host, &format!("BEGIN; {bulk}"));
             let found =
                 line(&host, &format!("SELECT id, {names} FROM t WHERE e MATCH '[7,1]' ORDER BY distance LIMIT 2"));
             assert_eq!(found, "1|a 5|b");
             run(&host, "COMMIT; DELETE FROM t WHERE id % 2");
             check_sound(&host, "t");
-            // One that reads on while others commit, or ask for a rebuild.
+            // A statement that keeps reading while others commit or rebuild.
             let mut errors = Vec::new();
             let mut steps = [bulk, "INSERT INTO t(t) VALUES ('optimize')"].into_iter();
             let read = format!("SELECT id, {names} FROM names AS t");
@@ -400,8 +394,10 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
             assert_eq!(read.map(|rows| rows.len()).map_err(|error| error.message), Ok(3));
             let expected: &[&str] = match columns {
                 "OF n" => &[],
-                _ => &["t: while nodes get new numbers, triggers on t_rows for every UPDATE must be off, and another \
-                        statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"],
+                _ => &[
+                    "t: nodes cannot be renumbered while another statement is running, because t_rows has a trigger on \
+                        every UPDATE: end the statement, or name the trigger's columns (AFTER UPDATE OF ...)",
+                ],
             };
             assert_eq!(errors, expected);
             run(&host, "INSERT INTO t(t) VALUES ('optimize')");
@@ -411,13 +407,13 @@ fn new_numbers_of_nodes_stop_no_statement_that_is_running() {
     }
 }
 
-/// A statement that is kept holds the tables open that its triggers write; a host that has gone could not close.
+/// A cached statement would hold the tables open that its triggers write, and the host could not close the connection.
 #[test]
-fn statements_hold_no_table_open_that_triggers_write() {
+fn cached_statements_hold_no_table_of_a_trigger_open() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(name, e FLOAT[2])") {
         let writes = "INSERT INTO t VALUES ('a', '[1,1]'), ('b', '[1,2]'); UPDATE t SET name = 'c' WHERE name = 'a';
                       UPDATE t SET e = '[2,2]' WHERE name = 'c'; DELETE FROM t WHERE name = 'c'";
-        // Those that are kept from here on know nothing of the triggers to come.
+        // Statements cached from here on do not know the later triggers.
         run(&host, writes);
         run(
             &host,
@@ -432,7 +428,7 @@ fn statements_hold_no_table_open_that_triggers_write() {
         assert_eq!(line(&host, "SELECT name FROM words"), "a b c c");
         assert_eq!(line(&host, "SELECT name, vec_json(e) FROM t"), "b|[1,2] b|[1,2]");
         check_sound(&host, "t");
-        // The end of the transaction comes before that of the statement.
+        // The transaction ends before the statement.
         run(&host, "CREATE TRIGGER r AFTER DELETE ON t_rows BEGIN SELECT RAISE(ROLLBACK, 'no'); END; BEGIN");
         assert_eq!(error(&host, "DELETE FROM t"), "no");
         assert!(host.is_autocommit());
@@ -440,9 +436,9 @@ fn statements_hold_no_table_open_that_triggers_write() {
     }
 }
 
-/// As in any table, writes of rows fail; a rebuild is none.
+/// As in any table, writes of rows fail. A rebuild writes no rows.
 #[test]
-fn a_trigger_that_lacks_its_table_stops_no_rebuild() {
+fn a_trigger_on_a_missing_table_does_not_stop_a_rebuild() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(n, e FLOAT[2])") {
         run(
             &host,

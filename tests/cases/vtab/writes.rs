@@ -1,4 +1,4 @@
-//! INSERT, UPDATE, DELETE with every conflict clause, the commands, hnsw_info.
+//! INSERT, UPDATE and DELETE with every conflict clause, the commands, hnsw_info.
 
 use crate::{check_errors, check_lines, check_sound, error, hosts, line, rows, run};
 
@@ -51,7 +51,7 @@ fn rows_are_written_and_read_back() {
 }
 
 #[test]
-fn a_refused_row_leaves_nothing() {
+fn a_refused_row_leaves_no_trace() {
     let hosts = hosts(TABLE);
     let cases = [
         ("INSERT INTO t VALUES ('a', 'x', 9, NULL, '[1,1]')", "UNIQUE constraint failed: t.id"),
@@ -132,7 +132,7 @@ fn a_refused_row_leaves_nothing() {
 }
 
 #[test]
-fn zero_vectors_are_refused_under_cosine_alone() {
+fn zero_vectors_are_refused_only_under_cosine() {
     let hosts = hosts(
         "CREATE VIRTUAL TABLE c USING hnsw(e FLOAT16[2]); CREATE VIRTUAL TABLE l USING hnsw(e FLOAT[2], metric = l2);
          CREATE VIRTUAL TABLE d USING hnsw(e FLOAT[2], metric = dot); INSERT INTO l VALUES ('[0,0]'); INSERT INTO d VALUES ('[0,-0]')",
@@ -154,9 +154,9 @@ fn zero_vectors_are_refused_under_cosine_alone() {
     }
 }
 
-/// In a transaction SQLite undoes nothing of a one-row statement that fails: nothing may have been done.
+/// In a transaction SQLite undoes nothing of a one-row statement that fails, so it must not have written anything.
 #[test]
-fn a_refused_replacement_costs_no_row() {
+fn a_refused_replacement_deletes_no_row() {
     for host in hosts(TABLE) {
         let before = rows(&host, "SELECT rowid, id, name, n, vec_json(e), vec_json(f) FROM t");
         run(&host, "BEGIN");
@@ -183,14 +183,14 @@ fn hidden_columns_cannot_be_set() {
     ];
     check_errors(&hosts, &cases);
     for host in &hosts {
-        // The arguments of the search that finds the rows are not set by it.
+        // The arguments of the search that finds the rows are not written.
         run(host, "UPDATE t SET n = 50 WHERE e MATCH '[1,0]' AND k = 1 AND ef_search = 10");
         assert_eq!(line(host, "SELECT count(*) FROM t WHERE n = 50"), "1");
     }
 }
 
 #[test]
-fn every_conflict_clause_does_its_own() {
+fn every_conflict_clause_acts_as_on_an_ordinary_table() {
     for host in hosts(TABLE) {
         run(
             &host,
@@ -200,7 +200,7 @@ fn every_conflict_clause_does_its_own() {
         assert_eq!(line(&host, "SELECT id FROM t"), "a b c d");
         run(&host, "UPDATE OR IGNORE t SET n = 4, e = '[6,6]' WHERE id IN ('a', 'b')");
         assert_eq!(line(&host, "SELECT n FROM t"), "1 2 3 4");
-        // Takes the place of a by its id, and of b by its n.
+        // Replaces a by its id, and b by its n.
         run(&host, "INSERT OR REPLACE INTO t VALUES ('a', 'new', 2, '[2,0]', '[9,9]')");
         assert_eq!(line(&host, "SELECT id, name, n FROM t"), "c|three|3 d|four|4 a|new|2");
         run(&host, "REPLACE INTO t(rowid, id, name, f) VALUES (3, 'r', 'by rowid', '[1,2]')");
@@ -237,16 +237,16 @@ fn every_conflict_clause_does_its_own() {
         );
         assert_eq!(
             error(&host, "REPLACE INTO t VALUES ('j', 'four', 12, NULL, '[1,1]')"),
-            "t: OR REPLACE cannot be served beside the unique index \"part\", which is partial or on an expression"
+            "t: OR REPLACE is not supported beside the unique index \"part\", which is partial or on an expression"
         );
         assert_eq!(line(&host, "SELECT id FROM t"), "h i");
         check_sound(&host, "t");
     }
 }
 
-/// As in an ordinary table, which chooses the new rowid first.
+/// The same as in an ordinary table, which chooses the new rowid first.
 #[test]
-fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
+fn a_new_row_never_gets_the_rowid_of_a_row_that_it_replaces() {
     for host in hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE VIRTUAL TABLE u USING hnsw(id INTEGER PRIMARY KEY, g TEXT UNIQUE, e FLOAT[2])",
     ) {
@@ -257,7 +257,7 @@ fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
             assert_eq!(line(&host, "SELECT last_insert_rowid(), changes()"), "3|1");
             run(&host, &format!("REPLACE INTO {table}(g) VALUES ('b'), ('b'), ('a')"));
             assert_eq!(line(&host, &format!("SELECT rowid, g FROM {table}")), "5|b 6|a", "SQLite {}", host.version());
-            // The last one that there can be: SQLite tries others.
+            // After the largest rowid SQLite tries random ones.
             run(&host, &format!("INSERT INTO {table}(rowid, g) VALUES (9223372036854775807, 'c')"));
             run(&host, &format!("REPLACE INTO {table}(g) VALUES ('c')"));
             assert_eq!(line(&host, &format!("SELECT count(*), count(DISTINCT g), min(rowid) FROM {table}")), "3|3|5");
@@ -266,9 +266,9 @@ fn a_new_row_never_takes_the_rowid_of_one_that_it_replaces() {
     }
 }
 
-/// SQLite's doing, which the manual says: it counts the rows that it hands over.
+/// SQLite counts the rows that it passes to the table. The manual says so.
 #[test]
-fn update_or_replace_counts_the_rows_that_it_replaced_too() {
+fn update_or_replace_counts_replaced_rows() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(g TEXT UNIQUE, e FLOAT[2]); CREATE TABLE o(g TEXT UNIQUE)") {
         for (table, changes) in [("t", "2"), ("o", "1")] {
             run(&host, &format!("INSERT INTO {table}(g) VALUES ('a'), ('b'); UPDATE OR REPLACE {table} SET g = 'b'"));
@@ -302,7 +302,7 @@ fn an_integer_primary_key_is_the_rowid() {
 }
 
 #[test]
-fn metadata_does_not_touch_the_graph() {
+fn an_update_of_metadata_does_not_touch_the_graph() {
     for host in hosts(TABLE) {
         let graph =
             || rows(&host, "SELECT hex(header), hex(entry) FROM t_graph UNION ALL SELECT id, hex(data) FROM t_nodes");
@@ -318,7 +318,7 @@ fn metadata_does_not_touch_the_graph() {
 }
 
 #[test]
-fn commands() {
+fn commands_do_their_work_and_refuse_other_values() {
     let hosts = hosts(TABLE);
     for host in &hosts {
         run(
@@ -362,9 +362,9 @@ fn commands() {
 }
 
 #[test]
-fn views_and_triggers_use_the_table_in_an_untrusting_host() {
+fn views_and_triggers_work_with_an_untrusted_schema() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT, e FLOAT[2]); INSERT INTO t VALUES ('b', '[0,1]')") {
-        // (WHERE e MATCH ? is not for such a view: SQLite holds its own MATCH for unsafe.)
+        // (WHERE e MATCH ? does not work in such a view: SQLite considers its own MATCH unsafe.)
         run(
             &host,
             "CREATE VIEW feed AS SELECT id, distance FROM t('[0,2]');
@@ -384,9 +384,9 @@ fn views_and_triggers_use_the_table_in_an_untrusting_host() {
 }
 
 #[test]
-fn triggers_on_the_rows_table_do_their_work() {
+fn triggers_on_the_rows_table_fire() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, name TEXT, e FLOAT[2])") {
-        // An FTS5 index of the same rows. (Of the columns that it needs: a node's number is no business of its.)
+        // An FTS5 index of the same rows, updated only when the columns that it needs change.
         run(
             &host,
             "CREATE VIRTUAL TABLE words USING fts5(name, content = 't_rows', content_rowid = 'rowid');
@@ -419,7 +419,7 @@ fn damage_is_found_and_named() {
         let message = error(&host, "INSERT INTO t(t) VALUES ('integrity-check')");
         assert!(message.starts_with("t is damaged: e: promise 7: "), "{message}");
         if host.version() >= 3_044_000 {
-            // A line for each problem, and each says whose it is: SQLite does not.
+            // One line per problem. Each names the table, which SQLite does not.
             assert_eq!(line(&host, "PRAGMA integrity_check"), message.replace("; ", "\nt is damaged: "));
         }
         let message = error(&host, "SELECT id FROM t WHERE e MATCH '[0,1]' ORDER BY distance");
@@ -433,7 +433,7 @@ fn damage_is_found_and_named() {
 }
 
 #[test]
-fn info_tells_of_any_table() {
+fn info_describes_every_table() {
     let hosts = hosts(&format!(
         "{TABLE} ATTACH ':memory:' AS other; CREATE VIRTUAL TABLE other.\"a.b\" USING hnsw(e FLOAT[192], metric = dot, m = 20);
          CREATE TABLE plain(x)"

@@ -21,7 +21,7 @@ def pytest_report_header() -> list[str]:
 
 
 def opened(host: Host, database) -> Session:
-    """A session, or a skip where the host is not to be had; under CI that is a failure."""
+    """A session; a skip if the host is missing, which under CI is a failure."""
     try:
         return host.open(database)
     except HostMissing as missing:
@@ -37,7 +37,7 @@ def host(request) -> Host:
 
 @pytest.fixture
 def connect(host):
-    """Opens databases on the host of this test, and closes them at its end."""
+    """Opens databases on the host of this test, and closes them at the end of the test."""
     sessions = []
 
     def open_one(database=":memory:") -> Session:
@@ -51,7 +51,7 @@ def connect(host):
 
 @pytest.fixture(scope="session")
 def imported(tmp_path_factory) -> Path:
-    """The sample catalogue as the importer makes it. Never written to: tests that write take `feed_file`."""
+    """The imported sample catalogue. Tests that write use `feed_file`, a copy."""
     file = tmp_path_factory.mktemp("catalogue") / "feed.db"
     import_catalogue(file)
     return file

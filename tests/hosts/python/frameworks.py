@@ -1,4 +1,4 @@
-"""What ORMs and schema tools do with an hnsw table: `frameworks.py LIBRARY CASE` prints what the case found as JSON.
+"""ORMs and schema tools on an hnsw table: `frameworks.py LIBRARY CASE` prints the findings of a case as JSON.
 
 Each case is a process of its own, in a Python whose sqlite3 module loads extensions (test_sqlites_rules.py starts it).
 """

@@ -22,12 +22,12 @@ TIMEOUT = 300  # seconds that any one exchange with a host may take
 
 
 class HostMissing(Exception):
-    """The machine lacks this host: a skip, or under CI a failure."""
+    """The system lacks this host: a skip, or under CI a failure."""
 
 
 @dataclass
 class Answer:
-    """What one statement gave: rows (lists of Python values), or the text of its error."""
+    """The result of one statement: rows (lists of Python values), or the text of its error."""
 
     rows: list = field(default_factory=list)
     error: str | None = None
@@ -107,7 +107,7 @@ class PythonSession(Session):
 
 
 class PipeSession(Session):
-    """A program that reads SQL from its standard input: fed statement by statement, read up to a mark."""
+    """A program that reads SQL from its standard input. It gets one statement at a time; its output is read up to a mark."""
 
     mark = "\x1e"
 
@@ -134,7 +134,7 @@ class PipeSession(Session):
 
 
 class ShellSession(PipeSession):
-    """The sqlite3 shell. `.print` flushes nothing by itself, so stdout runs line-buffered through stdbuf."""
+    """The sqlite3 shell. `.print` does not flush, so stdbuf makes stdout line-buffered."""
 
     def __init__(self, database: str, shell: str):
         self.start(["stdbuf", "-oL", shell, "-batch", database])
@@ -174,7 +174,7 @@ class RusqliteSession(PipeSession):
 
 
 def literal(value) -> str:
-    """A Python value as SQL writes it."""
+    """A Python value as an SQL literal."""
     if value is None:
         return "NULL"
     if isinstance(value, bytes):
@@ -185,7 +185,7 @@ def literal(value) -> str:
 
 
 def with_literals(sql: str, values: dict) -> str:
-    """The statement with its parameters written out: what hosts that are driven by text are given."""
+    """The statement with its parameters as literals, for hosts that read text."""
     for name, value in values.items():
         sql = re.sub(rf":{name}\b", lambda _, v=value: literal(v), sql)
     return sql.strip().rstrip(";")
@@ -199,7 +199,7 @@ LITERAL = re.compile(r"NULL|[xX]'([0-9a-fA-F]*)'|'((?:[^']|'')*)'|([-+.\w]+)")
 
 
 def parse_rows(text: str) -> list:
-    """Rows of SQL literals: columns parted by 0x1F, rows by a line end (texts may hold line ends of their own)."""
+    """Parses rows of SQL literals: 0x1F separates columns, a line end separates rows (texts may contain line ends)."""
     rows, row, place = [], [], 0
     while place < len(text):
         match = LITERAL.match(text, place)
@@ -222,7 +222,7 @@ def parse_rows(text: str) -> list:
 
 @dataclass(frozen=True)
 class Host:
-    """A way to open sessions. `check` raises HostMissing where the machine hasn't got it."""
+    """A way to open sessions. `check` raises HostMissing if the system lacks the host."""
 
     name: str
 
@@ -250,7 +250,7 @@ HOSTS = [Host(name) for name in ("apsw", "apsw-3.40.1", "python-sqlite3", "shell
 
 
 def python_that_loads_extensions() -> str:
-    """A Python whose own sqlite3 module was built with extension loading: many are not."""
+    """A Python whose sqlite3 module can load extensions. Many cannot."""
     probe = "import sqlite3; sqlite3.connect(':memory:').enable_load_extension"
     for python in (sys.executable, "/usr/bin/python3", shutil.which("python3")):
         if python and shutil.which(python):

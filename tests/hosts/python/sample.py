@@ -1,4 +1,4 @@
-"""The sample catalogue in memory, with the truth computed by numpy."""
+"""The sample catalogue in memory, with exact results computed by numpy."""
 from functools import cache
 
 import numpy as np
@@ -26,7 +26,7 @@ class Sample:
         return 1.0 - self.unit @ unit(taste.astype(np.float64))
 
     def nearest(self, taste: np.ndarray, keep=lambda row: True) -> list[int]:
-        """All kept rowids, nearest first, ties by rowid."""
+        """The rowids that pass the filter, nearest first, ties by rowid."""
         order = np.argsort(self.distances(taste), kind="stable")
         return [int(i) + 1 for i in order if keep(self.rows[i])]
 

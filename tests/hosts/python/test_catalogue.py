@@ -1,4 +1,4 @@
-"""The sample catalogue is what its script makes."""
+"""The script makes the shipped sample catalogue."""
 import subprocess
 import sys
 
@@ -16,12 +16,12 @@ def test_script_makes_the_shipped_file(tmp_path):
     old, new = pq.read_table(FOLDER / "catalogue.parquet"), pq.read_table(remade)
     assert new.schema == old.schema
     assert new.drop_columns("embedding") == old.drop_columns("embedding")
-    # The sums behind the embeddings may differ in the last bit from CPU to CPU: allow the last place of a float16.
+    # The sums in the embeddings may differ in the last bit between CPUs: one unit in the last place of a float16 is allowed.
     vectors = [table["embedding"].combine_chunks().flatten().to_numpy() for table in (old, new)]
     np.testing.assert_allclose(vectors[1], vectors[0], rtol=2**-10, atol=2**-14)
 
 
-def test_catalogue_is_what_its_readme_says():
+def test_catalogue_agrees_with_its_readme():
     table = pq.read_table(FOLDER / "catalogue.parquet")
     readme = (FOLDER / "README.md").read_text("utf8")
     for column in table.column_names:

@@ -1,4 +1,4 @@
-"""A dump (`.dump`) of one shell, read by another: rows, keys, BLOBs and every vector column survive, and the index is sound."""
+"""A dump (`.dump`) of one shell, read by another, restores rows, keys, BLOBs and vectors, and the index is sound."""
 import io
 import shutil
 import subprocess
@@ -59,7 +59,7 @@ READS = {"debian": debian_read, "apsw": apsw_read}
 
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("dump", DUMPS)
-def test_a_dump_is_the_table_again(dump, read, tmp_path):
+def test_a_dump_restores_the_table(dump, read, tmp_path):
     db = apsw_connection(tmp_path / "old.db")
     db.execute(
         "CREATE VIRTUAL TABLE goods USING hnsw(id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE INDEXED, picture BLOB, "

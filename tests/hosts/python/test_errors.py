@@ -1,4 +1,4 @@
-"""Wrong input gets a message that names the place, what was expected and what came; and the host lives on."""
+"""An error names the table and column, what was expected and what came. The host survives."""
 import pytest
 
 TABLE = "CREATE VIRTUAL TABLE paints USING hnsw(name TEXT PRIMARY KEY NOT NULL, price REAL CHECK (price > 0), rgb FLOAT[3])"
@@ -62,7 +62,7 @@ WRITING = {
 
 NO_SEARCH = (
     "paints.rgb: unable to use function MATCH in the requested context: "
-    "it searches as a term of WHERE, joined to the others by AND"
+    "write it as a term of WHERE, joined to the others by AND"
 )
 READING = {
     "SELECT * FROM paints WHERE rgb MATCH '[1, 2]'": "paints.rgb: expected 3 dimensions (12 bytes of FLOAT), got 2",

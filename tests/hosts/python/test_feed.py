@@ -4,14 +4,14 @@ import pytest
 
 from sample import blob, sample
 
-# The number in the sample: the importer gives rowids in an order of its own.
+# Identified by its number in the sample: the importer chooses the order of rowids.
 NUMBER = "CAST(substr(article_id, 2) AS INTEGER)"
 FEED = f"SELECT {NUMBER}, distance FROM articles WHERE embedding MATCH :taste ORDER BY distance"
 TASTES = sample().tastes(30, seed=5)
 
 
 def assert_same_order(got: list[int], truth: list[int], distances: np.ndarray) -> None:
-    """Equal but for neighbours in the order whose distances differ by less than rounding does."""
+    """Equal, except that adjacent rows whose distances differ by less than the rounding error may be swapped."""
     assert len(got) == len(truth) and set(got) == set(truth)
     gaps = [abs(distances[g - 1] - distances[t - 1]) for g, t in zip(got, truth)]
     assert max(gaps) < 1e-6
@@ -89,7 +89,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("where", FILTERS)
-def test_filters_give_what_an_ordinary_where_gives(feed, where):
+def test_filters_agree_with_an_ordinary_where(feed, where):
     taste = TASTES[4]
     truth = sample().nearest(taste, FILTERS[where])
     every = feed.rows(f"SELECT {NUMBER} FROM articles WHERE embedding MATCH :taste AND {where}", taste=blob(taste))

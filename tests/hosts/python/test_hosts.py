@@ -1,4 +1,4 @@
-"""The hosts themselves: each runs the SQLite it claims and carries every kind of value both ways."""
+"""The hosts themselves: each runs the SQLite that it claims, and passes every kind of value both ways."""
 from hosts import parse_rows
 
 FLOORS = {"apsw": (3, 54), "apsw-3.40.1": (3, 40, 1), "rusqlite-3.38.2": (3, 38, 2)}

@@ -1,4 +1,4 @@
-"""Read-only databases work in full, and reading never writes."""
+"""Read-only databases can be searched in full, and reading never writes."""
 import hashlib
 import sqlite3
 

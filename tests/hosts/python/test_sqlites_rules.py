@@ -1,4 +1,4 @@
-"""The book's "SQLite's rules for virtual tables": what ORMs, schema tools and drivers make of them, and the ways out."""
+"""SQLite's rules for virtual tables (see the book): their effect on ORMs, schema tools and drivers, and workarounds."""
 import json
 import os
 import pathlib
@@ -105,7 +105,7 @@ def test_a_node_orm_gives_the_bytes_of_a_vector():
     }
 
 
-def test_an_untrusted_schema_has_no_match_but_the_table_valued_form(memory):
+def test_an_untrusted_schema_allows_only_the_table_valued_form(memory):
     memory.rows("CREATE VIRTUAL TABLE a USING hnsw(name TEXT, e FLOAT[2])")
     memory.rows("INSERT INTO a VALUES ('jug', '[1, 0]')")
     memory.rows("CREATE TABLE asked(taste)")
@@ -126,8 +126,8 @@ def test_an_untrusted_schema_has_no_match_but_the_table_valued_form(memory):
 
 
 @pytest.mark.parametrize("version", ["3.51.2", "3.53.0", "current"])
-def test_exists_beside_offset_is_wrong_in_some_releases_of_sqlite(version):
-    """There SQLite makes EXISTS a join, and OFFSET counts a row once for each match."""
+def test_exists_with_offset_is_wrong_in_some_sqlite_releases(version):
+    """These releases turn EXISTS into a join, and OFFSET counts a row once per match."""
     path = None if version == "current" else TARGET / "python-hosts" / f"apsw-{version}.0"
     if path is not None and not path.exists():
         missing(f"no apsw in {path}: tests/run.sh prepare installs it")

@@ -1,4 +1,4 @@
-"""The table as a table: creating, writing, transactions, schema changes, all through the host."""
+"""Creating and writing a table, transactions and schema changes, through each host."""
 import pytest
 
 CREATE = "CREATE VIRTUAL TABLE paints USING hnsw(id INTEGER PRIMARY KEY, name TEXT UNIQUE, rgb FLOAT[3], metric = 'l2')"
@@ -138,5 +138,5 @@ def test_table_valued_functions_under_or(paints):
     assert keys == [["m"], ["metric"]]
 
 
-def test_pragma_integrity_check_is_content(paints):
+def test_pragma_integrity_check_reports_ok(paints):
     assert paints.rows("PRAGMA integrity_check") == [["ok"]]

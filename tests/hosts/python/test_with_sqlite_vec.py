@@ -1,4 +1,4 @@
-"""vecrank beside sqlite-vec in one connection: the names that both have (vec_add, vec_sub, vec_each) mean the same,
+"""vecrank and sqlite-vec in one connection. Functions of shared names (vec_add, vec_sub, vec_each) agree,
 whichever was loaded last.
 """
 import apsw
@@ -55,7 +55,7 @@ def value(db: apsw.Connection, expression: str):
         "(SELECT count(*) FROM vec_each WHERE vector = '[1, 2]')",
     ],
 )
-def test_shared_names_mean_the_same(any_order, expression):
+def test_functions_of_shared_names_agree(any_order, expression):
     assert value(any_order, expression) == value(connection("sqlite-vec-alone"), expression)
 
 
@@ -72,11 +72,11 @@ def test_shared_names_mean_the_same(any_order, expression):
         "(SELECT group_concat(value || typeof(value)) FROM vec_each(vec_f32('[1, -2]')))",
     ],
 )
-def test_vectors_that_sqlite_vec_marks_are_taken_for_what_they_are(both, expression):
+def test_vectors_marked_by_sqlite_vec_are_recognised(both, expression):
     assert value(both, expression) == value(connection("sqlite-vec-alone"), expression)
 
 
-def test_each_extension_takes_the_vectors_of_the_other(both):
+def test_each_extension_accepts_the_vectors_of_the_other(both):
     assert value(both, "vec_json(vec_normalize(vec_parse('[3, 4]')))") == "[0.6,0.8]"
     assert value(both, "vec_distance_l2(vec_unit('[3, 4]'), vec_head('[0.6, 0.8, 1]', 2))") == 0.0
     assert value(both, "vec_dims(vec_int8('[1, 2, 3]'))") == 3
@@ -86,7 +86,7 @@ def test_each_extension_takes_the_vectors_of_the_other(both):
         value(both, "vec_dims(vec_bit(X'A5'))")
 
 
-def test_the_column_i_and_null_rules_are_those_of_the_last_loaded():
+def test_the_extension_loaded_last_defines_shared_names():
     db = connection("vecrank-last")
     assert list(db.execute("SELECT i, value FROM vec_each('[7, 8]')")) == [(0, 7.0), (1, 8.0)]
     assert value(db, "vec_add(NULL, '[1]')") is None

@@ -1,4 +1,4 @@
-"""One Python host in a process of its own: `worker.py apsw|sqlite3 LIBRARY`, a JSON request a line, a JSON answer a line.
+"""One Python host in its own process: `worker.py apsw|sqlite3 LIBRARY`, one JSON request and one JSON answer per line.
 
 {"open": DATABASE}                       opens it (a path or a file: URI) and loads the extension
 {"sql": TEXT, "values": {name: value}}   runs one statement; the answer is {"rows": [...]} or {"error": TEXT}
@@ -23,7 +23,7 @@ class Apsw:
 
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         self.db = apsw.Connection(database, flags=flags)
-        # The names that every apsw has; newer ones also offer enable_load_extension and load_extension.
+        # Names that every apsw has. Newer ones also offer enable_load_extension and load_extension.
         self.db.enableloadextension(True)
         self.db.loadextension(library)
         self.db.enableloadextension(False)

@@ -1,7 +1,7 @@
-//! The raw arguments of CREATE VIRTUAL TABLE to a checked `TableSchema`.
+//! Parses the raw arguments of CREATE VIRTUAL TABLE into a checked `TableSchema`.
 //!
-//! Names are put back in quotes, types and CHECK expressions from their tokens, so that no argument can end one
-//! construct of the SQL that we write and begin another.
+//! Names are quoted again, and types and CHECK expressions are put together from their tokens. So no argument can end
+//! one construct of the SQL that we write and begin another.
 
 use super::options::Options;
 use super::schema::{Column, ColumnKind, Key, OrdinaryColumn, TableSchema, is_hidden_name};
@@ -12,11 +12,11 @@ use crate::hnsw::Params;
 use crate::hnsw::params::MAX_DIMS;
 use crate::sqlite::quote_identifier;
 
-/// Checks everything but what SQLite itself checks when the rows table is created (the CHECK expressions' names, the
-/// collations).
+/// Parses and checks the arguments. The names in CHECK expressions and the collations are left to SQLite, which checks
+/// them when the rows table is created.
 ///
 /// # Errors
-/// `Error::Invalid` that names table, column, what was expected and what came.
+/// `Error::Invalid` names the table, the column, what was expected and what came.
 pub fn parse(table: &str, arguments: &[&str]) -> Result<TableSchema> {
     let mut parsed = Parsed::default();
     let mut options = Options::default();
@@ -80,25 +80,25 @@ impl<'a> TokenCursor<'a> {
         found
     }
 
-    fn expect_word(&mut self, word: &str, place: &str) -> Result<()> {
-        if self.take_word(word) { Ok(()) } else { Err(self.unexpected(place, word)) }
+    fn expect_word(&mut self, word: &str, context: &str) -> Result<()> {
+        if self.take_word(word) { Ok(()) } else { Err(self.unexpected(context, word)) }
     }
 
-    fn name(&mut self, place: &str, what: &str) -> Result<String> {
+    fn name(&mut self, context: &str, what: &str) -> Result<String> {
         match self.peek() {
             Some(token) if token.is_name() => {
                 self.position += 1;
                 Ok(token.content())
             }
-            _ => Err(self.unexpected(place, what)),
+            _ => Err(self.unexpected(context, what)),
         }
     }
 
-    /// `( ... )` with everything inside, as tokens.
-    fn parentheses(&mut self, place: &str) -> Result<&'a [Token<'a>]> {
+    /// Takes `( ... )` with everything inside, as tokens.
+    fn parentheses(&mut self, context: &str) -> Result<&'a [Token<'a>]> {
         let start = self.position;
         if !self.peek().is_some_and(|token| token.is_symbol('(')) {
-            return Err(self.unexpected(place, "("));
+            return Err(self.unexpected(context, "("));
         }
         let mut depth = 0usize;
         while let Some(token) = self.next() {
@@ -108,16 +108,16 @@ impl<'a> TokenCursor<'a> {
                 return Ok(self.since(start));
             }
         }
-        Err(Error::invalid(format!("{place}: a ( is never closed")))
+        Err(Error::invalid(format!("{context}: a ( is never closed")))
     }
 
     fn since(&self, start: usize) -> &'a [Token<'a>] {
         self.tokens.get(start..self.position).unwrap_or_default()
     }
 
-    fn unexpected(&self, place: &str, expected: &str) -> Error {
+    fn unexpected(&self, context: &str, expected: &str) -> Error {
         let found = self.peek().map_or("nothing", |token| token.raw);
-        Error::invalid(format!("{place}: expected {expected}, got {found}"))
+        Error::invalid(format!("{context}: expected {expected}, got {found}"))
     }
 }
 
@@ -126,15 +126,15 @@ impl<'a> TokenCursor<'a> {
 struct Parsed {
     columns: Vec<Column>,
     constraints: Vec<String>,
-    /// The names in every CHECK, UNIQUE and PRIMARY KEY, to be searched for vector columns once all columns are known.
+    /// The names in every CHECK, UNIQUE and PRIMARY KEY: none may be a vector column, which is known at the end.
     named: Vec<Named>,
     has_primary_key: bool,
     vectors: usize,
 }
 
-/// The names in a constraint that cannot mention a vector column.
+/// The names in a constraint, which cannot mention a vector column.
 struct Named {
-    place: String,
+    context: String,
     constraint: &'static str,
     names: Vec<String>,
 }
@@ -143,37 +143,37 @@ impl Parsed {
     fn column(&mut self, mut cursor: TokenCursor<'_>) -> Result<()> {
         let table = cursor.table;
         let name = cursor.name(table, "a column name")?;
-        let place = format!("{table}.{name}");
+        let context = format!("{table}.{name}");
         if name.is_empty() {
             return Err(Error::invalid(format!("{table}: expected a column name, got an empty one")));
         }
         if is_hidden_name(&name) || name.eq_ignore_ascii_case(table) {
             return Err(Error::invalid(format!(
-                "{place}: the column names query, k, ef_search, distance and that of the table itself are reserved"
+                "{context}: the column names query, k, ef_search, distance and that of the table itself are reserved"
             )));
         }
         if self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
-            return Err(Error::invalid(format!("{place}: the column is declared twice")));
+            return Err(Error::invalid(format!("{context}: the column is declared twice")));
         }
-        let type_tokens = type_tokens(&mut cursor, &place)?;
-        let column = match vector_type(type_tokens, &place)? {
+        let type_tokens = type_tokens(&mut cursor, &context)?;
+        let column = match vector_type(type_tokens, &context)? {
             Some((element, dims)) => self.vector_column(cursor, name, Params::new(dims, element, Metric::Cosine))?,
-            None => self.ordinary_column(cursor, name, type_text(type_tokens, &place)?)?,
+            None => self.ordinary_column(cursor, name, type_text(type_tokens, &context)?)?,
         };
         self.columns.push(column);
         Ok(())
     }
 
     fn vector_column(&mut self, mut cursor: TokenCursor<'_>, name: String, params: Params) -> Result<Column> {
-        let place = format!("{}.{name}", cursor.table);
+        let context = format!("{}.{name}", cursor.table);
         let mut not_null = false;
         while let Some(token) = cursor.peek() {
             if cursor.take_word("NOT") {
-                cursor.expect_word("NULL", &place)?;
+                cursor.expect_word("NULL", &context)?;
                 not_null = true;
             } else if !cursor.take_word("NULL") {
                 return Err(Error::invalid(format!(
-                    "{place}: a vector column takes NOT NULL and nothing else, got {}",
+                    "{context}: a vector column takes NOT NULL and nothing else, got {}",
                     token.raw
                 )));
             }
@@ -183,53 +183,53 @@ impl Parsed {
     }
 
     fn ordinary_column(&mut self, mut cursor: TokenCursor<'_>, name: String, type_name: String) -> Result<Column> {
-        let place = format!("{}.{name}", cursor.table);
+        let context = format!("{}.{name}", cursor.table);
         let mut column = OrdinaryColumn { type_name, ..OrdinaryColumn::default() };
         let mut not_null = false;
         while cursor.peek().is_some() {
-            let constraint_name = constraint_name(&mut cursor, &place)?;
+            let constraint_name = constraint_name(&mut cursor, &context)?;
             if cursor.take_word("NOT") {
-                cursor.expect_word("NULL", &place)?;
+                cursor.expect_word("NULL", &context)?;
                 not_null = true;
             } else if cursor.take_word("PRIMARY") {
-                cursor.expect_word("KEY", &place)?;
-                self.primary_key(&place)?;
+                cursor.expect_word("KEY", &context)?;
+                self.primary_key(&context)?;
                 column.key = column_key(&mut cursor, &column);
             } else if cursor.take_word("UNIQUE") {
                 column.key = if column.key == Key::Rowid { Key::Rowid } else { Key::Unique };
             } else if cursor.take_word("CHECK") {
-                column.checks.push(self.check(&mut cursor, &place, &constraint_name)?);
+                column.checks.push(self.check(&mut cursor, &context, &constraint_name)?);
             } else if cursor.take_word("COLLATE") {
-                column.collation = Some(cursor.name(&place, "the name of a collation")?);
+                column.collation = Some(cursor.name(&context, "the name of a collation")?);
             } else if cursor.take_word("INDEXED") {
                 column.is_indexed = true;
             } else if !cursor.take_word("NULL") {
-                return Err(refused(&cursor, &place));
+                return Err(refused(&cursor, &context));
             }
-            refuse_on_conflict(&cursor, &place)?;
+            refuse_on_conflict(&cursor, &context)?;
         }
         Ok(Column { name, not_null, kind: ColumnKind::Ordinary(column) })
     }
 
-    fn primary_key(&mut self, place: &str) -> Result<()> {
+    fn primary_key(&mut self, context: &str) -> Result<()> {
         if std::mem::replace(&mut self.has_primary_key, true) {
-            return Err(Error::invalid(format!("{place}: the table has more than one PRIMARY KEY")));
+            return Err(Error::invalid(format!("{context}: the table has more than one PRIMARY KEY")));
         }
         Ok(())
     }
 
-    fn check(&mut self, cursor: &mut TokenCursor<'_>, place: &str, name: &str) -> Result<String> {
-        let condition = cursor.parentheses(place)?;
-        self.note_names(place, "CHECK", condition);
+    fn check(&mut self, cursor: &mut TokenCursor<'_>, context: &str, name: &str) -> Result<String> {
+        let condition = cursor.parentheses(context)?;
+        self.note_names(context, "CHECK", condition);
         Ok(format!("{name}CHECK {}", join(condition)))
     }
 
-    fn note_names(&mut self, place: &str, constraint: &'static str, tokens: &[Token<'_>]) {
+    fn note_names(&mut self, context: &str, constraint: &'static str, tokens: &[Token<'_>]) {
         let names = tokens.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
-        self.named.push(Named { place: place.to_string(), constraint, names: names.map(Token::content).collect() });
+        self.named.push(Named { context: context.to_string(), constraint, names: names.map(Token::content).collect() });
     }
 
-    /// UNIQUE (...), PRIMARY KEY (...) and CHECK (...) after or between the columns.
+    /// Parses UNIQUE (...), PRIMARY KEY (...) or CHECK (...), after or between the columns.
     fn table_constraint(&mut self, mut cursor: TokenCursor<'_>) -> Result<()> {
         let table = cursor.table;
         let name = constraint_name(&mut cursor, table)?;
@@ -259,7 +259,7 @@ impl Parsed {
         }
     }
 
-    /// `PRIMARY KEY (id)` over one INTEGER column makes it the rowid, as it does in an ordinary table.
+    /// Whether `PRIMARY KEY (id)` is over one INTEGER column: it then becomes the rowid, as in an ordinary table.
     fn makes_rowid(&mut self, list: &[Token<'_>]) -> bool {
         let [_, _, _, name, _] = list else { return false };
         let name = name.content();
@@ -285,12 +285,12 @@ impl Parsed {
             .filter(|column| column.as_vector().is_some())
             .map(|column| column.name.as_str())
             .collect();
-        for Named { place, constraint, names } in &self.named {
+        for Named { context, constraint, names } in &self.named {
             if let Some(vector) =
                 vectors.iter().find(|vector| names.iter().any(|name| name.eq_ignore_ascii_case(vector)))
             {
                 return Err(Error::invalid(format!(
-                    "{place}: {constraint} cannot mention the vector column \"{vector}\": vectors are kept apart from \
+                    "{context}: {constraint} cannot mention the vector column \"{vector}\": vectors are kept apart from \
                      the rows (NOT NULL is offered, and the length is checked anyway)"
                 )));
             }
@@ -300,23 +300,24 @@ impl Parsed {
     }
 }
 
-/// `CONSTRAINT "name" `, ready to be followed by the constraint, or nothing.
-fn constraint_name(cursor: &mut TokenCursor<'_>, place: &str) -> Result<String> {
+/// Takes the name of a constraint: `CONSTRAINT "name" `, to be put before the constraint, or nothing.
+fn constraint_name(cursor: &mut TokenCursor<'_>, context: &str) -> Result<String> {
     if !cursor.take_word("CONSTRAINT") {
         return Ok(String::new());
     }
-    let name = cursor.name(place, "the name of a constraint")?;
+    let name = cursor.name(context, "the name of a constraint")?;
     Ok(format!("CONSTRAINT {} ", quote_identifier(&name)))
 }
 
-/// INTEGER PRIMARY KEY is the rowid, but (a quirk of SQLite's that its ordinary tables have) not with DESC.
+/// The key that PRIMARY KEY makes of a column. INTEGER PRIMARY KEY is the rowid, except with DESC (a quirk of SQLite's
+/// ordinary tables).
 fn column_key(cursor: &mut TokenCursor<'_>, column: &OrdinaryColumn) -> Key {
     let is_descending = cursor.take_word("DESC");
     cursor.take_word("ASC");
     if column.type_name.eq_ignore_ascii_case("INTEGER") && !is_descending { Key::Rowid } else { Key::Unique }
 }
 
-/// `(a, "b" COLLATE nocase DESC)`, names quoted; without the parentheses.
+/// Takes `(a, "b" COLLATE nocase DESC)`: names quoted, without the parentheses.
 fn column_list(cursor: &mut TokenCursor<'_>) -> Result<String> {
     let table = cursor.table;
     let list = cursor.parentheses(table)?;
@@ -339,8 +340,8 @@ fn column_list(cursor: &mut TokenCursor<'_>) -> Result<String> {
     Ok(columns.join(", "))
 }
 
-/// The tokens between a column's name and its first constraint.
-fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, place: &str) -> Result<&'a [Token<'a>]> {
+/// Takes the tokens between a column's name and its first constraint.
+fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, context: &str) -> Result<&'a [Token<'a>]> {
     const CONSTRAINTS: [&str; 13] = [
         "CONSTRAINT",
         "PRIMARY",
@@ -362,7 +363,7 @@ fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, place: &str) -> Result<&'a [Tok
             break;
         }
         if token.is_symbol('(') {
-            cursor.parentheses(place)?;
+            cursor.parentheses(context)?;
         } else {
             cursor.position += 1;
         }
@@ -370,8 +371,8 @@ fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, place: &str) -> Result<&'a [Tok
     Ok(cursor.since(start))
 }
 
-/// The element and the dimensions, if the type is that of a vector column.
-fn vector_type(tokens: &[Token<'_>], place: &str) -> Result<Option<(Element, usize)>> {
+/// The element and the dimensions of a vector column's type; None for another type.
+fn vector_type(tokens: &[Token<'_>], context: &str) -> Result<Option<(Element, usize)>> {
     if !tokens.iter().any(Token::is_bracketed) {
         return Ok(None);
     }
@@ -380,18 +381,22 @@ fn vector_type(tokens: &[Token<'_>], place: &str) -> Result<Option<(Element, usi
         _ => None,
     };
     let Some((element, dims)) = element else {
-        return Err(Error::invalid(format!("{place}: expected FLOAT[d], FLOAT16[d] or INT8[d], got {}", join(tokens))));
+        return Err(Error::invalid(format!(
+            "{context}: expected FLOAT[d], FLOAT16[d] or INT8[d], got {}",
+            join(tokens)
+        )));
     };
     match dims.trim().parse() {
         Ok(dims) if (1..=MAX_DIMS).contains(&dims) => Ok(Some((element, dims))),
-        _ => {
-            Err(Error::invalid(format!("{place}: expected 1 to {MAX_DIMS} dimensions, got {}[{dims}]", element.name())))
-        }
+        _ => Err(Error::invalid(format!(
+            "{context}: expected 1 to {MAX_DIMS} dimensions, got {}[{dims}]",
+            element.name()
+        ))),
     }
 }
 
-/// The type of an ordinary column: words, then perhaps one or two numbers in parentheses.
-fn type_text(tokens: &[Token<'_>], place: &str) -> Result<String> {
+/// The type of an ordinary column: words, then optionally numbers in parentheses.
+fn type_text(tokens: &[Token<'_>], context: &str) -> Result<String> {
     let words = tokens.iter().take_while(|token| token.kind == TokenKind::Word).count();
     let is_size =
         |token: &Token<'_>| token.kind == TokenKind::Number || [',', '+', '-'].iter().any(|c| token.is_symbol(*c));
@@ -403,33 +408,33 @@ fn type_text(tokens: &[Token<'_>], place: &str) -> Result<String> {
         _ => false,
     };
     if !fits {
-        return Err(Error::invalid(format!("{place}: expected a type, got {}", join(tokens))));
+        return Err(Error::invalid(format!("{context}: expected a type, got {}", join(tokens))));
     }
     if tokens.iter().any(|token| token.is_word("HIDDEN")) {
-        return Err(Error::invalid(format!("{place}: HIDDEN is not offered for columns of your own")));
+        return Err(Error::invalid(format!("{context}: HIDDEN is not offered for columns of your own")));
     }
     Ok(join(tokens))
 }
 
-/// Why a constraint that SQL knows is not offered here.
-fn refused(cursor: &TokenCursor<'_>, place: &str) -> Error {
-    let Some(token) = cursor.peek() else { return cursor.unexpected(place, "a constraint") };
+/// The error of a constraint that SQL knows and virtual tables do not offer.
+fn refused(cursor: &TokenCursor<'_>, context: &str) -> Error {
+    let Some(token) = cursor.peek() else { return cursor.unexpected(context, "a constraint") };
     let reason = match token.raw.to_ascii_uppercase().as_str() {
         "DEFAULT" => "DEFAULT is not offered: SQLite has no defaults for virtual tables",
         "GENERATED" | "AS" => "generated columns are not offered",
         "REFERENCES" | "FOREIGN" => "foreign keys are not offered: SQLite does not enforce them on virtual tables",
         "AUTOINCREMENT" => "AUTOINCREMENT is not offered: leave it out, rowids are assigned anyway",
         _ => {
-            return cursor.unexpected(place, "NOT NULL, UNIQUE, PRIMARY KEY, CHECK (...), COLLATE name or INDEXED");
+            return cursor.unexpected(context, "NOT NULL, UNIQUE, PRIMARY KEY, CHECK (...), COLLATE name or INDEXED");
         }
     };
-    Error::invalid(format!("{place}: {reason}"))
+    Error::invalid(format!("{context}: {reason}"))
 }
 
-fn refuse_on_conflict(cursor: &TokenCursor<'_>, place: &str) -> Result<()> {
+fn refuse_on_conflict(cursor: &TokenCursor<'_>, context: &str) -> Result<()> {
     if cursor.peek().is_some_and(|token| token.is_word("ON")) {
         return Err(Error::invalid(format!(
-            "{place}: ON CONFLICT is not offered in a constraint: say INSERT OR REPLACE, OR IGNORE, ... instead"
+            "{context}: ON CONFLICT is not offered in a constraint: say INSERT OR REPLACE, OR IGNORE, ... instead"
         )));
     }
     Ok(())

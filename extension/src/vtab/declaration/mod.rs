@@ -1,4 +1,4 @@
-//! What CREATE VIRTUAL TABLE said: parsed, checked, and as the columns that SQLite is told of.
+//! The declaration in CREATE VIRTUAL TABLE: parsed, checked, and as the columns that SQLite is told of.
 
 pub mod arguments;
 mod options;

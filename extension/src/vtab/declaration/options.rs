@@ -1,4 +1,4 @@
-//! `metric = 'cosine', m = 16, image.metric = 'l2', model = 'minilm'`: the options among the arguments of CREATE VIRTUAL TABLE.
+//! The options of CREATE VIRTUAL TABLE: `metric = 'cosine', m = 16, image.metric = 'l2', model = 'minilm'`.
 
 use super::schema::{Column, ColumnKind};
 use super::tokens::{Token, TokenKind, join};
@@ -15,7 +15,7 @@ pub struct Options {
 }
 
 struct Entry {
-    /// The vector column that the option is for; all of them if None.
+    /// The vector column that the option is for; None for all of them.
     column: Option<String>,
     /// One of NAMES.
     name: &'static str,
@@ -57,7 +57,7 @@ impl Options {
         Ok(())
     }
 
-    /// Puts the options into the vector columns' parameters: those for all columns first, then those for one.
+    /// Sets the parameters of the vector columns: first by the options for all columns, then by those for one.
     pub fn apply(&self, table: &str, columns: &mut [Column]) -> Result<()> {
         for entry in self.entries.iter().filter(|entry| entry.column.is_none()) {
             for column in columns.iter_mut() {
@@ -96,7 +96,7 @@ fn value_text(table: &str, name: &str, tokens: &[Token<'_>]) -> Result<String> {
     }
 }
 
-/// A text that is not empty: that of an embedding model.
+/// The name of an embedding model: a text that is not empty.
 fn label(table: &str, value: &Token<'_>, got: String) -> Result<String> {
     let is_text = value.is_name() && !value.is_word("NULL") && got == value.raw;
     let label = value.content();

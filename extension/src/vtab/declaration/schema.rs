@@ -1,14 +1,14 @@
-//! The checked columns of one table, and the SQL that follows from them: what SQLite is told of the virtual table, and
-//! the ordinary table `<table>_rows` that holds everything but the vectors.
+//! The checked columns of one table, and the SQL that follows from them: the declaration of the virtual table, and the
+//! definition of the ordinary table `<table>_rows`, which holds everything but the vectors.
 
 use crate::filter::predicate::Affinity;
 use crate::hnsw::Params;
 use crate::sqlite::quote_identifier;
 
-/// The hidden columns, after the declared ones and before the one that is named as the table.
+/// The hidden columns. They stand after the declared columns and before the one named as the table.
 pub const HIDDEN_COLUMNS: [&str; 4] = ["query", "k", "ef_search", "distance"];
 
-/// Everything that CREATE VIRTUAL TABLE said. Made by `arguments::parse`.
+/// The content of a CREATE VIRTUAL TABLE, as `arguments::parse` returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSchema {
     /// In the order of the declaration, which is the order of the virtual table's columns.
@@ -17,6 +17,7 @@ pub struct TableSchema {
     pub constraints: Vec<String>,
 }
 
+/// A declared column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     pub name: String,
@@ -24,6 +25,7 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
+/// The kind of a declared column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnKind {
     Ordinary(OrdinaryColumn),
@@ -31,36 +33,37 @@ pub enum ColumnKind {
         /// Position among the vector columns, from 0.
         ordinal: usize,
         params: Params,
-        /// What the user says of the embedding model.
+        /// The user's label of the embedding model.
         model: Option<String>,
     },
 }
 
+/// A column that the rows table stores as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OrdinaryColumn {
-    /// The type as declared, or nothing.
+    /// The type as declared; empty for none.
     pub type_name: String,
     /// A collation other than SQLite's default.
     pub collation: Option<String>,
     pub key: Key,
-    /// Wants an index of its own.
+    /// INDEXED: the column gets an index.
     pub is_indexed: bool,
-    /// CHECK (...), as SQL, each with its name if it has one.
+    /// The constraints CHECK (...) as SQL, with their names.
     pub checks: Vec<String>,
 }
 
-/// What a column identifies.
+/// Whether the values of a column are unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Key {
     #[default]
     None,
-    /// UNIQUE or PRIMARY KEY, but for the one below.
+    /// UNIQUE or PRIMARY KEY, except the case below.
     Unique,
     /// INTEGER PRIMARY KEY: the rowid itself.
     Rowid,
 }
 
-/// What a column of the virtual table is, by its number there.
+/// A column of the virtual table, looked up by its number there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ColumnRef<'s> {
     Ordinary(&'s Column, &'s OrdinaryColumn),
@@ -69,10 +72,11 @@ pub enum ColumnRef<'s> {
     K,
     EfSearch,
     Distance,
-    /// The one named as the table.
+    /// The column named as the table, which takes commands.
     Command,
 }
 
+/// A vector column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VectorRef<'s> {
     pub ordinal: usize,
@@ -80,7 +84,7 @@ pub struct VectorRef<'s> {
 }
 
 impl ColumnRef<'_> {
-    /// The name of a hidden column with a fixed one.
+    /// The name of a hidden column whose name is fixed; empty for others.
     pub fn hidden_name(&self) -> &'static str {
         match self {
             ColumnRef::Query => "query",
@@ -93,7 +97,7 @@ impl ColumnRef<'_> {
 }
 
 impl OrdinaryColumn {
-    /// By the rules of SQLite's documentation, "Determination Of Column Affinity".
+    /// The column's affinity, by SQLite's rules ("Determination Of Column Affinity").
     pub fn affinity(&self) -> Affinity {
         let name = self.type_name.to_ascii_uppercase();
         let has = |part: &str| name.contains(part);
@@ -108,12 +112,14 @@ impl OrdinaryColumn {
         }
     }
 
+    /// The column's collation, BINARY by default.
     pub fn collation(&self) -> &str {
         self.collation.as_deref().unwrap_or("BINARY")
     }
 }
 
 impl Column {
+    /// The definition of an ordinary column; None for a vector column.
     pub fn as_ordinary(&self) -> Option<&OrdinaryColumn> {
         match &self.kind {
             ColumnKind::Ordinary(ordinary) => Some(ordinary),
@@ -121,6 +127,7 @@ impl Column {
         }
     }
 
+    /// The definition of a vector column; None for an ordinary one.
     pub fn as_vector(&self) -> Option<VectorRef<'_>> {
         match &self.kind {
             ColumnKind::Ordinary(_) => None,
@@ -146,7 +153,7 @@ impl Column {
 }
 
 impl TableSchema {
-    /// What column `number` of the virtual table is; None past the last hidden column.
+    /// Column `number` of the virtual table; None past the last hidden column.
     pub fn column(&self, number: usize) -> Option<ColumnRef<'_>> {
         if let Some(column) = self.columns.get(number) {
             return Some(match &column.kind {
@@ -166,7 +173,7 @@ impl TableSchema {
         }
     }
 
-    /// The vector column of that number, if it is one.
+    /// The vector column `number`; None if it is another column.
     pub fn vector(&self, number: usize) -> Option<VectorRef<'_>> {
         self.columns.get(number)?.as_vector()
     }
@@ -200,13 +207,13 @@ impl TableSchema {
         ["rowid", "_rowid_", "oid", "vecrank_rowid"].into_iter().find(|name| is_free(name)).unwrap_or("vecrank_rowid_")
     }
 
-    /// Whether a column could not be called `name`, or a table with these columns be named so.
+    /// Whether a declared or hidden column has this name, so that neither another column nor the table may have it.
     pub fn has_column(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) || is_hidden_name(name)
     }
 
-    /// What SQLite is told of the virtual table. No UNIQUE, and of the primary keys that of INTEGER alone: of another one
-    /// SQLite would make an index that does not exist. `plan` knows them.
+    /// The CREATE TABLE that declares the virtual table to SQLite. It has no UNIQUE, and a PRIMARY KEY only on an
+    /// INTEGER: for any other key SQLite would assume an index that does not exist. The planner knows the keys.
     pub fn declaration(&self, table: &str) -> String {
         let mut columns: Vec<String> = self.columns.iter().map(shown_to_sqlite).collect();
         columns
@@ -215,7 +222,7 @@ impl TableSchema {
         format!("CREATE TABLE x({})", columns.join(", "))
     }
 
-    /// The columns and constraints of the rows table: what stands between the parentheses of its CREATE TABLE.
+    /// The columns and constraints of the rows table, as they stand in the parentheses of its CREATE TABLE.
     pub fn rows_definition(&self) -> String {
         let mut parts = Vec::new();
         if self.rowid_column().is_none() {
@@ -229,11 +236,12 @@ impl TableSchema {
     }
 }
 
+/// Whether a hidden column has this name.
 pub fn is_hidden_name(name: &str) -> bool {
     HIDDEN_COLUMNS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
 
-/// Programs choose how they read and write a column by its declared type: a vector is a BLOB to them.
+/// A column as declared to SQLite. Programs choose how to read a column by its declared type, so a vector is a BLOB.
 fn shown_to_sqlite(column: &Column) -> String {
     match &column.kind {
         ColumnKind::Vector { .. } => with_not_null(column, format!("{} BLOB", quote_identifier(&column.name))),
@@ -282,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn declares_what_the_user_wrote_and_the_hidden_columns() {
+    fn the_declaration_has_the_users_and_the_hidden_columns() {
         let schema =
             schema(&["id TEXT PRIMARY KEY", "name VARCHAR(20) NOT NULL COLLATE NOCASE", "e FLOAT[3]", "\"a\"\"b\""]);
         assert_eq!(
@@ -304,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_primary_key_takes_the_place_of_rowid() {
+    fn an_integer_primary_key_names_the_rowid() {
         let schema = schema(&["id INTEGER PRIMARY KEY", "e FLOAT[3]"]);
         assert_eq!(schema.rowid_name(), "id");
         assert_eq!(schema.rows_definition(), "\"id\" INTEGER PRIMARY KEY, \"e\" INTEGER");
     }
 
     #[test]
-    fn a_column_named_rowid_gives_way() {
+    fn the_rowid_gets_another_name_beside_a_column_of_that_name() {
         assert_eq!(schema(&["RowId TEXT", "e FLOAT[3]"]).rowid_name(), "_rowid_");
         assert_eq!(schema(&["rowid", "_rowid_", "oid", "e FLOAT[3]"]).rowid_name(), "vecrank_rowid");
     }

@@ -1,7 +1,8 @@
-//! The tokens of a CREATE VIRTUAL TABLE argument, as SQLite's own tokeniser cuts them: the arguments arrive as raw text.
+//! Cuts an argument of CREATE VIRTUAL TABLE, which arrives as raw text, into the tokens that SQLite's tokeniser makes.
 
 use crate::error::{Error, Result};
 
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A bare identifier or keyword.
@@ -11,16 +12,17 @@ pub enum TokenKind {
     /// A string in '..'.
     Text,
     Number,
-    /// One character: operators of several are several tokens that touch.
+    /// One character. An operator of several characters is several tokens that touch.
     Symbol(char),
 }
 
+/// A token of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
     pub kind: TokenKind,
     /// As written, quotes included.
     pub raw: &'a str,
-    /// Follows the token before it without white space or a comment.
+    /// No white space or comment stands between this token and the one before it.
     pub touches: bool,
 }
 
@@ -37,42 +39,44 @@ impl Token<'_> {
         }
     }
 
-    /// A name may be written bare, quoted, or (as SQLite takes it) as a string.
+    /// Whether the token can be a name. SQLite accepts a name bare, quoted, or as a string.
     pub fn is_name(&self) -> bool {
         matches!(self.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Text)
     }
 
+    /// Whether the token is this bare word, in any case.
     pub fn is_word(&self, word: &str) -> bool {
         self.kind == TokenKind::Word && self.raw.eq_ignore_ascii_case(word)
     }
 
+    /// Whether the token is this character.
     pub fn is_symbol(&self, symbol: char) -> bool {
         self.kind == TokenKind::Symbol(symbol)
     }
 
-    /// `[256]`: what SQLite takes for an identifier in brackets.
+    /// Whether the token is in brackets: `[256]`, an identifier to SQLite.
     pub fn is_bracketed(&self) -> bool {
         self.kind == TokenKind::Quoted && self.raw.starts_with('[')
     }
 }
 
-/// The tokens of `source`, comments left out. The messages do not name the table: the caller does.
+/// Returns the tokens of `source` without comments. The caller adds the table's name to an error.
 pub fn tokenise(source: &str) -> Result<Vec<Token<'_>>> {
     Tokens { rest: source, touches: false }.collect()
 }
 
-/// The module that a CREATE VIRTUAL TABLE names; None of any other statement. What is between the module's parentheses
-/// is not looked at: it may be anything.
+/// Returns the module that a CREATE VIRTUAL TABLE names; None for any other statement. The arguments in the parentheses
+/// are not read: they may be anything.
 pub fn module_of(create: &str) -> Option<String> {
     let mut tokens = Tokens { rest: create, touches: false }.map_while(Result::ok);
     let is_virtual =
         ["CREATE", "VIRTUAL", "TABLE"].iter().all(|word| tokens.next().is_some_and(|token| token.is_word(word)));
-    // A name that is this word is quoted.
+    // A name that equals the keyword is quoted.
     let is_using = |token: &Token<'_>| token.is_word("USING");
     is_virtual.then(|| tokens.find(is_using)).flatten().and_then(|_| tokens.next()).map(|module| module.content())
 }
 
-/// Cuts one token after the other.
+/// An iterator over the tokens of a text.
 struct Tokens<'a> {
     rest: &'a str,
     touches: bool,
@@ -92,14 +96,14 @@ impl<'a> Iterator for Tokens<'a> {
             let (raw, rest) = parts.ok_or_else(|| Error::internal("a token ends within a letter"))?;
             Ok((Token { kind, raw, touches: self.touches }, rest))
         });
-        // After an error nothing follows.
+        // The iterator ends after an error.
         self.rest = cut.as_ref().map_or("", |(_, rest)| rest);
         self.touches = true;
         Some(cut.map(|(token, _)| token))
     }
 }
 
-/// The tokens as text again: one space where there was white space or a comment.
+/// Joins tokens to text, with one space where white space or a comment was.
 pub fn join(tokens: &[Token<'_>]) -> String {
     let mut text = String::new();
     for token in tokens {
@@ -111,7 +115,7 @@ pub fn join(tokens: &[Token<'_>]) -> String {
     text
 }
 
-/// Bytes of white space or of a comment at the start.
+/// The length of the white space or comment at the start; None if there is none.
 fn blank_length(rest: &str) -> Option<usize> {
     if rest.starts_with("--") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -149,7 +153,7 @@ fn is_word_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
-/// Bytes up to and with the closing quote; a doubled quote stands for itself.
+/// The length up to and including the closing quote. A doubled quote stands for the quote itself.
 fn quoted_length(rest: &str, quote: char) -> Result<usize> {
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((position, c)) = characters.next() {
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_as_sqlite_does() {
+    fn tokens_are_those_of_sqlite() {
         assert_eq!(raws("price DECIMAL(10,2)"), ["price", "DECIMAL", "(", "10", ",", "2", ")"]);
         assert_eq!(raws("embedding FLOAT[256]"), ["embedding", "FLOAT", "[256]"]);
         assert_eq!(raws("a>=1.5e-3 AND b<>.5"), ["a", ">", "=", "1.5e-3", "AND", "b", "<", ">", ".5"]);
@@ -210,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_come_off() {
+    fn content_is_the_name_without_quotes() {
         for (source, content) in [
             ("\"a\"\"b\"", "a\"b"),
             ("`a``b`", "a`b"),
@@ -233,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_closes_is_an_error() {
+    fn an_unclosed_quote_is_an_error() {
         for (source, message) in [
             ("\"abc", "a \" is never closed"),
             ("'abc''", "a ' is never closed"),

@@ -7,18 +7,18 @@ use crate::sqlite::{Content, IndexInfo, Operator, OrderTerm, OrderUse, Value};
 /// A WHERE term, or the LIMIT or OFFSET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
-    /// By this number SQLite knows it.
+    /// SQLite's number of the term.
     pub index: usize,
-    /// None: the rowid.
+    /// The column's number; None for the rowid.
     pub column: Option<usize>,
     pub operator: Operator,
     pub is_usable: bool,
-    /// `column IN (...)`, offered as a whole; its operator is Eq.
+    /// The term is `column IN (...)`, offered as a whole. Its operator is Eq.
     pub is_list: bool,
     pub collation: String,
-    /// The right side is a constant that is known already.
+    /// The right side is a constant that is known at planning.
     pub is_constant: bool,
-    /// That constant, if it is a text and the operator `>=` or `<`.
+    /// That constant, if it is a text and the operator is `>=` or `<`.
     pub text: Option<Vec<u8>>,
 }
 
@@ -29,15 +29,16 @@ pub struct IndexQuery {
     pub order: Vec<OrderTerm>,
     pub order_use: OrderUse,
     pub columns_used: u64,
-    /// What LIKE means on this connection.
+    /// Whether LIKE respects case on this connection.
     pub is_like_case_sensitive: bool,
-    /// SQLite keeps the terms of a later join's ON clause to itself. Before 3.51 it offers some as if they stood in WHERE.
+    /// SQLite does not offer the terms of a later join's ON clause. Before 3.51 it offers some as if they were in
+    /// WHERE.
     pub hides_later_joins: bool,
 }
 
 impl IndexQuery {
-    /// Whether a term may stand in the ON clause of a later LEFT JOIN: rows that it refuses are wanted then. A LIMIT is
-    /// offered only where no other table is.
+    /// Whether a term may belong to the ON clause of a later LEFT JOIN, which wants the rows that fail it too. SQLite
+    /// offers a LIMIT only if the query has no other table.
     pub fn may_be_of_later_join(&self, comparison: Comparison) -> bool {
         use Comparison::{Glob, IsNot, IsNotNull, Like, Ne};
         let is_hint = |term: &Term| matches!(term.operator, Operator::Limit | Operator::Offset);
@@ -47,7 +48,7 @@ impl IndexQuery {
     }
 }
 
-/// Reads the query from SQLite. `is_like_case_sensitive` is asked only where a term may come from LIKE.
+/// Reads the query from SQLite. Calls `is_like_case_sensitive` only if a term may come from LIKE.
 pub fn read(info: &IndexInfo<'_>, is_like_case_sensitive: impl FnOnce() -> Result<bool>) -> Result<IndexQuery> {
     let mut terms = Vec::with_capacity(info.constraint_count());
     for constraint in info.constraints() {
@@ -67,7 +68,7 @@ pub fn read(info: &IndexInfo<'_>, is_like_case_sensitive: impl FnOnce() -> Resul
             text: right.filter(|_| is_bound).and_then(text_of),
         });
     }
-    // Only ranges of texts look like the work of LIKE.
+    // SQLite turns LIKE into a range of texts.
     let is_like_case_sensitive = terms.iter().any(|term| term.text.is_some()) && is_like_case_sensitive()?;
     let (order, order_use) = (info.order_by().collect(), info.order_use());
     Ok(IndexQuery {
@@ -87,7 +88,7 @@ fn text_of(value: Value<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// None for what is no comparison of a column.
+/// The comparison of a term; None if it compares no column.
 pub fn comparison_of(term: &Term) -> Option<Comparison> {
     Some(match term.operator {
         Operator::Eq if term.is_list => Comparison::In,
@@ -107,7 +108,7 @@ pub fn comparison_of(term: &Term) -> Option<Comparison> {
     })
 }
 
-/// Whether a collation plays a part.
+/// Whether a collation affects the comparison.
 pub fn compares(comparison: Comparison) -> bool {
     !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull | Comparison::Like | Comparison::Glob)
 }

@@ -1,4 +1,4 @@
-//! From a query to a plan: what SQLite asks in xBestIndex, what is chosen, and the text that carries it to xFilter.
+//! From a query to a plan: the query in xBestIndex, the choice, and the text that carries it to xFilter.
 
 pub mod index_query;
 pub mod plan;

@@ -1,11 +1,11 @@
-//! What xBestIndex chose, as a value. It travels to xFilter as a number and a text, and the text is what EXPLAIN QUERY
-//! PLAN shows: `5:knn embedding cosine, filter category=? retail_price>?, limit offset`.
+//! The plan that xBestIndex chose, as a value. It reaches xFilter as a number and a text. EXPLAIN QUERY PLAN shows
+//! both: `5:knn embedding cosine, filter category=? retail_price>?, limit offset`.
 //!
-//! The number: bits 0..4 the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by MATCH),
-//! bits 4..30 the columns that the statement reads (the last of them: this column and all after it).
+//! The number: bits 0..4 are the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by
+//! MATCH), bits 4..30 the columns that the statement reads. The last bit stands for its column and all after it.
 //!
-//! The arguments follow the text: the query vector, k, ef_search, distance bounds, one for each
-//! filter and for each counted term, limit, offset.
+//! The arguments come in the order of the text: the query vector, k, ef_search, distance bounds, one per filter and per
+//! counted term, limit, offset.
 
 use crate::error::{Error, Result};
 use crate::filter::predicate::Comparison;
@@ -14,23 +14,24 @@ use crate::hnsw::Order;
 use crate::sqlite::quote_identifier;
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 
+/// How a statement reads the table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan {
     Scan(ScanPlan),
     Knn(KnnPlan),
 }
 
-/// A walk over the rows table.
+/// A scan of the rows table, or a look-up in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScanPlan {
     pub access: Access,
     pub filters: Vec<Filter>,
-    /// Column (None: the rowid) and whether descending, if the rows must come in an order.
+    /// The order of the rows, if one is required: the column (None for the rowid), and whether it is descending.
     pub order: Option<(Option<usize>, bool)>,
     pub columns: ColumnSet,
 }
 
-/// How the rows table finds the rows; SQLite's planner decides it again when it sees the filters' values.
+/// How the rows table finds the rows. SQLite's planner decides it again when it knows the values of the filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     All,
@@ -39,7 +40,7 @@ pub enum Access {
     Index,
 }
 
-/// The rows nearest to a vector.
+/// A search: the rows nearest to a vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnnPlan {
     /// The number of the vector column in the virtual table.
@@ -50,34 +51,34 @@ pub struct KnnPlan {
     /// Terms on the distance.
     pub distances: Vec<Comparison>,
     pub filters: Vec<Filter>,
-    /// With a k: terms that leave no row out, and that k counts by. Those on the distance come last.
+    /// With a k: terms that exclude no row, but k counts only rows that pass them. Terms on the distance come last.
     pub counted: Vec<Filter>,
-    /// How the rows table finds the rows that the filters let through.
+    /// How the rows table finds the rows that pass the filters.
     pub found_by: FoundBy,
-    /// Strict under ORDER BY distance; else every row comes, if a late one must come late.
+    /// Strict under ORDER BY distance. Relaxed otherwise: every row is returned, some too late.
     pub order: Order,
     pub has_limit: bool,
     pub has_offset: bool,
-    /// With a k: terms that SQLite tests only when k has counted the row.
+    /// With a k: terms that SQLite tests only after k has counted the row.
     pub after_k: Vec<Filter>,
     pub columns: ColumnSet,
 }
 
-/// How SQLite finds the rows that match, as its own plan for the rows table says.
+/// How SQLite finds the matching rows, according to its own plan for the rows table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FoundBy {
     #[default]
     Scan,
-    /// As Scan, unless the values let an index on a part of the rows serve: known when the search begins.
+    /// As Scan, unless the values allow the use of a partial index. Decided when the search begins.
     Partial,
     Rowid,
     Index(String),
-    /// An index that also holds the nodes.
+    /// An index that holds the nodes too.
     Covering(String),
 }
 
 impl FoundBy {
-    /// From a line of EXPLAIN QUERY PLAN.
+    /// Reads a line of EXPLAIN QUERY PLAN.
     pub fn from_detail(detail: &str) -> FoundBy {
         let Some((_, way)) = detail.strip_prefix("SEARCH ").and_then(|rest| rest.split_once(" USING ")) else {
             return FoundBy::Scan;
@@ -95,6 +96,7 @@ impl FoundBy {
     }
 }
 
+/// How the statement writes the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// `WHERE embedding MATCH ?`
@@ -113,7 +115,7 @@ pub struct Filter {
     pub collation: Option<String>,
 }
 
-/// Declared columns that a statement reads.
+/// The declared columns that a statement reads, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ColumnSet(u32);
 
@@ -121,12 +123,13 @@ impl ColumnSet {
     /// The last bit stands for its column and all after it.
     const LAST: usize = 25;
 
-    /// From SQLite's mask, whose bit 63 stands for column 63 and all after it.
+    /// Reads SQLite's mask, whose bit 63 stands for column 63 and all after it.
     pub fn from_mask(mask: u64) -> ColumnSet {
         let rest = u32::from(mask >> Self::LAST != 0) << Self::LAST;
         ColumnSet(mask as u32 & ((1 << Self::LAST) - 1) | rest)
     }
 
+    /// Whether the statement reads a column.
     pub fn contains(self, column: usize) -> bool {
         self.0 >> column.min(Self::LAST) & 1 == 1
     }
@@ -135,6 +138,7 @@ impl ColumnSet {
 const KIND_BITS: u32 = 4;
 
 impl Plan {
+    /// The number and the text of a plan.
     pub fn encode(&self, schema: &TableSchema) -> (i32, String) {
         let (kind, columns, text) = match self {
             Plan::Scan(scan) => (scan.access as u32, scan.columns, scan.text(schema)),
@@ -143,6 +147,7 @@ impl Plan {
         ((columns.0 << KIND_BITS | kind).cast_signed(), text)
     }
 
+    /// The plan of a number and a text.
     pub fn decode(number: i32, text: &str, schema: &TableSchema) -> Result<Plan> {
         let number = number.cast_unsigned();
         let columns = ColumnSet(number >> KIND_BITS);
@@ -186,6 +191,7 @@ impl ScanPlan {
 }
 
 impl FoundBy {
+    /// The same for the choice of a strategy, which needs no names.
     pub fn access_path(&self) -> AccessPath {
         match self {
             FoundBy::Scan | FoundBy::Partial => AccessPath::Scan,
@@ -258,7 +264,8 @@ fn push_filters(text: &mut String, before: &str, filters: &[Filter], schema: &Ta
     }
 }
 
-/// Bare if it is a plain word, else quoted; the rowid is `rowid`, and a column of that name is quoted.
+/// The name of a column: bare if it is a plain word, otherwise quoted. The rowid is `rowid`; a column of that name is
+/// quoted.
 fn column_name(column: Option<usize>, schema: &TableSchema) -> String {
     if column.is_some() && column == schema.distance_column() {
         return ColumnRef::Distance.hidden_name().to_string();
@@ -272,7 +279,7 @@ fn shown_name(name: &str) -> String {
     if is_plain { name.to_string() } else { quote_identifier(name) }
 }
 
-/// Reads a plan's text from left to right; every method gives None where it does not fit.
+/// Reads the text of a plan from left to right. A method returns None if the text does not fit.
 struct Reader<'a> {
     rest: &'a str,
     schema: &'a TableSchema,
@@ -368,7 +375,7 @@ impl Reader<'_> {
     }
 
     fn comparison(&mut self) -> Option<Comparison> {
-        // The longest text first: "<" begins "<=" and " IS ?" does not begin " IS NOT ?".
+        // The longest text that fits: "<" is the start of "<=".
         let comparison = Comparison::ALL
             .into_iter()
             .filter(|comparison| self.rest.starts_with(comparison.text()))
@@ -376,7 +383,7 @@ impl Reader<'_> {
         self.take(comparison.text()).then_some(comparison)
     }
 
-    /// `Some(None)` is the rowid.
+    /// Takes a column; `Some(None)` is the rowid.
     fn column(&mut self) -> Option<Option<usize>> {
         let is_quoted = self.rest.starts_with('"');
         let name = self.name()?;
@@ -389,7 +396,7 @@ impl Reader<'_> {
         self.schema.columns.iter().position(|column| column.name == name).map(Some)
     }
 
-    /// Quoted or a plain word.
+    /// Takes a name: quoted, or a plain word.
     fn name(&mut self) -> Option<String> {
         if self.rest.starts_with('"') {
             return self.quoted();

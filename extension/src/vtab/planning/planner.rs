@@ -1,4 +1,4 @@
-//! Chooses the plan for a query that SQLite describes. Pure: `index_query.rs` reads SQLite's side.
+//! Chooses the plan of a query. Pure functions: `index_query.rs` reads SQLite's description of the query.
 
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
@@ -9,7 +9,7 @@ use crate::hnsw::Order;
 use crate::sqlite::{Operator, OrderUse, Recheck};
 use crate::vtab::declaration::schema::{Column, ColumnRef, Key, TableSchema};
 
-/// A term that the plan takes; the position among them is that of its argument.
+/// A term that the plan uses. Its position among them is that of its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsedConstraint {
     pub index: usize,
@@ -17,35 +17,36 @@ pub struct UsedConstraint {
     pub is_list: bool,
 }
 
-/// A plan, and what SQLite must know of it.
+/// A plan, and the properties that SQLite must know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedQuery {
     pub plan: Plan,
     pub used: Vec<UsedConstraint>,
     pub is_order_consumed: bool,
-    /// One row at most.
+    /// At most one row is returned.
     pub is_unique: bool,
     pub cost: f64,
     pub rows: f64,
 }
 
-/// Rows of a table, as far as planning knows.
+/// The assumed number of rows of a table.
 const TABLE_ROWS: f64 = 1_000_000.0;
-/// What a search costs, in row reads: dear enough that a join puts it outside. The same with every filter, and less than
-/// two look-ups: SQLite must not find it cheaper to look up a and b in `embedding MATCH ? AND (a OR b)`, for then it
+/// The cost of a search, in row reads: high enough that a join puts it into the outer loop. It is the same with every
+/// filter, and less than two look-ups: otherwise SQLite would look up a and b in `embedding MATCH ? AND (a OR b)`, and
 /// could not evaluate MATCH.
 const SEARCH_COST: f64 = 300.0;
 const LOOKUP_COST: f64 = 200.0;
-/// Rows that a search gives, as far as planning knows (how many it will ask for SQLite does not say), and with a k.
+/// The assumed number of rows that a search returns, and the same with a k. SQLite does not say how many it will read.
 const SEARCH_ROWS: f64 = 100.0;
 const K_ROWS: f64 = 10.0;
 
-/// What a search costs more if a term of it may be an IN that SQLite does not tell of (of two columns, or beside thirty
-/// other terms): it would search once for each member, count to k each time, and put equal distances in any order. When
-/// it asks again without the term, that is the cheaper plan.
+/// The factor on the cost of a search if one of its terms may be an IN that SQLite does not mark (of two columns, or
+/// beside thirty other terms). SQLite would search once per member, count to k each time, and return equal distances in
+/// any order. It also asks for a plan without the term, which is then the cheaper one.
 const REPEATED_COST: f64 = 1.2;
 
-/// None: no plan with these terms usable, since a query vector, k or ef_search is not known yet.
+/// Chooses the plan of a query. Returns None if a query vector, k or ef_search is not known yet: there is no plan with
+/// these terms usable.
 ///
 /// # Errors
 /// `Error::Invalid` for MATCH where it has no meaning.
@@ -60,7 +61,7 @@ pub fn choose(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<O
     }
 }
 
-/// Where the query vector comes from.
+/// The term that supplies the query vector.
 struct Source<'q> {
     term: &'q Term,
     column: usize,
@@ -77,7 +78,7 @@ fn source_of<'q>(table: &str, schema: &TableSchema, query: &'q IndexQuery) -> Re
             (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
             _ => continue,
         };
-        // In an OR SQLite repeats the arguments of a table-valued form: it tests the second one itself.
+        // Under OR, SQLite repeats the arguments of the table-valued form, and tests the second one itself.
         if source.as_ref().is_some_and(|first| first.form == Form::Call && form == Form::Call) {
             continue;
         }
@@ -89,7 +90,7 @@ fn source_of<'q>(table: &str, schema: &TableSchema, query: &'q IndexQuery) -> Re
     Ok(source)
 }
 
-/// The vector column that `articles(?)` means.
+/// The vector column that `articles(?)` searches: the only one.
 fn only_vector(table: &str, schema: &TableSchema) -> Result<usize> {
     let vectors: Vec<(usize, &Column)> = schema.vectors().map(|(number, column, _)| (number, column)).collect();
     match vectors.as_slice() {
@@ -105,7 +106,7 @@ fn only_vector(table: &str, schema: &TableSchema) -> Result<usize> {
     }
 }
 
-/// The terms that a plan takes, in the order of its arguments.
+/// The terms that a plan uses, in the order of its arguments.
 #[derive(Default)]
 struct UsedConstraints {
     constraints: Vec<UsedConstraint>,
@@ -133,7 +134,7 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
     let filters = take_filters(schema, query, &mut used);
     let counted = if has_k { take_counted(schema, query, &mut used) } else { Vec::new() };
     let is_order_consumed = is_by_distance(schema, query);
-    // Of rows that SQLite sorts it takes all.
+    // If SQLite sorts the rows, it reads all of them.
     let is_page = is_order_consumed || query.order.is_empty();
     let mut take_hint = |operator: Operator| match usable(query).find(|term| term.operator == operator) {
         Some(term) if is_page => {
@@ -179,7 +180,7 @@ pub fn can_bound_distance(comparison: Comparison) -> bool {
     !matches!(comparison, Comparison::Like | Comparison::Glob | Comparison::In)
 }
 
-/// Takes the terms on the distance. `(distance, rowid) > (?, ?)` comes as `distance >= ?`, and SQLite tests it in full.
+/// Uses the terms on the distance. SQLite offers `(distance, rowid) > (?, ?)` as `distance >= ?`, and tests it in full.
 fn take_distances(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Comparison> {
     let mut distances = Vec::new();
     for term in usable(query).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
@@ -192,8 +193,8 @@ fn take_distances(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConst
     distances
 }
 
-/// Takes the terms that no row may be left out for, since they may be of a later join, for k to count by: first those on
-/// columns, then those on the distance.
+/// Uses the terms that may belong to a later join. They exclude no row, but k counts only rows that pass them. Terms on
+/// columns come first, then those on the distance.
 fn take_counted(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
     let mut counted = Vec::new();
     for is_distance in [false, true] {
@@ -209,7 +210,7 @@ fn take_counted(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstra
     counted
 }
 
-/// The terms that nothing was done about, such as those of a join whose other table is read later.
+/// The terms that the plan does not use, such as those of a join whose other table is read later.
 fn left_over(schema: &TableSchema, query: &IndexQuery, used: &UsedConstraints) -> Vec<Filter> {
     let is_taken = |term: &Term| used.constraints.iter().any(|used| used.index == term.index);
     let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
@@ -221,14 +222,15 @@ fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
     term.column.and_then(|number| schema.column(number)) == Some(wanted)
 }
 
-/// ORDER BY distance, and ORDER BY distance, rowid. Not a GROUP BY or DISTINCT of the same look: those want every row.
+/// Whether the order is `distance` or `distance, rowid`. A GROUP BY or DISTINCT of the same columns does not count: it
+/// needs every row.
 fn is_by_distance(schema: &TableSchema, query: &IndexQuery) -> bool {
     let is_rowid = |column: Option<usize>| column.is_none() || column == schema.rowid_column();
     let is_distance =
         |column: Option<usize>| column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
     let starts_right = match query.order.as_slice() {
         [distance] => is_distance(distance.column) && !distance.is_descending,
-        // Rows that agree in distance and rowid are one row: what follows sorts nothing.
+        // Two rows never agree in distance and rowid, so later terms sort nothing.
         [distance, rowid, ..] => {
             is_distance(distance.column) && is_rowid(rowid.column) && !distance.is_descending && !rowid.is_descending
         }
@@ -261,7 +263,7 @@ fn usable(query: &IndexQuery) -> impl Iterator<Item = &Term> {
     query.terms.iter().filter(|term| term.is_usable)
 }
 
-/// Takes every term that the rows table can answer.
+/// Uses every term that the rows table can answer.
 fn take_filters(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
     let mut filters = Vec::new();
     for term in usable(query) {
@@ -296,20 +298,21 @@ fn is_foreign(schema: &TableSchema, term: &Term) -> bool {
     !term.collation.eq_ignore_ascii_case(own)
 }
 
-/// An equality whose right side is unknown: that of a join, or a part of an IN.
+/// Whether a term is an equality whose right side is unknown at planning: of a join, or a part of an IN.
 fn is_open(term: &Term) -> bool {
     term.operator == Operator::Eq && !term.is_list && !term.is_constant
 }
 
-/// Of `(a, b) IN (SELECT ...)` SQLite shows `a = ?` and `b = ?`, and says BINARY whatever the collation is. Rows that are
-/// equal so are equal by the column's own as well: that lets enough rows through, and SQLite tests them.
+/// Whether a term may be a part of `(a, b) IN (SELECT ...)`. SQLite offers it as `a = ?` and `b = ?`, and reports the
+/// collation BINARY whatever it is. Values that are equal under BINARY are equal under the column's collation too, so
+/// no row is lost, and SQLite tests the rows.
 fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
     is_open(term) && term.collation.eq_ignore_ascii_case("BINARY") && is_foreign(schema, term)
 }
 
-/// SQLite makes `a >= 'x' AND a < 'y'` of `a LIKE 'x%'`, for texts alone: BLOBs, which LIKE admits, are no such rows.
-/// It tests these terms nowhere, and tests those that the user wrote if they are left to it. A LIKE with ESCAPE it does
-/// not show.
+/// Whether SQLite derived the term from a LIKE: it turns `a LIKE 'x%'` into `a >= 'x' AND a < 'y'`. That range excludes
+/// BLOBs, which LIKE admits, and SQLite does not test it again; a range that the user wrote it does. A LIKE with ESCAPE
+/// is not offered.
 fn is_from_like(query: &IndexQuery, term: &Term) -> bool {
     let mut others = query.terms.iter().filter(|other| other.column == term.column);
     match term.operator {
@@ -319,8 +322,8 @@ fn is_from_like(query: &IndexQuery, term: &Term) -> bool {
     }
 }
 
-/// `least` and `most` are the first text that begins as a pattern does, and the one past the last; of a LIKE that
-/// ignores case in capitals and in small letters.
+/// Whether two terms are the range of a LIKE: `least` is the first text with the pattern's prefix, `most` the one after
+/// the last. If LIKE ignores case, `least` is in upper case and `most` in lower case.
 fn are_from_like(query: &IndexQuery, least: &Term, most: &Term) -> bool {
     let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
     let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
@@ -335,7 +338,7 @@ fn are_from_like(query: &IndexQuery, least: &Term, most: &Term) -> bool {
     }
 }
 
-/// The UTF-8 text with its last character raised by one, as SQLite does it.
+/// The text after all texts with a prefix: SQLite adds one to the last character of the UTF-8 text.
 fn past(mut text: Vec<u8>) -> Vec<u8> {
     const LAST_CONTINUATION: u8 = 0xbf;
     for byte in text.iter_mut().rev() {
@@ -348,7 +351,8 @@ fn past(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// None for a column that the rows table cannot answer for. Of a vector it knows whether it is NULL.
+/// The affinity of a column in the rows table; None if the rows table cannot answer the comparison. Of a vector it
+/// knows only whether it is NULL.
 fn affinity_of(schema: &TableSchema, column: Option<usize>, comparison: Comparison) -> Option<Affinity> {
     let Some(number) = column else { return Some(Affinity::Numeric) };
     match schema.column(number)? {
@@ -364,7 +368,7 @@ fn is_rowid(schema: &TableSchema, column: Option<usize>) -> bool {
     column.is_none() || column == schema.rowid_column()
 }
 
-/// How the rows table will find the rows, as far as the declaration tells: it may have more indexes.
+/// How the rows table will find the rows, judged by the declaration. The user may have created more indexes.
 fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
     let by = |filter: &Filter| {
         if !filter.comparison.can_search() || filter.collation.is_some() {
@@ -385,13 +389,13 @@ fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
         Access::Index => 2,
         Access::All => 3,
     };
-    // An equality finds fewer rows by any index than a range does by a better one.
+    // An equality by any index finds fewer rows than a range by a better one.
     let equalities = filters.iter().filter(|filter| filter.comparison.is_equality());
     let best = equalities.map(by).min_by_key(rank).filter(|access| *access != Access::All);
     best.or_else(|| filters.iter().map(by).min_by_key(rank)).unwrap_or(Access::All)
 }
 
-/// Rows of the table that pass.
+/// An estimate of the rows that pass the filters.
 fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
     let mut estimate = TABLE_ROWS;
     for filter in filters {
@@ -410,7 +414,7 @@ fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
     estimate.max(1.0)
 }
 
-/// The order that the rows table gives for nothing: by rowid, or by an indexed column if no filter comes between.
+/// The order that the rows table provides without a sort: by rowid, or by an indexed column if there is no filter.
 fn scan_order(schema: &TableSchema, query: &IndexQuery, filters: &[Filter]) -> Option<(Option<usize>, bool)> {
     let (first, rest) = query.order.split_first()?;
     if is_rowid(schema, first.column) {

@@ -1,11 +1,12 @@
-//! Checks the arguments of a search among the terms of a query: `query`, `k` and `ef_search`, and MATCH.
+//! Checks the arguments of a search (`query`, `k`, `ef_search`) and MATCH among the terms of a query.
 
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use crate::error::{Error, Result};
 use crate::sqlite::Operator;
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 
-/// `k < 10` would compare a column that is NULL, and find nothing; `k IN (1, 2)` would search twice.
+/// Refuses comparisons of `k` and `ef_search` other than `=`: `k < 10` would compare a NULL column and return nothing,
+/// `k IN (1, 2)` would search twice.
 pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<()> {
     for term in &query.terms {
         let Some(column @ (ColumnRef::K | ColumnRef::EfSearch)) = term.column.and_then(|number| schema.column(number))
@@ -22,7 +23,7 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
     Ok(())
 }
 
-/// A k or ef_search without a query vector: no order of a join would bring one.
+/// Refuses `k` and `ef_search` without a query vector, which no order of the join supplies.
 pub fn check_no_argument(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<()> {
     let Some(term) = query.terms.iter().find(|term| is_argument(schema, term)) else { return Ok(()) };
     let name = term.column.and_then(|number| schema.column(number)).map_or("", |column| column.hidden_name());
@@ -33,17 +34,18 @@ pub fn check_no_argument(table: &str, schema: &TableSchema, query: &IndexQuery) 
     )))
 }
 
-/// An argument of the table-valued form.
+/// Whether a term is an argument of the table-valued form.
 pub fn is_argument(schema: &TableSchema, term: &Term) -> bool {
     let column = term.column.and_then(|number| schema.column(number));
     term.operator == Operator::Eq && matches!(column, Some(ColumnRef::Query | ColumnRef::K | ColumnRef::EfSearch))
 }
 
+/// The error of a query with two query vectors.
 pub fn two_vectors(table: &str) -> Error {
     Error::invalid(format!("{table}: expected one query vector, got two"))
 }
 
-/// MATCH on another column; None is the rowid.
+/// The error of MATCH on a column that is no vector column; None is the rowid.
 pub fn no_vector(table: &str, schema: &TableSchema, column: Option<ColumnRef<'_>>) -> Error {
     let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
     let name = match column {

@@ -1,4 +1,4 @@
-//! What the cursors of a table share beside its core.
+//! The parts of a table that only its cursors share.
 
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::storage::shadow::Owner;
 use crate::vtab::core::TableCore;
 
+/// The core of a table, and the caches that its cursors share.
 pub struct ReadContext {
     pub core: TableCore,
     pub search_cache: SearchCache,
@@ -17,12 +18,13 @@ pub struct ReadContext {
 }
 
 impl ReadContext {
+    /// A context with empty caches.
     pub fn new(core: TableCore) -> Result<ReadContext> {
         let match_test = MatchTest::new(Rc::clone(&core.schema), core.names()?);
         Ok(ReadContext { core, search_cache: SearchCache::default(), row_cache: RowCache::default(), match_test })
     }
 
-    /// Takes up another name of the virtual table.
+    /// Changes the name of the virtual table.
     pub fn rename(&self, owner: Owner) -> Result<()> {
         self.core.rename(owner)?;
         self.search_cache.clear();
@@ -31,7 +33,7 @@ impl ReadContext {
         Ok(())
     }
 
-    /// Drops all that is kept between statements.
+    /// Drops everything that is kept between statements.
     pub fn clear(&self) {
         self.core.rows.statements.clear();
         self.core.filter_cache.clear();

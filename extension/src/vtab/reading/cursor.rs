@@ -1,4 +1,4 @@
-//! The cursor: a scan of the rows table, or a search. Both give their rows one by one, as SQLite asks.
+//! The cursor: a scan of the rows table, or a search. Both return one row at a time, when SQLite asks for it.
 
 use super::context::ReadContext;
 use super::knn::Knn;
@@ -12,6 +12,7 @@ use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::Plan;
 use crate::vtab::rows::owned_value::OwnedValue;
 
+/// A cursor over a table `hnsw`.
 pub struct HnswCursor<'t> {
     context: &'t ReadContext,
     walk: Walk<'t>,
@@ -24,13 +25,14 @@ enum Walk<'t> {
 }
 
 impl<'t> HnswCursor<'t> {
+    /// A cursor that stands on no row yet.
     pub fn new(context: &'t ReadContext) -> HnswCursor<'t> {
         context.core.cursors.set(context.core.cursors.get() + 1);
         HnswCursor { context, walk: Walk::None }
     }
 
     fn start(&mut self, number: i32, text: &str, arguments: Values<'_>) -> Result<()> {
-        // Gives the statements back before the new walk takes them.
+        // Returns the statements to the cache, from which the new walk takes them.
         self.walk = Walk::None;
         self.context.core.check_version()?;
         let plan = Plan::decode(number, text, &self.context.core.schema)?;
@@ -49,7 +51,8 @@ impl<'t> HnswCursor<'t> {
         }
     }
 
-    fn give(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    /// Sets the result to a column of the current row.
+    fn set_result(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
         if context.is_no_change() {
             return Ok(());
         }
@@ -74,7 +77,7 @@ impl<'t> HnswCursor<'t> {
                     let bytes =
                         self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, RowId(rowid)))?;
                     context.blob(&bytes);
-                    // So that vec_avg(embedding) and the like read the column for what it is.
+                    // Marks the element, for functions such as vec_avg(embedding).
                     match vector.params.element {
                         Element::F32 => {}
                         Element::F16 => context.subtype(SUBTYPE_FLOAT16),
@@ -83,7 +86,7 @@ impl<'t> HnswCursor<'t> {
                 }
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
-            // SQLite may test the arguments of the table-valued form like any other term.
+            // SQLite may test the arguments of the table-valued form again.
             (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
             (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
             (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
@@ -128,7 +131,7 @@ impl Cursor for HnswCursor<'_> {
     }
 
     fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
-        self.give(context, column).map_err(|error| self.read_error(error))
+        self.set_result(context, column).map_err(|error| self.read_error(error))
     }
 
     fn rowid(&mut self) -> Result<i64> {

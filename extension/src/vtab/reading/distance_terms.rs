@@ -1,11 +1,11 @@
-//! Terms on the distance: they let a search leave rows out before k counts them, and stop when nothing can follow.
+//! Terms on the distance. With them a search skips rows before k counts them, and stops when no further row can pass.
 
 use std::cmp::Ordering;
 
 use crate::filter::predicate::Comparison;
 use crate::sqlite::{Content, Value};
 
-/// What the WHERE clause asks of the distance.
+/// The terms of a WHERE clause on the distance.
 #[derive(Debug, Default)]
 pub struct DistanceTerms {
     terms: Vec<(Comparison, Bound)>,
@@ -17,12 +17,12 @@ pub struct DistanceTerms {
 enum Bound {
     Integer(i64),
     Real(f64),
-    /// A BLOB, or a text that is no number: more than any number.
+    /// A BLOB, or a text that is no number: greater than every number.
     Above,
 }
 
 impl Bound {
-    /// How a distance stands to it, as SQLite compares a REAL.
+    /// Compares a distance with the bound, as SQLite compares a REAL.
     fn compare(self, distance: f64) -> Ordering {
         match self {
             Bound::Above => Ordering::Less,
@@ -32,7 +32,7 @@ impl Bound {
     }
 }
 
-/// Without rounding the integer, which may have more digits than a f64.
+/// Compares without rounding the integer, which may have more digits than an f64.
 fn compare_with_integer(distance: f64, number: i64) -> Ordering {
     const PAST_LAST: f64 = 9_223_372_036_854_775_808.0;
     if distance >= PAST_LAST {
@@ -46,8 +46,7 @@ fn compare_with_integer(distance: f64, number: i64) -> Ordering {
 }
 
 impl DistanceTerms {
-    /// Adds `distance <comparison> value`. `distance` is a REAL column: whatever stands on the right is compared as a
-    /// number if it is one.
+    /// Adds `distance <comparison> value`. `distance` is a REAL column, so a text that is a number is compared as one.
     pub fn push(&mut self, comparison: Comparison, value: Value<'_>) {
         self.add(comparison, value.numeric_content());
     }
@@ -63,11 +62,12 @@ impl DistanceTerms {
         }
     }
 
-    /// No row can come.
+    /// Whether no row can pass.
     pub fn is_never(&self) -> bool {
         self.is_never
     }
 
+    /// Whether a row of this distance passes all terms.
     pub fn admits(&self, distance: f64) -> bool {
         self.terms.iter().all(|&(comparison, bound)| {
             let order = bound.compare(distance);
@@ -83,14 +83,14 @@ impl DistanceTerms {
         })
     }
 
-    /// No row of this distance or a larger one is admitted.
+    /// Whether no row of this distance or a larger one can pass.
     pub fn end_before(&self, distance: f64) -> bool {
         self.terms.iter().any(|&(comparison, bound)| {
             let order = bound.compare(distance);
             match comparison {
                 Comparison::Lt => order.is_ge(),
                 Comparison::Le | Comparison::Eq | Comparison::Is => order.is_gt(),
-                // Nothing is above a text or a BLOB.
+                // No number is greater than a text or a BLOB.
                 Comparison::Gt | Comparison::Ge => matches!(bound, Bound::Above),
                 _ => false,
             }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_admits_what_sql_admits_and_says_where_it_ends() {
+    fn terms_admit_what_sql_admits_and_end_the_search() {
         let half = Content::Real(0.5);
         for (comparison, admits, ends) in [
             (Comparison::Lt, [true, false, false], [false, true, true]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_never() {
+    fn a_comparison_with_null_admits_no_row() {
         for comparison in Comparison::ALL
             .into_iter()
             .filter(|&comparison| crate::vtab::planning::planner::can_bound_distance(comparison))

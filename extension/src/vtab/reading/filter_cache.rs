@@ -1,4 +1,4 @@
-//! What a connection keeps of filters within one snapshot: the rows that they match, and indexes in memory.
+//! Cache of filters, valid for one snapshot: the rows that they match, and in-memory indexes.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,19 +8,20 @@ use crate::hnsw::Matches;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::snapshot::Snapshot;
 
-/// Sets of matches kept at most, and their bytes together.
+/// The most sets of matches, and the most bytes that they may take together.
 const CAPACITY: usize = 16;
 const MOST_BYTES: usize = 16 << 20;
 
+/// The matching rows of filters, and the in-memory indexes.
 #[derive(Default)]
 pub struct FilterCache {
-    /// The last one used at the end.
+    /// The most recently used one is the last.
     matches: RefCell<Vec<KnownMatches>>,
     pub orders: IndexOrders,
 }
 
 struct KnownMatches {
-    /// The vector column whose nodes they are.
+    /// The vector column whose nodes match.
     column: usize,
     filter: RowsFilter,
     snapshot: Snapshot,
@@ -28,7 +29,7 @@ struct KnownMatches {
 }
 
 impl FilterCache {
-    /// The rows that a filter matches, if they are known. Those of other snapshots go.
+    /// The rows that a filter matches, if they are known. Drops those of other snapshots.
     pub fn matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter) -> Option<Arc<Matches>> {
         let mut known = self.matches.try_borrow_mut().ok()?;
         known.retain(|known| known.snapshot == snapshot);
@@ -39,6 +40,7 @@ impl FilterCache {
         Some(matches)
     }
 
+    /// Keeps the rows that a filter matches, and drops the oldest that do not fit.
     pub fn keep_matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter, matches: &Arc<Matches>) {
         let Ok(mut known) = self.matches.try_borrow_mut() else { return };
         known.push(KnownMatches { column, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });

@@ -1,9 +1,9 @@
-//! In-memory indexes: the rows of a table in the order of an index, so that a filter on indexed columns is a range of ranks,
-//! found by its two ends, and a row is tested by its rank.
+//! In-memory indexes: the rows of a table in the order of an index. A filter on indexed columns is a range of ranks,
+//! found by its two ends; a row is tested by its rank.
 //!
-//! Reading a whole index costs as much as some filters that each read a part of it. So a connection reads it when its
-//! filters have cost as much within one snapshot; a process that asks for one page never does. The rows that a filter admits
-//! do not depend on it.
+//! Reading a whole index costs as much as several filters that each read a part of it. So a connection reads it when
+//! its filters have cost as much within one snapshot; a process that asks for one page never does. The rows that a
+//! filter admits do not depend on it.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -15,11 +15,11 @@ use crate::vtab::rows::filter::{RangeTerm, RowsFilter};
 use crate::vtab::rows::table::RowsTable;
 use crate::vtab::snapshot::Snapshot;
 
-/// Bytes of the orders of one table, in one connection.
+/// The limit on the bytes of all in-memory indexes of one table, per connection.
 const MOST_BYTES: usize = 64 << 20;
 const NO_RANK: u32 = u32::MAX;
 
-/// The cost of testing one row by SQL, in rows that an index gives.
+/// The cost of testing one row by SQL, in rows read from an index.
 pub const TEST_COST: u64 = 20;
 
 /// The rows with a vector in the order of an index.
@@ -32,8 +32,8 @@ struct IndexOrder {
 }
 
 impl IndexOrder {
-    /// None if the nodes lie so far apart, as in a file that was made to harm, that the ranks would take too much memory,
-    /// or if a node comes twice.
+    /// The order of the given rows. None if a node occurs twice, or if the node ids are so far apart (as in a malicious
+    /// file) that the ranks would take too much memory.
     fn new(rows: Vec<RowNode>) -> Option<IndexOrder> {
         let nodes = || rows.iter().map(|row| row.node.0);
         let first = nodes().min().unwrap_or(0);
@@ -65,14 +65,14 @@ impl IndexOrder {
 type Key = (usize, usize);
 
 enum Known {
-    /// Filters have cost as much as reading so many rows.
+    /// Not read yet: the filters so far have cost as much as reading so many rows.
     Spent(u64),
     Order(Rc<IndexOrder>),
-    /// The index cannot be read, or not held.
+    /// The index cannot be read, or exceeds the limit.
     Never,
 }
 
-/// The orders of one table in one snapshot.
+/// The in-memory indexes of one table in one snapshot.
 #[derive(Default)]
 pub struct IndexOrders {
     inner: RefCell<Inner>,
@@ -80,13 +80,13 @@ pub struct IndexOrders {
 
 #[derive(Default)]
 struct Inner {
-    /// Of the snapshot: the indexes are the same for every vector column.
+    /// Part of the snapshot: the indexes are the same for every vector column.
     commits: u32,
     known: Vec<(Key, Known)>,
 }
 
 impl IndexOrders {
-    /// Calls `work` with what is known of a column in a snapshot.
+    /// Calls `work` with the state of a column's index in a snapshot.
     fn with<T>(&self, snapshot: Snapshot, key: Key, work: impl FnOnce(&mut Known) -> T) -> Option<T> {
         let mut inner = self.inner.try_borrow_mut().ok()?;
         if inner.commits != snapshot.commits {
@@ -102,7 +102,7 @@ impl IndexOrders {
         inner.known.get_mut(position).map(|(_, known)| work(known))
     }
 
-    /// Adds to the cost of a filter: `rows` rows were read, or tested at `TEST_COST` each.
+    /// Adds to the cost of a filter, in rows: those read, and `TEST_COST` for each one tested.
     pub fn spend(&self, snapshot: Snapshot, vector: usize, filter: &RowsFilter, rows: u64) {
         for term in filter.range_terms().unwrap_or_default() {
             self.with(snapshot, (vector, term.column), |known| {
@@ -113,8 +113,8 @@ impl IndexOrders {
         }
     }
 
-    /// What a filter admits, if it is on indexed columns alone whose orders are known, or should be by now. `count`: the
-    /// rows with a vector.
+    /// The rows that a filter admits, if all of its columns have in-memory indexes. An index is read once the filters
+    /// on its column have cost `count` rows, the number of rows with a vector.
     pub fn ranges(
         &self,
         rows: &RowsTable,
@@ -157,13 +157,13 @@ impl IndexOrders {
     }
 }
 
-/// The rows that a filter admits: those that every column admits.
+/// The rows that a filter admits: those that all its columns admit.
 #[derive(Debug)]
 pub struct Ranges {
     columns: Vec<ColumnRanges>,
 }
 
-/// Ranks in the order of one column's index, as ranges without overlap.
+/// The ranks that one column admits, as ranges without overlap.
 #[derive(Debug)]
 struct ColumnRanges {
     order: Rc<IndexOrder>,
@@ -186,11 +186,12 @@ impl ColumnRanges {
 }
 
 impl Ranges {
+    /// Whether the filter admits the row of a node.
     pub fn contains(&self, node: NodeId) -> bool {
         self.columns.iter().all(|column| column.contains(node))
     }
 
-    /// The rows, or None if they are more than `limit`.
+    /// The admitted rows; None if they are more than `limit`.
     pub fn rows(&self, limit: Option<usize>) -> Option<Vec<RowNode>> {
         let narrowest = self.columns.iter().min_by_key(|column| column.count())?;
         let limit = limit.unwrap_or(usize::MAX);
@@ -204,7 +205,7 @@ impl Ranges {
     }
 }
 
-/// The ranks of the rows that a term admits; None if the order has other rows.
+/// The ranks of the rows that a term admits; None if the rows table and the in-memory index disagree.
 fn ranks(
     rows: &RowsTable,
     vector: usize,
@@ -220,7 +221,7 @@ fn ranks(
             _ => return Ok(None),
         }
     }
-    // The members of a list come in any order, and one may come twice.
+    // The members of a list are in any order, and one may occur twice.
     ranges.sort_unstable_by_key(|range| range.start);
     ranges.dedup();
     let is_apart = ranges.windows(2).all(|pair| matches!(pair, [one, next] if one.end <= next.start));
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_one_rank() {
+    fn every_row_has_one_rank() {
         let order = order(&[7, 5, 9]);
         assert_eq!(
             [4, 5, 6, 7, 8, 9, 10].map(|node| order.rank(NodeId(node))),

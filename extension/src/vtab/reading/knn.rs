@@ -1,4 +1,4 @@
-//! A search: rows nearest first, for as long as SQLite asks.
+//! A search: returns rows nearest first, until SQLite stops asking.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::snapshot::Snapshot;
 
-/// The arguments as they came, for SQLite to test again.
+/// The arguments as given: SQLite may test them again.
 #[derive(Debug, Default)]
 pub struct Arguments {
     pub query: Option<Rc<OwnedValue>>,
@@ -28,6 +28,7 @@ pub struct Arguments {
     pub ef_search: Option<OwnedValue>,
 }
 
+/// A search that a cursor runs.
 pub struct Knn<'t> {
     context: &'t ReadContext,
     core: &'t TableCore,
@@ -37,32 +38,32 @@ pub struct Knn<'t> {
     ordinal: usize,
     order: Order,
     distances: DistanceTerms,
-    /// Rows that may still come: k, less those given.
+    /// The rows that k still allows.
     remaining: u64,
     counted: Counted<'t>,
-    /// None if no row can come.
+    /// None if no row can be returned.
     ranked: Option<RankedRows>,
-    /// Hits that it has given.
+    /// The hits that `ranked` has returned.
     position: usize,
-    /// Tests a row, where the search asks for it.
+    /// Tests whether a row passes the filter, if the search needs it.
     test: Option<CachedStatement<'t>>,
-    /// Looks for the row of a hit.
+    /// Looks up the row of a hit.
     presence: Option<CachedStatement<'t>>,
-    /// The rows given, once rows have changed under the search.
+    /// The rows that were returned; set once this connection has changed rows during the search.
     given: Option<HashSet<i64>>,
     hit: Option<Hit>,
     row: ResultRow<'t>,
-    /// SQLite reads past the first rows: those need not be there.
+    /// SQLite skips the first rows (OFFSET). They are not looked up.
     skips_rows: bool,
-    /// The snapshot that the search sees, if its rows may be kept.
+    /// The snapshot that the search sees, if its rows may be cached.
     snapshot: Option<Snapshot>,
     /// `Transaction::writes` when the search began.
     began: u64,
-    /// The same when the current hit was found: its node is good for as long as that stands.
+    /// The same when the current hit was found. The hit's node is valid while that is unchanged.
     writes: u64,
 }
 
-/// Terms that a row must fulfil to be counted by k, and need not fulfil to come.
+/// Terms that exclude no row, but k counts only rows that pass them.
 #[derive(Default)]
 struct Counted<'t> {
     distances: DistanceTerms,
@@ -157,7 +158,7 @@ impl<'t> Knn<'t> {
         Ok(knn)
     }
 
-    /// Begins the search, or takes up one that an earlier page suspended.
+    /// Begins the search, or continues one that an earlier page suspended.
     fn begin(&mut self, ef: Option<Ef>, request: impl FnOnce(Ef) -> Request) -> Result<()> {
         let core = self.core;
         core.sync()?;
@@ -169,7 +170,7 @@ impl<'t> Knn<'t> {
         };
         let request = request(ef);
         let snapshot = core.snapshot(self.ordinal)?;
-        // As with nodes: a process that asks for one page keeps nothing.
+        // As with nodes, a process that asks for one page keeps nothing.
         let is_warm = core.with_vector(self.ordinal, |vector| vector.has_node_cache())?;
         self.snapshot = snapshot.filter(|_| is_warm);
         if let Some(mut ranked) = snapshot.and_then(|snapshot| self.context.search_cache.take(&request, snapshot))
@@ -185,7 +186,8 @@ impl<'t> Knn<'t> {
         Ok(())
     }
 
-    /// The default that the file holds: another connection may have changed it, and pages must agree.
+    /// The default `ef_search` in the file. Read each time: another connection may have changed it, and pages must
+    /// agree.
     fn stored_ef(&self) -> Result<Ef> {
         let owner = &self.core.names()?.owner;
         let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
@@ -197,12 +199,13 @@ impl<'t> Knn<'t> {
             None => {
                 let (least, most) = (Params::EF_RANGE.start(), Params::EF_RANGE.end());
                 let got = ef.map(|ef| format!("expected {least} to {most}, got {ef}"));
-                let place = format!("{}.{key}", owner.shadow_name("config"));
-                Err(Error::corrupt(place, got.unwrap_or_else(|| "the entry is missing".to_string())))
+                let entry = format!("{}.{key}", owner.shadow_name("config"));
+                Err(Error::corrupt(entry, got.unwrap_or_else(|| "the entry is missing".to_string())))
             }
         }
     }
 
+    /// Moves to the next row.
     pub fn next(&mut self) -> Result<()> {
         if !self.skips_rows {
             self.check_row()?;
@@ -215,7 +218,7 @@ impl<'t> Knn<'t> {
                 Ok(Some(hit)) => hit,
                 Ok(None) => break,
                 Err(error) => {
-                    // Stopped half-way it may have lost a hit: nobody goes on with it.
+                    // A search that stopped half-way may have lost a hit, so it is not continued.
                     self.ranked = None;
                     return Err(error);
                 }
@@ -225,7 +228,7 @@ impl<'t> Knn<'t> {
                 continue;
             }
             if self.order == Order::Strict && self.distances.end_before(hit.distance) {
-                // Under ORDER BY distance nothing nearer can follow.
+                // Under ORDER BY distance no nearer row can follow.
                 break;
             }
             if !self.distances.admits(hit.distance) {
@@ -240,13 +243,14 @@ impl<'t> Knn<'t> {
             break;
         }
         if self.hit.is_none() {
-            // Ends the read of the node table at once.
-            self.rest();
+            // Closes the open BLOB at once.
+            self.keep_search();
         }
         Ok(())
     }
 
-    /// After this connection changed rows under the search: whether the row is there, and was not given before.
+    /// Whether a row still exists and was not returned before. Asked once this connection has changed rows during the
+    /// search.
     fn is_still_due(&mut self, hit: &Hit) -> Result<bool> {
         let Some(ranked) = &self.ranked else { return Ok(true) };
         let before = self.position.saturating_sub(1);
@@ -254,8 +258,8 @@ impl<'t> Knn<'t> {
         Ok(given.insert(hit.rowid.0) && self.core.rows.node_of(hit.rowid.0, self.column)?.is_some())
     }
 
-    /// Keeps the search for the next page, if it would give again what it gave.
-    fn rest(&mut self) {
+    /// Keeps the search for the next page, if it would return the same rows again.
+    fn keep_search(&mut self) {
         self.test = None;
         self.presence = None;
         self.counted.test = None;
@@ -266,6 +270,7 @@ impl<'t> Knn<'t> {
         }
     }
 
+    /// Whether there is no further row.
     pub fn is_at_end(&self) -> bool {
         self.hit.is_none()
     }
@@ -274,23 +279,27 @@ impl<'t> Knn<'t> {
         self.hit.ok_or_else(|| Error::internal("a search that stands on no row"))
     }
 
+    /// The rowid of the current row.
     pub fn rowid(&self) -> Result<i64> {
         Ok(self.current()?.rowid.0)
     }
 
+    /// The distance of the current row.
     pub fn distance(&self) -> Result<f64> {
         Ok(self.current()?.distance)
     }
 
-    /// The vector that rows are found by, if `column` is the one that is searched.
+    /// The query vector, if `column` is the searched one.
     pub fn query_of(&self, column: usize) -> Option<&Rc<OwnedValue>> {
         self.arguments.query.as_ref().filter(|_| column == self.column)
     }
 
+    /// The arguments as given.
     pub fn arguments(&self) -> &Arguments {
         &self.arguments
     }
 
+    /// Sets the result to an ordinary column of the current row.
     pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
         let Some(position) = self.row.position(column) else {
             return self.core.rows.read_one(self.rowid()?, column, |row| {
@@ -304,7 +313,7 @@ impl<'t> Knn<'t> {
         Ok(())
     }
 
-    /// The node of a vector column; None for NULL.
+    /// The node of a vector column in the current row; None for NULL.
     pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
         let hit = self.current()?;
         if column == self.column && self.writes == self.core.transaction.writes() {
@@ -318,7 +327,7 @@ impl<'t> Knn<'t> {
         }
     }
 
-    /// A column of the row, which is read once; None if it is gone.
+    /// A column of the row, which is read once; None if the row is gone.
     fn read_row(&mut self, position: usize) -> Result<Option<Content<'_>>> {
         let hit = self.current()?;
         if self.row.is_unread() {
@@ -332,7 +341,7 @@ impl<'t> Knn<'t> {
         Ok(self.row.content(position))
     }
 
-    /// Refuses a hit whose row is gone, where no column of the row was read and no filter has seen it.
+    /// Refuses a hit whose row is gone. Looks the row up if no column of it was read and no filter has tested it.
     fn check_row(&mut self) -> Result<()> {
         let (Some(hit), Some(ranked)) = (self.hit, &self.ranked) else { return Ok(()) };
         let is_filtered = !ranked.request.filter.sql.is_empty();
@@ -353,7 +362,7 @@ impl<'t> Knn<'t> {
         }
     }
 
-    /// Whether the row of a hit is there, and has its node.
+    /// Whether the row of a hit exists and has its node.
     fn is_there(&mut self, hit: &Hit) -> Result<bool> {
         if self.presence.is_none() {
             self.presence = Some(self.core.rows.node_test(self.column)?);
@@ -373,7 +382,7 @@ impl<'t> Knn<'t> {
 
 impl Drop for Knn<'_> {
     fn drop(&mut self) {
-        self.rest();
+        self.keep_search();
     }
 }
 

@@ -1,9 +1,9 @@
-//! `embedding MATCH ?` where SQLite tests it itself: beside more terms than it lets a plan answer for, in a result
-//! column, under NOT. It can be told from inside a search for that very vector alone.
+//! `embedding MATCH ?` where SQLite tests it itself: beside more terms than a plan may answer, in a result column,
+//! under NOT. The test can only be answered inside a search for that vector.
 //!
-//! SQLite reads the column, then calls the function: what the last column read was says whether the row came from a
-//! search, and for which vector. Only where another term says what the column equals, SQLite takes that for the column's
-//! value and reads nothing.
+//! SQLite reads the column, then calls the function. So the last column read tells whether the row came from a search,
+//! and for which vector. The exception: if another term says what the column equals, SQLite uses that value and reads
+//! nothing.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -15,35 +15,37 @@ use crate::vtab::planning::search_arguments::{no_vector, two_vectors};
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::table::Names;
 
-/// What the cursors of a table read last.
+/// The column that the cursors of a table read last, and the searches in progress.
 pub struct MatchTest {
     schema: Rc<TableSchema>,
     names: RefCell<Rc<Names>>,
     column: Cell<usize>,
-    /// The vector that the row was found by, if that column was searched.
+    /// The query vector that found the row, if that column was searched.
     query: RefCell<Option<Rc<OwnedValue>>>,
-    /// The vectors of the searches under way.
+    /// The query vectors of the searches in progress.
     searches: RefCell<Vec<Weak<OwnedValue>>>,
 }
 
 impl MatchTest {
+    /// A test that knows no search yet.
     pub fn new(schema: Rc<TableSchema>, names: Rc<Names>) -> Rc<MatchTest> {
         let (names, query) = (RefCell::new(names), RefCell::default());
         Rc::new(MatchTest { schema, names, column: Cell::new(0), query, searches: RefCell::default() })
     }
 
+    /// Changes the name of the virtual table.
     pub fn rename(&self, names: Rc<Names>) {
         self.names.replace(names);
     }
 
-    /// A search begins; it lasts as long as its vector is kept.
+    /// Notes that a search begins. It ends when its vector is dropped.
     pub fn note_search(&self, query: &Rc<OwnedValue>) {
         let mut searches = self.searches.borrow_mut();
         searches.retain(|search| search.strong_count() > 0);
         searches.push(Rc::downgrade(query));
     }
 
-    /// A cursor reads `column`.
+    /// Notes that a cursor reads `column`.
     #[inline]
     pub fn note(&self, column: usize, query: Option<&Rc<OwnedValue>>) {
         self.column.set(column);
@@ -54,12 +56,12 @@ impl MatchTest {
     pub fn overload(self: &Rc<MatchTest>) -> Overload {
         let test = Rc::clone(self);
         let function = move |context: &Context<'_>, arguments: Values<'_>| {
-            // SQLite gives the right side of MATCH first.
+            // SQLite passes the right side of MATCH first.
             let (vector, column) = (arguments.at(0)?, arguments.at(1)?);
             if vector.is_null() {
                 return Ok(());
             }
-            // A row without a vector, or one that an outer join made up, matches nothing.
+            // A row without a vector, or a NULL row of an outer join, matches nothing.
             if column.is_null() {
                 return if test.is_searched(vector) { Ok(()) } else { Err(test.no_search()) };
             }
@@ -70,17 +72,17 @@ impl MatchTest {
         Overload { function: Box::new(function), operator: None }
     }
 
-    /// Whether a search for that vector is under way.
+    /// Whether a search for that vector is in progress.
     fn is_searched(&self, wanted: Value<'_>) -> bool {
         let is_wanted = |query: Rc<OwnedValue>| query.content() == wanted.content();
         self.searches.borrow().iter().filter_map(Weak::upgrade).any(is_wanted)
     }
 
-    /// The error of MATCH on NULL where no search serves it: a row that an outer join made up tells of no column.
+    /// The error of MATCH on NULL without a search for it. A NULL row of an outer join does not tell its column.
     fn no_search(&self) -> Error {
         Error::invalid(format!(
-            "{0}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to the \
-             others by AND; where {0} is the right table of an outer join, as a term of ON",
+            "{0}: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to the \
+             others by AND; if {0} is the right table of an outer join, as a term of ON",
             self.names.borrow().table()
         ))
     }
@@ -101,7 +103,7 @@ impl MatchTest {
         match self.schema.column(self.column.get()) {
             Some(ColumnRef::Vector(..)) if is_searched => two_vectors(names.table()),
             Some(ColumnRef::Vector(column, _)) => Error::invalid(format!(
-                "{}.{}: unable to use function MATCH in the requested context: it searches as a term of WHERE, joined to \
+                "{}.{}: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to \
                  the others by AND",
                 names.table(),
                 column.name

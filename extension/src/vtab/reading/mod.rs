@@ -1,4 +1,4 @@
-//! The cursor: scans of the rows table, and searches that give rows nearest first.
+//! The cursor: scans of the rows table, and searches that return rows nearest first.
 
 pub mod context;
 pub mod cursor;

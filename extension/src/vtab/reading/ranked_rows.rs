@@ -1,5 +1,5 @@
-//! The rows that a query vector and a filter give, nearest first, as far as they were asked for. It holds no statement, so
-//! that it can be kept between two pages (`search_cache.rs`).
+//! The sequence of rows of a query vector and a filter, nearest first, as far as it was asked for. It holds no
+//! statement, so that it can be kept between two pages (`search_cache.rs`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::vtab::rows::read::passes;
 use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::snapshot::Snapshot;
 
-/// Rows up to which what was given is remembered, so that a later page need not search again.
+/// The most hits that are remembered, so that a later page need not search again.
 const HITS_KEPT: usize = 16_384;
 
-/// All that the sequence depends on, besides the state of the database.
+/// Everything that the sequence depends on, except the state of the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The vector column: its number in the table, and its ordinal.
+    /// The vector column: its number in the table, and its ordinal among the vector columns.
     pub column: usize,
     pub ordinal: usize,
     pub order: Order,
@@ -41,25 +41,26 @@ enum Source {
     Ranked(Ranked),
 }
 
+/// The rows of a request, and the search that produces them.
 pub struct RankedRows {
     pub request: Request,
-    /// None in a transaction that has written: nothing of it is kept.
+    /// None in a transaction that has written, whose searches are not kept.
     pub snapshot: Option<Snapshot>,
     source: Source,
     matches: Option<Arc<Matches>>,
-    /// What the filter admits, where that is known without a look at the rows.
+    /// The rows that the filter admits, if in-memory indexes tell.
     ranges: Option<Ranges>,
     observed: Observed,
     /// Each hit of the search must be tested.
     is_tested: bool,
-    /// Hits up to and with this one were given before the source was changed, which may give them again.
+    /// The hits that were returned before the source was changed. The new source may return them again.
     given_before: Option<GivenBefore>,
     last: Option<(f64, i64)>,
-    /// The rows given so far, and the same with their distances, unless they are too many.
+    /// The rows returned so far. `hits` has them with their distances, unless they are too many.
     given: Vec<i64>,
     hits: Vec<Hit>,
     is_remembered: bool,
-    /// So many of the first hits were looked up in the rows table, and are there.
+    /// So many of the first hits have a row in the rows table.
     pub rows_seen: usize,
 }
 
@@ -69,7 +70,7 @@ enum GivenBefore {
 }
 
 impl RankedRows {
-    /// `rows`: those with a vector.
+    /// A sequence that has not begun. `rows` is the number of rows with a vector.
     pub fn new(request: Request, snapshot: Option<Snapshot>, rows: u64) -> RankedRows {
         let observed = Observed {
             access_path: request.access_path,
@@ -94,7 +95,7 @@ impl RankedRows {
         }
     }
 
-    /// Chooses how to search, and begins.
+    /// Chooses a strategy and begins.
     pub fn begin<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
         if self.request.filter.sql.is_empty() {
             let ef = self.request.ef;
@@ -115,7 +116,7 @@ impl RankedRows {
                     self.observed.count = Some(count);
                     self.matches = matches;
                 }
-                Strategy::Sample => self.observed.sample_matches = Some(self.look(core, test)?),
+                Strategy::Sample => self.observed.sample_matches = Some(self.count_sample_matches(core, test)?),
                 Strategy::Exact => return self.rank(core),
                 Strategy::Steer => return self.steer(core),
                 Strategy::Walk => {
@@ -126,8 +127,12 @@ impl RankedRows {
         }
     }
 
-    /// How many of the sampled rows about the query match.
-    fn look<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<usize> {
+    /// Counts the matches among the sampled rows nearest to the query.
+    fn count_sample_matches<'t>(
+        &mut self,
+        core: &'t TableCore,
+        test: &mut Option<CachedStatement<'t>>,
+    ) -> Result<usize> {
         let request = &self.request;
         let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
         if let Some(ranges) = &self.ranges {
@@ -142,14 +147,14 @@ impl RankedRows {
         Ok(count)
     }
 
-    /// Adds to what the filter has cost so far.
+    /// Adds to the cost of the filter so far, in rows.
     fn spend(&self, core: &TableCore, rows: u64) {
         if let Some(snapshot) = self.snapshot {
             core.filter_cache.orders.spend(snapshot, self.request.column, &self.request.filter, rows);
         }
     }
 
-    /// Counts the rows that pass the filter, and gives them if they are no more than `limit`.
+    /// Counts the rows that pass the filter. Returns them if they are not more than `limit`.
     fn find_matches(&self, core: &TableCore, limit: Option<usize>) -> Result<(Count, Option<Arc<Matches>>)> {
         let judge = |matches: Arc<Matches>| match limit {
             Some(limit) if matches.rows().len() > limit => (Count::MoreThan(limit), None),
@@ -170,7 +175,7 @@ impl RankedRows {
         let Some(rows) = rows else { return Ok((Count::MoreThan(limit.unwrap_or(usize::MAX)), None)) };
         let mut matches = Matches::new(rows);
         if matches.rows().len() > FEW_ROWS {
-            // Without them it is ranked, however many there are.
+            // Without the bits all matches are ranked, however many there are.
             let _ = matches.set_bits();
         }
         let matches = Arc::new(matches);
@@ -209,8 +214,8 @@ impl RankedRows {
         Ok(())
     }
 
-    /// The hit at a position, or None at the end. Positions are asked for one after the other; those that were given
-    /// before cost nothing.
+    /// The hit at a position; None at the end. Positions are asked for in sequence. Hits that were returned before cost
+    /// nothing.
     pub fn at<'t>(
         &mut self,
         position: usize,
@@ -232,7 +237,7 @@ impl RankedRows {
         Ok(Some(hit))
     }
 
-    /// The rows up to a position.
+    /// The rowids up to a position.
     pub fn given(&self, position: usize) -> &[i64] {
         self.given.get(..position).unwrap_or(&self.given)
     }
@@ -251,7 +256,7 @@ impl RankedRows {
                 Source::Search(_) => {
                     let hit = self.pull_tested(core, test)?;
                     if choose(self.observed) != Strategy::Walk {
-                        // The last hit was let through only to get here.
+                        // The last hit was accepted only to end the walk.
                         self.start_over(core)?;
                         self.decide(core, test)?;
                         continue;
@@ -268,7 +273,7 @@ impl RankedRows {
 
     fn pull_tested<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<Option<Hit>> {
         let Source::Search(search) = &mut self.source else { return Ok(None) };
-        // A write of this connection while the search is under way counts at once, as it does in the rows table.
+        // A write of this connection during the search takes effect at once, as it does in the rows table.
         let commits = core.db.committed_version(&core.names()?.owner.schema);
         let ranges = self.ranges.as_ref().filter(|_| self.snapshot.map(|snapshot| snapshot.commits) == commits);
         let (request, observed) = (&self.request, &mut self.observed);
@@ -290,7 +295,7 @@ impl RankedRows {
         Ok(hit)
     }
 
-    /// Whether nodes have other numbers than when they were found to match.
+    /// Whether the nodes were renumbered after the matches were found.
     fn is_renumbered(&self, core: &TableCore) -> Result<bool> {
         match &self.source {
             Source::Search(search) if self.matches.is_some() => {
@@ -300,7 +305,8 @@ impl RankedRows {
         }
     }
 
-    /// Another source comes: what was given is not given again, nor, under strict order, what comes before it.
+    /// Prepares for another source: hits that were returned are skipped, and under strict order everything before the
+    /// last of them.
     fn start_over(&mut self, core: &TableCore) -> Result<()> {
         self.given_before = match (self.request.order, self.last) {
             (_, None) => None,
@@ -325,7 +331,7 @@ impl RankedRows {
         }
     }
 
-    /// Lays the search to rest: no handle stays open. False if it is not worth keeping.
+    /// Suspends the search: no handle stays open. Returns false if it is not worth keeping.
     pub fn suspend(&mut self) -> bool {
         if let Source::Search(search) = &mut self.source {
             search.suspend();
@@ -333,7 +339,7 @@ impl RankedRows {
         self.is_remembered && self.snapshot.is_some()
     }
 
-    /// False if the search cannot go on as it would have gone on then.
+    /// Continues a suspended search. Returns false if the result would differ from that of one that was not suspended.
     pub fn resume(&mut self, core: &TableCore) -> Result<bool> {
         match &mut self.source {
             Source::Search(search) => core.with_vector(self.request.ordinal, |vector| vector.resume(search)),
@@ -341,7 +347,7 @@ impl RankedRows {
         }
     }
 
-    /// Bytes of memory that it takes, about.
+    /// The approximate bytes of memory in use.
     pub fn bytes(&self) -> usize {
         let source = match &self.source {
             Source::Nothing => 0,
@@ -355,7 +361,7 @@ impl RankedRows {
     }
 }
 
-/// A window of so many quarters of the one asked for.
+/// A window of so many quarters of the given one.
 fn wider(ef: Ef, quarters: usize) -> Ef {
     match ef {
         Ef::Window(ef) => Ef::Window((ef * quarters / 4).min(*Params::EF_RANGE.end())),
@@ -363,7 +369,7 @@ fn wider(ef: Ef, quarters: usize) -> Ef {
     }
 }
 
-/// The statement that tests one row, prepared at its first use.
+/// The statement that tests one row, prepared on first use.
 pub fn tester<'p, 't>(
     core: &'t TableCore,
     filter: &RowsFilter,

@@ -1,4 +1,4 @@
-//! The columns of the row that a search stands on.
+//! The columns of the row of the current hit.
 
 use super::context::ReadContext;
 use super::row_cache::Values;
@@ -10,7 +10,7 @@ use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::snapshot::Snapshot;
 
-/// The row that a search stands on, but for the searched column.
+/// The row of the current hit, without the searched column.
 pub struct ResultRow<'t> {
     selection: Selection,
     /// The number of the searched column, whose node is read last.
@@ -23,33 +23,34 @@ enum State {
     Unread,
     Read,
     Kept(Values),
-    /// It is not there, or has another vector: a statement of this connection changed it after the search found it, or
-    /// plain SQL did.
+    /// The row is missing or has another vector: this connection changed it after the search found it, or plain SQL
+    /// did.
     Gone,
 }
 
 impl<'t> ResultRow<'t> {
-    /// `selection`: what the statement asks of rows; `column`: the searched one.
+    /// A reader of rows. `selection` are the columns that the statement reads, `column` is the searched one.
     pub fn new(selection: Selection, column: usize) -> ResultRow<'t> {
         ResultRow { selection: selection.without(column), column, statement: None, state: State::Unread }
     }
 
-    /// Where a column of the table stands in the row.
+    /// The position of a column of the table in the row; None if the row does not have it.
     pub fn position(&self, column: usize) -> Option<usize> {
         self.selection.position(column)
     }
 
-    /// Whether the statement asks for none.
+    /// Whether the statement reads no column.
     pub fn has_no_columns(&self) -> bool {
         self.selection.columns().is_empty()
     }
 
+    /// Whether no column of the current row was read yet.
     pub fn is_unread(&self) -> bool {
         matches!(self.state, State::Unread)
     }
 
-    /// Reads the row of a hit; false if there is none that has its node. `node`: None where nodes may have other numbers by
-    /// now. `snapshot`: what the search sees, if its rows may be kept.
+    /// Reads the row of a hit. Returns false if there is no such row, or if it has another node. `node` is None if
+    /// nodes may have been renumbered; `snapshot` is set if the row may be cached.
     pub fn read(
         &mut self,
         context: &'t ReadContext,
@@ -67,9 +68,9 @@ impl<'t> ResultRow<'t> {
         Ok(true)
     }
 
-    /// Reads the row of that number, whatever its node.
+    /// Reads a row, whatever its node.
     fn read_any(&mut self, context: &'t ReadContext, rowid: i64, snapshot: Option<Snapshot>) -> Result<()> {
-        // A write of this connection while the search is under way shows in the rows, but in no version yet.
+        // An uncommitted write of this connection changes rows, but not the version.
         let schema = &context.core.names()?.owner.schema;
         let is_now = |seen: &Snapshot| context.core.db.committed_version(schema) == Some(seen.commits);
         let snapshot = snapshot.filter(is_now);
@@ -97,7 +98,7 @@ impl<'t> ResultRow<'t> {
         Ok(())
     }
 
-    /// A column of the row that was read; None if it is gone.
+    /// A column of the row that was read; None if the row is gone.
     pub fn content(&self, position: usize) -> Option<Content<'_>> {
         match (&self.state, &self.statement) {
             (State::Kept(values), _) => values.get(position).map(OwnedValue::content),
@@ -106,7 +107,7 @@ impl<'t> ResultRow<'t> {
         }
     }
 
-    /// The search moves on.
+    /// Leaves the row: the search moves to another one.
     pub fn leave(&mut self) {
         if let (State::Read | State::Gone, Some(statement)) = (&self.state, &mut self.statement) {
             statement.reset();

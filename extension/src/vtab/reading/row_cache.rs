@@ -1,4 +1,4 @@
-//! Rows that searches gave, kept in memory for as long as nobody writes to the file.
+//! Cache of the rows that searches returned, valid until the file is written.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,15 +7,15 @@ use std::rc::Rc;
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::snapshot::Snapshot;
 
-/// Most that a connection keeps of a table: bytes of rows, bytes of one row, sets of columns.
+/// The limits per table and connection: bytes of all rows, bytes of one row, sets of columns.
 const MOST_BYTES: usize = 16 << 20;
 const LARGEST_ROW: usize = 16 << 10;
 const MOST_SETS: usize = 8;
-/// Bytes of a row and of a value beside their texts.
+/// The bytes of a row, and of a value, without its text.
 const ROW_OVERHEAD: usize = 64;
 const VALUE_OVERHEAD: usize = size_of::<OwnedValue>() + 16;
 
-/// The columns of a row, as `Selection::sql` has them.
+/// The columns of a row, in the order of `Selection::sql`.
 pub type Values = Rc<[OwnedValue]>;
 
 /// Rows of one snapshot.
@@ -26,13 +26,14 @@ pub struct RowCache {
 
 #[derive(Default)]
 struct Inner {
-    /// Of the snapshot: the rows are the same for every vector column.
+    /// Part of the snapshot: the rows are the same for every vector column.
     commits: u32,
     sets: Vec<(Vec<usize>, HashMap<i64, Values>)>,
     bytes: usize,
 }
 
 impl RowCache {
+    /// The columns of a row, if they are kept. Drops rows of other snapshots.
     pub fn get(&self, snapshot: Snapshot, columns: &[usize], rowid: i64) -> Option<Values> {
         let mut inner = self.inner.try_borrow_mut().ok()?;
         if inner.commits != snapshot.commits {
@@ -42,7 +43,7 @@ impl RowCache {
         rows.get(&rowid).cloned()
     }
 
-    /// Takes a row in, if there is room. `get` was asked for it.
+    /// Keeps a row if it fits. `get` must have been called for it.
     pub fn put(&self, columns: &[usize], rowid: i64, values: &Values) {
         let Ok(mut inner) = self.inner.try_borrow_mut() else { return };
         let bytes = ROW_OVERHEAD + values.iter().map(|value| VALUE_OVERHEAD + value.bytes()).sum::<usize>();
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_version_come_back_by_their_columns() {
+    fn cached_rows_are_found_by_snapshot_and_columns() {
         let kept = RowCache::default();
         assert_eq!(kept.get(at(7), &[0], 1), None);
         kept.put(&[0], 1, &row("a"));
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn the_row_cache_stays_within_its_limits() {
         let kept = RowCache::default();
         assert_eq!(kept.get(at(1), &[0], 0), None);
         kept.put(&[0], 0, &row(&"x".repeat(LARGEST_ROW)));

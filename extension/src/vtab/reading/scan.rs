@@ -9,17 +9,19 @@ use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
 
+/// A scan that a cursor runs.
 pub struct Scan<'t> {
     core: &'t TableCore,
     /// None if no row can pass the filter.
     rows: Option<CachedStatement<'t>>,
     selection: Selection,
     rowid: i64,
-    /// `Transaction::writes` when the row was read: its nodes are good for as long as that stands.
+    /// `Transaction::writes` when the row was read. Its nodes are valid while that is unchanged.
     writes: u64,
 }
 
 impl<'t> Scan<'t> {
+    /// Begins the scan, on its first row.
     pub fn start(core: &'t TableCore, plan: &ScanPlan, arguments: Values<'_>) -> Result<Scan<'t>> {
         let schema = &core.schema;
         let filter = RowsFilter::new(schema, &plan.filters, arguments)?;
@@ -34,6 +36,7 @@ impl<'t> Scan<'t> {
         Ok(scan)
     }
 
+    /// Moves to the next row.
     pub fn next(&mut self) -> Result<()> {
         let Some(rows) = &mut self.rows else { return Ok(()) };
         if rows.step()? {
@@ -45,14 +48,17 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
+    /// Whether there is no further row.
     pub fn is_at_end(&self) -> bool {
         self.rows.is_none()
     }
 
+    /// The rowid of the current row.
     pub fn rowid(&self) -> i64 {
         self.rowid
     }
 
+    /// Sets the result to an ordinary column of the current row.
     pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
         match (&self.rows, self.selection.position(column)) {
             (Some(rows), Some(position)) => {
@@ -66,7 +72,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// The node of a vector column; None for NULL.
+    /// The node of a vector column in the current row; None for NULL.
     pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
         match (&self.rows, self.selection.position(column)) {
             (Some(rows), Some(position)) if self.writes == self.core.transaction.writes() => {

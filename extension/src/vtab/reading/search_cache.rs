@@ -1,22 +1,23 @@
-//! Cache of suspended searches, valid for one snapshot: the next page goes on where the last one ended.
+//! Cache of suspended searches, valid for one snapshot: the next page continues where the last one ended.
 
 use std::cell::RefCell;
 
 use super::ranked_rows::{RankedRows, Request};
 use crate::vtab::snapshot::Snapshot;
 
-/// Searches kept at most, and their bytes together.
+/// The most searches, and the most bytes that they may take together.
 const CAPACITY: usize = 8;
 const MOST_BYTES: usize = 16 << 20;
 
+/// Suspended searches.
 #[derive(Default)]
 pub struct SearchCache {
-    /// The last one used at the end.
+    /// The most recently used one is the last.
     searches: RefCell<Vec<RankedRows>>,
 }
 
 impl SearchCache {
-    /// Takes the search for that request out, if there is one. Those of other snapshots go.
+    /// Takes out the search of a request, if there is one. Drops those of other snapshots.
     pub fn take(&self, request: &Request, snapshot: Snapshot) -> Option<RankedRows> {
         let mut searches = self.searches.try_borrow_mut().ok()?;
         searches.retain(|search| search.snapshot == Some(snapshot));
@@ -24,7 +25,7 @@ impl SearchCache {
         Some(searches.remove(position))
     }
 
-    /// Keeps a suspended search, and drops the oldest ones that there is no room for.
+    /// Keeps a suspended search, and drops the oldest that do not fit.
     pub fn put(&self, search: RankedRows) {
         let Ok(mut searches) = self.searches.try_borrow_mut() else { return };
         let mut room = MOST_BYTES;

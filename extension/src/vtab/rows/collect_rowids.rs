@@ -1,5 +1,5 @@
-//! An aggregate that collects rowids and nodes into one BLOB. SQLite hands over a row of an index that way in a fifth of the
-//! time that a step of a statement takes. Only the tables' own statements use it.
+//! An aggregate that collects rowids and nodes into one BLOB. That takes a fifth of the time of stepping a statement
+//! once per row. Only the extension's own statements use it.
 
 use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowId, RowNode};
@@ -7,15 +7,16 @@ use crate::sqlite::{
     Aggregate, Connection, Content, Context, FunctionFlags, Kind, Signature, Statement, Values, register_aggregate,
 };
 
+/// The name of the aggregate in SQL.
 pub const NAME: &str = "vecrank_collect_rowids";
 
-/// Bytes of a row in the BLOB: the rowid and the node, little-endian.
+/// The bytes per row in the BLOB: the rowid and the node, little-endian.
 const ROW_BYTES: usize = 12;
 
-/// The error beyond the limit: a LIMIT would cost a fifth more per row.
+/// The error beyond the limit. A LIMIT in SQL would cost a fifth more per row.
 const TOO_MANY: &str = "vecrank_collect_rowids: more rows than the limit";
 
-/// `vecrank_collect_rowids(rowid, node, limit)`: NULL if something came that is no rowid or no node.
+/// `vecrank_collect_rowids(rowid, node, limit)`. The result is NULL if an argument is no rowid or no node.
 #[derive(Default)]
 struct CollectRowids {
     bytes: Vec<u8>,
@@ -49,20 +50,21 @@ impl Aggregate for CollectRowids {
     }
 }
 
+/// Registers the aggregate on a connection.
 pub fn register(connection: Connection) -> Result<()> {
     let signature = Signature { name: NAME, arguments: 3..=3, flags: FunctionFlags::PURE };
     register_aggregate::<CollectRowids>(connection, &signature)
 }
 
-/// What the aggregate gave.
+/// The result of the aggregate.
 pub enum Collected {
     Rows(Vec<RowNode>),
     TooMany,
-    /// Some row has no node where it should have one.
+    /// A value was no rowid or no node.
     Wrong,
 }
 
-/// Runs a statement whose one result is the aggregate's.
+/// Runs a statement whose only result is that of the aggregate.
 pub fn run(statement: &mut Statement) -> Result<Collected> {
     match statement.step() {
         Ok(_) if statement.column_kind(0) == Kind::Blob => Ok(Collected::Rows(rows(statement.column_bytes(0)))),

@@ -1,4 +1,5 @@
-//! The rows that OR REPLACE deletes. SQLite would delete them from the rows table by itself, but their nodes would stay.
+//! Finds the rows that OR REPLACE deletes. SQLite would delete them from the rows table itself, but their nodes would
+//! stay.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +8,16 @@ use super::write::RowWrite;
 use crate::error::{Error, Result};
 use crate::sqlite::{Connection, Parameter, quote_identifier};
 
-/// The columns of one unique index, quoted, with their collations.
+/// The columns and collations of one unique index, quoted.
 struct UniqueKey {
     columns: Vec<(String, String)>,
 }
 
 impl RowsTable {
-    /// The rowids of the rows that share a unique key with a row to be written.
+    /// Returns the rowids of the rows that share a unique key with a row to be written.
     ///
     /// # Errors
-    /// `Error::Invalid` if a unique index is partial or on expressions: which rows it sets aside is not known here.
+    /// `Error::Invalid` if a unique index is partial or on expressions: its conflicts are not known here.
     pub fn in_the_way(&self, row: RowWrite<'_>) -> Result<Vec<i64>> {
         let (names, rowid) = (self.names()?, self.key());
         let mut keys = unique_keys(self.db, &names)?;
@@ -40,7 +41,8 @@ impl RowsTable {
     }
 }
 
-/// `"a" COLLATE "NOCASE" = ?1 AND ...`; None if the row sets no column of the key, or (in an INSERT) not all.
+/// The condition for a conflict: `"a" COLLATE "NOCASE" = ?1 AND ...`. None if the row sets no column of the key, or if
+/// an INSERT does not set all.
 fn condition(key: &UniqueKey, row: RowWrite<'_>, names: &Names, rowid: &str) -> Option<String> {
     let own = row.assignments.values.len() + 1;
     let mut is_touched = false;
@@ -56,7 +58,7 @@ fn condition(key: &UniqueKey, row: RowWrite<'_>, names: &Names, rowid: &str) -> 
         };
         parts.push(format!("{column} COLLATE {collation} = {value}"));
     }
-    // The last parameter must occur, to be bound.
+    // The last parameter must occur, because it is always bound.
     is_touched.then(|| format!("{} AND ?{own} IS ?{own}", parts.join(" AND ")))
 }
 
@@ -86,7 +88,7 @@ fn unique_keys(db: Connection, names: &Names) -> Result<Vec<UniqueKey>> {
         })?;
         if is_partial || has_expression {
             return Err(Error::invalid(format!(
-                "{}: OR REPLACE cannot be served beside the unique index \"{name}\", which is partial or on an expression",
+                "{}: OR REPLACE is not supported beside the unique index \"{name}\", which is partial or on an expression",
                 names.table()
             )));
         }

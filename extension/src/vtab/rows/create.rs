@@ -1,4 +1,4 @@
-//! Making the rows table.
+//! Creates the rows table and its indexes.
 
 use crate::error::Result;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
@@ -15,12 +15,13 @@ pub fn shadow_tables(db: Connection, owner: &Owner, schema: &TableSchema) -> Res
     (0..schema.columns.len()).filter(is_indexed).try_for_each(|number| create_index(db, owner, schema, number))
 }
 
-/// An index on a column. It holds the nodes too: a filter then finds them without reading the rows.
+/// Creates the index of an INDEXED column. It holds the nodes too, so that a filter finds them without reading the
+/// rows.
 fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usize) -> Result<()> {
     let name_of = |number: usize| schema.columns.get(number).map_or("", |column| column.name.as_str());
     let database = quote_identifier(&owner.schema);
     let mut taken = db.prepare(&format!("SELECT 1 FROM {database}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
-    // A renamed table keeps its indexes' old names, so that one may be taken.
+    // A renamed table keeps the names of its indexes, so a name may be taken.
     let column = name_of(number);
     let mut name = owner.shadow_name(&format!("rows_{column}"));
     let mut attempt = 1;
@@ -35,7 +36,7 @@ fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usi
         .map_err(|error| owner.in_table(error))
 }
 
-/// The rows of a table, connected or not.
+/// Counts the rows of a table, whether or not it is connected.
 pub fn count(db: Connection, owner: &Owner) -> Result<Option<i64>> {
     let sql = format!("SELECT count(*) FROM {}", owner.shadow("rows"));
     db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))

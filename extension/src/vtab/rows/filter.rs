@@ -1,4 +1,4 @@
-//! A plan's filters, with the values of one query, as a WHERE clause on the rows table.
+//! The filters of a plan, with the values of one query, as a WHERE clause on the rows table.
 
 use std::ops::Range;
 
@@ -9,16 +9,16 @@ use crate::sqlite::{Statement, Value, Values, quote_identifier};
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 use crate::vtab::planning::plan::Filter;
 
-/// Members that an IN list may have to be written out; a longer one is left to SQLite.
+/// The longest IN list that becomes part of the clause. A longer one is left to SQLite.
 const LONGEST_LIST: usize = 10_000;
 
-/// Members of an IN list that are looked for one by one in an index order.
+/// The longest IN list whose members are looked up one by one in an in-memory index.
 const LONGEST_UNION: usize = 32;
 
-/// Parameter 1 belongs to whoever uses the clause.
+/// Parameter 1 belongs to the statement that uses the clause.
 const FIRST_PARAMETER: usize = 2;
 
-/// A clause that the index of its column alone answers.
+/// A clause that the index of its column answers alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeTerm {
     /// The column's number in the table.
@@ -26,33 +26,33 @@ pub struct RangeTerm {
     pub ranges: Vec<IndexRange>,
 }
 
-/// Rows that follow each other in the index.
+/// A range of the index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexRange {
     pub sql: String,
-    /// Its values, by their positions among the filter's.
+    /// The positions of its values among those of the filter.
     pub values: Range<usize>,
 }
 
-/// `a = ?2 AND b IN (?3,?4)` and the values.
+/// A WHERE clause and its values: `a = ?2 AND b IN (?3,?4)`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowsFilter {
-    /// Empty if every row may pass.
+    /// The clause; empty if it excludes no row.
     pub sql: String,
     values: Vec<OwnedValue>,
     range_terms: Vec<RangeTerm>,
-    /// There are clauses beside the range terms.
+    /// Whether there are clauses beside the range terms.
     has_others: bool,
-    /// No row can pass.
+    /// Whether no row can pass.
     pub is_never: bool,
-    /// There is a LIKE or GLOB.
+    /// Whether there is a LIKE or GLOB.
     pub has_patterns: bool,
-    /// What LIKE means there, which a pragma of the connection decides.
+    /// Whether LIKE ignores case, which a pragma of the connection decides.
     pub ignores_case: bool,
 }
 
 impl RowsFilter {
-    /// `arguments`: one for each filter.
+    /// Builds the clause. `arguments` has one value per filter.
     pub fn new(schema: &TableSchema, filters: &[Filter], arguments: Values<'_>) -> Result<RowsFilter> {
         let mut clauses = RowsFilter::default();
         for (position, filter) in filters.iter().enumerate() {
@@ -61,7 +61,8 @@ impl RowsFilter {
         Ok(clauses)
     }
 
-    /// The SQL of the filters as it is for most values, for SQLite to say how it would find the rows.
+    /// The SQL of the filters for typical values, from which SQLite's EXPLAIN QUERY PLAN tells how it would find the
+    /// rows.
     pub fn outline(schema: &TableSchema, filters: &[Filter]) -> String {
         let clauses = filters.iter().enumerate().filter_map(|(position, filter)| {
             let first = FIRST_PARAMETER + position;
@@ -90,7 +91,7 @@ impl RowsFilter {
         } else {
             let value = OwnedValue::of(argument.content());
             let clause = with_predicate(schema, filter, |predicate| predicate.clause(value.class(), first));
-            // IS NULL and IS NOT NULL have no parameter that a value could be bound to.
+            // IS NULL and IS NOT NULL have no parameter.
             let has_parameter = !matches!(comparison, Comparison::IsNull | Comparison::IsNotNull);
             (clause, if has_parameter { vec![value] } else { Vec::new() })
         };
@@ -110,12 +111,12 @@ impl RowsFilter {
         Ok(())
     }
 
-    /// The terms, if the indexes of their columns answer them all.
+    /// The range terms, if the filter consists of nothing else.
     pub fn range_terms(&self) -> Option<&[RangeTerm]> {
         (!self.has_others && !self.range_terms.is_empty()).then_some(&self.range_terms)
     }
 
-    /// `a >= ?2` and `a <= ?3` make one range.
+    /// Adds a range term, or joins it with the last one: `a >= ?2` and `a <= ?3` are one range.
     fn add_range_term(&mut self, term: RangeTerm) {
         if let [range] = &*term.ranges {
             let before = self.range_terms.last_mut().filter(|before| before.column == term.column);
@@ -130,6 +131,7 @@ impl RowsFilter {
         self.range_terms.push(term);
     }
 
+    /// Binds the values.
     pub fn bind(&self, statement: &mut Statement) -> Result<()> {
         self.bind_some(statement, 0..self.values.len())
     }
@@ -142,19 +144,19 @@ impl RowsFilter {
         Ok(())
     }
 
-    /// Bytes of memory that it takes, about.
+    /// The approximate bytes of memory in use.
     pub fn bytes(&self) -> usize {
         self.sql.len() + self.values.iter().map(|value| size_of::<OwnedValue>() + value.bytes()).sum::<usize>()
     }
 
-    /// ` AND a = ?2 AND ...`
+    /// The clause after another one: ` AND a = ?2 AND ...`; empty if it excludes no row.
     pub fn and_sql(&self) -> String {
         if self.sql.is_empty() { String::new() } else { format!(" AND {}", self.sql) }
     }
 }
 
-/// A clause, whose values begin at position `first`, as ranges of its column's index; None if it is no such clause, or
-/// the column has no index that CREATE made.
+/// A clause as ranges of its column's index; None if it is not a range, or if the column is not INDEXED. `first` is the
+/// position of its first value.
 fn range_term(
     schema: &TableSchema,
     filter: &Filter,
@@ -193,7 +195,7 @@ fn range_term(
     Some(RangeTerm { column, ranges })
 }
 
-/// Calls `work` with the term on the rows table.
+/// Calls `work` with a filter as a predicate on the rows table.
 fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predicate<'_>) -> Clause) -> Clause {
     let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
         Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
@@ -205,7 +207,7 @@ fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predi
     work(Predicate { column: &column, affinity, collation: collation.as_deref(), comparison })
 }
 
-/// The members that are not NULL (which equals nothing); None if there are too many.
+/// The members of an IN list without NULL, which equals nothing; None if there are too many.
 fn members(list: Value<'_>) -> Result<Option<Vec<OwnedValue>>> {
     let mut members = Vec::new();
     let mut walk = list.in_list();
@@ -217,7 +219,7 @@ fn members(list: Value<'_>) -> Result<Option<Vec<OwnedValue>>> {
             members.push(OwnedValue::of(member.content()));
         }
     }
-    // Few lengths of lists make few statements, which are kept.
+    // Few lengths of lists make few statements, so that the statement cache holds them.
     if let Some(last) = members.last().cloned() {
         members.resize(members.len().next_power_of_two(), last);
     }

@@ -1,4 +1,4 @@
-//! Rows in the order of an index that CREATE made, whose columns are an ordinary column and the nodes.
+//! Reads rows in the order of the index of an INDEXED column, which holds that column and the nodes.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use crate::format::node::{NodeId, RowNode};
 use crate::sqlite::quote_identifier;
 
 impl RowsTable {
-    /// Rowids and nodes of the vector column `vector`, in the order of the index on `column`; None if something in the
-    /// index is no row of ours.
+    /// The rowids and the nodes of the vector column `vector`, in the order of the index on `column`. None if an entry
+    /// is no rowid and node.
     pub fn in_index_order(&self, vector: usize, column: usize) -> Result<Option<Vec<RowNode>>> {
-        // Without a limit SQLite might leave out the order, since an aggregate is all that asks.
+        // Without a limit SQLite might drop the order, because only an aggregate reads the rows.
         let sorted =
             format!("{} ORDER BY {} LIMIT -1", self.matching_sql(vector, "")?, self.index_columns(column, "")?);
         let sql = format!("SELECT {}(r, n, NULL) FROM ({sorted})", collect_rowids::NAME);
@@ -23,7 +23,7 @@ impl RowsTable {
         }
     }
 
-    /// The nodes of the first and the last row that a range of the index on `column` admits; None if it admits none.
+    /// The nodes of the first and the last row in a range of the index on `column`; None if the range is empty.
     pub fn ends_of(
         &self,
         vector: usize,
@@ -41,8 +41,8 @@ impl RowsTable {
         Ok(if let [Some(first), Some(last)] = ends { Some([first, last]) } else { None })
     }
 
-    /// The columns of the index on a column, each followed by `direction`. With the table's name, as a result column of
-    /// the same name would come before them.
+    /// The columns of the index on a column, each followed by `direction`. The table's name stands before each: a
+    /// result column of the same name would take precedence.
     fn index_columns(&self, column: usize, direction: &str) -> Result<String> {
         let rows = quote_identifier(&self.names()?.rows_table());
         let nodes = self.schema.vectors().map(|(number, _, _)| number);

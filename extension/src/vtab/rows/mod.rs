@@ -1,7 +1,8 @@
-//! The rows table `<table>_rows`: its names, its statements, and all SQL on it. Nothing outside this folder names it in SQL.
+//! The rows table `<table>_rows`: its names, its statements, and all SQL on it. A test holds that no file outside this
+//! folder has such SQL.
 //!
 //! The graph reaches it through the trait `storage::row_nodes::RowNodes`, which an index over a table of the user's own
-//! can implement as well.
+//! can implement too.
 
 pub mod collect_rowids;
 mod conflicts;

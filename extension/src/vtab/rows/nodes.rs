@@ -1,4 +1,4 @@
-//! The nodes of one vector column in the rows table, for the graph.
+//! The nodes of one vector column in the rows table: the graph's access to it.
 
 use super::table::RowsTable;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ pub struct ColumnNodes<'r> {
 }
 
 impl RowsTable {
-    /// `column`: the number of a vector column.
+    /// The nodes of the vector column `column`.
     pub fn nodes(&self, column: usize) -> ColumnNodes<'_> {
         ColumnNodes { rows: self, node: self.column(column) }
     }
@@ -25,7 +25,7 @@ impl ColumnNodes<'_> {
         Ok(format!("UPDATE {} SET {} = ?2 WHERE {} = ?1", self.rows.names()?.rows, self.node, self.rows.key()))
     }
 
-    /// `order`, then the rows without a node.
+    /// Appends the rows without a node to `order`.
     fn with_rows_without_node(&self, mut order: Vec<RowId>) -> Result<Vec<RowId>> {
         let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
         let sql = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
@@ -46,11 +46,11 @@ impl ColumnNodes<'_> {
             if db.changes() > 0 {
                 continue;
             }
-            // Triggers of the temp schema fire all the same.
+            // Triggers in the temp schema fire even when triggers are off.
             if self.rows.has_row(rowid.0)? {
                 let table = &self.rows.names()?.owner.table;
                 return Err(Error::invalid(format!(
-                    "{table}: a trigger on {table}_rows keeps row {rowid} from the number of its node"
+                    "{table}: a trigger on {table}_rows prevented writing the node of row {rowid}"
                 )));
             }
             missing += 1;
@@ -69,7 +69,7 @@ impl RowNodes for ColumnNodes<'_> {
         })
     }
 
-    /// Triggers must not fire, as the rows do not change; at COMMIT they could not write virtual tables either.
+    /// Triggers must not fire, because the rows do not change. At COMMIT they could not write virtual tables anyway.
     fn set(&self, nodes: &mut dyn Iterator<Item = (RowId, Option<NodeId>)>) -> Result<u64> {
         let db = self.rows.db;
         if !db.fires_triggers(&self.set_sql()?)? {
@@ -78,8 +78,8 @@ impl RowNodes for ColumnNodes<'_> {
         if !db.is_alone() {
             let table = &self.rows.names()?.owner.table;
             return Err(Error::invalid(format!(
-                "{table}: while nodes get new numbers, triggers on {table}_rows for every UPDATE must be off, and another \
-                 statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"
+                "{table}: nodes cannot be renumbered while another statement is running, because {table}_rows has a trigger \
+                 on every UPDATE: end the statement, or name the trigger's columns (AFTER UPDATE OF ...)"
             )));
         }
         db.without_triggers(|| self.write(nodes))
@@ -89,14 +89,14 @@ impl RowNodes for ColumnNodes<'_> {
         let has_no_triggers = || Ok(!self.rows.db.fires_triggers(&self.set_sql()?)?);
         match reason {
             SyncReason::Commit => Ok(has_no_triggers()? || self.rows.db.is_alone()),
-            // Turning triggers off would end the statement that searches.
+            // Turning triggers off would expire the statement that searches.
             SyncReason::Search => has_no_triggers(),
             SyncReason::Write => Ok(false),
         }
     }
 
-    /// First above all old rowids, then from 1. The user's triggers may follow the rows (for a full-text index, say) and
-    /// may write virtual tables.
+    /// Moves the rows above all old rowids, then down to 1. The user's triggers fire, since they may maintain a
+    /// full-text index, and may write virtual tables.
     fn reorder(&self, order: Vec<RowId>) -> Result<Moves> {
         let (db, names, rowid) = (self.rows.db, self.rows.names()?, self.rows.key());
         let (table, rows) = (names.table(), &names.rows);
@@ -109,7 +109,7 @@ impl RowNodes for ColumnNodes<'_> {
             return Err(Error::invalid(format!("{table}: no rowids are free above {shift}")));
         }
         let kept_back =
-            || Error::invalid(format!("{table}: a trigger on {table}_rows keeps rows from their new rowids"));
+            || Error::invalid(format!("{table}: a trigger on {table}_rows prevented the renumbering of rows"));
         let mut update =
             db.prepare(&format!("UPDATE {rows} SET {rowid} = ?2 WHERE {rowid} = ?1 RETURNING {rowid} IS ?2"))?;
         for (from, rank) in order.iter().zip(1..) {

@@ -1,9 +1,9 @@
-//! Values of SQLite's that outlive the call that brought them.
+//! Owned SQLite values.
 
 use crate::filter::predicate::Class;
 use crate::sqlite::Content;
 
-/// An owned SQLite value.
+/// An SQLite value that outlives the call in which SQLite passed it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OwnedValue {
     Null,
@@ -14,7 +14,7 @@ pub enum OwnedValue {
 }
 
 impl OwnedValue {
-    /// A copy of a value of SQLite's.
+    /// Copies a value.
     pub fn of(content: Content<'_>) -> OwnedValue {
         match content {
             Content::Null => OwnedValue::Null,
@@ -36,7 +36,7 @@ impl OwnedValue {
         }
     }
 
-    /// Bytes beside the value itself.
+    /// The bytes of its text or BLOB.
     pub fn bytes(&self) -> usize {
         match self {
             OwnedValue::Text(bytes) | OwnedValue::Blob(bytes) => bytes.len(),
@@ -44,7 +44,7 @@ impl OwnedValue {
         }
     }
 
-    /// Its storage class, as far as comparisons tell them apart.
+    /// The storage class, as far as comparisons distinguish it.
     pub fn class(&self) -> Class {
         match self {
             OwnedValue::Null => Class::Null,

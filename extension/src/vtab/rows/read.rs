@@ -1,4 +1,4 @@
-//! What is read from the rows table.
+//! Statements that read the rows table.
 
 use super::collect_rowids::{self, Collected};
 use super::filter::RowsFilter;
@@ -10,11 +10,11 @@ use crate::format::node::{NodeId, RowNode};
 use crate::sqlite::{Content, Parameter, Statement, quote_identifier};
 use crate::vtab::planning::plan::FoundBy;
 
-/// An order of rows: by a column (None: the rowid), and whether descending.
+/// The order of a scan: the column (None for the rowid), and whether it is descending.
 pub type RowOrder = (Option<usize>, bool);
 
 impl RowsTable {
-    /// The rows that pass a filter, with the columns of a selection behind the rowid.
+    /// A statement that returns the rows that pass a filter: the rowid, then the selected columns.
     pub fn scan(
         &self,
         selection: &Selection,
@@ -25,7 +25,7 @@ impl RowsTable {
         if !filter.sql.is_empty() {
             sql = format!("{sql} WHERE {}", filter.sql);
         }
-        // A covering index would give another order.
+        // Without ORDER BY, a covering index would return the rows in another order.
         let order = order.or(filter.sql.is_empty().then_some((None, false)));
         if let Some((column, is_descending)) = order {
             let name = column.map_or(self.key(), |column| self.column(column));
@@ -36,26 +36,26 @@ impl RowsTable {
         Ok(rows)
     }
 
-    /// Reads one column of one row. `read` is not called if there is no such row.
+    /// Reads one column of one row. Does not call `read` if the row does not exist.
     pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
         let (column, key) = (self.column(column), self.key());
         let sql = format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows);
         self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
     }
 
-    /// The statement that reads the columns of a selection behind the rowid, then the node of `column`, of the row ?1.
+    /// A statement that reads the row ?1: the rowid, the selected columns, then the node of `column`.
     pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
         let (columns, node, key) = (selection.sql(&self.schema), self.column(column), self.key());
         self.statements.reading(format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
-    /// The statement that finds the row ?1 if its node of `column` is ?2.
+    /// A statement that finds the row ?1 if its node of `column` is ?2.
     pub fn node_test(&self, column: usize) -> Result<CachedStatement<'_>> {
         let (node, key) = (self.column(column), self.key());
         self.statements.reading(format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", self.names()?.rows))
     }
 
-    /// The statement that finds the row ?1 if it passes a filter, whose values are bound.
+    /// A statement that finds the row ?1 if it passes a filter. The filter's values are bound.
     pub fn filter_test(&self, filter: &RowsFilter) -> Result<CachedStatement<'_>> {
         let sql = format!("SELECT 1 FROM {} WHERE {} = ?1{}", self.names()?.rows, self.key(), filter.and_sql());
         let mut test = self.statements.reading(sql)?;
@@ -63,6 +63,7 @@ impl RowsTable {
         Ok(test)
     }
 
+    /// Whether a row exists.
     pub fn has_row(&self, rowid: i64) -> Result<bool> {
         let mut is_there = false;
         let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", self.names()?.rows, self.key());
@@ -73,12 +74,13 @@ impl RowsTable {
         Ok(is_there)
     }
 
+    /// Whether the table has no row.
     pub fn is_empty(&self) -> Result<bool> {
         let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.rows))?;
         Ok(any.query_one(&[], |_| Ok(()))?.is_none())
     }
 
-    /// The node of a row's vector; None for NULL, and for a row that is not there.
+    /// The node of a row's vector; None for NULL, and for a row that does not exist.
     pub fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
         let mut node = None;
         self.read_one(rowid, column, |row| {
@@ -88,7 +90,7 @@ impl RowsTable {
         Ok(node)
     }
 
-    /// The node that a column of the rows table says.
+    /// The node in a value of the rows table; None for NULL.
     pub fn node_in(&self, content: Content<'_>) -> Result<Option<NodeId>> {
         match content {
             Content::Null => Ok(None),
@@ -100,14 +102,14 @@ impl RowsTable {
         }
     }
 
-    /// The statement that gives `r`, the rowid, and `n`, the node, of the rows with a vector that pass `filter`.
+    /// The SELECT of the rows with a vector that pass `filter`. Its columns are `r`, the rowid, and `n`, the node.
     pub(super) fn matching_sql(&self, column: usize, filter: &str) -> Result<String> {
         let (node, key, from) = (self.column(column), self.key(), &self.names()?.rows);
         let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
         Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
     }
 
-    /// The rows that pass the filter, with their nodes; None if they are more than `limit`.
+    /// The rowids and nodes of the rows that pass the filter; None if they are more than `limit`.
     pub fn matching(&self, column: usize, filter: &RowsFilter, limit: Option<usize>) -> Result<Option<Vec<RowNode>>> {
         let sql = self.matching_sql(column, &filter.sql)?;
         let mut collect = self.statements.reading(format!("SELECT {}(r, n, ?1) FROM ({sql})", collect_rowids::NAME))?;
@@ -120,7 +122,7 @@ impl RowsTable {
             Collected::TooMany => return Ok(None),
             Collected::Wrong => drop(collect),
         }
-        // Names the row that is wrong.
+        // Reads the rows again for the error that names the damaged value.
         let mut rows = self.statements.reading(sql)?;
         filter.bind(&mut rows)?;
         while rows.step()? {
@@ -129,7 +131,7 @@ impl RowsTable {
         Err(Error::internal("a row without a rowid"))
     }
 
-    /// How SQLite finds the rows with a vector that pass `filter`, for the values that `bind` binds.
+    /// How SQLite finds the rows with a vector that pass `filter`, with the values that `bind` binds.
     pub fn explain(
         &self,
         column: usize,
@@ -143,6 +145,7 @@ impl RowsTable {
         Ok(if found { FoundBy::from_detail(&detail) } else { FoundBy::Scan })
     }
 
+    /// Whether the user has created a partial index.
     pub fn has_partial_index(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
@@ -156,7 +159,7 @@ impl RowsTable {
     }
 }
 
-/// Runs a `filter_test` for a row.
+/// Runs the statement of `filter_test` for a row.
 pub fn passes(test: &mut Statement, rowid: i64) -> Result<bool> {
     test.bind_i64(1, rowid)?;
     let passes = test.step();

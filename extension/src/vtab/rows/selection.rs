@@ -10,26 +10,30 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The declared columns in `used`.
     pub fn new(schema: &TableSchema, used: ColumnSet) -> Selection {
         Selection { columns: (0..schema.columns.len()).filter(|column| used.contains(*column)).collect() }
     }
 
-    /// `"rowid", "a", "b"`
+    /// The columns as SQL: `"rowid", "a", "b"`.
     pub fn sql(&self, schema: &TableSchema) -> String {
         let names = self.columns.iter().filter_map(|column| schema.columns.get(*column));
         let names = names.map(|column| quote_identifier(&column.name));
         std::iter::once(quote_identifier(schema.rowid_name())).chain(names).collect::<Vec<_>>().join(", ")
     }
 
+    /// The same without one column.
     pub fn without(mut self, column: usize) -> Selection {
         self.columns.retain(|kept| *kept != column);
         self
     }
 
+    /// The numbers of the columns, without the rowid.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
 
+    /// The position of a column in a result row; None if it is not read.
     pub fn position(&self, column: usize) -> Option<usize> {
         self.columns.iter().position(|selected| *selected == column).map(|position| position + 1)
     }

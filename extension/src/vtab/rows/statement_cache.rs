@@ -1,4 +1,4 @@
-//! Prepared statements on the shadow tables, kept by their SQL for the next query.
+//! Cache of prepared statements on the shadow tables, by their SQL.
 
 use std::cell::{RefCell, RefMut};
 use std::ops::{Deref, DerefMut};
@@ -6,10 +6,10 @@ use std::ops::{Deref, DerefMut};
 use crate::error::{Error, Result};
 use crate::sqlite::{Connection, Parameter, Statement};
 
-/// Statements kept at most: those of the queries that a host repeats.
+/// The most statements that are kept: enough for the queries that a host repeats.
 const CAPACITY: usize = 24;
 
-/// The statements of one connected table that no cursor uses at the reason.
+/// The statements of one connected table that no cursor uses at the moment.
 pub struct StatementCache {
     db: Connection,
     idle: RefCell<Vec<IdleStatement>>,
@@ -18,27 +18,29 @@ pub struct StatementCache {
 struct IdleStatement {
     sql: String,
     statement: Statement,
+    /// It holds virtual tables open (see `write`).
     is_holding: bool,
 }
 
 impl StatementCache {
+    /// An empty cache.
     pub fn new(db: Connection) -> StatementCache {
         StatementCache { db, idle: RefCell::new(Vec::new()) }
     }
 
-    /// A statement that reads shadow tables.
+    /// Returns a statement that reads shadow tables, cached or prepared.
     pub fn reading(&self, sql: String) -> Result<CachedStatement<'_>> {
         self.get(sql, false)
     }
 
-    /// Runs a statement that writes the rows table, on which a user may have put triggers that write virtual tables. It
-    /// then holds those tables open, this very one perhaps, which could never be closed: it is kept no longer than the
-    /// transaction.
+    /// Runs a statement that writes the rows table. A user's triggers on it may write virtual tables. The statement
+    /// then holds those tables open, and if this table is one of them it could never be closed. So such a statement is
+    /// dropped at the end of the transaction.
     pub fn write(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<()> {
         let is_known = self.idle()?.iter().any(|kept| kept.is_holding && kept.sql == sql);
         if !is_known {
             match self.get(sql.to_string(), false).and_then(|mut statement| statement.run(parameters)) {
-                // It reaches a virtual table, by a trigger that may be newer than the statement; or a table is missing.
+                // A trigger, perhaps newer than the statement, writes a virtual table; or a table is missing.
                 Err(Error::Corrupt { .. }) => {}
                 result => return result,
             }
@@ -46,7 +48,7 @@ impl StatementCache {
         let mut statement = self.get(sql.to_string(), true)?;
         let result = statement.run(parameters);
         if result.is_err() {
-            // The transaction may have ended with it.
+            // The error may have ended the transaction.
             statement.statement = None;
         }
         result
@@ -63,24 +65,24 @@ impl StatementCache {
             None if is_holding => self.db.prepare_kept(&sql)?,
             None => self.db.prepare_shadow(&sql)?,
         };
-        Ok(CachedStatement { pool: self, sql, is_holding, statement: Some(statement) })
+        Ok(CachedStatement { cache: self, sql, is_holding, statement: Some(statement) })
     }
 
     fn idle(&self) -> Result<RefMut<'_, Vec<IdleStatement>>> {
-        self.idle.try_borrow_mut().map_err(|_| Error::internal("the statement pool is in use"))
+        self.idle.try_borrow_mut().map_err(|_| Error::internal("the statement cache is in use"))
     }
 
-    /// Forgets the statements that hold virtual tables open: at the end of a transaction.
+    /// Drops the statements that hold virtual tables open. Called at the end of a transaction.
     pub fn drop_holding(&self) {
         let Ok(mut idle) = self.idle() else { return };
         let (holding, others) = idle.drain(..).partition::<Vec<IdleStatement>, _>(|kept| kept.is_holding);
         *idle = others;
         drop(idle);
-        // It may close other tables: nothing may be borrowed.
+        // This may close other tables, so nothing may be borrowed here.
         drop(holding);
     }
 
-    /// Forgets all: the shadow tables have other names now.
+    /// Drops all statements, for instance because the shadow tables were renamed.
     pub fn clear(&self) {
         if let Ok(mut idle) = self.idle.try_borrow_mut() {
             idle.clear();
@@ -88,12 +90,12 @@ impl StatementCache {
     }
 }
 
-/// A statement on loan; it goes back, reset and cleared, when it is dropped.
-pub struct CachedStatement<'p> {
-    pool: &'p StatementCache,
+/// A statement in use. Dropping it resets it and returns it to the cache.
+pub struct CachedStatement<'c> {
+    cache: &'c StatementCache,
     sql: String,
     is_holding: bool,
-    /// None only while it is dropped, or to have it dropped.
+    /// None only while this is dropped, or if the statement must not return to the cache.
     statement: Option<Statement>,
 }
 
@@ -102,7 +104,7 @@ impl Drop for CachedStatement<'_> {
         let Some(mut statement) = self.statement.take() else { return };
         statement.reset();
         statement.clear();
-        if let Ok(mut idle) = self.pool.idle.try_borrow_mut() {
+        if let Ok(mut idle) = self.cache.idle.try_borrow_mut() {
             if idle.len() >= CAPACITY {
                 idle.remove(0);
             }
@@ -117,7 +119,7 @@ impl Deref for CachedStatement<'_> {
     fn deref(&self) -> &Statement {
         match &self.statement {
             Some(statement) => statement,
-            None => unreachable!("a statement on loan is there until it is dropped"),
+            None => unreachable!("a statement is present until it is dropped"),
         }
     }
 }
@@ -126,7 +128,7 @@ impl DerefMut for CachedStatement<'_> {
     fn deref_mut(&mut self) -> &mut Statement {
         match &mut self.statement {
             Some(statement) => statement,
-            None => unreachable!("a statement on loan is there until it is dropped"),
+            None => unreachable!("a statement is present until it is dropped"),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What is written to the rows table, one row at a time.
+//! Statements that write one row of the rows table.
 
 use super::table::{Names, RowsTable};
 use crate::error::{Error, Result, code};
 use crate::format::node::NodeId;
 use crate::sqlite::{Conflict, Parameter, Value, quote_identifier};
 
-/// The node that a row gets in a vector column; None is NULL.
+/// The node that a row gets in a vector column; None for NULL.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeOfColumn {
     /// The column's number in the virtual table.
@@ -19,28 +19,30 @@ impl NodeOfColumn {
     }
 }
 
-/// The values that a statement gives to columns of the rows table.
+/// The columns of the rows table that a statement sets, with their values.
 #[derive(Default)]
 pub struct Assignments<'v> {
     /// The columns, quoted.
     pub(super) columns: Vec<String>,
     pub(super) values: Vec<Value<'v>>,
-    /// The last of them is the rowid.
+    /// Whether the last of them is the rowid.
     pub(super) has_rowid: bool,
 }
 
 impl<'v> Assignments<'v> {
+    /// Adds a column and its value.
     pub fn push(&mut self, column: &str, value: Value<'v>) {
         self.columns.push(quote_identifier(column));
         self.values.push(value);
     }
 
-    /// Gives the row a rowid, after all other columns.
+    /// Adds the rowid. Called after all other columns.
     pub fn set_rowid(&mut self, name: &str, value: Value<'v>) {
         self.push(name, value);
         self.has_rowid = true;
     }
 
+    /// Whether the statement sets no column.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
@@ -57,8 +59,8 @@ pub struct RowWrite<'a> {
 }
 
 impl RowsTable {
-    /// Inserts or updates a row. False if a trigger of the user's said RAISE(IGNORE), or there is no such row.
-    /// `new_rowid`: of an INSERT that gives none; NULL has SQLite choose.
+    /// Inserts or updates a row. Returns false if a user's trigger raised IGNORE, or if the row does not exist.
+    /// `new_rowid` is the rowid of an INSERT that does not set it; with NULL, SQLite chooses.
     pub fn write(&self, row: RowWrite<'_>, new_rowid: Parameter<'_>) -> Result<bool> {
         let names = self.names()?;
         let sql = match row.rowid {
@@ -83,7 +85,7 @@ impl RowsTable {
         format!("INSERT INTO {}({}) VALUES ({})", names.rows, columns.join(", "), values.join(", "))
     }
 
-    /// It says whether the row has the nodes and the rowid by then.
+    /// The UPDATE. It returns whether the row then has the nodes and the rowid.
     fn update_sql(&self, names: &Names, row: RowWrite<'_>) -> String {
         let columns = &row.assignments.columns;
         let own = columns.len() + 1;
@@ -98,7 +100,7 @@ impl RowsTable {
         format!("UPDATE {} SET {} WHERE {} = ?{own}{returning}", names.rows, sets.join(", "), self.key())
     }
 
-    /// Gives a new row its nodes. False if the row is gone, or has nodes by now.
+    /// Sets the nodes of a new row. Returns false if a trigger has deleted the row or set other nodes.
     pub fn set_nodes(&self, rowid: i64, nodes: &[NodeOfColumn]) -> Result<bool> {
         let names = self.names()?;
         let columns: Vec<String> = nodes.iter().map(|node| self.column(node.column)).collect();
@@ -113,32 +115,32 @@ impl RowsTable {
         self.run(&names, &sql, &parameters)
     }
 
-    /// Deletes a row; false if a trigger kept it, or it is not there.
+    /// Deletes a row. Returns false if a trigger kept it, or if it does not exist.
     pub fn delete(&self, rowid: i64) -> Result<bool> {
         let names = self.names()?;
         let sql = format!("DELETE FROM {} WHERE {} = ?1", names.rows, self.key());
         self.run(&names, &sql, &[Parameter::Integer(rowid)])
     }
 
-    /// The rowid that SQLite would choose for a new row; NULL where it would try random ones.
+    /// The rowid that SQLite would choose for a new row; NULL if it would try random ones.
     pub fn next_rowid(&self) -> Result<Parameter<'static>> {
         let sql = format!("SELECT max({}) FROM {}", self.key(), self.names()?.rows);
         let last = self.statements.reading(sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?.unwrap_or_default();
         Ok(last.checked_add(1).map_or(Parameter::Null, Parameter::Integer))
     }
 
-    /// The rowid that an INTEGER PRIMARY KEY makes of a value that it accepts.
+    /// The rowid to which an INTEGER PRIMARY KEY converts a value that it accepts.
     pub fn as_rowid(&self, value: Value<'_>) -> Result<i64> {
         let mut cast = self.statements.reading("SELECT CAST(CAST(?1 AS NUMERIC) AS INTEGER)".to_string())?;
         let rowid = cast.query_one(&[Parameter::Value(value)], |row| Ok(row.column_i64(0)))?;
         rowid.ok_or_else(|| Error::internal("a cast gave no row"))
     }
 
-    /// Runs a statement that writes; whether it changed a row.
+    /// Runs a statement that writes. Returns whether it changed a row.
     fn run(&self, names: &Names, sql: &str, parameters: &[Parameter<'_>]) -> Result<bool> {
         match self.statements.write(sql, parameters) {
             Ok(()) => Ok(self.db.changes() > 0),
-            // Another table that is missing is one that a user's trigger writes.
+            // If another table is missing, a user's trigger writes it.
             Err(Error::Sqlite { code: code::ERROR, message }) if names.is_missing_rows(&message) => {
                 Err(Error::corrupt("a shadow table", message))
             }
@@ -148,14 +150,14 @@ impl RowsTable {
 }
 
 impl Names {
-    /// Whether SQLite's message says that the rows table is not there.
+    /// Whether SQLite's message says that the rows table is missing.
     fn is_missing_rows(&self, message: &str) -> bool {
         let name = message.strip_prefix("no such table: ").and_then(|name| name.strip_prefix(&*self.owner.schema));
         name.and_then(|name| name.strip_prefix('.')) == Some(&self.rows_table())
     }
 
-    /// Constraint errors name the rows table; the user knows the virtual table. Where SQLite acts on the conflict mode,
-    /// older versions know only the plain code.
+    /// Rewrites a constraint error, which names the rows table, to name the virtual table. If SQLite has to act on the
+    /// conflict mode, the extended code is dropped: older versions know only the plain one.
     pub fn in_users_words(&self, error: Error, conflict: Conflict) -> Error {
         match error {
             Error::Sqlite { code: full, message } if full & 0xff == code::CONSTRAINT => {

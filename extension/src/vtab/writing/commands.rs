@@ -1,4 +1,4 @@
-//! `INSERT INTO articles(articles) VALUES ('optimize')` and the other commands.
+//! Commands: `INSERT INTO articles(articles) VALUES ('optimize')` and the others.
 
 use std::ops::RangeInclusive;
 
@@ -13,10 +13,11 @@ use crate::storage::{check, repair};
 use crate::vtab::core::TableCore;
 
 const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
-/// Commands that take a number as k.
+/// The commands that take a number as k.
 const SETTINGS: [&str; 2] = ["ef_search", "node_cache"];
 
 impl TableCore {
+    /// Runs a command.
     pub fn command(&self, command: Value<'_>, values: Values<'_>) -> Result<()> {
         let names = self.names()?;
         let table = names.table();
@@ -53,7 +54,7 @@ impl TableCore {
         result
     }
 
-    /// What is wrong with the graphs, and where rows and nodes disagree: a line each, none if the table is sound.
+    /// Finds damage of the graphs, and rows and nodes that disagree. Returns one line per problem.
     pub fn problems(&self) -> Result<Vec<String>> {
         let mut problems = self.config_problems()?;
         for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
@@ -63,7 +64,7 @@ impl TableCore {
         Ok(problems)
     }
 
-    /// Lays the graphs out anew: fresh rows in, deleted ones out.
+    /// Rebuilds the graphs: links pending nodes and removes tombstones.
     fn optimize(&self) -> Result<()> {
         let missing = self.each_vector(|vector, rows| {
             vector.refresh()?;
@@ -76,7 +77,7 @@ impl TableCore {
         }
     }
 
-    /// Makes rows and nodes agree, then lays the graphs out anew.
+    /// Repairs rows and nodes so that they agree, then rebuilds the graphs.
     fn rebuild(&self) -> Result<()> {
         let repaired = self.each_vector(repair::repair);
         self.transaction.note_change();
@@ -89,26 +90,27 @@ impl TableCore {
         Ok(())
     }
 
-    /// Calls `work` with each vector column, and its nodes in the rows table.
+    /// Calls `work` with each vector column and its nodes in the rows table.
     fn each_vector<T>(&self, mut work: impl FnMut(&mut VectorColumn, &dyn RowNodes) -> Result<T>) -> Result<Vec<T>> {
         let mut vectors = self.vectors()?;
         let columns = vectors.iter_mut().zip(self.schema.vectors());
         columns.map(|(vector, (number, _, _))| work(vector, &self.rows.nodes(number))).collect()
     }
 
-    /// `rebuild`, and the rows in the order of the first column's nodes, so that the rows of a page share pages.
+    /// Rebuilds the graphs and renumbers the rows in the order of the first column's nodes, so that the rows of a page
+    /// of results share pages of the file.
     fn cluster(&self) -> Result<()> {
         let names = self.names()?;
         let table = names.table();
         if self.schema.rowid_column().is_some() {
             return Err(Error::invalid(format!(
-                "{table}: the command 'cluster' gives rows new rowids, but {} is the rowid and stays",
+                "{table}: the command 'cluster' renumbers rows, but {} is the rowid and must keep its values",
                 self.schema.rowid_name()
             )));
         }
         if self.cursors.get() > 0 {
             return Err(Error::invalid(format!(
-                "{table}: the command 'cluster' gives rows new rowids: a statement is still reading the table"
+                "{table}: the command 'cluster' renumbers rows: end the statement that is reading the table"
             )));
         }
         let mut moves: Option<Moves> = None;
@@ -133,7 +135,7 @@ impl TableCore {
         Err(Error::corrupt(self.names()?.table().to_string(), problems.join("; ")))
     }
 
-    /// A whole number in `range` given as k.
+    /// The whole number in `range` that is given as k.
     fn setting(&self, name: &str, range: RangeInclusive<usize>, k: Option<Value<'_>>) -> Result<i64> {
         let names = self.names()?;
         let table = names.table();
@@ -156,7 +158,7 @@ impl TableCore {
         })
     }
 
-    /// Most MiB of nodes that a process keeps in memory, a vector column.
+    /// Sets the limit of the node cache, in MiB per vector column and process.
     fn set_node_cache(&self, k: Option<Value<'_>>) -> Result<()> {
         let megabytes = self.setting("node_cache", CACHE_MIB, k)?;
         self.names()?.owner.set_config(self.db, "node_cache", Parameter::Integer(megabytes))?;

@@ -1,33 +1,34 @@
-//! Writes within writes: a user's triggers on rows tables may write hnsw tables, also the one that is being written.
+//! Nested writes: a user's triggers on a rows table may write hnsw tables, including the one that is being written.
 
 use std::cell::Cell;
 
 use crate::error::{Error, Result};
 use crate::vtab::rows::table::Names;
 
-/// Writes within writes at most: each takes its share of the thread's stack.
+/// The deepest nesting of writes. Each takes its share of the thread's stack.
 const MOST_NESTED: usize = 16;
 
 thread_local! {
-    /// Writes under way, of all tables: triggers may go round through several.
+    /// The writes in progress, of all tables: triggers may form a circle through several.
     static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The writes of one table that are under way.
+/// The writes in progress of one table.
 #[derive(Default)]
 pub struct Nesting {
     depth: Cell<usize>,
-    /// A write within the outermost one has begun.
+    /// Whether a write within the outermost one has begun.
     is_nested: Cell<bool>,
 }
 
 impl Nesting {
+    /// Whether a write of the table is in progress.
     pub fn is_under_way(&self) -> bool {
         self.depth.get() > 0
     }
 }
 
-/// Counts a write until it ends, however it does.
+/// Counts a write until it is dropped.
 struct Counted<'n> {
     nesting: &'n Nesting,
 }
@@ -49,7 +50,7 @@ impl Drop for Counted<'_> {
 }
 
 impl Nesting {
-    /// Runs a write of the table, unless it is too deep within others.
+    /// Runs a write of the table. Refuses one that is nested too deeply.
     pub fn run<T>(&self, names: &Names, write: impl FnOnce() -> Result<T>) -> Result<T> {
         if UNDER_WAY.get() >= MOST_NESTED {
             let message = "triggers on rows tables write hnsw tables in a circle, or more than";
@@ -61,7 +62,7 @@ impl Nesting {
         result.map_err(|error| if self.is_nested.get() { not_damaged(error, names) } else { error })
     }
 
-    /// The error of a walk over rows. Within a write of its own table it may find a row and its node apart.
+    /// The error of a read. During a write of the same table it may find a row whose node is not written yet.
     pub fn read_error(&self, error: Error, names: &Names) -> Error {
         if self.is_under_way() { not_damaged(error, names) } else { error }
     }

@@ -1,4 +1,4 @@
-//! Brings the graphs up to date with the rows, before COMMIT and before a search of the same transaction, and drops what
+//! Brings the graphs up to date with the rows before COMMIT, and before a search in the same transaction. Drops what
 //! memory holds of writes that were undone.
 
 use super::transaction::Phase;
@@ -8,21 +8,21 @@ use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
 
 impl TableCore {
-    /// Links what is pending, for a search.
+    /// Links pending nodes for a search.
     pub fn sync(&self) -> Result<()> {
         let is_within = self.nesting.is_under_way();
         self.bring_up_to_date(if is_within { SyncReason::Write } else { SyncReason::Search })
     }
 
-    /// xSync. The table may have been dropped by now, and another be there under its name, through another object: then
-    /// nothing is left to do for this one.
+    /// xSync. The table may have been dropped, and another one created under its name through another object. Then this
+    /// object has nothing to do.
     pub fn finish(&self) -> Result<()> {
         if !self.transaction.is_dirty() {
             return Ok(());
         }
         match self.bring_up_to_date(SyncReason::Commit) {
-            // Only what cannot be read may be gone: after an interrupt SQLite has undone the very table's making or
-            // renaming, and COMMIT must say so.
+            // Only a table that cannot be read may be gone. After an interrupt SQLite has undone the creation or
+            // renaming of this table, and COMMIT must report that.
             Err(Error::Corrupt { .. }) if !self.is_there()? => {
                 self.transaction.note_synced();
                 Ok(())
@@ -35,7 +35,7 @@ impl TableCore {
         match self.transaction.phase() {
             Phase::Writing { .. } => {}
             Phase::Idle if !self.has_inherited()? => return Ok(()),
-            // SQLite tells an object that has only read of no rollback.
+            // SQLite does not report a rollback to an object that has only read.
             Phase::Poisoned { .. } if !self.transaction.has_begun() && !self.has_inherited()? => return Ok(()),
             Phase::Idle => {}
             Phase::Poisoned { .. } => {
@@ -47,7 +47,7 @@ impl TableCore {
         }
         let before = self.db.total_changes();
         let result = self.keeping_last_rowid(|| self.link(reason));
-        // SQLite undoes nothing of a SELECT that fails; where it has rolled back everything, it is in autocommit again.
+        // SQLite undoes nothing of a SELECT that fails. If it has rolled back everything, it is in autocommit again.
         if result.is_err() && self.db.total_changes() != before {
             self.poison();
         }
@@ -56,8 +56,8 @@ impl TableCore {
         Ok(())
     }
 
-    /// Whether the transaction wrote nodes through an earlier object for the same table: SQLite makes a new one when the
-    /// schema changes. Committed tables have nothing to be brought up to date.
+    /// Whether the transaction has written nodes through an earlier object for the same table: SQLite uses a new object
+    /// after a schema change. The graph of a committed table is always up to date.
     fn has_inherited(&self) -> Result<bool> {
         if self.db.is_autocommit() {
             return Ok(false);
@@ -77,7 +77,8 @@ impl TableCore {
         Ok(())
     }
 
-    /// A statement could not be undone: unless SQLite has undone everything, the transaction may not be committed.
+    /// Notes that a statement could not be undone. The transaction must not be committed, unless SQLite has undone all
+    /// of it.
     pub fn poison(&self) {
         if !self.db.is_autocommit() {
             self.transaction.poison();
@@ -90,11 +91,11 @@ impl TableCore {
         self.transaction.roll_back_to(savepoint);
     }
 
-    /// Drops what memory holds of the shadow rows, for some may be undone.
+    /// Drops what memory holds of shadow rows, because some may be undone.
     pub fn forget(&self) {
         match self.vectors() {
             Ok(mut vectors) => vectors.iter_mut().for_each(VectorColumn::forget),
-            // A statement on a shadow table failed, and with it more than itself.
+            // A statement on a shadow table failed and was undone together with others.
             Err(_) => self.transaction.require_reset(),
         }
         self.transaction.count_write();

@@ -1,9 +1,9 @@
-//! The table's part in transactions: what COMMIT has to do for it, and what a rollback takes from it.
+//! The table's part in a transaction, from BEGIN to COMMIT or ROLLBACK.
 //!
 //! `begin -> [savepoint(n) -> (release(n) | rollback_to(n))]* -> (sync -> commit | rollback)`
 //!
-//! All writes go to shadow tables inside the statement's own transaction, so SQLite undoes them. What is left is to drop
-//! decoded copies, and to bring the graph up to date in `sync`, where failing still rolls everything back (`sync.rs`).
+//! All writes go to shadow tables inside the statement's own transaction, so SQLite undoes them. The table drops
+//! decoded copies, and brings the graph up to date in `sync` (`sync.rs`), where an error still rolls everything back.
 
 use std::cell::{Cell, RefCell};
 
@@ -13,31 +13,33 @@ use crate::storage::shadow::Owner;
 /// SQLite numbers savepoints from 0.
 const NO_SAVEPOINT: i32 = -1;
 
-/// Where the table is between BEGIN and COMMIT.
+/// The state of the table between BEGIN and COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// The graph is as the rows are.
+    /// The graph agrees with the rows.
     #[default]
     Idle,
     /// Nodes were written or removed since the graph was last brought up to date.
     Writing { has_deleted: bool },
-    /// A statement was left half done. Only undoing the savepoint `since`, or an older one, makes that good.
+    /// A statement stopped half-way and was not undone. Only a rollback to the savepoint `since`, or to an older one,
+    /// ends this phase.
     Poisoned { since: i32 },
 }
 
+/// The current transaction, as one table sees it.
 pub struct Transaction {
     phase: Cell<Phase>,
-    /// SQLite will tell of the end: after xBegin, and after xCreate, which it follows by no xBegin.
+    /// SQLite will call xCommit or xRollback: it does after xBegin, and after xCreate, which no xBegin follows.
     has_begun: Cell<bool>,
     /// The deepest savepoint.
     savepoint: Cell<i32>,
-    /// The deepest savepoint that is older than all that was written; None if nothing was.
+    /// The deepest savepoint that is older than all writes; None without writes.
     first_write: Cell<Option<i32>>,
-    /// The names before each rename, with the savepoint under which it was made.
+    /// The names before each rename, with the savepoint depth.
     renamed: RefCell<Vec<(i32, Owner)>>,
-    /// Counts the writes of this object, undone ones and rollbacks too: what was read under another count may be stale.
+    /// The number of writes and rollbacks of this object. Data that was read under another number may be stale.
     writes: Cell<u64>,
-    /// Something was undone while the vector columns were in use: they must forget what they hold before the next use.
+    /// Writes were undone while the vector columns were in use. They must drop what they hold before their next use.
     needs_reset: Cell<bool>,
 }
 
@@ -83,7 +85,7 @@ impl Transaction {
     pub fn savepoint(&self, savepoint: i32) {
         self.has_begun.set(true);
         self.savepoint.set(savepoint);
-        // A savepoint of that number may have been open before, over less than what is written by now.
+        // An earlier savepoint of that number may have been older than some of the writes.
         self.first_write.set(self.first_write.get().map(|depth| depth.min(savepoint - 1)));
     }
 
@@ -99,7 +101,7 @@ impl Transaction {
         }
     }
 
-    /// xRollbackTo. It may have undone the last `sync` as well, or all that this table wrote.
+    /// xRollbackTo. It may have undone the last `sync`, or all writes of this table.
     pub fn roll_back_to(&self, savepoint: i32) {
         self.has_begun.set(true);
         let is_clean = self.first_write.get().is_none_or(|depth| depth >= savepoint);
@@ -113,25 +115,27 @@ impl Transaction {
         }
     }
 
+    /// The current phase.
     pub fn phase(&self) -> Phase {
         self.phase.get()
     }
 
-    /// Whether nodes wait to be linked, or an error waits to be undone.
+    /// Whether COMMIT has to bring the graph up to date, or must fail.
     pub fn is_dirty(&self) -> bool {
         self.phase.get() != Phase::Idle
     }
 
+    /// Whether SQLite will call xCommit or xRollback.
     pub fn has_begun(&self) -> bool {
         self.has_begun.get()
     }
 
-    /// Nodes were written.
+    /// Notes that nodes were written.
     pub fn note_change(&self) {
         self.enter(false);
     }
 
-    /// A row was deleted.
+    /// Notes that a row was deleted.
     pub fn note_delete(&self) {
         self.enter(true);
     }
@@ -145,17 +149,18 @@ impl Transaction {
         self.count_write();
     }
 
-    /// The graph is up to date.
+    /// Notes that the graph is up to date.
     pub fn note_synced(&self) {
         self.phase.set(Phase::Idle);
         self.count_write();
     }
 
-    /// A statement was left half done.
+    /// Notes that a statement stopped half-way and was not undone.
     pub fn poison(&self) {
         self.phase.set(Phase::Poisoned { since: self.savepoint.get() });
     }
 
+    /// Counts a write, so that data read before it counts as stale.
     pub fn count_write(&self) {
         self.note_write();
         self.writes.set(self.writes.get() + 1);
@@ -165,10 +170,12 @@ impl Transaction {
         self.first_write.set(self.first_write.get().or(Some(self.savepoint.get())));
     }
 
+    /// The number of writes and rollbacks so far.
     pub fn writes(&self) -> u64 {
         self.writes.get()
     }
 
+    /// Notes a rename; `old` is the name before it.
     pub fn note_rename(&self, old: Owner) -> Result<()> {
         let mut renamed = self.renamed.try_borrow_mut().map_err(|_| Error::internal("a rename inside a rename"))?;
         renamed.push((self.savepoint.get(), old));
@@ -176,13 +183,13 @@ impl Transaction {
         Ok(())
     }
 
-    /// The name before the transaction, if it was changed.
+    /// Takes the name before the transaction; None if it was not changed.
     pub fn first_name(&self) -> Option<Owner> {
         let mut renamed = self.renamed.try_borrow_mut().ok()?;
         renamed.drain(..).next().map(|(_, owner)| owner)
     }
 
-    /// The name before what ROLLBACK TO undoes.
+    /// Takes the name before the renames that ROLLBACK TO undoes; None if there are none.
     pub fn rolled_back_name(&self, savepoint: i32) -> Option<Owner> {
         let mut renamed = self.renamed.try_borrow_mut().ok()?;
         self.savepoint.set(savepoint);
@@ -190,12 +197,12 @@ impl Transaction {
         renamed.drain(kept..).next().map(|(_, owner)| owner)
     }
 
-    /// The vector columns could not be told that something was undone.
+    /// Requires the vector columns to drop what they hold: they were in use when writes were undone.
     pub fn require_reset(&self) {
         self.needs_reset.set(true);
     }
 
-    /// Whether the vector columns must forget what they hold; says so once.
+    /// Takes the requirement: returns true once after `require_reset`.
     pub fn takes_reset(&self) -> bool {
         self.needs_reset.take()
     }
@@ -206,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rolling_back_all_that_was_written_leaves_nothing_to_link() {
+    fn rolling_back_every_write_leaves_nothing_to_link() {
         let transaction = Transaction::default();
         transaction.begin();
         transaction.savepoint(0);

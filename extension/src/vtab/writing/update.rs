@@ -1,10 +1,10 @@
 //! INSERT, UPDATE and DELETE of one row.
 //!
-//! What a user can do wrong is found before anything is written, or by the first write, that of the rows table: SQLite
+//! Errors of the user are found before anything is written, or by the first write, which goes to the rows table: SQLite
 //! does not undo the shadow writes of a one-row statement that fails half-way.
 //!
-//! A user's triggers on the rows table may refuse a write, ignore it, roll everything back, or write this table again. So
-//! the nodes follow only what a write of the rows table has done.
+//! A user's triggers on the rows table may refuse a write, ignore it, roll everything back, or write this table again.
+//! So nodes are written only for what a write of the rows table has done.
 
 use std::borrow::Cow;
 
@@ -16,28 +16,29 @@ use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key};
 use crate::vtab::rows::table::Names;
 use crate::vtab::rows::write::{Assignments, NodeOfColumn, RowWrite};
 
-/// The value that a statement gives to a vector column; None is NULL.
+/// The value that a statement sets in a vector column.
 struct NewVector<'v> {
     /// The column's number in the virtual table.
     column: usize,
     ordinal: usize,
+    /// The vector; None for NULL.
     bytes: Option<Cow<'v, [u8]>>,
-    /// The node that the row has had.
+    /// The node that the row has had so far.
     old: Option<NodeId>,
 }
 
 impl TableCore {
-    /// Makes a change; for an INSERT gives the rowid.
+    /// Carries out a change. Returns the rowid of an INSERT.
     pub fn change(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
         let names = self.names()?;
         let write = || self.keeping_last_rowid(|| self.change_row(&names, change, conflict));
         let result = self.nesting.run(&names, write);
         if result.is_err() {
-            // What was cached may have been ahead of what is undone.
+            // Memory may hold what is undone now.
             self.forget();
         }
         result.map_err(|error| match names.in_users_words(error, conflict) {
-            // OR IGNORE and OR FAIL go on after a constraint, but not without the transaction.
+            // OR IGNORE and OR FAIL continue after a constraint error, but not if the transaction has ended.
             Error::Sqlite { code: full, message } if full == code::CONSTRAINT && !self.is_writing(&names) => {
                 Error::Invalid(message)
             }
@@ -77,7 +78,7 @@ impl TableCore {
         if !is_written || vectors.is_empty() {
             return Ok(rowid);
         }
-        // What triggers wrote, and rows that were in the way, cannot be taken back.
+        // Writes of triggers, and rows that OR REPLACE deleted, cannot be undone here.
         let changes = self.db.total_changes() - before;
         let is_undone = || changes == 1 && self.delete_row_only(names, rowid).is_ok_and(|is_deleted| is_deleted);
         self.insert_nodes(names, rowid, &vectors).map_err(|error| match !self.is_writing(names) || is_undone() {
@@ -123,7 +124,7 @@ impl TableCore {
         }
     }
 
-    /// After an UPDATE of a row: removes its old nodes, and tells the others its new rowid.
+    /// Brings the nodes up to date after an UPDATE: removes the old ones, and writes a new rowid into the others.
     fn sync_nodes(&self, rowid: i64, moved: Option<Value<'_>>, vectors: &[NewVector<'_>]) -> Result<()> {
         let new_rowid = match moved.map(|moved| (moved.content(), moved)) {
             None => rowid,
@@ -138,19 +139,19 @@ impl TableCore {
         if new_rowid == rowid { Ok(()) } else { self.move_nodes(rowid, new_rowid) }
     }
 
-    /// Writes a row, under OR REPLACE after the rows in its way are deleted. False if a trigger of the user's said
-    /// RAISE(IGNORE), or the row is gone.
+    /// Writes a row; under OR REPLACE, deletes the conflicting rows first. Returns false if a user's trigger raised
+    /// IGNORE, or if the row is gone.
     fn write_row(&self, names: &Names, row: RowWrite<'_>, conflict: Conflict) -> Result<bool> {
         match self.checked(names, self.rows.write(row, Parameter::Null)) {
-            // Only that: a row that fails a CHECK, which SQLite tests first, must not cost the rows in its way.
+            // Only for that error: a row that fails a CHECK, which SQLite tests first, must not delete other rows.
             Err(error) if conflict == Conflict::Replace && code::NOT_UNIQUE.contains(&error.sqlite_code()) => {
                 let in_the_way = self.rows.in_the_way(row)?;
                 if in_the_way.is_empty() {
                     return Err(error);
                 }
-                // As an ordinary table, which gives no row the rowid of one that it replaces.
+                // As in an ordinary table, the new row does not get the rowid of a row that it replaces.
                 let new_rowid = self.rows.next_rowid()?;
-                // A trigger may keep one row back when others are gone.
+                // A trigger may refuse to delete one row after others are deleted.
                 let cleared = in_the_way.into_iter().try_for_each(|rowid| self.delete(names, rowid));
                 let write = |()| self.checked(names, self.rows.write(row, new_rowid));
                 cleared.and_then(write).map_err(|error| self.give_up(names, error))
@@ -178,7 +179,7 @@ impl TableCore {
         self.checked(names, self.rows.delete(rowid))
     }
 
-    /// The result of a write of the rows table. A trigger's RAISE(FAIL) leaves the row written.
+    /// Checks the result of a write of the rows table. After a trigger's RAISE(FAIL) the row stays written.
     fn checked(&self, names: &Names, result: Result<bool>) -> Result<bool> {
         result.map_err(|error| {
             let is_half_done = error.sqlite_code() & 0xff == code::CONSTRAINT && self.db.changes() > 0;
@@ -186,13 +187,13 @@ impl TableCore {
         })
     }
 
-    /// False if a trigger of the user's has rolled back everything.
+    /// Whether the write transaction is still open: a user's trigger may have rolled it back.
     fn is_writing(&self, names: &Names) -> bool {
         self.db.is_writing(&names.owner.schema)
     }
 
-    /// A statement was left half-way, and nothing but a rollback makes that good. A broken constraint would have
-    /// OR IGNORE go on.
+    /// Poisons the transaction, because a statement stopped half-way, and returns the error to report. It must not be a
+    /// constraint error, after which OR IGNORE would continue.
     fn give_up(&self, names: &Names, error: Error) -> Error {
         self.poison();
         match names.in_users_words(error, Conflict::Abort) {
@@ -209,7 +210,7 @@ impl TableCore {
         })
     }
 
-    /// Nodes for the vectors, all or none.
+    /// Writes nodes for the vectors: all, or none after an error.
     fn new_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<Vec<NodeOfColumn>> {
         let mut nodes = Vec::with_capacity(vectors.len());
         for vector in vectors {
@@ -238,7 +239,7 @@ impl TableCore {
         Ok(())
     }
 
-    /// Undoes the partial write, and gives the error to report.
+    /// Undoes the partial write and returns the error to report.
     fn undone(
         &self,
         names: &Names,
@@ -252,13 +253,13 @@ impl TableCore {
         }
     }
 
-    /// Writes nodes for the vectors of a new row, and their numbers into the row.
+    /// Writes nodes for the vectors of a new row, and their ids into the row.
     fn insert_nodes(&self, names: &Names, rowid: i64, vectors: &[NewVector<'_>]) -> Result<()> {
         let nodes = self.new_nodes(names, rowid, vectors)?;
         let written = self.checked(names, self.rows.set_nodes(rowid, &nodes)).and_then(|is_written| match is_written {
             true => Ok(()),
             false => Err(Error::invalid(format!(
-                "{}: a trigger on {} keeps row {rowid} from its vector, or changes the row before it has it",
+                "{}: a trigger on {} deleted or changed row {rowid} before its vector was written",
                 names.table(),
                 names.rows_table()
             ))),
@@ -266,7 +267,7 @@ impl TableCore {
         written.map_err(|error| self.undone(names, rowid, (vectors, &nodes), error))
     }
 
-    /// Tells the row's nodes of its new rowid.
+    /// Writes the new rowid into the nodes of a row.
     fn move_nodes(&self, from: i64, rowid: i64) -> Result<()> {
         self.transaction.note_change();
         for (ordinal, (column, _, _)) in self.schema.vectors().enumerate() {
@@ -280,7 +281,7 @@ impl TableCore {
         Ok(())
     }
 
-    /// The vectors that an UPDATE sets to something else, checked; None if there is no such row.
+    /// The vectors that an UPDATE changes, checked; None if the row does not exist.
     fn changed_vectors<'v>(&self, names: &Names, rowid: i64, values: Values<'v>) -> Result<Option<Vec<NewVector<'v>>>> {
         let mut changed = Vec::new();
         for mut vector in self.given_vectors(names, values)? {
@@ -317,7 +318,7 @@ impl TableCore {
         Ok(given)
     }
 
-    /// The ordinary columns that a statement sets, but for the one that is the rowid.
+    /// The ordinary columns that a statement sets, except the rowid.
     fn assignments<'v>(&self, values: Values<'v>) -> Result<Assignments<'v>> {
         let mut assignments = Assignments::default();
         for (number, column) in self.schema.columns.iter().enumerate() {

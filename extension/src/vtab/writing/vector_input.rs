@@ -1,4 +1,4 @@
-//! Values that SQL gives for a vector: to be stored, or to search with.
+//! Checks the values of SQL for vectors: those to be stored, and those to search with.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::functions::{counted, json_in_blob, marked_element, maybe_f64, parse_t
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Value};
 
-/// What the values of a vector column must be; messages name it `articles.embedding`.
+/// The checks for values of a vector column, which messages name `articles.embedding`.
 #[derive(Debug, Clone, Copy)]
 pub struct VectorInput<'a> {
     pub table: &'a str,
@@ -17,11 +17,11 @@ pub struct VectorInput<'a> {
 }
 
 impl VectorInput<'_> {
-    /// The bytes to store for a value: a BLOB of the column's element, or JSON text; None for NULL.
+    /// Returns the bytes to store for a value, which is a BLOB of the column's element or JSON text; None for NULL.
     ///
     /// # Errors
-    /// `Error::Invalid` for another type or length, NaN, infinity, what the element cannot hold, and under cosine a
-    /// zero vector.
+    /// `Error::Invalid` for another type or length, NaN, infinity, a number that the element cannot hold, and under
+    /// cosine a zero vector.
     pub fn stored<'v>(&self, value: Value<'v>) -> Result<Option<Cow<'v, [u8]>>> {
         let bytes = match value.content() {
             Content::Null => return Ok(None),
@@ -38,7 +38,7 @@ impl VectorInput<'_> {
             Content::Text(text) => {
                 let components = self.json(text)?;
                 let bytes = encode(&components, self.params.element).map_err(|error| self.error(error))?;
-                // What rounds to zero is caught here.
+                // Finds a vector that rounding made zero.
                 self.check(&decode(&bytes, self.params.element))?;
                 Cow::Owned(bytes)
             }
@@ -47,7 +47,8 @@ impl VectorInput<'_> {
         Ok(Some(bytes))
     }
 
-    /// Another element's bytes may have the right length by chance. (SQLite keeps the mark where it does not sort.)
+    /// Refuses a vector that is marked as another element: its length may be right by chance. (SQLite drops the mark
+    /// when it sorts.)
     fn check_mark(&self, value: Value<'_>) -> Result<()> {
         let (expected, marked) = (self.params.element, marked_element(value).map_err(|error| self.error(error))?);
         match marked.filter(|marked| *marked != expected) {
@@ -58,8 +59,8 @@ impl VectorInput<'_> {
         }
     }
 
-    /// The components of a query vector: a BLOB of the element that it is marked as, else of the column's or of f32,
-    /// told apart by their length, or JSON text; None for NULL. Errors as for `stored`.
+    /// Returns the components of a query vector; None for NULL. A BLOB has the element that it is marked as, otherwise
+    /// that of the column or f32, by its length. Errors as for `stored`.
     pub fn query(&self, value: Value<'_>) -> Result<Option<Vec<f32>>> {
         let components = match value.content() {
             Content::Null => return Ok(None),
@@ -92,13 +93,14 @@ impl VectorInput<'_> {
         check_vector(components, self.params.metric).map_err(|error| self.error(error))
     }
 
-    /// JSON text of as many bytes as the vector has: not text that happens to be the bytes of a short one.
+    /// Refuses JSON text that is bound as a BLOB and has as many bytes as the vector. Short vectors are not checked:
+    /// their bytes may look like JSON by chance.
     fn refuse_json(&self, bytes: &[u8], element: Element) -> Result<()> {
         let is_long = bytes.len() > 8 && element == Element::F32;
         json_in_blob(bytes).filter(|_| is_long).map_or(Ok(()), |error| Err(self.error(error)))
     }
 
-    /// `element` is what the BLOB most likely was meant to be.
+    /// The error of a BLOB of the wrong length. `element` is the most likely meaning of the BLOB.
     fn wrong_length(&self, bytes: &[u8], element: Element) -> Error {
         if let Some(error) = json_in_blob(bytes) {
             return self.error(error);
@@ -108,7 +110,7 @@ impl VectorInput<'_> {
         self.invalid(&format!("expected {}, got {got}{}", self.expected(), self.likely(count)))
     }
 
-    /// What a BLOB of so many bytes may be, of another type than the column's.
+    /// A hint at the type of a BLOB with so many bytes, if it may be another one than the column's.
     fn likely(&self, count: usize) -> String {
         let Params { dims, element, .. } = *self.params;
         let convert = match element {

@@ -1,4 +1,4 @@
-//! What SQLite calls of a `Disk`.
+//! The VFS methods of a `Disk`, as SQLite calls them.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -37,7 +37,7 @@ pub(super) fn structure(name: &CStr, app: *mut App) -> ffi::sqlite3_vfs {
     }
 }
 
-/// What SQLite keeps of an open file.
+/// An open file, in memory that SQLite allocates.
 #[repr(C)]
 struct Handle {
     base: ffi::sqlite3_file,
@@ -51,12 +51,12 @@ struct OpenFile {
     level: c_int,
     delete_on_close: bool,
     has_shm: bool,
-    /// Of the wal-index: 1 shared, -1 exclusive.
+    /// The locks of the wal-index: 1 for shared, -1 for exclusive.
     shm_locks: [i32; 8],
 }
 
 impl OpenFile {
-    /// Runs `work` on the file's state, or gives `code` where the fault is.
+    /// Runs `work` on the file's state, or returns `code` if the call must fail.
     fn with(&self, kind: Kind, code: c_int, work: impl FnOnce(&mut File) -> c_int) -> c_int {
         let mut state = lock(&self.state);
         if state.fails(kind) {

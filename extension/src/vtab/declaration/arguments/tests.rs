@@ -6,7 +6,7 @@ fn error_of(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn reads_the_table_of_the_manual() {
+fn the_tables_of_the_manual_are_parsed() {
     let schema = parse(
         "articles",
         &[
@@ -61,7 +61,7 @@ fn primary_keys_are_rowids_as_in_sqlite() {
 }
 
 #[test]
-fn no_name_can_end_what_it_stands_in() {
+fn a_quoted_name_cannot_inject_sql() {
     let schema = parse("t", &["\"a\"\"); DROP TABLE x; --\" TEXT COLLATE \"x\"\"y\"", "[e\"] FLOAT[2]"]).unwrap();
     assert_eq!(
         schema.rows_definition(),
@@ -77,7 +77,7 @@ fn no_name_can_end_what_it_stands_in() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_clearly() {
+fn wrong_declarations_are_refused_with_a_reason() {
     let e = "e FLOAT[2]";
     for (arguments, message) in [
         (vec![], "t: expected at least one vector column, such as \"embedding FLOAT[256]\""),

@@ -24,7 +24,7 @@ fn found_by(number: usize) -> FoundBy {
 }
 
 #[test]
-fn the_rows_table_says_how_it_finds_rows() {
+fn found_by_is_read_from_explain_query_plan() {
     for (detail, expected) in [
         ("SCAN t_rows", FoundBy::Scan),
         ("SCAN t_rows USING COVERING INDEX t_rows_x", FoundBy::Scan),
@@ -96,7 +96,7 @@ fn every_plan_survives_the_round_trip() {
 }
 
 #[test]
-fn the_text_says_what_will_happen() {
+fn the_plan_text_describes_the_search() {
     let schema = schema();
     let knn = KnnPlan {
         column: 4,
@@ -124,7 +124,7 @@ fn the_text_says_what_will_happen() {
 }
 
 #[test]
-fn foreign_texts_are_refused() {
+fn texts_that_are_no_plan_are_refused() {
     for (number, text) in [
         (0, "knn e cosine"),
         (5, "knn e l2"),

@@ -45,7 +45,7 @@ fn knn_of(planned: &PlannedQuery) -> &KnnPlan {
 }
 
 #[test]
-fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
+fn arguments_follow_the_plan_and_exact_terms_are_not_rechecked() {
     let terms = vec![
         term(0, 1, Operator::Gt),
         term(1, 2, Operator::Gt),
@@ -76,7 +76,7 @@ fn arguments_follow_the_plan_and_exact_terms_are_not_tested_again() {
 }
 
 #[test]
-fn only_the_order_by_distance_is_strict() {
+fn only_order_by_distance_is_strict() {
     let order_of = |order: &[(Option<usize>, bool)], distinct| {
         let planned = ask(vec![term(0, QUERY, Operator::Eq)], order, distinct).unwrap().unwrap();
         assert_eq!(planned.is_order_consumed, knn_of(&planned).order == Order::Strict);
@@ -97,7 +97,7 @@ fn only_the_order_by_distance_is_strict() {
 }
 
 #[test]
-fn what_is_not_known_yet_is_no_plan() {
+fn an_unusable_query_vector_or_argument_gives_no_plan() {
     let unusable = |column, operator| Term { is_usable: false, ..term(1, column, operator) };
     for terms in [
         vec![unusable(E, Operator::Match)],
@@ -144,7 +144,7 @@ fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
 }
 
 #[test]
-fn so_are_those_of_a_like_that_is_not_shown() {
+fn ranges_of_a_like_that_sqlite_hides_are_left_alone() {
     let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
         let query = IndexQuery {
             terms,

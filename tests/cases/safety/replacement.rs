@@ -1,5 +1,5 @@
-//! Deletes heal: after every vector is replaced, twice and in random order, searches find as much and read as few rows
-//! as in a table that is built afresh; deleted nodes never pile up, and `optimize` gives their space back.
+//! Replacement of vectors. After every vector is replaced twice in random order, recall and reads are those of a fresh
+//! table; tombstones stay few, and `optimize` frees their space.
 
 use vecrank_tests::data::{Clusters, Element, Metric, Numbers, ranked};
 use vecrank_tests::{Host, library, long_or};
@@ -14,7 +14,7 @@ fn table(host: &Host) {
 struct Measured {
     /// Recall@10.
     recall: f64,
-    /// That SQLite is asked for by a query.
+    /// The pages that a query reads.
     pages: f64,
 }
 
@@ -50,7 +50,7 @@ fn info(host: &Host, key: &str) -> f64 {
 }
 
 #[test]
-fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
+fn replacing_every_vector_twice_keeps_recall_and_reads() {
     let count = long_or(20_000, 3_000);
     let (mut clusters, mut numbers) = (Clusters::new(5, 40, DIMS, Element::Float), Numbers::from_seed(6));
     let queries = clusters.vectors(QUERIES);
@@ -91,7 +91,7 @@ fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
     assert!(healed.pages < 1.3 * as_new.pages, "{} pages, fresh {}", healed.pages, as_new.pages);
     assert!(most_deleted < 0.25, "{most_deleted} of the nodes are deleted ones");
 
-    // Deleted rows take space until `optimize`; then the file shrinks to what a fresh one has.
+    // Deleted nodes take space until `optimize`. Then the file shrinks to the size of a fresh one.
     host.run(&format!("DELETE FROM t WHERE id % 6 = 0 AND id < {count}"));
     assert!(info(&host, "deleted") > 0.0);
     host.run("INSERT INTO t(t) VALUES ('optimize'); VACUUM");
@@ -103,9 +103,10 @@ fn replacing_every_vector_twice_costs_neither_recall_nor_rows() {
     host.check_sound("t");
 }
 
-/// Rows that go and others that come, as many, again and again: neither the file nor the ids of nodes run away.
+/// The same number of rows is deleted and inserted again and again. Neither the file nor the node ids grow without
+/// bound.
 #[test]
-fn rows_replaced_again_and_again_take_no_more_room() {
+fn repeated_replacement_does_not_grow_file_or_ids() {
     let count = long_or(5_000, 1_500);
     let mut clusters = Clusters::new(7, 40, DIMS, Element::Float);
     let host = Host::bundled(":memory:");
@@ -122,7 +123,7 @@ fn rows_replaced_again_and_again_take_no_more_room() {
     let mut oldest = 0;
     for _ in 0..10 {
         let mut most = 0;
-        // Some in one transaction, some in two, some one by one.
+        // Some rows in one transaction, some in two, some one by one.
         for (part, share) in [2, 3, 10, 30, 30].into_iter().cycle().take(10).enumerate() {
             let (first, rows) = (oldest + count, count / share / 2);
             let values: Vec<String> = (first..first + rows)

@@ -1,11 +1,11 @@
-//! What a search may cost, in pages that SQLite is asked for: it stops where it may, goes on where it stopped, and a
-//! filter makes no scan of it. The answers alone would be the same without all this.
+//! The cost of a search, in pages that SQLite reads: it stops as early as possible, continues where it stopped, and a
+//! filter does not turn it into a scan. The results would be the same at a higher cost.
 
 use crate::{hosts, line, rows, run};
 use vecrank_tests::{Host, library};
 
-/// Two clouds, one about QUERY and the other, `far`, opposite. `part` is most of the far one: too many rows to be ranked,
-/// few enough to be named. `most` are nine of ten rows anywhere. Without the node cache each node is asked for.
+/// Two clouds, one around QUERY and one opposite, `far`. `part` is most of the far one: too many rows to be ranked, few
+/// enough to be listed. `most` is nine of ten rows of both. The node cache is off, so that each node is read.
 const TABLE: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, far INTEGER, part INTEGER INDEXED, most INTEGER INDEXED, e FLOAT[8]);
     INSERT INTO t(t, k) VALUES ('node_cache', 0);
@@ -17,7 +17,7 @@ const TABLE: &str = "
         || (i * 37156667 % 1973 / 1000.0 - 1) || ']' FROM n";
 const QUERY: &str = "'[1,0.2,0.1,-0.1,0.3,0,0.2,-0.2]'";
 
-/// A new connection to the file, which remembers nothing.
+/// A new connection to the file, with empty caches.
 fn fresh(host: &Host, path: &std::path::Path) -> Host {
     host.beside(path, library())
 }
@@ -36,16 +36,16 @@ fn each_host(test: impl Fn(&Host, &dyn Fn() -> Host)) {
     }
 }
 
-/// Pages that a statement asks for on a connection that remembers nothing.
+/// The number of pages that a statement reads on a connection with empty caches.
 fn cost(new: &dyn Fn() -> Host, sql: &str) -> i64 {
     let host = new();
-    // The schema is read, and the table opened.
+    // Reads the schema and opens the table.
     run(&host, "SELECT count(*) FROM t WHERE id = 1");
     host.pages_asked(|| run(&host, sql))
 }
 
 #[test]
-fn a_search_ends_where_nothing_more_can_come() {
+fn a_search_stops_when_no_further_row_can_pass() {
     each_host(|host, new| {
         let whole = cost(new, &search("true", "ORDER BY distance"));
         let tenth = line(host, &search("true", "ORDER BY distance LIMIT 1 OFFSET 9"));
@@ -64,7 +64,7 @@ fn a_search_ends_where_nothing_more_can_come() {
 }
 
 #[test]
-fn a_page_goes_on_where_the_last_one_ended() {
+fn a_page_continues_where_the_last_one_ended() {
     each_host(|_, new| {
         for filter in ["true", "part = 1", "most = 1", "far = 1"] {
             let second = search(filter, "ORDER BY distance LIMIT 20 OFFSET 300");
@@ -88,9 +88,9 @@ fn a_filter_that_most_rows_pass_is_walked() {
     });
 }
 
-/// Too many rows to be ranked, too few of them about the query to be walked to.
+/// Too many rows to be ranked, too few of them near the query for a walk.
 #[test]
-fn a_filter_that_few_rows_about_the_query_pass_is_steered_through() {
+fn a_filter_with_few_near_matches_is_steered() {
     each_host(|host, new| {
         run(host, "DELETE FROM t");
         run(
@@ -110,7 +110,7 @@ fn a_filter_that_few_rows_about_the_query_pass_is_steered_through() {
 }
 
 #[test]
-fn a_read_without_a_query_reads_no_node() {
+fn a_scan_reads_no_node() {
     each_host(|host, new| {
         let nodes = cost(new, "SELECT count(length(e)) FROM t");
         for sql in ["SELECT count(*) FROM t", "SELECT sum(far) FROM t WHERE part = 1", "SELECT id FROM t ORDER BY id"] {

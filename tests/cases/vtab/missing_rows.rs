@@ -1,5 +1,5 @@
-//! Rows that plain SQL deleted from the rows table, past the virtual table: a search that meets such a row says so, whatever
-//! it asks of the row, until the index is rebuilt.
+//! Rows that plain SQL deleted from the rows table, not through the virtual table. Until the index is rebuilt, a search
+//! that meets such a row is an error, whichever columns it reads.
 
 use crate::{Numbers, check_sound, hosts, line, rows, run};
 
@@ -36,7 +36,7 @@ fn meeting_the_ghost() -> Vec<String> {
             ]
         })
         .collect();
-    // Of rows that OFFSET skips only a statement that reads no columns asks whether they are there.
+    // Only a statement that reads no columns looks up the rows that OFFSET skips.
     for columns in ["1", "distance", "rowid"] {
         statements.push(format!("SELECT {columns} FROM t WHERE e MATCH {QUERY} ORDER BY distance LIMIT 5 OFFSET 3"));
     }
@@ -54,7 +54,7 @@ fn meeting_the_ghost() -> Vec<String> {
 }
 
 #[test]
-fn a_hit_without_its_row_is_an_error_on_every_way() {
+fn a_hit_without_its_row_is_an_error() {
     for host in hosts(&fill()) {
         let statements = meeting_the_ghost();
         for sql in &statements {
@@ -71,14 +71,14 @@ fn a_hit_without_its_row_is_an_error_on_every_way() {
                     let node = error.message.split(' ').skip_while(|word| *word != "node").nth(1).unwrap_or_default();
                     let message = format!(
                         "t_rows is damaged: row {GHOST} of node {node} is missing or has another vector: INSERT INTO t(t) VALUES \
-                         ('rebuild') mends the index; delete from t, not from t_rows"
+                         ('rebuild') repairs the index; delete from t, not from t_rows"
                     );
                     assert_eq!((error.code, error.message), (267, message), "{sql}");
                 }
             }
         }
         assert!(silent.is_empty(), "SQLite {}: no error from\n{}", host.version(), silent.join("\n"));
-        // A filter asks the rows table, which has no such row.
+        // A filter is tested on the rows table, which does not have the row.
         let found = rows(&host, &format!("SELECT id FROM t WHERE e MATCH {QUERY} AND n = {filter} ORDER BY id"));
         assert_eq!(found, matching);
         run(&host, "INSERT INTO t(t) VALUES ('rebuild')");
@@ -91,7 +91,7 @@ fn a_hit_without_its_row_is_an_error_on_every_way() {
 }
 
 #[test]
-fn what_the_manual_allows_on_the_rows_table_leaves_the_index_sound() {
+fn documented_uses_of_the_rows_table_keep_the_index_sound() {
     for host in hosts(&fill()) {
         let page =
             format!("SELECT id, name, distance FROM t WHERE e MATCH {QUERY} AND n = 0 ORDER BY distance LIMIT 5");
@@ -111,9 +111,9 @@ fn what_the_manual_allows_on_the_rows_table_leaves_the_index_sound() {
     }
 }
 
-/// The rowid of a row that plain SQL deleted goes to the next row: the old node is not its vector.
+/// The next row gets the rowid of a row that plain SQL deleted. The old node is not its vector.
 #[test]
-fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
+fn a_row_that_reuses_a_rowid_is_not_returned_for_the_old_vector() {
     let damages = [
         "DELETE FROM t_rows WHERE id = 3; INSERT INTO t VALUES (3, 'd', 4, '[9,9,9,9]')",
         "UPDATE t_rows SET e = NULL WHERE id = 3",
@@ -122,7 +122,7 @@ fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
     for host in hosts(&fill()) {
         for damage in damages {
             run(&host, &format!("SAVEPOINT a; {damage}"));
-            // Twice, since rows may be kept in memory, and in either order of the two nodes.
+            // Twice, because rows may be cached, and in both orders of the two nodes.
             for _ in 0..2 {
                 for columns in ["name", "id, distance", "count(*)", "distance"] {
                     for ending in ["", "AND ef_search = 'exact'", "ORDER BY distance", "ORDER BY distance DESC"] {
@@ -139,7 +139,7 @@ fn a_row_with_another_vector_is_not_taken_for_that_of_a_hit() {
 }
 
 #[test]
-fn commands_that_keep_the_rows_say_that_one_is_missing() {
+fn commands_that_keep_rows_report_a_missing_one() {
     let tables = "CREATE VIRTUAL TABLE t USING hnsw(name TEXT, e FLOAT[2], metric = 'l2');
         INSERT INTO t(name, e) VALUES ('a', '[1,0]'), ('b', '[0,1]'), ('c', '[1,1]');
         DELETE FROM t_rows WHERE name = 'b'";
@@ -147,7 +147,7 @@ fn commands_that_keep_the_rows_say_that_one_is_missing() {
         for (command, row) in [("optimize", "a row of the index (1 in all)"), ("cluster", "row 2")] {
             let error = host.query(&format!("INSERT INTO t(t) VALUES ('{command}')")).expect_err(command);
             let message = format!(
-                "t_rows is damaged: {row} is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') mends the \
+                "t_rows is damaged: {row} is missing or has another vector: INSERT INTO t(t) VALUES ('rebuild') repairs the \
                  index; delete from t, not from t_rows"
             );
             assert_eq!((error.code, error.message), (267, message), "{command}");

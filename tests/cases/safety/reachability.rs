@@ -1,11 +1,11 @@
-//! Every node can be reached, whatever the parameters that a table may be made with.
+//! Every node is reachable, with any parameters of CREATE.
 
 use vecrank_tests::data::{Element, Metric, Numbers};
 use vecrank_tests::{Host, library, long_or};
 
 const DIMS: usize = 64;
 
-/// Vectors in all directions, two of them short: those are near to all others, and full of links.
+/// Vectors in all directions, two of them short. Those are near to all others, and their lists are full.
 fn vector(numbers: &mut Numbers, row: usize) -> String {
     let length = match row {
         21 => 1e-3,
@@ -16,12 +16,12 @@ fn vector(numbers: &mut Numbers, row: usize) -> String {
 }
 
 #[test]
-fn by_any_parameters_every_node_is_in_reach() {
+fn every_node_is_reachable_with_any_parameters() {
     let mut turn = 0;
     for m in [2, 3, 4, 16] {
         for ef_construction in [1, 2, 3, 5, 200] {
             turn += 1;
-            // Under cosine lengths do not count.
+            // Under cosine, lengths have no effect.
             let metrics =
                 if long_or(true, false) { Metric::ALL.to_vec() } else { vec![[Metric::L2, Metric::Dot][turn % 2]] };
             for metric in metrics {
@@ -32,7 +32,7 @@ fn by_any_parameters_every_node_is_in_reach() {
                     "CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[{DIMS}], metric = '{}', m = {m}, ef_construction = {ef_construction})",
                     metric.name()
                 ));
-                // Some in one transaction, the others each in its own; and some are replaced.
+                // Some rows in one transaction, the others one by one; some are replaced.
                 let first = if turn % 3 == 0 { 400 } else { 0 };
                 let rows: Vec<String> = (0..first).map(|row| format!("({})", vector(&mut numbers, row))).collect();
                 if first > 0 {

@@ -1,5 +1,5 @@
-//! What stays in memory between statements (nodes, rows) never shows: every answer is that of a cold connection. And
-//! `cluster`, which puts rows in the order of the nodes.
+//! Warm caches never change results: a connection that has searched answers as a fresh one. Also the command `cluster`,
+//! which renumbers rows in the order of the nodes.
 
 use crate::{check_sound, error, hosts, line, rows, run};
 use vecrank_tests::data::{Clusters, Element};
@@ -32,9 +32,9 @@ fn page(connection: &rusqlite::Connection, query: &str) -> Vec<(String, String)>
     statement.query_map([query], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
 }
 
-/// One connection searches and writes by turns, and others write beside it; a fresh connection must see the same.
+/// One connection alternates searches and writes while others write. A fresh connection must return the same.
 #[test]
-fn a_warm_connection_answers_as_a_cold_one() {
+fn a_connection_with_caches_answers_as_a_fresh_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let mut clusters = Clusters::new(31, 40, DIMS, Element::Float);
@@ -85,7 +85,7 @@ fn a_warm_connection_answers_as_a_cold_one() {
     assert_eq!(problems, "ok");
 }
 
-/// As `fill`, inside an open transaction.
+/// The same as `fill`, inside an open transaction.
 fn fill_in(connection: &rusqlite::Connection, vectors: &[Vec<f64>], first: usize) {
     for (i, vector) in vectors.iter().enumerate() {
         let values = (format!("n{}", first + i), json(vector));
@@ -94,7 +94,7 @@ fn fill_in(connection: &rusqlite::Connection, vectors: &[Vec<f64>], first: usize
 }
 
 #[test]
-fn a_cursor_sees_rows_written_under_it() {
+fn a_cursor_sees_rows_written_during_its_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let mut clusters = Clusters::new(32, 10, DIMS, Element::Float);
@@ -134,13 +134,13 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
         assert_eq!((rows(&host, content), rows(&host, feeds)), (before, near));
         assert_eq!(line(&host, "SELECT min(rowid), max(rowid), count(*) FROM t"), "1|600|600");
         assert_eq!(line(&host, "SELECT min(rowid) - 540, max(a IS NOT NULL) FROM t WHERE rowid > 540"), "1|0");
-        // In the order of the nodes: the column ascends with the rowid.
+        // The rows are in the order of the nodes: the node ascends with the rowid.
         assert_eq!(
             line(&host, "SELECT count(*) FROM t_rows x JOIN t_rows y ON y.rowid = x.rowid + 1 AND y.a < x.a"),
             "0"
         );
         check_sound(&host, "t");
-        // A second time there is nothing to move, and the table goes on as ever.
+        // A second time no row moves, and the table keeps working.
         run(&host, "INSERT INTO t(t) VALUES ('cluster'); INSERT INTO t(name, u, a) VALUES ('last', 'last', '[300,1]')");
         assert_eq!(
             line(&host, "SELECT name, rowid FROM t WHERE a MATCH '[300,1]' ORDER BY distance LIMIT 1"),
@@ -151,13 +151,13 @@ fn cluster_numbers_the_rows_in_the_order_of_the_nodes() {
 }
 
 #[test]
-fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
+fn cluster_keeps_rowids_that_are_keys_or_in_use() {
     for host in hosts(
         "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]); INSERT INTO t VALUES (7, '[1,2]')",
     ) {
         assert_eq!(
             error(&host, "INSERT INTO t(t) VALUES ('cluster')"),
-            "t: the command 'cluster' gives rows new rowids, but id is the rowid and stays"
+            "t: the command 'cluster' renumbers rows, but id is the rowid and must keep its values"
         );
         assert_eq!(line(&host, "SELECT id FROM t"), "7");
     }
@@ -170,11 +170,11 @@ fn cluster_moves_no_rowid_that_is_a_key_or_in_use() {
     let mut found = statement.query(()).unwrap();
     found.next().unwrap();
     let refused = connection.execute("INSERT INTO t(t) VALUES ('cluster')", ()).unwrap_err().to_string();
-    assert_eq!(refused, "t: the command 'cluster' gives rows new rowids: a statement is still reading the table");
+    assert_eq!(refused, "t: the command 'cluster' renumbers rows: end the statement that is reading the table");
 }
 
 #[test]
-fn the_node_cache_has_a_size() {
+fn the_node_cache_limit_can_be_set() {
     for host in hosts("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2]); INSERT INTO t VALUES ('[1,2]')") {
         for (bad, got) in
             [("-1", "-1"), ("1048577", "1048577"), ("'all'", "'all'"), ("1.5", "1.5"), ("NULL", "nothing")]
