@@ -99,7 +99,7 @@ fn a_table_that_cannot_be_made_leaves_nothing() {
             ("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], m = 1)", "t: m: expected 2 to 64, got 1"),
             (
                 "CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], t TEXT)",
-                "t.t: the column names query, k, ef_search, distance and that of the table itself are reserved",
+                "t.t: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
             ),
         ],
     );

@@ -38,9 +38,13 @@ impl RowsTable {
 
     /// Reads one column of one row. `read` is not called if there is no such row.
     pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+        self.value_reader(column)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+    }
+
+    /// The statement that reads one column of the row ?1.
+    pub fn value_reader(&self, column: usize) -> Result<CachedStatement<'_>> {
         let (column, key) = (self.column(column), self.key());
-        let sql = format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows);
-        self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+        self.statements.reading(format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
     /// The statement that reads the columns of a selection behind the rowid, then the node of `column`, of the row ?1.
