@@ -85,5 +85,7 @@ fn distance(query: &str) -> String {
 
 /// Not to be merged into the statement: of an INTEGER PRIMARY KEY in an ON clause SQLite loses rows by `id LIKE 'a%'`.
 fn ordinary(distance: &str, test: &str) -> String {
-    format!("(SELECT *, id AS rowid, CAST({distance} AS REAL) AS distance FROM o WHERE {test} LIMIT -1) a")
+    format!(
+        "(SELECT *, id AS rowid, CAST({distance} AS REAL) AS distance, CAST(1 - {distance} AS REAL) AS similarity FROM o WHERE {test} LIMIT -1) a"
+    )
 }

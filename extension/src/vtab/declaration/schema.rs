@@ -6,8 +6,7 @@ use crate::hnsw::Params;
 use crate::sqlite::quote_identifier;
 
 /// The hidden columns, after the declared ones and before the one that is named as the table.
-pub const HIDDEN_COLUMNS: [&str; 7] =
-    ["query", "k", "ef_search", "distance", "similarity", "group_by", "group_limit"];
+pub const HIDDEN_COLUMNS: [&str; 7] = ["query", "k", "ef_search", "distance", "similarity", "group_by", "group_limit"];
 
 /// Everything that CREATE VIRTUAL TABLE said. Made by `arguments::parse`.
 #[derive(Debug, Clone, PartialEq)]

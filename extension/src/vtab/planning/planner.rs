@@ -220,8 +220,9 @@ fn take_counted(
     is_measured: bool,
     used: &mut UsedConstraints,
 ) -> Vec<Filter> {
-    let is_measure =
-        |term: &Term| [ColumnRef::Distance, ColumnRef::Similarity].iter().any(|hidden| is_hidden(schema, term, *hidden));
+    let is_measure = |term: &Term| {
+        [ColumnRef::Distance, ColumnRef::Similarity].iter().any(|hidden| is_hidden(schema, term, *hidden))
+    };
     let mut counted = Vec::new();
     for term in usable(query).filter(|term| is_measure(term) == is_measured) {
         let Some(filter) = filter_of(schema, term) else { continue };

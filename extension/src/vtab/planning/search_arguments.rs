@@ -27,7 +27,7 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
     let is_given = |wanted| query.terms.iter().any(|term| is_term_on(schema, term, wanted));
     if is_given(ColumnRef::GroupLimit) && !is_given(ColumnRef::GroupBy) {
         return Err(Error::invalid(format!(
-            "{table}.group_limit: the most rows of a group, and there is no group_by: write \"AND group_by = 'COLUMN' AND \
+            "{table}.group_limit: the most rows per group, and there is no group_by: write \"AND group_by = 'COLUMN' AND \
              group_limit = ?\""
         )));
     }
@@ -40,13 +40,9 @@ fn is_term_on(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool 
 
 /// Under l2 the similarity is NULL: no term on it could be true, and no order by it would be one. `searched`: the vector
 /// column; without a search any column that has a similarity will do.
-pub fn check_similarity(
-    table: &str,
-    schema: &TableSchema,
-    query: &IndexQuery,
-    searched: Option<usize>,
-) -> Result<()> {
-    let is_similarity = |column: Option<usize>| column.is_some() && column == schema.hidden_column(ColumnRef::Similarity);
+pub fn check_similarity(table: &str, schema: &TableSchema, query: &IndexQuery, searched: Option<usize>) -> Result<()> {
+    let is_similarity =
+        |column: Option<usize>| column.is_some() && column == schema.hidden_column(ColumnRef::Similarity);
     let is_sorted = matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup);
     let is_used = query.terms.iter().any(|term| is_similarity(term.column))
         || is_sorted && query.order.iter().any(|term| is_similarity(term.column));

@@ -203,7 +203,8 @@ mod tests {
             for metric in [Metric::Cosine, Metric::Dot] {
                 let shown = metric.similarity(distance).unwrap();
                 for bound in [shown, shown.next_up(), shown.next_down()] {
-                    let with = |comparison| terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
+                    let with =
+                        |comparison| terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
                     assert_eq!(with(Comparison::Ge).admits(distance), shown >= bound, "{distance} {bound}");
                     assert_eq!(with(Comparison::Eq).admits(distance), shown == bound, "{distance} {bound}");
                     assert_eq!(with(Comparison::Ge).end_before(distance), shown < bound, "{distance} {bound}");

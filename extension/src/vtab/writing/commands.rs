@@ -24,7 +24,8 @@ impl TableCore {
         let column = |number: usize| values.get(number).filter(|value| !value.is_null());
         let declared = self.schema.columns.len();
         let k = column(declared + 1);
-        let is_alone = (0..declared + HIDDEN_COLUMNS.len()).all(|number| number == declared + 1 || column(number).is_none());
+        let is_alone =
+            (0..declared + HIDDEN_COLUMNS.len()).all(|number| number == declared + 1 || column(number).is_none());
         let name = match command.content() {
             Content::Text(name) => String::from_utf8_lossy(name).into_owned(),
             _ => {

@@ -45,7 +45,8 @@ fn all_plans() -> Vec<Plan> {
         Comparison::ALL.into_iter().rev().map(|comparison| filter(Some(2), comparison, None)).collect(),
         vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
     ];
-    let [distance, similarity] = [ColumnRef::Distance, ColumnRef::Similarity].map(|hidden| schema().hidden_column(hidden));
+    let [distance, similarity] =
+        [ColumnRef::Distance, ColumnRef::Similarity].map(|hidden| schema().hidden_column(hidden));
     let mut plans = Vec::new();
     for (n, filters) in lists.into_iter().enumerate() {
         let columns = ColumnSet::from_mask(0b1011 << n);
@@ -74,7 +75,11 @@ fn all_plans() -> Vec<Plan> {
                     2 => vec![Comparison::Lt, Comparison::IsNot],
                     _ => Comparison::ALL.to_vec(),
                 },
-                after_k: if (bit(2) || bit(7)) && bit(6) { vec![filter(None, Comparison::Eq, None)] } else { Vec::new() },
+                after_k: if (bit(2) || bit(7)) && bit(6) {
+                    vec![filter(None, Comparison::Eq, None)]
+                } else {
+                    Vec::new()
+                },
                 counted: match bits >> 5 & 3 {
                     _ if !bit(2) && !bit(7) => Vec::new(),
                     0 => vec![filter(Some(1), Comparison::Like, None)],
