@@ -73,7 +73,7 @@ fn shadow_tables_are_as_documented() {
             (
                 "SELECT name || ' ' || type || iif(\"notnull\", ' not null', '') FROM pragma_table_xinfo('a')",
                 "id TEXT name TEXT not null price REAL image BLOB text BLOB not null query  k INTEGER \
-                 ef_search  distance REAL a ",
+                 ef_search  distance REAL similarity REAL group_by  group_limit INTEGER a ",
             ),
         ],
     );

@@ -51,7 +51,11 @@ fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<usiz
             "{table}.group_by: expected the name of an ordinary column, got {got}; PRAGMA table_info has the columns"
         ))
     };
-    let Content::Text(name) = by.content() else { return Err(refuse(by.shown())) };
+    let name = match by.content() {
+        Content::Text(name) => name,
+        Content::Blob(_) => return Err(refuse(by.kind().name().to_string())),
+        _ => return Err(refuse(by.shown())),
+    };
     let is_named = |name: &[u8], column: &str| column.as_bytes().eq_ignore_ascii_case(name);
     let column = schema.columns.iter().position(|column| is_named(name, &column.name));
     match column.and_then(|number| Some((number, schema.column(number)?))) {
