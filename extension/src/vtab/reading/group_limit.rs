@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::ranked_rows::tester;
 use crate::error::{Error, Result};
 use crate::sqlite::{Content, Value, quote_identifier, whole};
 use crate::vtab::core::TableCore;
@@ -137,9 +136,11 @@ impl GroupCounts {
         };
         let Some(count) = self.counts.get_mut(group).filter(|count| **count < limit) else { return Ok(false) };
         *count += 1;
-        // As a text, as a key and beside them.
-        self.bytes += 3 * key.bytes();
-        self.known.insert(key, group);
+        // As a key and, perhaps, as a text of the order.
+        let bytes = size_of::<u64>() + 2 * key.bytes();
+        if self.known.insert(key, group).is_none() {
+            self.bytes += bytes;
+        }
         Ok(true)
     }
 
@@ -183,7 +184,8 @@ impl<'t> GroupStatements<'t> {
     ) -> Result<bool> {
         let GroupStatements { value, compare, counted } = self;
         if group.counted.is_never
-            || !group.counted.sql.is_empty() && !passes(tester(core, &group.counted, counted)?, rowid)?
+            || !group.counted.sql.is_empty()
+                && !passes(prepared(counted, || core.rows.filter_test(&group.counted))?, rowid)?
         {
             return Ok(true);
         }
