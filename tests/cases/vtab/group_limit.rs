@@ -45,8 +45,8 @@ fn grouped(filter: &str, column: &str, limit: usize) -> String {
 }
 
 /// None, ranked, steered or walked to, walked, walked and then ranked, and the exact search.
-const FILTERS: [&str; 7] =
-    ["true", "id < 400", "brand = 'acme'", "n = 1", "x IS NOT 0.5", "r > 1", "ef_search = 'exact'"];
+const FILTERS: [&str; 8] =
+    ["true", "id < 400", "brand = 'acme'", "brand >= ''", "n = 1", "x IS NOT 0.5", "r > 1", "ef_search = 'exact'"];
 
 #[test]
 fn rows_of_a_group_are_counted_along_the_sequence() {
@@ -157,7 +157,7 @@ fn arguments_that_mean_nothing_are_errors() {
     let sql = "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, b TEXT, e FLOAT[1], \"f f\" FLOAT[1], metric = 'l2');
         INSERT INTO t VALUES (1, 'a', '[1]', '[1]')";
     const COLUMN: &str = "t.group_by: expected the name of an ordinary column, got ";
-    const LIST: &str = "; PRAGMA table_info has the columns";
+    const LIST: &str = "; PRAGMA table_info lists the columns";
     let hosts = hosts(sql);
     for (value, got) in [
         ("'brand'", "'brand'"),
@@ -367,15 +367,21 @@ fn a_row_that_is_gone_is_damage() {
     }
 }
 
-/// What a host may read while it pages is bounded: a page of few groups asks for no more than it must.
+/// A page of few groups asks for no more than it must, and one that wants more rows than the groups have reads no table to
+/// its end.
 #[test]
-fn a_page_stops_when_it_is_full() {
-    let host = &Host::bundled(":memory:");
-    host.load(vecrank_tests::library()).unwrap();
-    run(host, &table(4_000));
-    let pages = |sql: &str| host.pages_asked(|| run(host, sql));
-    let grouped = grouped("true", "id", 1);
-    let whole = pages(&format!("SELECT id {grouped} ORDER BY distance"));
-    let page = pages(&format!("SELECT id {grouped} ORDER BY distance LIMIT 10"));
-    assert!(page * 5 < whole, "{page} of {whole}");
+fn a_search_ends_when_all_groups_are_full() {
+    for host in hosts(&table(4_000)) {
+        run(&host, "INSERT INTO t(t, k) VALUES ('node_cache', 0)");
+        let pages = |sql: &str| host.pages_asked(|| run(&host, sql));
+        let whole = pages(&format!("SELECT id FROM t WHERE e MATCH {QUERY} AND k = 4000 ORDER BY distance"));
+        for (filter, column, limit) in [("true", "id", 1), ("brand >= ''", "brand", 2), ("n = 1", "n", 20)] {
+            let grouped = grouped(filter, column, limit);
+            let page = pages(&format!("SELECT id {grouped} ORDER BY distance LIMIT 10"));
+            assert!(page * 4 < whole, "SQLite {}: {grouped}: {page} of {whole}", host.version());
+        }
+        let grouped = grouped("brand >= ''", "brand", 2);
+        let all = pages(&format!("SELECT id {grouped} ORDER BY distance LIMIT 1000"));
+        assert!(all * 2 < whole, "SQLite {}: {all} of {whole}", host.version());
+    }
 }

@@ -47,7 +47,7 @@ impl GroupLimit {
 fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<usize> {
     let refuse = |got: String| {
         Error::invalid(format!(
-            "{table}.group_by: expected the name of an ordinary column, got {got}; PRAGMA table_info has the columns"
+            "{table}.group_by: expected the name of an ordinary column, got {got}; PRAGMA table_info lists the columns"
         ))
     };
     let name = match by.content() {
@@ -104,29 +104,27 @@ pub struct GroupCounts {
     /// Under a collation other than BINARY: one text of each group and the group, in the order of the collation.
     texts: Vec<(Vec<u8>, usize)>,
     bytes: usize,
+    /// Rows of full groups that came up, and how many of them make the next look for other groups due.
+    dropped: u64,
+    next_look: u64,
 }
 
 /// Compares two texts by a collation.
 type Compare<'c> = dyn FnMut(&[u8], &[u8]) -> Result<Ordering> + 'c;
+
+/// Least number of dropped rows, and share of the table, that make a look for other groups due: it costs as much.
+const LEAST_DROPPED: u64 = 200;
+const DROPPED_SHARE: u64 = 16;
 
 impl GroupCounts {
     /// Whether the next row of the sequence comes; then it is counted. `compare`: None if texts are equal that have the
     /// same bytes.
     fn admits(&mut self, value: Content<'_>, limit: u64, compare: Option<&mut Compare<'_>>) -> Result<bool> {
         let Some(key) = GroupKey::of(value) else { return Ok(true) };
-        let (mut place, has_order) = (0, compare.is_some());
-        let group = match (self.known.get(&key), &key, compare) {
-            (Some(group), ..) => Some(*group),
-            (None, GroupKey::Text(text), Some(compare)) => {
-                let found = self.find(text, compare)?;
-                place = found.unwrap_or_else(|place| place);
-                found.ok().and_then(|place| self.texts.get(place)).map(|(_, group)| *group)
-            }
-            (None, ..) => None,
-        };
-        let group = match group {
-            Some(group) => group,
-            None => {
+        let has_order = compare.is_some();
+        let group = match self.group_of(&key, compare)? {
+            Ok(group) => group,
+            Err(place) => {
                 if let (GroupKey::Text(text), true) = (&key, has_order) {
                     self.texts.insert(place, (text.clone(), self.counts.len()));
                 }
@@ -134,7 +132,10 @@ impl GroupCounts {
                 self.counts.len() - 1
             }
         };
-        let Some(count) = self.counts.get_mut(group).filter(|count| **count < limit) else { return Ok(false) };
+        let Some(count) = self.counts.get_mut(group).filter(|count| **count < limit) else {
+            self.dropped += 1;
+            return Ok(false);
+        };
         *count += 1;
         // As a key and, perhaps, as a text of the order.
         let bytes = size_of::<u64>() + 2 * key.bytes();
@@ -144,19 +145,44 @@ impl GroupCounts {
         Ok(true)
     }
 
-    /// The place of a text that equals this one, or else the one where it belongs.
+    /// Whether no row with this value comes any more.
+    fn is_full(&self, value: Content<'_>, limit: u64, compare: Option<&mut Compare<'_>>) -> Result<bool> {
+        let Some(key) = GroupKey::of(value) else { return Ok(false) };
+        let group = self.group_of(&key, compare)?.ok();
+        Ok(group.and_then(|group| self.counts.get(group)).is_some_and(|count| *count >= limit))
+    }
+
+    /// The group of a value, or else the place of its text in the order.
+    fn group_of(&self, key: &GroupKey, compare: Option<&mut Compare<'_>>) -> Result<std::result::Result<usize, usize>> {
+        match (self.known.get(key), key, compare) {
+            (Some(group), ..) => Ok(Ok(*group)),
+            (None, GroupKey::Text(text), Some(compare)) => self.find(text, compare),
+            (None, ..) => Ok(Err(0)),
+        }
+    }
+
     fn find(&self, text: &[u8], compare: &mut Compare<'_>) -> Result<std::result::Result<usize, usize>> {
         let (mut least, mut past) = (0, self.texts.len());
         while least < past {
             let middle = least + (past - least) / 2;
-            let Some((other, _)) = self.texts.get(middle) else { break };
+            let Some((other, group)) = self.texts.get(middle) else { break };
             match compare(other, text)? {
                 Ordering::Less => least = middle + 1,
-                Ordering::Equal => return Ok(Ok(middle)),
+                Ordering::Equal => return Ok(Ok(*group)),
                 Ordering::Greater => past = middle,
             }
         }
         Ok(Err(least))
+    }
+
+    /// Whether so many rows were dropped that a look for other groups costs less than to go on without one. `rows`: those
+    /// of the table.
+    pub fn takes_look(&mut self, rows: u64) -> bool {
+        let is_due = self.dropped >= self.next_look.max(LEAST_DROPPED).max(rows / DROPPED_SHARE);
+        if is_due {
+            self.next_look = 2 * self.dropped;
+        }
+        is_due
     }
 
     /// Bytes of memory that it takes, about.
@@ -191,19 +217,10 @@ impl<'t> GroupStatements<'t> {
         }
         let value = prepared(value, || core.rows.value_reader(group.column))?;
         value.bind_i64(1, rowid)?;
-        let mut by_collation = |a: &[u8], b: &[u8]| {
-            let compare = prepared(compare, || core.rows.statements.reading(comparison(&core.schema, group.column)))?;
-            compare.bind_content(1, Content::Text(a))?;
-            compare.bind_content(2, Content::Text(b))?;
-            let found = compare.step();
-            let order = compare.column_i64(0).cmp(&0);
-            compare.reset();
-            found.map(|_| order)
-        };
-        let is_binary = collation(&core.schema, group.column).eq_ignore_ascii_case("BINARY");
-        let by_collation: Option<&mut Compare<'_>> = if is_binary { None } else { Some(&mut by_collation) };
+        let mut compare = by_collation(core, group.column, compare);
+        let compare = compare.as_mut().map(|compare| compare as &mut Compare<'_>);
         let admits = match value.step() {
-            Ok(true) => counts.admits(value.column_content(0), group.limit, by_collation),
+            Ok(true) => counts.admits(value.column_content(0), group.limit, compare),
             Ok(false) => Ok(true),
             Err(error) => Err(error),
         };
@@ -211,10 +228,57 @@ impl<'t> GroupStatements<'t> {
         admits
     }
 
+    /// Whether a row can still come of those with a vector in the column `vector` that pass a filter: one with NULL, or one
+    /// of a group that is not full.
+    pub fn has_room(
+        &mut self,
+        core: &'t TableCore,
+        group: &GroupLimit,
+        counts: &GroupCounts,
+        (vector, filter): (usize, &RowsFilter),
+    ) -> Result<bool> {
+        if group.counted.is_never || !group.counted.sql.is_empty() {
+            return Ok(true);
+        }
+        let mut compare = by_collation(core, group.column, &mut self.compare);
+        let mut values = core.rows.distinct_values(vector, group.column, filter)?;
+        while values.step()? {
+            let compare = compare.as_mut().map(|compare| compare as &mut Compare<'_>);
+            if !counts.is_full(values.column_content(0), group.limit, compare)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Gives the statements back.
     pub fn clear(&mut self) {
         *self = GroupStatements::default();
     }
+}
+
+/// How SQLite compares two texts of the column; None where it compares their bytes.
+fn by_collation<'s, 't>(
+    core: &'t TableCore,
+    column: usize,
+    statement: &'s mut Option<CachedStatement<'t>>,
+) -> Option<impl FnMut(&[u8], &[u8]) -> Result<Ordering> + use<'s, 't>> {
+    let collation = match core.schema.column(column) {
+        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
+        _ => "BINARY",
+    };
+    let quoted = quote_identifier(collation);
+    let sql = format!("SELECT (?1 > ?2 COLLATE {quoted}) - (?1 < ?2 COLLATE {quoted})");
+    let compare = move |a: &[u8], b: &[u8]| {
+        let compare = prepared(statement, || core.rows.statements.reading(sql.clone()))?;
+        compare.bind_content(1, Content::Text(a))?;
+        compare.bind_content(2, Content::Text(b))?;
+        let found = compare.step();
+        let order = compare.column_i64(0).cmp(&0);
+        compare.reset();
+        found.map(|_| order)
+    };
+    (!collation.eq_ignore_ascii_case("BINARY")).then_some(compare)
 }
 
 fn prepared<'s, 't>(
@@ -225,19 +289,6 @@ fn prepared<'s, 't>(
         *statement = Some(prepare()?);
     }
     statement.as_mut().ok_or_else(|| Error::internal("a statement that was not prepared"))
-}
-
-fn collation(schema: &TableSchema, column: usize) -> &str {
-    match schema.column(column) {
-        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
-        _ => "BINARY",
-    }
-}
-
-/// Less than 0, 0 or more, as the text ?1 stands to ?2.
-fn comparison(schema: &TableSchema, column: usize) -> String {
-    let collation = quote_identifier(collation(schema, column));
-    format!("SELECT (?1 > ?2 COLLATE {collation}) - (?1 < ?2 COLLATE {collation})")
 }
 
 #[cfg(test)]
@@ -307,6 +358,37 @@ mod tests {
         };
         assert_eq!(admitted(&many, 1, Some(&mut compare)).len(), 1_000);
         assert!(asked < 11_000, "{asked} comparisons for 1,000 texts");
+    }
+
+    #[test]
+    fn a_group_is_full_when_it_has_its_rows() {
+        use Content::{Integer, Null, Real, Text};
+        let mut counts = GroupCounts::default();
+        for value in [Integer(1), Real(1.0), Text(b"a"), Null] {
+            assert!(!counts.is_full(value, 2, None).unwrap());
+            assert!(counts.admits(value, 2, None).unwrap());
+        }
+        let full = [Integer(1), Real(1.0), Integer(2), Text(b"a"), Text(b"A"), Null];
+        assert_eq!(full.map(|value| counts.is_full(value, 2, None).unwrap()), [true, true, false, false, false, false]);
+        let mut ignoring_case = |a: &[u8], b: &[u8]| Ok(a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()));
+        let mut counts = GroupCounts::default();
+        assert!(counts.admits(Text(b"a"), 1, Some(&mut ignoring_case)).unwrap());
+        assert!(counts.is_full(Text(b"A"), 1, Some(&mut ignoring_case)).unwrap());
+        assert!(!counts.is_full(Text(b"b"), 1, Some(&mut ignoring_case)).unwrap());
+    }
+
+    #[test]
+    fn looks_come_ever_more_seldom() {
+        let mut counts = GroupCounts::default();
+        assert!(counts.admits(Content::Integer(1), 1, None).unwrap());
+        let mut looks = Vec::new();
+        for dropped in 1..5_000 {
+            assert!(!counts.admits(Content::Integer(1), 1, None).unwrap());
+            if counts.takes_look(8_000) {
+                looks.push(dropped);
+            }
+        }
+        assert_eq!(looks, [500, 1_000, 2_000, 4_000]);
     }
 
     #[test]

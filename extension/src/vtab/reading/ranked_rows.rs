@@ -237,6 +237,11 @@ impl RankedRows {
             if groups.admit(core, limit, &mut self.groups, hit.rowid)? {
                 break hit;
             }
+            let which = (self.request.column, &self.request.filter);
+            if self.groups.takes_look(self.observed.rows) && !groups.has_room(core, limit, &self.groups, which)? {
+                self.source = Source::Nothing;
+                return Ok(None);
+            }
         };
         self.given.push(hit.rowid);
         self.is_remembered &= self.hits.len() < HITS_KEPT;

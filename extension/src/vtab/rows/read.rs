@@ -47,6 +47,15 @@ impl RowsTable {
         self.statements.reading(format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
+    /// The statement that gives each value of `column` that rows have which pass a filter and have a vector in `vector`.
+    pub fn distinct_values(&self, vector: usize, column: usize, filter: &RowsFilter) -> Result<CachedStatement<'_>> {
+        let (value, node, from) = (self.column(column), self.column(vector), &self.names()?.rows);
+        let sql = format!("SELECT DISTINCT {value} FROM {from} WHERE {node} IS NOT NULL{}", filter.and_sql());
+        let mut values = self.statements.reading(sql)?;
+        filter.bind(&mut values)?;
+        Ok(values)
+    }
+
     /// The statement that reads the columns of a selection behind the rowid, then the node of `column`, of the row ?1.
     pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
         let (columns, node, key) = (selection.sql(&self.schema), self.column(column), self.key());
