@@ -211,18 +211,26 @@ fn arguments_that_mean_nothing_are_errors() {
         ("group_by IN ('b', 'id')", write("group_by")),
         ("(group_by = 'b' OR group_by = 'id')", write("group_by")),
         ("group_by IS NULL", write("group_by")),
-        ("NOT (group_by = 'b')", write("group_by")),
+        ("NOT (group_by = 'b')", joined("group_by")),
         ("group_by = 'b' AND group_limit IN (1, 2)", write("group_limit")),
         ("group_by = 'b' AND group_limit BETWEEN 1 AND 2", write("group_limit")),
         ("group_by = 'b' AND group_limit IS NOT NULL", write("group_limit")),
         ("group_limit = 2", NO_GROUP.to_string()),
-        ("(group_by = 'b' OR id = 1)", no_query("group_by")),
-        ("group_by = 'b' AND (group_limit = 1 OR b = 'a')", NO_GROUP.to_string()),
         ("(group_by = 'b' OR id + 0 = 2)", joined("group_by")),
         ("group_by = 'b' AND (group_limit = 2 OR id + 0 = 2)", joined("group_limit")),
         ("coalesce(group_by, 'b') = 'b'", joined("group_by")),
     ] {
         check_errors(&hosts, &[(&format!("SELECT id FROM t WHERE e MATCH '[1]' AND {filter}"), &expected)]);
+    }
+    // Some versions of SQLite plan each side of such an OR by itself, others test it.
+    for (filter, expected) in [
+        ("(group_by = 'b' OR id = 1)", [joined("group_by"), no_query("group_by")]),
+        ("group_by = 'b' AND (group_limit = 1 OR b = 'a')", [joined("group_limit"), NO_GROUP.to_string()]),
+    ] {
+        for host in &hosts {
+            let error = host.query(&format!("SELECT id FROM t WHERE e MATCH '[1]' AND {filter}")).unwrap_err();
+            assert!(expected.contains(&error.message), "SQLite {}: {filter}: {}", host.version(), error.message);
+        }
     }
     for (sql, expected) in [
         ("SELECT id FROM t WHERE group_by = 'b'", no_query("group_by")),
