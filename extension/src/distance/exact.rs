@@ -163,6 +163,20 @@ mod tests {
         }
     }
 
+    /// So that the rows of one similarity are those of one distance, whatever the digits of a cosine are.
+    #[test]
+    fn a_cosine_distance_and_its_similarity_tell_the_same_apart() {
+        let mut seed = 1_u64;
+        for exponent in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let share = (seed >> 11) as f64 / 2_f64.powi(53) / 2_f64.powi(exponent % 60);
+            for cosine in [share, -share, 1.0 - share] {
+                let distance = cosine_key(cosine);
+                assert_eq!(Metric::Cosine.similarity(distance).map(|similarity| 1.0 - similarity), Some(distance));
+            }
+        }
+    }
+
     #[test]
     fn extreme_scales_keep_their_distances() {
         for scale in [1e-40f32, 1e-30, 1e-20, 1e20, 1e30, 1e38] {

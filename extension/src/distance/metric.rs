@@ -25,6 +25,18 @@ impl Metric {
         }
     }
 
+    /// The similarity of two vectors at a distance; l2 has none.
+    ///
+    /// A cosine distance is a multiple of 2^-53 from 0 to 2, and so the difference is exact: what differs in the one
+    /// differs in the other, and ranks the other way round. Under dot zero has no sign.
+    pub fn similarity(self, distance: f64) -> Option<f64> {
+        match self {
+            Metric::Cosine => Some(1.0 - distance),
+            Metric::L2 => None,
+            Metric::Dot => Some(0.0 - distance),
+        }
+    }
+
     pub fn parse(name: &str) -> Result<Metric> {
         Metric::ALL
             .into_iter()

@@ -28,4 +28,4 @@ pub use index_info::{BestIndex, IndexInfo, Operator, OrderTerm, OrderUse, Rechec
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};
 pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, VirtualTable};
-pub use value::{Content, Kind, Value, Values};
+pub use value::{Content, Kind, Value, Values, whole};

@@ -191,7 +191,7 @@ impl<'a> Value<'a> {
 }
 
 /// The integer that `number` is, if it is one.
-fn whole(number: f64) -> Option<i64> {
+pub fn whole(number: f64) -> Option<i64> {
     // 2^63 is the least whole number that is too large; the cast of what is left loses nothing.
     let limit = 2.0_f64.powi(63);
     (number.fract() == 0.0 && (-limit..limit).contains(&number)).then_some(number as i64)

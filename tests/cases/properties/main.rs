@@ -51,7 +51,7 @@ fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
     for (number, query) in QUERIES.into_iter().enumerate() {
         sql.push_str(&format!(
             "INSERT INTO users(taste) VALUES (vec_parse('{query}'));
-             CREATE VIEW feed_{number} AS SELECT id, id AS rowid, t, s, n, r, x, e, distance FROM v
+             CREATE VIEW feed_{number} AS SELECT id, id AS rowid, t, s, n, r, x, e, distance, similarity FROM v
                WHERE e MATCH '{query}' AND ef_search = 'exact';
              CREATE VIEW plain_{number} AS SELECT * FROM {};",
             ordinary(&format!("vec_parse('{query}')"))

@@ -86,5 +86,7 @@ fn distance(query: &str) -> String {
 /// A sub-select that SQLite does not flatten: with `id LIKE 'a%'` on an INTEGER PRIMARY KEY in an ON clause SQLite
 /// itself loses rows.
 fn ordinary(distance: &str, test: &str) -> String {
-    format!("(SELECT *, id AS rowid, CAST({distance} AS REAL) AS distance FROM o WHERE {test} LIMIT -1) a")
+    format!(
+        "(SELECT *, id AS rowid, CAST({distance} AS REAL) AS distance, CAST(1 - {distance} AS REAL) AS similarity FROM o WHERE {test} LIMIT -1) a"
+    )
 }

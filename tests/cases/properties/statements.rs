@@ -4,15 +4,23 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::outer::{Outer, outer};
-use crate::terms::{field, filler, filler_sql, operator, shown_term, tree};
+use crate::terms::{
+    field, filler, filler_sql, on_distance, operator, shown_bound, shown_column_term, shown_term, tree,
+};
 
 pub const QUERIES: [&str; 5] = ["[1,0.5,-0.25]", "[-1,0,0]", "[0.5,0.5,0.5]", "[0,-1,1]", "[0.3,0.7,-0.1]"];
 
-const ORDERS: [&str; 9] = [
+/// Columns that rows are grouped by.
+const GROUPS: [&str; 6] = ["t", "s", "n", "r", "x", "id"];
+
+const ORDERS: [&str; 12] = [
     "a.distance",
     "a.distance",
     "a.distance, a.id",
     "a.distance, a.rowid, a.t",
+    "a.similarity DESC",
+    "a.similarity DESC, a.id",
+    "a.similarity, a.id",
     "a.n, a.id",
     "a.distance DESC, a.id",
     "a.distance, a.id DESC",
@@ -42,9 +50,15 @@ pub enum Shape {
     UsersExist,
     UsersList,
     Outer,
+    GroupLimit,
+    GroupLimitUsers,
 }
 
-const SHAPES: [Shape; 27] = [
+const SHAPES: [Shape; 31] = [
+    Shape::GroupLimit,
+    Shape::GroupLimit,
+    Shape::GroupLimit,
+    Shape::GroupLimitUsers,
     Shape::Page,
     Shape::Page,
     Shape::Page,
@@ -119,6 +133,26 @@ pub struct Statement {
     page: Page,
     k: usize,
     outer: Outer,
+    group: Group,
+}
+
+/// A group limit, and what stands beside it.
+#[derive(Debug, Clone)]
+struct Group {
+    by: &'static str,
+    limit: usize,
+    /// Terms on columns, which rows are counted after.
+    columns: String,
+    /// A term on the distance that SQLite shows, and any.
+    shown_bound: String,
+    bound: String,
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    let columns = prop::collection::vec(shown_column_term(), 0..3)
+        .prop_map(|terms| terms.iter().map(|term| format!(" AND {term}")).collect::<String>());
+    (select(&GROUPS[..]), 1..5usize, columns, shown_bound(), on_distance())
+        .prop_map(|(by, limit, columns, shown_bound, bound)| Group { by, limit, columns, shown_bound, bound })
 }
 
 pub fn statement(tables: usize, has_right_joins: bool) -> impl Strategy<Value = Statement> {
@@ -127,8 +161,8 @@ pub fn statement(tables: usize, has_right_joins: bool) -> impl Strategy<Value = 
     let shown = prop::collection::vec(shown_term(), 1..4).prop_map(|terms| terms.join(" AND "));
     let queries = [0..QUERIES.len(), 0..QUERIES.len()];
     let what = (0..tables, select(&SHAPES[..]), queries, select(&ORDERS[..]), page(), 0..12usize);
-    (what, tree(), filler(), shown, on, outer(has_right_joins)).prop_map(
-        |((table, shape, queries, order, page, k), filter, filler, shown, on, outer)| Statement {
+    (what, tree(), filler(), shown, on, outer(has_right_joins), group()).prop_map(
+        |((table, shape, queries, order, page, k), filter, filler, shown, on, outer, group)| Statement {
             table,
             shape,
             queries,
@@ -140,13 +174,17 @@ pub fn statement(tables: usize, has_right_joins: bool) -> impl Strategy<Value = 
             page,
             k,
             outer,
+            group,
         },
     )
 }
 
 /// The rows that a search for the vector returns, as SQL on the ordinary table.
 pub fn ordinary(vector: &str) -> String {
-    format!("(SELECT *, id AS rowid, CAST(vec_cosine({vector}, e) AS REAL) AS distance FROM o WHERE e IS NOT NULL)")
+    format!(
+        "(SELECT *, id AS rowid, CAST(vec_cosine({vector}, e) AS REAL) AS distance,
+          CAST(1 - vec_cosine({vector}, e) AS REAL) AS similarity FROM o WHERE e IS NOT NULL)"
+    )
 }
 
 /// A search, or the same rows from the ordinary table.
@@ -182,7 +220,11 @@ impl Statement {
         let filler = filler_sql(self.filler);
         let Source { from, test } = self.source(is_search, "a", self.queries[0]);
         // The table orders equal distances by rowid.
-        let order = if self.order == "a.distance" && !is_search { "a.distance, a.id" } else { self.order };
+        let order = match self.order {
+            "a.distance" if !is_search => "a.distance, a.id",
+            "a.similarity DESC" if !is_search => "a.similarity DESC, a.id",
+            order => order,
+        };
         let page = self.page.sql();
         let searched = format!("FROM {from} WHERE {test}{filler}");
         let found = format!("{searched} AND {filter}");
@@ -190,8 +232,9 @@ impl Statement {
         match self.shape {
             Shape::Page => format!("SELECT a.id, quote(a.t), a.r, a.distance {found} ORDER BY {order} {page}"),
             Shape::Scan => {
-                let from = if is_search { "v a" } else { "(SELECT *, id AS rowid, CAST(NULL AS REAL) AS distance FROM o) a" };
-                let order = if self.order.starts_with("a.distance") { "a.id" } else { order };
+                let from = if is_search { "v a" } else { "(SELECT *, id AS rowid, CAST(NULL AS REAL) AS distance, CAST(NULL AS REAL) AS similarity FROM o) a" };
+                let is_ranked = self.order.starts_with("a.distance") || self.order.starts_with("a.similarity");
+                let order = if is_ranked { "a.id" } else { order };
                 format!("SELECT a.id, quote(a.s), hex(a.e) FROM {from} WHERE {filter}{filler} ORDER BY {order} {page}")
             }
             Shape::K => match is_search {
@@ -235,12 +278,12 @@ impl Statement {
                 format!("{} UNION ALL {}", half(&Source { from, test }), half(&other))
             }
             Shape::With => format!(
-                "WITH a AS (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance {searched})
+                "WITH a AS (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance, a.similarity {searched})
                  SELECT a.id, a.distance FROM a WHERE {filter} {by_distance}"
             ),
             Shape::View => format!("SELECT a.id, a.distance FROM feed a WHERE {filter}{filler} ORDER BY {order} {page}"),
             Shape::FilteredPage => format!(
-                "SELECT a.id FROM (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance {searched} ORDER BY {order} {page}) a
+                "SELECT a.id FROM (SELECT a.id, a.rowid AS rowid, a.t, a.s, a.n, a.r, a.x, a.e, a.distance, a.similarity {searched} ORDER BY {order} {page}) a
                  WHERE {filter} ORDER BY a.distance, a.id"
             ),
             Shape::InPage => format!(
@@ -251,7 +294,55 @@ impl Statement {
                 let on = if k % 2 == 0 { format!("{filter}{filler}") } else { format!("{on} AND {filter}{filler}") };
                 self.outer.sql(is_search, self.queries[0], &on, &page)
             }
+            Shape::GroupLimit => self.of_groups(is_search),
+            Shape::GroupLimitUsers => self.of_users_and_groups(is_search),
             Shape::Users | Shape::UsersLeft | Shape::UsersExist | Shape::UsersList => self.of_users(is_search),
+        }
+    }
+
+    /// At most so many rows of a group, counted before terms on the distance; k counts after these.
+    fn of_groups(&self, is_search: bool) -> String {
+        let Source { from, test } = self.source(is_search, "a", self.queries[0]);
+        let Group { by, limit, columns, shown_bound, bound } = &self.group;
+        let (k, few) = (self.k, filler_sql(self.filler.min(FEW)));
+        let (bound, k) = if k % 2 == 0 { (shown_bound, Some(k)) } else { (bound, None) };
+        let by_distance = "ORDER BY a.distance, a.id";
+        let rows = if is_search {
+            let k = k.map_or(String::new(), |k| format!(" AND a.k = {k}"));
+            let limit = if *limit == 1 { String::new() } else { format!(" AND a.group_limit = {limit}") };
+            let group = format!(
+                "a.group_by = '{}'{limit}{k}",
+                if self.queries[1] == 0 { by.to_uppercase() } else { by.to_string() }
+            );
+            format!("SELECT a.id, a.distance FROM {from} WHERE {test}{few}{columns} AND {group} AND {bound}")
+        } else {
+            let k = k.map_or("-1".to_string(), |k| k.to_string());
+            format!(
+                "SELECT a.id, a.distance FROM (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY a.{by} {by_distance}) AS nth
+                 FROM {from} WHERE {test}{columns}) a WHERE (nth <= {limit} OR a.{by} IS NULL) AND {bound} {by_distance} LIMIT {k}) a"
+            )
+        };
+        // A statement without ORDER BY counts along the same sequence.
+        match self.page.offset % 3 {
+            1 => format!("SELECT count(*), total(id) FROM ({rows})"),
+            _ => format!("{rows} {by_distance} {}", self.page.sql()),
+        }
+    }
+
+    /// Groups counted for every user.
+    fn of_users_and_groups(&self, is_search: bool) -> String {
+        let (few, Group { by, limit, columns, .. }) = (filler_sql(self.filler.min(FEW)), &self.group);
+        match is_search {
+            true => format!(
+                "SELECT u.id, a.id, a.distance FROM users u, v(u.taste) a WHERE a.ef_search = 'exact' AND a.group_by = '{by}'
+                 AND a.group_limit = {limit}{columns}{few} ORDER BY 1, 3, 2"
+            ),
+            false => format!(
+                "SELECT u, id, distance FROM (SELECT *, row_number() OVER (PARTITION BY u, a.{by} ORDER BY distance, id) AS nth
+                 FROM (SELECT u.id AS u, a.*, CAST(vec_cosine(u.taste, a.e) AS REAL) AS distance FROM users u, (SELECT *, id AS rowid FROM o) a
+                   WHERE a.e IS NOT NULL) a
+                 WHERE a.distance IS NOT NULL{columns}) a WHERE nth <= {limit} OR a.{by} IS NULL ORDER BY 1, 3, 2"
+            ),
         }
     }
 
@@ -262,7 +353,8 @@ impl Statement {
         let of_user = ordinary("u.taste");
         let ranked = format!(
             "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY u ORDER BY distance, id) AS place
-             FROM (SELECT u.id AS u, a.*, CAST(vec_cosine(u.taste, a.e) AS REAL) AS distance FROM users u, (SELECT *, id AS rowid FROM o) a WHERE a.e IS NOT NULL) a
+             FROM (SELECT u.id AS u, a.*, CAST(vec_cosine(u.taste, a.e) AS REAL) AS distance,
+               CAST(1 - vec_cosine(u.taste, a.e) AS REAL) AS similarity FROM users u, (SELECT *, id AS rowid FROM o) a WHERE a.e IS NOT NULL) a
              WHERE a.distance IS NOT NULL AND {shown}) WHERE place <= {k})"
         );
         match (self.shape, is_search) {

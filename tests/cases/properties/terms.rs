@@ -1,4 +1,5 @@
-//! Random WHERE terms and trees of them, over the columns of `a`: `id`, `t`, `s`, `n`, `r`, `x`, `e`, `distance`.
+//! Random WHERE terms and trees of them, over the columns of `a`: `id`, `t`, `s`, `n`, `r`, `x`, `e`, `distance`,
+//! `similarity`.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -31,6 +32,10 @@ fn distance() -> impl Strategy<Value = String> {
     (0..=40u32).prop_map(|step| format!("{}", f64::from(step) / 20.0))
 }
 
+fn similarity() -> impl Strategy<Value = String> {
+    (-20..=20i32).prop_map(|step| format!("{}", f64::from(step) / 20.0))
+}
+
 fn one_of<T: Clone + std::fmt::Debug + 'static>(of: &'static [T]) -> impl Strategy<Value = T> + use<T> {
     select(of)
 }
@@ -41,6 +46,24 @@ fn boxed(strategy: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Str
 
 /// Terms that SQLite always offers to a virtual table, whatever stands beside them. k counts the rows that pass them.
 pub fn shown_term() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => shown_column_term(),
+        2 => shown_bound(),
+    ]
+}
+
+/// Those on distance and similarity.
+pub fn shown_bound() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (one_of(&OPERATORS), distance()).prop_map(|(o, d)| format!("a.distance {o} {d}")),
+        4 => (one_of(&OPERATORS), similarity()).prop_map(|(o, s)| format!("a.similarity {o} {s}")),
+        1 => one_of(&["a.distance > 0", "a.distance IS NOT NULL", "a.similarity IS NOT NULL", "a.similarity > -2"])
+            .prop_map(String::from),
+    ]
+}
+
+/// Those on columns.
+pub fn shown_column_term() -> impl Strategy<Value = String> {
     // No number against a TEXT column, whose affinity SQLite does not tell, and no long list.
     let numbers = || one_of(&["0", "1", "2", "5", "-3", "5.5", "7"]);
     let texts = || one_of(&["'a'", "'A'", "'b'", "''", "'5'", "'abc'"]);
@@ -59,19 +82,15 @@ pub fn shown_term() -> impl Strategy<Value = String> {
             one_of(&["a.t LIKE 'a%'", "a.s GLOB 'A*'", "a.e IS NOT NULL", "a.n = (SELECT max(i) FROM other)"])
                 .prop_map(String::from),
         ),
-        boxed((one_of(&OPERATORS), distance()).prop_map(|(o, d)| format!("a.distance {o} {d}"))),
-        boxed(
-            one_of(&["a.distance > 0", "a.distance IS NOT NULL", "a.id IN (SELECT i FROM other)"])
-                .prop_map(String::from),
-        ),
+        boxed(Just("a.id IN (SELECT i FROM other)".to_string())),
     ])
 }
 
-fn on_distance() -> BoxedStrategy<String> {
-    let values = prop_oneof![
-        4 => distance(),
-        1 => one_of(&["NULL", "0", "1", "'0.5'", "'x'", "x'00'", "9223372036854775807"]).prop_map(String::from),
-    ];
+pub fn on_distance() -> BoxedStrategy<String> {
+    let odd =
+        || one_of(&["NULL", "0", "1", "'0.5'", "'x'", "x'00'", "9223372036854775807"]).prop_map(String::from).boxed();
+    let values = prop_oneof![4 => distance(), 1 => odd()];
+    let similarities = prop_oneof![4 => similarity(), 1 => odd()];
     let keyset = (distance(), 0..60u32, 0..4usize).prop_map(|(d, id, form)| match form {
         0 => format!("(a.distance, a.id) > ({d}, {id})"),
         1 => format!("(a.distance > {d} OR (a.distance = {d} AND a.id > {id}))"),
@@ -84,6 +103,11 @@ fn on_distance() -> BoxedStrategy<String> {
     prop_oneof![
         2 => (operator(), values).prop_map(|(operator, value)| format!("a.distance {operator} {value}")),
         1 => (distance(), distance()).prop_map(|(a, b)| format!("a.distance BETWEEN {a} AND {b}")),
+        2 => (operator(), similarities).prop_map(|(operator, value)| format!("a.similarity {operator} {value}")),
+        1 => (similarity(), similarity()).prop_map(|(a, b)| format!("a.similarity BETWEEN {a} AND {b}")),
+        1 => (similarity(), 0..60u32).prop_map(|(s, id)| {
+            format!("(a.similarity < {s} OR (a.similarity = {s} AND a.id > {id}))")
+        }),
         1 => (distance(), distance()).prop_map(|(a, b)| format!("a.distance IN ({a}, {b}, 0)")),
         2 => keyset,
     ]

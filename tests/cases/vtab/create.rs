@@ -73,7 +73,7 @@ fn shadow_tables_are_as_documented() {
             (
                 "SELECT name || ' ' || type || iif(\"notnull\", ' not null', '') FROM pragma_table_xinfo('a')",
                 "id TEXT name TEXT not null price REAL image BLOB text BLOB not null query  k INTEGER \
-                 ef_search  distance REAL a ",
+                 ef_search  distance REAL similarity REAL group_by  group_limit INTEGER a ",
             ),
         ],
     );
@@ -99,7 +99,7 @@ fn a_failed_create_leaves_no_tables() {
             ("CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], m = 1)", "t: m: expected 2 to 64, got 1"),
             (
                 "CREATE VIRTUAL TABLE t USING hnsw(e FLOAT[2], t TEXT)",
-                "t.t: the column names query, k, ef_search, distance and that of the table itself are reserved",
+                "t.t: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
             ),
         ],
     );

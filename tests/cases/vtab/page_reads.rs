@@ -50,10 +50,13 @@ fn a_search_stops_when_no_further_row_can_pass() {
         let whole = cost(new, &search("true", "ORDER BY distance"));
         let tenth = line(host, &search("true", "ORDER BY distance LIMIT 1 OFFSET 9"));
         let near = format!("distance <= {}", tenth.split_once('|').unwrap().1);
+        let similar = format!("similarity >= 1 - {}", tenth.split_once('|').unwrap().1);
         for (filter, rest) in [
             ("true", "ORDER BY distance LIMIT 10"),
             ("k = 10", "ORDER BY distance"),
             ("k = 10", ""),
+            (similar.as_str(), "ORDER BY distance"),
+            (similar.as_str(), "ORDER BY similarity DESC"),
             (near.as_str(), "ORDER BY distance"),
             ("(distance, rowid) < (0.001, 9)", "ORDER BY distance"),
         ] {

@@ -1,4 +1,6 @@
 """Feeds over the imported sample catalogue: order, distances, recall, paging, filters, joins."""
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,34 @@ def test_pages_tile_across_connections(connect, feed_file):
     taste = blob(TASTES[1])
     whole = first.rows(f"{FEED} LIMIT 60", taste=taste)
     assert whole == [*first.rows(f"{FEED} LIMIT 20", taste=taste), *second.rows(f"{FEED} LIMIT 40 OFFSET 20", taste=taste)]
+
+
+@pytest.mark.parametrize("column", ["brand", "category"])
+def test_pages_with_a_group_limit_are_the_feed_counted(feed, column):
+    random = np.random.default_rng(12)
+    for taste, limit in zip(TASTES, (1, 2, 5)):
+        counts, expected = Counter(), []
+        for number, value in feed.rows(
+            f"SELECT {NUMBER}, {column} FROM articles WHERE embedding MATCH :taste ORDER BY distance LIMIT 1500", taste=blob(taste)
+        ):
+            counts[value] += 1
+            if value is None or counts[value] <= limit:
+                expected.append(number)
+        grouped = f"SELECT {NUMBER} FROM articles(:taste) WHERE group_by = '{column}' AND group_limit = {limit} ORDER BY distance"
+        pages = []
+        while len(pages) < len(expected):
+            size = min(int(random.integers(1, 30)), len(expected) - len(pages))
+            pages += [number for (number,) in feed.rows(f"{grouped} LIMIT {size} OFFSET {len(pages)}", taste=blob(taste))]
+        assert pages == expected
+
+
+def test_similarity_is_what_the_distance_leaves_of_one(feed):
+    taste = blob(TASTES[0])
+    rows = feed.rows("SELECT article_id, distance, similarity FROM articles(:taste) ORDER BY distance LIMIT 100", taste=taste)
+    assert all(similarity == 1 - distance for _, distance, similarity in rows)
+    least = rows[50][2]
+    near = "SELECT article_id FROM articles WHERE embedding MATCH :taste AND similarity >= :least ORDER BY similarity DESC"
+    assert [row[0] for row in feed.rows(near, taste=taste, least=least)] == [row[0] for row in rows if row[2] >= least]
 
 
 def test_without_order_every_row_comes_once(feed):

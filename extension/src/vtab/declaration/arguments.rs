@@ -4,7 +4,7 @@
 //! one construct of the SQL that we write and begin another.
 
 use super::options::Options;
-use super::schema::{Column, ColumnKind, Key, OrdinaryColumn, TableSchema, is_hidden_name};
+use super::schema::{Column, ColumnKind, HIDDEN_COLUMNS, Key, OrdinaryColumn, TableSchema, is_hidden_name};
 use super::tokens::{Token, TokenKind, join, tokenise};
 use crate::distance::{Element, Metric};
 use crate::error::{Error, Result};
@@ -149,7 +149,8 @@ impl Parsed {
         }
         if is_hidden_name(&name) || name.eq_ignore_ascii_case(table) {
             return Err(Error::invalid(format!(
-                "{context}: the column names query, k, ef_search, distance and that of the table itself are reserved"
+                "{context}: the column names {} and that of the table itself are reserved",
+                HIDDEN_COLUMNS.join(", ")
             )));
         }
         if self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {

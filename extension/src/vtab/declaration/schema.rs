@@ -6,7 +6,7 @@ use crate::hnsw::Params;
 use crate::sqlite::quote_identifier;
 
 /// The hidden columns. They stand after the declared columns and before the one named as the table.
-pub const HIDDEN_COLUMNS: [&str; 4] = ["query", "k", "ef_search", "distance"];
+pub const HIDDEN_COLUMNS: [&str; 7] = ["query", "k", "ef_search", "distance", "similarity", "group_by", "group_limit"];
 
 /// The content of a CREATE VIRTUAL TABLE, as `arguments::parse` returns it.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +72,9 @@ pub enum ColumnRef<'s> {
     K,
     EfSearch,
     Distance,
+    Similarity,
+    GroupBy,
+    GroupLimit,
     /// The column named as the table, which takes commands.
     Command,
 }
@@ -91,6 +94,9 @@ impl ColumnRef<'_> {
             ColumnRef::K => "k",
             ColumnRef::EfSearch => "ef_search",
             ColumnRef::Distance => "distance",
+            ColumnRef::Similarity => "similarity",
+            ColumnRef::GroupBy => "group_by",
+            ColumnRef::GroupLimit => "group_limit",
             ColumnRef::Ordinary(..) | ColumnRef::Vector(..) | ColumnRef::Command => "",
         }
     }
@@ -168,7 +174,10 @@ impl TableSchema {
             1 => Some(ColumnRef::K),
             2 => Some(ColumnRef::EfSearch),
             3 => Some(ColumnRef::Distance),
-            4 => Some(ColumnRef::Command),
+            4 => Some(ColumnRef::Similarity),
+            5 => Some(ColumnRef::GroupBy),
+            6 => Some(ColumnRef::GroupLimit),
+            7 => Some(ColumnRef::Command),
             _ => None,
         }
     }
@@ -178,9 +187,9 @@ impl TableSchema {
         self.columns.get(number)?.as_vector()
     }
 
-    /// The number of the hidden column `distance`.
-    pub fn distance_column(&self) -> Option<usize> {
-        let position = HIDDEN_COLUMNS.iter().position(|name| *name == ColumnRef::Distance.hidden_name());
+    /// The number of a hidden column with a fixed name.
+    pub fn hidden_column(&self, wanted: ColumnRef<'_>) -> Option<usize> {
+        let position = HIDDEN_COLUMNS.iter().position(|name| *name == wanted.hidden_name());
         position.map(|position| self.columns.len() + position)
     }
 
@@ -216,8 +225,12 @@ impl TableSchema {
     /// INTEGER: for any other key SQLite would assume an index that does not exist. The planner knows the keys.
     pub fn declaration(&self, table: &str) -> String {
         let mut columns: Vec<String> = self.columns.iter().map(shown_to_sqlite).collect();
-        columns
-            .extend(["query HIDDEN", "k INTEGER HIDDEN", "ef_search HIDDEN", "distance REAL HIDDEN"].map(String::from));
+        let typed = |name: &&str| match *name {
+            "k" | "group_limit" => format!("{name} INTEGER HIDDEN"),
+            "distance" | "similarity" => format!("{name} REAL HIDDEN"),
+            _ => format!("{name} HIDDEN"),
+        };
+        columns.extend(HIDDEN_COLUMNS.iter().map(typed));
         columns.push(format!("{} HIDDEN", quote_identifier(table)));
         format!("CREATE TABLE x({})", columns.join(", "))
     }
@@ -296,7 +309,8 @@ mod tests {
         assert_eq!(
             schema.declaration("art\"icles"),
             "CREATE TABLE x(\"id\" TEXT, \"name\" VARCHAR(20) COLLATE \"NOCASE\" NOT NULL, \"e\" BLOB, \"a\"\"b\", \
-             query HIDDEN, k INTEGER HIDDEN, ef_search HIDDEN, distance REAL HIDDEN, \"art\"\"icles\" HIDDEN)"
+             query HIDDEN, k INTEGER HIDDEN, ef_search HIDDEN, distance REAL HIDDEN, similarity REAL HIDDEN, \
+             group_by HIDDEN, group_limit INTEGER HIDDEN, \"art\"\"icles\" HIDDEN)"
         );
     }
 
@@ -344,9 +358,12 @@ mod tests {
     #[test]
     fn hidden_columns_follow_the_declared_ones() {
         let schema = schema(&["a", "e FLOAT[3]"]);
-        assert_eq!(schema.column(2), Some(ColumnRef::Query));
-        assert_eq!(schema.column(5), Some(ColumnRef::Distance));
-        assert_eq!(schema.column(6), Some(ColumnRef::Command));
-        assert_eq!(schema.column(7), None);
+        for (number, name) in HIDDEN_COLUMNS.into_iter().enumerate() {
+            let column = schema.column(2 + number).unwrap();
+            assert_eq!(column.hidden_name(), name);
+            assert_eq!(schema.hidden_column(column), Some(2 + number));
+        }
+        assert_eq!(schema.column(9), Some(ColumnRef::Command));
+        assert_eq!(schema.column(10), None);
     }
 }

@@ -4,8 +4,8 @@
 //! The number: bits 0..4 are the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by
 //! MATCH), bits 4..30 the columns that the statement reads. The last bit stands for its column and all after it.
 //!
-//! The arguments come in the order of the text: the query vector, k, ef_search, distance bounds, one per filter and per
-//! counted term, limit, offset.
+//! The arguments come in the order of the text: the query vector, k, ef_search, group_by, group_limit, bounds of the distance
+//! and of the similarity, one per filter and per counted term, limit, offset.
 
 use crate::error::{Error, Result};
 use crate::filter::predicate::Comparison;
@@ -48,10 +48,14 @@ pub struct KnnPlan {
     pub form: Form,
     pub has_k: bool,
     pub has_ef_search: bool,
-    /// Terms on the distance.
+    pub has_group_by: bool,
+    pub has_group_limit: bool,
+    /// Terms on the distance, and on the similarity.
     pub distances: Vec<Comparison>,
+    pub similarities: Vec<Comparison>,
     pub filters: Vec<Filter>,
-    /// With a k: terms that exclude no row, but k counts only rows that pass them. Terms on the distance come last.
+    /// With a k or a group limit: terms that exclude no row, but only rows that pass them are counted. Terms on distance and
+    /// similarity, which only k counts by, come last.
     pub counted: Vec<Filter>,
     /// How the rows table finds the rows that pass the filters.
     pub found_by: FoundBy,
@@ -59,7 +63,7 @@ pub struct KnnPlan {
     pub order: Order,
     pub has_limit: bool,
     pub has_offset: bool,
-    /// With a k: terms that SQLite tests only after k has counted the row.
+    /// With a k or a group limit: terms that SQLite tests only after the row was counted.
     pub after_k: Vec<Filter>,
     pub columns: ColumnSet,
 }
@@ -205,35 +209,48 @@ impl KnnPlan {
     fn text(&self, schema: &TableSchema) -> String {
         let metric = schema.vector(self.column).map_or("", |vector| vector.params.metric.name());
         let mut text = format!("knn {} {metric}", column_name(Some(self.column), schema));
-        for (is_there, word) in
-            [(self.has_k, " k"), (self.has_ef_search, " ef_search"), (self.order == Order::Relaxed, ", complete")]
-        {
+        for (is_there, word) in [
+            (self.has_k, " k"),
+            (self.has_ef_search, " ef_search"),
+            (self.has_group_by, " group_by"),
+            (self.has_group_limit, " group_limit"),
+            (self.order == Order::Relaxed, ", complete"),
+        ] {
             text.push_str(if is_there { word } else { "" });
         }
-        for comparison in &self.distances {
-            text.push_str(DISTANCE);
-            text.push_str(comparison.text());
+        for (name, comparisons) in [(DISTANCE, &self.distances), (SIMILARITY, &self.similarities)] {
+            for comparison in comparisons {
+                text.push_str(name);
+                text.push_str(comparison.text());
+            }
         }
         push_filters(&mut text, FILTER, &self.filters, schema);
         if !self.filters.is_empty() {
             text.push_str(&self.found_by.text());
         }
-        push_filters(&mut text, COUNTED, &self.counted, schema);
+        push_filters(&mut text, counter(self.has_k, COUNTED), &self.counted, schema);
         text.push_str(match (self.has_limit, self.has_offset) {
             (false, false) => "",
             (true, false) => ", limit",
             (false, true) => ", offset",
             (true, true) => ", limit offset",
         });
-        push_filters(&mut text, AFTER_K, &self.after_k, schema);
+        push_filters(&mut text, counter(self.has_k, AFTER_K), &self.after_k, schema);
         text
     }
 }
 
 const DISTANCE: &str = ", distance";
+const SIMILARITY: &str = ", similarity";
 const FILTER: &str = ", filter ";
-const COUNTED: &str = ", k counts ";
-const AFTER_K: &str = ", k before ";
+const COUNTED: [&str; 2] = [", k counts ", ", group limit counts "];
+const AFTER_K: [&str; 2] = [", k before ", ", group limit before "];
+
+/// The one of two texts that names what counts rows: k, or the group limit alone.
+fn counter(has_k: bool, [k, group_limit]: [&'static str; 2]) -> &'static str {
+    if has_k { k } else { group_limit }
+}
+
 const BY_SCAN: &str = ": walked or scanned";
 const BY_PARTIAL_INDEX: &str = ", by a partial index or none: exact, steered, walked or scanned";
 const BY_ROWID: &str = ", by rowid";
@@ -264,11 +281,15 @@ fn push_filters(text: &mut String, before: &str, filters: &[Filter], schema: &Ta
     }
 }
 
+/// The hidden columns that filters may be on.
+const MEASURES: [ColumnRef<'static>; 2] = [ColumnRef::Distance, ColumnRef::Similarity];
+
 /// The name of a column: bare if it is a plain word, otherwise quoted. The rowid is `rowid`; a column of that name is
 /// quoted.
 fn column_name(column: Option<usize>, schema: &TableSchema) -> String {
-    if column.is_some() && column == schema.distance_column() {
-        return ColumnRef::Distance.hidden_name().to_string();
+    let is_it = |measure: &ColumnRef<'_>| column.is_some() && column == schema.hidden_column(*measure);
+    if let Some(measure) = MEASURES.iter().find(|measure| is_it(measure)) {
+        return measure.hidden_name().to_string();
     }
     let Some(column) = column.and_then(|number| schema.columns.get(number)) else { return "rowid".to_string() };
     if column.name == "rowid" { quote_identifier(&column.name) } else { shown_name(&column.name) }
@@ -309,25 +330,26 @@ impl Reader<'_> {
         let metric = self.schema.vector(column)?.params.metric.name();
         (self.take(" ") && self.take(metric)).then_some(())?;
         let (has_k, has_ef_search) = (self.take(" k"), self.take(" ef_search"));
+        let (has_group_by, has_group_limit) = (self.take(" group_by"), self.take(" group_limit"));
         let order = if self.take(", complete") { Order::Relaxed } else { Order::Strict };
-        let mut distances = Vec::new();
-        while self.take(DISTANCE) {
-            distances.push(self.comparison()?);
-        }
+        let (distances, similarities) = (self.comparisons(DISTANCE)?, self.comparisons(SIMILARITY)?);
         let filters = self.filters(FILTER)?;
         let found_by = if filters.is_empty() { FoundBy::Scan } else { self.found_by()? };
-        let counted = self.filters(COUNTED)?;
+        let counted = self.filters(counter(has_k, COUNTED))?;
         let (has_limit, has_offset) = match (self.take(", limit offset"), self.take(", limit"), self.take(", offset")) {
             (true, _, _) => (true, true),
             (_, has_limit, has_offset) => (has_limit, has_offset),
         };
-        let after_k = self.filters(AFTER_K)?;
+        let after_k = self.filters(counter(has_k, AFTER_K))?;
         Some(Plan::Knn(KnnPlan {
             column,
             form,
             has_k,
             has_ef_search,
+            has_group_by,
+            has_group_limit,
             distances,
+            similarities,
             filters,
             counted,
             found_by,
@@ -374,6 +396,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Each behind `before`.
+    fn comparisons(&mut self, before: &str) -> Option<Vec<Comparison>> {
+        let mut comparisons = Vec::new();
+        while self.take(before) {
+            comparisons.push(self.comparison()?);
+        }
+        Some(comparisons)
+    }
+
     fn comparison(&mut self) -> Option<Comparison> {
         // The longest text that fits: "<" is the start of "<=".
         let comparison = Comparison::ALL
@@ -390,8 +421,8 @@ impl Reader<'_> {
         if name == "rowid" && !is_quoted {
             return Some(None);
         }
-        if name == ColumnRef::Distance.hidden_name() {
-            return Some(self.schema.distance_column());
+        if let Some(measure) = MEASURES.into_iter().find(|measure| name == measure.hidden_name()) {
+            return Some(self.schema.hidden_column(measure));
         }
         self.schema.columns.iter().position(|column| column.name == name).map(Some)
     }

@@ -2,11 +2,13 @@
 
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
-use super::search_arguments::{check_arguments, check_no_argument, is_argument, no_vector, two_vectors};
+use super::search_arguments::{
+    check_arguments, check_no_argument, check_similarity, is_argument, no_vector, two_vectors,
+};
 use crate::error::{Error, Result};
 use crate::filter::predicate::{Affinity, Comparison, is_exact};
 use crate::hnsw::Order;
-use crate::sqlite::{Operator, OrderUse, Recheck};
+use crate::sqlite::{Operator, OrderTerm, OrderUse, Recheck};
 use crate::vtab::declaration::schema::{Column, ColumnRef, Key, TableSchema};
 
 /// A term that the plan uses. Its position among them is that of its argument.
@@ -52,7 +54,9 @@ const REPEATED_COST: f64 = 1.2;
 /// `Error::Invalid` for MATCH where it has no meaning.
 pub fn choose(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<Option<PlannedQuery>> {
     check_arguments(table, schema, query)?;
-    match source_of(table, schema, query)? {
+    let source = source_of(table, schema, query)?;
+    check_similarity(table, schema, query, source.as_ref().map(|source| source.column))?;
+    match source {
         Some(source) => Ok(knn(schema, query, source)),
         None => {
             check_no_argument(table, schema, query)?;
@@ -127,13 +131,19 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
     };
     source.term.is_usable.then_some(())?;
     let (has_k, has_ef_search) = (take_argument(ColumnRef::K)?, take_argument(ColumnRef::EfSearch)?);
+    let (has_group_by, has_group_limit) = (take_argument(ColumnRef::GroupBy)?, take_argument(ColumnRef::GroupLimit)?);
     let vector = UsedConstraint { index: source.term.index, recheck: Recheck::No, is_list: false };
     used.constraints.insert(0, vector);
 
-    let distances = take_distances(schema, query, &mut used);
+    let distances = take_bounds(schema, query, ColumnRef::Distance, &mut used);
+    let similarities = take_bounds(schema, query, ColumnRef::Similarity, &mut used);
     let filters = take_filters(schema, query, &mut used);
-    let counted = if has_k { take_counted(schema, query, &mut used) } else { Vec::new() };
-    let is_order_consumed = is_by_distance(schema, query);
+    let is_counted = has_k || has_group_by;
+    let mut counted = if is_counted { take_counted(schema, query, false, &mut used) } else { Vec::new() };
+    if has_k {
+        counted.extend(take_counted(schema, query, true, &mut used));
+    }
+    let is_order_consumed = is_nearest_first(schema, query);
     // If SQLite sorts the rows, it reads all of them.
     let is_page = is_order_consumed || query.order.is_empty();
     let mut take_hint = |operator: Operator| match usable(query).find(|term| term.operator == operator) {
@@ -144,10 +154,11 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
         _ => false,
     };
     let (has_limit, has_offset) = (take_hint(Operator::Limit), take_hint(Operator::Offset));
-    let order = if is_order_consumed { Order::Strict } else { Order::Relaxed };
+    // Groups are counted along the strict order.
+    let order = if is_order_consumed || has_group_by { Order::Strict } else { Order::Relaxed };
     let is_taken = |term: &&Term| used.constraints.iter().any(|used| used.index == term.index);
     let may_repeat = query.terms.iter().filter(is_taken).any(|term| is_open(term) && !is_argument(schema, term));
-    let after_k = if has_k { left_over(schema, query, &used) } else { Vec::new() };
+    let after_k = if is_counted { left_over(schema, query, &used) } else { Vec::new() };
     let (column, form) = (source.column, source.form);
     let columns = ColumnSet::from_mask(query.columns_used);
     let plan = KnnPlan {
@@ -155,7 +166,10 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
         form,
         has_k,
         has_ef_search,
+        has_group_by,
+        has_group_limit,
         distances,
+        similarities,
         filters,
         counted,
         found_by: FoundBy::Scan,
@@ -180,31 +194,43 @@ pub fn can_bound_distance(comparison: Comparison) -> bool {
     !matches!(comparison, Comparison::Like | Comparison::Glob | Comparison::In)
 }
 
-/// Uses the terms on the distance. SQLite offers `(distance, rowid) > (?, ?)` as `distance >= ?`, and tests it in full.
-fn take_distances(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Comparison> {
-    let mut distances = Vec::new();
-    for term in usable(query).filter(|term| is_hidden(schema, term, ColumnRef::Distance)) {
+/// Uses the terms on the distance, or on the similarity. SQLite offers `(distance, rowid) > (?, ?)` as `distance >= ?`, and
+/// tests it in full.
+fn take_bounds(
+    schema: &TableSchema,
+    query: &IndexQuery,
+    measure: ColumnRef<'_>,
+    used: &mut UsedConstraints,
+) -> Vec<Comparison> {
+    let mut bounds = Vec::new();
+    for term in usable(query).filter(|term| is_hidden(schema, term, measure)) {
         let comparison = comparison_of(term).filter(|comparison| can_bound_distance(*comparison));
         if let Some(comparison) = comparison.filter(|comparison| !query.may_be_of_later_join(*comparison)) {
             used.take(term, Recheck::Yes);
-            distances.push(comparison);
+            bounds.push(comparison);
         }
     }
-    distances
+    bounds
 }
 
-/// Uses the terms that may belong to a later join. They exclude no row, but k counts only rows that pass them. Terms on
-/// columns come first, then those on the distance.
-fn take_counted(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
+/// Uses the terms that may belong to a later join: on distance and similarity, or on columns. They exclude no row, but only
+/// rows that pass them are counted.
+fn take_counted(
+    schema: &TableSchema,
+    query: &IndexQuery,
+    is_measured: bool,
+    used: &mut UsedConstraints,
+) -> Vec<Filter> {
+    let is_measure = |term: &Term| {
+        [ColumnRef::Distance, ColumnRef::Similarity].iter().any(|hidden| is_hidden(schema, term, *hidden))
+    };
     let mut counted = Vec::new();
-    for is_distance in [false, true] {
-        for term in usable(query).filter(|term| is_hidden(schema, term, ColumnRef::Distance) == is_distance) {
-            let Some(filter) = filter_of(schema, term) else { continue };
-            let is_answered = is_distance || affinity_of(schema, term.column, filter.comparison).is_some();
-            if is_answered && query.may_be_of_later_join(filter.comparison) {
-                used.take(term, Recheck::Yes);
-                counted.push(filter);
-            }
+    for term in usable(query).filter(|term| is_measure(term) == is_measured) {
+        let Some(filter) = filter_of(schema, term) else { continue };
+        let is_answered = is_measured || affinity_of(schema, term.column, filter.comparison).is_some();
+        if is_answered && query.may_be_of_later_join(filter.comparison) {
+            used.take(term, Recheck::Yes);
+            counted.push(filter);
         }
     }
     counted
@@ -222,18 +248,19 @@ fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
     term.column.and_then(|number| schema.column(number)) == Some(wanted)
 }
 
-/// Whether the order is `distance` or `distance, rowid`. A GROUP BY or DISTINCT of the same columns does not count: it
-/// needs every row.
-fn is_by_distance(schema: &TableSchema, query: &IndexQuery) -> bool {
+/// Whether the order is `distance` or `similarity DESC`, alone or followed by `rowid`. A GROUP BY or DISTINCT of the same
+/// columns does not count: it needs every row.
+fn is_nearest_first(schema: &TableSchema, query: &IndexQuery) -> bool {
     let is_rowid = |column: Option<usize>| column.is_none() || column == schema.rowid_column();
-    let is_distance =
-        |column: Option<usize>| column.and_then(|number| schema.column(number)) == Some(ColumnRef::Distance);
+    let is_nearest = |term: &OrderTerm| match term.column.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Distance) => !term.is_descending,
+        Some(ColumnRef::Similarity) => term.is_descending,
+        _ => false,
+    };
     let starts_right = match query.order.as_slice() {
-        [distance] => is_distance(distance.column) && !distance.is_descending,
+        [nearest] => is_nearest(nearest),
         // Two rows never agree in distance and rowid, so later terms sort nothing.
-        [distance, rowid, ..] => {
-            is_distance(distance.column) && is_rowid(rowid.column) && !distance.is_descending && !rowid.is_descending
-        }
+        [nearest, rowid, ..] => is_nearest(nearest) && is_rowid(rowid.column) && !rowid.is_descending,
         [] => false,
     };
     starts_right && matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup)

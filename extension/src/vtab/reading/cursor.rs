@@ -58,6 +58,18 @@ impl<'t> HnswCursor<'t> {
         }
         let query = if let Walk::Knn(knn) = &self.walk { knn.query_of(column) } else { None };
         self.context.match_test.note(column, query);
+        // An argument of the group limit that the search was not given is part of an OR or an expression, where it would be
+        // NULL and limit nothing.
+        let given = |kept: Option<&OwnedValue>, name: &str| match kept {
+            Some(kept) => {
+                context.content(kept.content());
+                Ok(())
+            }
+            None => Err(Error::invalid(format!(
+                "{}.{name}: an argument of the search: write \"{name} = ?\" as a term of WHERE, joined to the others by AND",
+                self.context.core.names()?.table()
+            ))),
+        };
         let argument = |kept: Option<&OwnedValue>| {
             if let Some(kept) = kept {
                 context.content(kept.content());
@@ -86,10 +98,21 @@ impl<'t> HnswCursor<'t> {
                 }
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
+            (Some(ColumnRef::Similarity), Walk::Knn(knn)) => {
+                if let Some(similarity) = knn.similarity()? {
+                    context.f64(similarity);
+                }
+            }
             // SQLite may test the arguments of the table-valued form again.
             (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
             (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
             (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
+            (Some(hidden @ ColumnRef::GroupBy), Walk::Knn(knn)) => {
+                given(knn.arguments().group_by.as_ref(), hidden.hidden_name())?;
+            }
+            (Some(hidden @ ColumnRef::GroupLimit), Walk::Knn(knn)) => {
+                given(knn.arguments().group_limit.as_ref(), hidden.hidden_name())?;
+            }
             _ => {}
         }
         Ok(())

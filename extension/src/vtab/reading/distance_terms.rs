@@ -1,15 +1,69 @@
-//! Terms on the distance. With them a search skips rows before k counts them, and stops when no further row can pass.
+//! Terms on the distance and on the similarity. With them a search skips rows before k counts them, and stops when no further
+//! row can pass.
 
 use std::cmp::Ordering;
 
+use crate::distance::Metric;
 use crate::filter::predicate::Comparison;
 use crate::sqlite::{Content, Value};
 
-/// The terms of a WHERE clause on the distance.
+/// The terms of a WHERE clause on the distance and on the similarity.
 #[derive(Debug, Default)]
 pub struct DistanceTerms {
-    terms: Vec<(Comparison, Bound)>,
+    terms: Vec<Term>,
     is_never: bool,
+}
+
+/// What a term compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    Distance,
+    /// Under a metric that has one.
+    Similarity(Metric),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    measure: Measure,
+    comparison: Comparison,
+    bound: Bound,
+}
+
+impl Term {
+    /// How a row at a distance stands to the bound: by the value that SQL shows.
+    fn compare(&self, distance: f64) -> Ordering {
+        self.bound.compare(match self.measure {
+            Measure::Distance => distance,
+            Measure::Similarity(metric) => metric.similarity(distance).unwrap_or(f64::NAN),
+        })
+    }
+
+    fn admits(&self, distance: f64) -> bool {
+        let order = self.compare(distance);
+        match self.comparison {
+            Comparison::Lt => order.is_lt(),
+            Comparison::Le => order.is_le(),
+            Comparison::Gt => order.is_gt(),
+            Comparison::Ge => order.is_ge(),
+            Comparison::Eq | Comparison::Is => order.is_eq(),
+            Comparison::Ne | Comparison::IsNot => order.is_ne(),
+            _ => true,
+        }
+    }
+
+    /// Along the sequence distances grow and similarities fall.
+    fn ends_before(&self, distance: f64) -> bool {
+        let order = self.compare(distance);
+        match (self.measure, self.comparison) {
+            (Measure::Distance, Comparison::Lt) => order.is_ge(),
+            (Measure::Distance, Comparison::Le | Comparison::Eq | Comparison::Is) => order.is_gt(),
+            // Nothing is above a text or a BLOB.
+            (Measure::Distance, Comparison::Gt | Comparison::Ge) => matches!(self.bound, Bound::Above),
+            (Measure::Similarity(_), Comparison::Gt) => order.is_le(),
+            (Measure::Similarity(_), Comparison::Ge | Comparison::Eq | Comparison::Is) => order.is_lt(),
+            _ => false,
+        }
+    }
 }
 
 /// The right side of a term.
@@ -22,12 +76,12 @@ enum Bound {
 }
 
 impl Bound {
-    /// Compares a distance with the bound, as SQLite compares a REAL.
-    fn compare(self, distance: f64) -> Ordering {
+    /// Compares a value with the bound, as SQLite compares a REAL.
+    fn compare(self, value: f64) -> Ordering {
         match self {
             Bound::Above => Ordering::Less,
-            Bound::Real(number) => distance.partial_cmp(&number).unwrap_or(Ordering::Less),
-            Bound::Integer(number) => compare_with_integer(distance, number),
+            Bound::Real(number) => value.partial_cmp(&number).unwrap_or(Ordering::Less),
+            Bound::Integer(number) => compare_with_integer(value, number),
         }
     }
 }
@@ -46,20 +100,25 @@ fn compare_with_integer(distance: f64, number: i64) -> Ordering {
 }
 
 impl DistanceTerms {
-    /// Adds `distance <comparison> value`. `distance` is a REAL column, so a text that is a number is compared as one.
-    pub fn push(&mut self, comparison: Comparison, value: Value<'_>) {
-        self.add(comparison, value.numeric_content());
+    /// Adds `distance <comparison> value`, or the same of the similarity. Both are REAL columns, so a text that is a
+    /// number is compared as one.
+    pub fn push(&mut self, measure: Measure, comparison: Comparison, value: Value<'_>) {
+        self.add(measure, comparison, value.numeric_content());
     }
 
-    fn add(&mut self, comparison: Comparison, value: Content<'_>) {
-        match (comparison, value) {
-            (Comparison::IsNotNull, _) | (Comparison::IsNot, Content::Null) => {}
-            // No distance is NULL.
-            (Comparison::IsNull, _) | (_, Content::Null) => self.is_never = true,
-            (_, Content::Integer(number)) => self.terms.push((comparison, Bound::Integer(number))),
-            (_, Content::Real(number)) => self.terms.push((comparison, Bound::Real(number))),
-            (_, Content::Text(_) | Content::Blob(_)) => self.terms.push((comparison, Bound::Above)),
-        }
+    fn add(&mut self, measure: Measure, comparison: Comparison, value: Content<'_>) {
+        let bound = match (comparison, value) {
+            (Comparison::IsNotNull, _) | (Comparison::IsNot, Content::Null) => return,
+            // Neither is NULL.
+            (Comparison::IsNull, _) | (_, Content::Null) => {
+                self.is_never = true;
+                return;
+            }
+            (_, Content::Integer(number)) => Bound::Integer(number),
+            (_, Content::Real(number)) => Bound::Real(number),
+            (_, Content::Text(_) | Content::Blob(_)) => Bound::Above,
+        };
+        self.terms.push(Term { measure, comparison, bound });
     }
 
     /// Whether no row can pass.
@@ -69,32 +128,12 @@ impl DistanceTerms {
 
     /// Whether a row of this distance passes all terms.
     pub fn admits(&self, distance: f64) -> bool {
-        self.terms.iter().all(|&(comparison, bound)| {
-            let order = bound.compare(distance);
-            match comparison {
-                Comparison::Lt => order.is_lt(),
-                Comparison::Le => order.is_le(),
-                Comparison::Gt => order.is_gt(),
-                Comparison::Ge => order.is_ge(),
-                Comparison::Eq | Comparison::Is => order.is_eq(),
-                Comparison::Ne | Comparison::IsNot => order.is_ne(),
-                _ => true,
-            }
-        })
+        self.terms.iter().all(|term| term.admits(distance))
     }
 
     /// Whether no row of this distance or a larger one can pass.
     pub fn end_before(&self, distance: f64) -> bool {
-        self.terms.iter().any(|&(comparison, bound)| {
-            let order = bound.compare(distance);
-            match comparison {
-                Comparison::Lt => order.is_ge(),
-                Comparison::Le | Comparison::Eq | Comparison::Is => order.is_gt(),
-                // No number is greater than a text or a BLOB.
-                Comparison::Gt | Comparison::Ge => matches!(bound, Bound::Above),
-                _ => false,
-            }
-        })
+        self.terms.iter().any(|term| term.ends_before(distance))
     }
 }
 
@@ -103,8 +142,12 @@ mod tests {
     use super::*;
 
     fn terms(of: &[(Comparison, Content<'_>)]) -> DistanceTerms {
+        terms_on(Measure::Distance, of)
+    }
+
+    fn terms_on(measure: Measure, of: &[(Comparison, Content<'_>)]) -> DistanceTerms {
         let mut terms = DistanceTerms::default();
-        of.iter().for_each(|&(comparison, value)| terms.add(comparison, value));
+        of.iter().for_each(|&(comparison, value)| terms.add(measure, comparison, value));
         terms
     }
 
@@ -128,6 +171,48 @@ mod tests {
         }
         let both = terms(&[(Comparison::Gt, Content::Integer(0)), (Comparison::Le, half)]);
         assert_eq!([0.0, 0.1, 0.5, 0.6].map(|distance| both.admits(distance)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_similarity_falls_as_the_distance_grows() {
+        for (comparison, admits, ends) in [
+            (Comparison::Lt, [false, false, true], [false; 3]),
+            (Comparison::Le, [false, true, true], [false; 3]),
+            (Comparison::Gt, [true, false, false], [false, true, true]),
+            (Comparison::Ge, [true, true, false], [false, false, true]),
+            (Comparison::Eq, [false, true, false], [false, false, true]),
+            (Comparison::Is, [false, true, false], [false, false, true]),
+            (Comparison::Ne, [true, false, true], [false; 3]),
+            (Comparison::IsNot, [true, false, true], [false; 3]),
+        ] {
+            for (metric, bound) in [(Metric::Cosine, 0.75), (Metric::Dot, -0.25)] {
+                let terms = terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
+                assert_eq!([0.0, 0.25, 1.0].map(|distance| terms.admits(distance)), admits, "{comparison:?}");
+                assert_eq!([0.0, 0.25, 1.0].map(|distance| terms.end_before(distance)), ends, "{comparison:?}");
+            }
+        }
+        let text = terms_on(Measure::Similarity(Metric::Dot), &[(Comparison::Ge, Content::Text(b"x"))]);
+        assert!(text.end_before(0.0) && !text.admits(0.0));
+    }
+
+    /// 1 - bound, rounded, would be another distance than that of the bound.
+    #[test]
+    fn the_similarity_that_is_shown_decides() {
+        let mut seed = 1_u64;
+        for _ in 0..10_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let distance = (seed >> 11) as f64 / 2_f64.powi(53);
+            for metric in [Metric::Cosine, Metric::Dot] {
+                let shown = metric.similarity(distance).unwrap();
+                for bound in [shown, shown.next_up(), shown.next_down()] {
+                    let with =
+                        |comparison| terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
+                    assert_eq!(with(Comparison::Ge).admits(distance), shown >= bound, "{distance} {bound}");
+                    assert_eq!(with(Comparison::Eq).admits(distance), shown == bound, "{distance} {bound}");
+                    assert_eq!(with(Comparison::Ge).end_before(distance), shown < bound, "{distance} {bound}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,15 +3,19 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::arguments::{Arguments, GivenArguments};
 use super::context::ReadContext;
-use super::distance_terms::DistanceTerms;
+use super::distance_terms::{DistanceTerms, Measure};
+use super::group_limit::{GroupLimit, GroupStatements};
 use super::ranked_rows::{RankedRows, Request, tester};
 use super::result_row::ResultRow;
+use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
 use crate::sqlite::{Content, Context, Parameter, Value, Values};
 use crate::vtab::core::TableCore;
+use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::owned_value::OwnedValue;
@@ -20,15 +24,6 @@ use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::snapshot::Snapshot;
 
-/// The arguments as given: SQLite may test them again.
-#[derive(Debug, Default)]
-pub struct Arguments {
-    pub query: Option<Rc<OwnedValue>>,
-    pub k: Option<OwnedValue>,
-    pub ef_search: Option<OwnedValue>,
-}
-
-/// A search that a cursor runs.
 pub struct Knn<'t> {
     context: &'t ReadContext,
     core: &'t TableCore,
@@ -47,6 +42,8 @@ pub struct Knn<'t> {
     position: usize,
     /// Tests whether a row passes the filter, if the search needs it.
     test: Option<CachedStatement<'t>>,
+    /// Count the rows of a group.
+    groups: GroupStatements<'t>,
     /// Looks up the row of a hit.
     presence: Option<CachedStatement<'t>>,
     /// The rows that were returned; set once this connection has changed rows during the search.
@@ -72,14 +69,21 @@ struct Counted<'t> {
 }
 
 impl<'t> Counted<'t> {
-    fn new(core: &TableCore, terms: &[Filter], arguments: Values<'_>) -> Result<Counted<'t>> {
-        let is_on_column = |term: &&Filter| term.column.is_none() || term.column != core.schema.distance_column();
-        let (filters, on_distance) = terms.split_at(terms.iter().take_while(is_on_column).count());
+    fn new(core: &TableCore, metric: Metric, terms: &[Filter], arguments: Values<'_>) -> Result<Counted<'t>> {
+        let measure = |term: &Filter| match core.schema.column(term.column?)? {
+            ColumnRef::Distance => Some(Measure::Distance),
+            ColumnRef::Similarity => Some(Measure::Similarity(metric)),
+            _ => None,
+        };
+        let (filters, measured) = terms.split_at(terms.iter().take_while(|term| measure(term).is_none()).count());
         let mut distances = DistanceTerms::default();
-        for (position, term) in on_distance.iter().enumerate() {
-            distances.push(term.comparison, arguments.at(filters.len() + position)?);
+        for (position, term) in measured.iter().enumerate() {
+            if let Some(measure) = measure(term) {
+                distances.push(measure, term.comparison, arguments.at(filters.len() + position)?);
+            }
         }
-        Ok(Counted { distances, filter: RowsFilter::new(&core.schema, filters, arguments)?, test: None })
+        let filter = read_filter(core, filters, arguments)?;
+        Ok(Counted { distances, filter, test: None })
     }
 
     fn counts(&mut self, core: &'t TableCore, hit: &Hit) -> Result<bool> {
@@ -92,44 +96,35 @@ impl<'t> Counted<'t> {
 }
 
 impl<'t> Knn<'t> {
-    pub fn start(context: &'t ReadContext, plan: &KnnPlan, arguments: Values<'_>) -> Result<Knn<'t>> {
+    pub fn start(context: &'t ReadContext, plan: &KnnPlan, values: Values<'_>) -> Result<Knn<'t>> {
         let core = &context.core;
         let names = core.names()?;
         let input = core.vector_input(names.table(), plan.column)?;
         let ordinal = core.schema.vector(plan.column).map_or(0, |vector| vector.ordinal);
-        let mut position = 0;
-        let mut next = |is_there: bool| {
-            let argument = is_there.then(|| arguments.at(position)).transpose();
-            position += usize::from(is_there);
-            argument
-        };
-        let (query, k, ef_search) = (next(true)?, next(plan.has_k)?, next(plan.has_ef_search)?);
-        let kept = |value: Option<Value<'_>>| value.map(|value| OwnedValue::of(value.content()));
-        let mut distances = DistanceTerms::default();
-        for comparison in &plan.distances {
-            if let Some(value) = next(true)? {
-                distances.push(*comparison, value);
-            }
-        }
-        let remaining = k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
-        let ef = ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
-        let components = query.map_or(Ok(None), |value| input.query(value))?;
-        let mut filter = RowsFilter::new(&core.schema, &plan.filters, arguments.skip(position))?;
-        filter.ignores_case = filter.has_patterns && core.like_ignores_case()?;
-        let counted = Counted::new(core, &plan.counted, arguments.skip(position + plan.filters.len()))?;
+        let (given, values) = GivenArguments::read(plan, values)?;
+        let remaining = given.k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
+        let ef = given.ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
+        let limit_groups = |by| GroupLimit::new(names.table(), &core.schema, by, given.group_limit);
+        let group_limit = given.group_by.map(limit_groups).transpose()?;
+        let components = given.query.map_or(Ok(None), |value| input.query(value))?;
+        let (distances, values) = bounds(plan, input.params.metric, values)?;
+        let filter = read_filter(core, &plan.filters, values)?;
+        let counted = Counted::new(core, input.params.metric, &plan.counted, values.skip(plan.filters.len()))?;
+        let group_limit = group_limit.map(|limit| limit.counting(counted.filter.clone()));
         let mut knn = Knn {
             context,
             core,
-            arguments: Arguments { query: kept(query).map(Rc::new), k: kept(k), ef_search: kept(ef_search) },
+            arguments: given.kept(),
             column: plan.column,
             ordinal,
             order: plan.order,
             distances,
             remaining,
-            counted,
+            counted: if plan.has_k { counted } else { Counted::default() },
             ranked: None,
             position: 0,
             test: None,
+            groups: GroupStatements::default(),
             presence: None,
             given: None,
             hit: None,
@@ -152,7 +147,7 @@ impl<'t> Knn<'t> {
                 FoundBy::Partial => core.rows.explain(column, &filter.sql, |sql| filter.bind(sql))?.access_path(),
                 _ => plan.found_by.access_path(),
             };
-            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, access_path })?;
+            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, access_path, group_limit })?;
             knn.next()?;
         }
         Ok(knn)
@@ -214,7 +209,7 @@ impl<'t> Knn<'t> {
         self.hit = None;
         while self.remaining > 0 {
             let Some(ranked) = &mut self.ranked else { break };
-            let hit = match ranked.at(self.position, self.core, &mut self.test) {
+            let hit = match ranked.at(self.position, self.core, &mut self.test, &mut self.groups) {
                 Ok(Some(hit)) => hit,
                 Ok(None) => break,
                 Err(error) => {
@@ -261,6 +256,7 @@ impl<'t> Knn<'t> {
     /// Keeps the search for the next page, if it would return the same rows again.
     fn keep_search(&mut self) {
         self.test = None;
+        self.groups.clear();
         self.presence = None;
         self.counted.test = None;
         let Some(mut ranked) = self.ranked.take() else { return };
@@ -287,6 +283,13 @@ impl<'t> Knn<'t> {
     /// The distance of the current row.
     pub fn distance(&self) -> Result<f64> {
         Ok(self.current()?.distance)
+    }
+
+    /// None under a metric that has none.
+    pub fn similarity(&self) -> Result<Option<f64>> {
+        let metric = self.core.schema.vector(self.column).map(|vector| vector.params.metric);
+        let distance = self.distance()?;
+        Ok(metric.and_then(|metric| metric.similarity(distance)))
     }
 
     /// The query vector, if `column` is the searched one.
@@ -384,6 +387,23 @@ impl Drop for Knn<'_> {
     fn drop(&mut self) {
         self.keep_search();
     }
+}
+
+/// The terms on distance and similarity, and the values behind theirs.
+fn bounds<'v>(plan: &KnnPlan, metric: Metric, values: Values<'v>) -> Result<(DistanceTerms, Values<'v>)> {
+    let on_distance = plan.distances.iter().map(|comparison| (Measure::Distance, *comparison));
+    let on_similarity = plan.similarities.iter().map(|comparison| (Measure::Similarity(metric), *comparison));
+    let mut bounds = DistanceTerms::default();
+    for (position, (measure, comparison)) in on_distance.chain(on_similarity).enumerate() {
+        bounds.push(measure, comparison, values.at(position)?);
+    }
+    Ok((bounds, values.skip(plan.distances.len() + plan.similarities.len())))
+}
+
+fn read_filter(core: &TableCore, terms: &[Filter], arguments: Values<'_>) -> Result<RowsFilter> {
+    let mut filter = RowsFilter::new(&core.schema, terms, arguments)?;
+    filter.ignores_case = filter.has_patterns && core.like_ignores_case()?;
+    Ok(filter)
 }
 
 fn read_k(table: &str, value: Value<'_>) -> Result<u64> {

@@ -1,9 +1,11 @@
 //! The cursor: scans of the rows table, and searches that return rows nearest first.
 
+mod arguments;
 pub mod context;
 pub mod cursor;
 mod distance_terms;
 pub mod filter_cache;
+mod group_limit;
 mod index_orders;
 mod knn;
 mod match_test;

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::group_limit::{GroupCounts, GroupLimit, GroupStatements};
 use super::index_orders::{Ranges, TEST_COST};
 use crate::error::{Error, Result};
 use crate::filter::strategy::{
@@ -33,6 +34,8 @@ pub struct Request {
     pub query: Vec<f32>,
     pub filter: RowsFilter,
     pub access_path: AccessPath,
+    /// Only under strict order, which it counts along.
+    pub group_limit: Option<GroupLimit>,
 }
 
 enum Source {
@@ -56,6 +59,9 @@ pub struct RankedRows {
     /// The hits that were returned before the source was changed. The new source may return them again.
     given_before: Option<GivenBefore>,
     last: Option<(f64, i64)>,
+    /// The number of hits of the source so far. The group limit drops some of them.
+    pulled: u64,
+    groups: GroupCounts,
     /// The rows returned so far. `hits` has them with their distances, unless they are too many.
     given: Vec<i64>,
     hits: Vec<Hit>,
@@ -88,6 +94,8 @@ impl RankedRows {
             is_tested: false,
             given_before: None,
             last: None,
+            pulled: 0,
+            groups: GroupCounts::default(),
             given: Vec::new(),
             hits: Vec::new(),
             rows_seen: 0,
@@ -221,12 +229,25 @@ impl RankedRows {
         position: usize,
         core: &'t TableCore,
         test: &mut Option<CachedStatement<'t>>,
+        groups: &mut GroupStatements<'t>,
     ) -> Result<Option<Hit>> {
         if let Some(hit) = self.hits.get(position) {
             return Ok(Some(*hit));
         }
-        let Some(hit) = self.pull(core, test)? else { return Ok(None) };
-        self.last = Some((hit.distance, hit.rowid.0));
+        let hit = loop {
+            let Some(hit) = self.pull(core, test)? else { return Ok(None) };
+            self.last = Some((hit.distance, hit.rowid.0));
+            self.pulled += 1;
+            let Some(limit) = &self.request.group_limit else { break hit };
+            if groups.admit(core, limit, &mut self.groups, hit.rowid.0)? {
+                break hit;
+            }
+            let which = (self.request.column, &self.request.filter);
+            if self.groups.takes_look(self.observed.rows) && !groups.has_room(core, limit, &self.groups, which)? {
+                self.source = Source::Nothing;
+                return Ok(None);
+            }
+        };
         self.given.push(hit.rowid.0);
         self.is_remembered &= self.hits.len() < HITS_KEPT;
         if self.is_remembered {
@@ -277,7 +298,7 @@ impl RankedRows {
         let commits = core.db.committed_version(&core.names()?.owner.schema);
         let ranges = self.ranges.as_ref().filter(|_| self.snapshot.map(|snapshot| snapshot.commits) == commits);
         let (request, observed) = (&self.request, &mut self.observed);
-        observed.given = self.given.len() as u64;
+        observed.given = self.pulled;
         let mut tests = 0;
         let mut accept = |rowid: RowId, node: NodeId| {
             let passes = match ranges {
@@ -357,7 +378,7 @@ impl RankedRows {
         let matches = self.matches.as_ref().map_or(0, |matches| matches.bytes());
         let before = if let Some(GivenBefore::These(rowids)) = &self.given_before { rowids.capacity() * 16 } else { 0 };
         let own = self.hits.capacity() * size_of::<Hit>() + self.given.capacity() * 8 + self.request.query.len() * 4;
-        source + matches + before + own + self.request.filter.bytes()
+        source + matches + before + own + self.request.filter.bytes() + self.groups.bytes()
     }
 }
 

@@ -38,9 +38,22 @@ impl RowsTable {
 
     /// Reads one column of one row. Does not call `read` if the row does not exist.
     pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+        self.value_reader(column)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+    }
+
+    /// The statement that reads one column of the row ?1.
+    pub fn value_reader(&self, column: usize) -> Result<CachedStatement<'_>> {
         let (column, key) = (self.column(column), self.key());
-        let sql = format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows);
-        self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+        self.statements.reading(format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows))
+    }
+
+    /// The statement that gives each value of `column` that rows have which pass a filter and have a vector in `vector`.
+    pub fn distinct_values(&self, vector: usize, column: usize, filter: &RowsFilter) -> Result<CachedStatement<'_>> {
+        let (value, node, from) = (self.column(column), self.column(vector), &self.names()?.rows);
+        let sql = format!("SELECT DISTINCT {value} FROM {from} WHERE {node} IS NOT NULL{}", filter.and_sql());
+        let mut values = self.statements.reading(sql)?;
+        filter.bind(&mut values)?;
+        Ok(values)
     }
 
     /// A statement that reads the row ?1: the rowid, the selected columns, then the node of `column`.

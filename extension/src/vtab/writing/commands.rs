@@ -11,6 +11,7 @@ use crate::storage::row_nodes::{Moves, RowNodes};
 use crate::storage::vector_column::VectorColumn;
 use crate::storage::{check, repair};
 use crate::vtab::core::TableCore;
+use crate::vtab::declaration::schema::HIDDEN_COLUMNS;
 
 const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
 /// The commands that take a number as k.
@@ -24,7 +25,8 @@ impl TableCore {
         let column = |number: usize| values.get(number).filter(|value| !value.is_null());
         let declared = self.schema.columns.len();
         let k = column(declared + 1);
-        let is_alone = (0..declared + 4).all(|number| number == declared + 1 || column(number).is_none());
+        let is_alone =
+            (0..declared + HIDDEN_COLUMNS.len()).all(|number| number == declared + 1 || column(number).is_none());
         let name = match command.content() {
             Content::Text(name) => String::from_utf8_lossy(name).into_owned(),
             _ => {

@@ -97,9 +97,12 @@ fn wrong_declarations_are_refused_with_a_reason() {
         (vec![e, "3 TEXT"], "t: expected a column name, got 3"),
         (
             vec![e, "Distance REAL"],
-            "t.Distance: the column names query, k, ef_search, distance and that of the table itself are reserved",
+            "t.Distance: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
         ),
-        (vec![e, "T"], "t.T: the column names query, k, ef_search, distance and that of the table itself are reserved"),
+        (
+            vec![e, "T"],
+            "t.T: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
+        ),
         (vec![e, "n INT DEFAULT 3"], "t.n: DEFAULT is not offered: SQLite has no defaults for virtual tables"),
         (vec![e, "n INT GENERATED ALWAYS AS (3)"], "t.n: generated columns are not offered"),
         (vec![e, "n AS (3)"], "t.n: generated columns are not offered"),

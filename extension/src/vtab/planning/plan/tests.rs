@@ -45,7 +45,8 @@ fn all_plans() -> Vec<Plan> {
         Comparison::ALL.into_iter().rev().map(|comparison| filter(Some(2), comparison, None)).collect(),
         vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
     ];
-    let distance = schema().distance_column();
+    let [distance, similarity] =
+        [ColumnRef::Distance, ColumnRef::Similarity].map(|hidden| schema().hidden_column(hidden));
     let mut plans = Vec::new();
     for (n, filters) in lists.into_iter().enumerate() {
         let columns = ColumnSet::from_mask(0b1011 << n);
@@ -54,24 +55,36 @@ fn all_plans() -> Vec<Plan> {
                 plans.push(Plan::Scan(ScanPlan { access, filters: filters.clone(), order, columns }));
             }
         }
-        for bits in 0..128usize {
+        for bits in 0..512usize {
             let bit = |n: usize| bits >> n & 1 == 1;
             plans.push(Plan::Knn(KnnPlan {
                 column: if bit(0) { 4 } else { 5 },
                 form: if bit(1) { Form::Match } else { Form::Call },
                 has_k: bit(2),
                 has_ef_search: bit(3),
-                distances: match bits >> 5 {
+                has_group_by: bit(7),
+                has_group_limit: bit(7) && bit(8),
+                similarities: match bits >> 6 & 3 {
+                    0 => Vec::new(),
+                    1 => vec![Comparison::Gt, Comparison::Le],
+                    _ => Comparison::ALL.to_vec(),
+                },
+                distances: match bits >> 5 & 3 {
                     0 => Vec::new(),
                     1 => vec![Comparison::Ge],
                     2 => vec![Comparison::Lt, Comparison::IsNot],
                     _ => Comparison::ALL.to_vec(),
                 },
-                after_k: if bit(2) && bit(6) { vec![filter(None, Comparison::Eq, None)] } else { Vec::new() },
-                counted: match bits >> 5 {
-                    _ if !bit(2) => Vec::new(),
+                after_k: if (bit(2) || bit(7)) && bit(6) {
+                    vec![filter(None, Comparison::Eq, None)]
+                } else {
+                    Vec::new()
+                },
+                counted: match bits >> 5 & 3 {
+                    _ if !bit(2) && !bit(7) => Vec::new(),
                     0 => vec![filter(Some(1), Comparison::Like, None)],
                     1 => vec![filter(Some(2), Comparison::IsNot, Some("x")), filter(distance, Comparison::Ne, None)],
+                    2 => vec![filter(similarity, Comparison::IsNotNull, None)],
                     _ => Vec::new(),
                 },
                 found_by: found_by(if filters.is_empty() { 0 } else { bits }),
@@ -103,7 +116,10 @@ fn the_plan_text_describes_the_search() {
         form: Form::Match,
         has_k: false,
         has_ef_search: false,
+        has_group_by: false,
+        has_group_limit: false,
         distances: vec![Comparison::Gt, Comparison::Le],
+        similarities: vec![Comparison::Ge],
         counted: Vec::new(),
         after_k: Vec::new(),
         found_by: FoundBy::Covering("t_rows_category".to_string()),
@@ -113,13 +129,20 @@ fn the_plan_text_describes_the_search() {
         has_offset: true,
         columns: ColumnSet::default(),
     };
-    let text = "knn e cosine, distance>?, distance<=?, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, \
+    let text = "knn e cosine, distance>?, distance<=?, similarity>=?, filter category=? \"odd, \"\"name\" COLLATE \"NOCASE\">?, \
                 by covering index t_rows_category: exact, steered or walked, limit offset";
     assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
     let after_k = vec![filter(Some(1), Comparison::Eq, None), filter(None, Comparison::Lt, None)];
-    let counted = vec![filter(Some(1), Comparison::Like, None), filter(schema.distance_column(), Comparison::Ne, None)];
-    let knn = KnnPlan { has_k: true, distances: Vec::new(), filters: Vec::new(), counted, after_k, ..knn };
+    let distance = schema.hidden_column(ColumnRef::Distance);
+    let counted = vec![filter(Some(1), Comparison::Like, None), filter(distance, Comparison::Ne, None)];
+    let (distances, similarities, filters) = (Vec::new(), Vec::new(), Vec::new());
+    let knn = KnnPlan { has_k: true, distances, similarities, filters, counted, after_k, ..knn };
     let text = "knn e cosine k, k counts category LIKE ? distance<>?, limit offset, k before category=? rowid<?";
+    assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
+    let counted = vec![filter(Some(1), Comparison::Like, None)];
+    let knn = KnnPlan { has_k: false, has_group_by: true, has_group_limit: true, counted, ..knn };
+    let text = "knn e cosine group_by group_limit, group limit counts category LIKE ?, limit offset, \
+                group limit before category=? rowid<?";
     assert_eq!(Plan::Knn(knn).encode(&schema), (5, text.to_string()));
 }
 

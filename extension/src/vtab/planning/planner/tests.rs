@@ -7,6 +7,9 @@ const E: usize = 3;
 const QUERY: usize = 4;
 const K: usize = 5;
 const DISTANCE: usize = 7;
+const SIMILARITY: usize = 8;
+const GROUP_BY: usize = 9;
+const GROUP_LIMIT: usize = 10;
 
 fn term(index: usize, column: usize, operator: Operator) -> Term {
     Term {
@@ -83,17 +86,58 @@ fn only_order_by_distance_is_strict() {
         knn_of(&planned).order
     };
     let (distance, by_name) = ((Some(DISTANCE), false), (Some(1), false));
-    for order in [&[distance][..], &[distance, (None, false)], &[distance, (Some(0), false), by_name]] {
+    let similarity = (Some(SIMILARITY), true);
+    for order in [
+        &[distance][..],
+        &[distance, (None, false)],
+        &[distance, (Some(0), false), by_name],
+        &[similarity],
+        &[similarity, (None, false)],
+        &[similarity, (Some(0), false), by_name],
+    ] {
         assert_eq!(order_of(order, OrderUse::Sorted), Order::Strict);
     }
-    for order in
-        [&[][..], &[(Some(DISTANCE), true)], &[distance, by_name], &[distance, (None, true)], &[by_name, distance]]
-    {
+    for order in [
+        &[][..],
+        &[(Some(DISTANCE), true)],
+        &[distance, by_name],
+        &[distance, (None, true)],
+        &[by_name, distance],
+        &[(Some(SIMILARITY), false)],
+        &[similarity, by_name],
+        &[similarity, (None, true)],
+        &[distance, similarity],
+    ] {
         assert_eq!(order_of(order, OrderUse::Sorted), Order::Relaxed);
     }
     assert_eq!(order_of(&[distance], OrderUse::Grouped), Order::Relaxed);
     assert_eq!(order_of(&[distance], OrderUse::OnePerGroup), Order::Relaxed);
     assert_eq!(order_of(&[distance], OrderUse::SortedOnePerGroup), Order::Strict);
+}
+
+#[test]
+fn a_group_limit_is_counted_along_the_strict_order() {
+    let terms = vec![
+        term(0, 1, Operator::Ne),
+        term(1, SIMILARITY, Operator::Ge),
+        term(2, GROUP_LIMIT, Operator::Eq),
+        term(3, E, Operator::Match),
+        term(4, GROUP_BY, Operator::Eq),
+        Term { is_usable: false, ..term(5, 2, Operator::Eq) },
+    ];
+    let planned = ask(terms.clone(), &[], OrderUse::Sorted).unwrap().unwrap();
+    let used: Vec<_> = planned.used.iter().map(|used| (used.index, used.recheck)).collect();
+    let (yes, no) = (Recheck::Yes, Recheck::No);
+    assert_eq!(used, [(3, no), (4, no), (2, no), (1, yes), (0, yes)]);
+    let knn = knn_of(&planned);
+    assert!(knn.has_group_by && knn.has_group_limit && knn.similarities == [Comparison::Ge]);
+    assert_eq!((planned.is_order_consumed, knn.order), (false, Order::Strict));
+    assert_eq!(knn.after_k.len(), 1, "SQLite tests the term of a join when the row was counted");
+    let unusable = |position: usize| {
+        let unusable = |(index, term)| Term { is_usable: index != position, ..term };
+        ask(terms.iter().cloned().enumerate().map(unusable).collect(), &[], OrderUse::Sorted).unwrap()
+    };
+    assert_eq!((unusable(2), unusable(4)), (None, None), "its arguments are not known yet");
 }
 
 #[test]
