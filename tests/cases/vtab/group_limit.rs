@@ -2,7 +2,7 @@
 //! one.
 
 use rusqlite::Connection;
-use vecrank_tests::{Host, open_file};
+use vecrank_tests::open_file;
 
 use crate::{Numbers, check_errors, check_lines, hosts, line, rows, run};
 
