@@ -150,7 +150,7 @@ fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<O
             is_ours.then(|| row.column_text(0, "table").map(str::to_string)).transpose()
         };
         if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)?.flatten() {
-            return Ok(Some(Owner { schema, table, vectors: 0 }));
+            return Ok(Some(Owner { schema, table, vectors: 0, has_content: false }));
         }
     }
     Ok(None)

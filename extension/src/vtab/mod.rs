@@ -1,5 +1,6 @@
 //! The virtual table `hnsw`: what its SQL means.
 
+mod content;
 mod core;
 mod declaration;
 mod info;

@@ -6,7 +6,7 @@ use super::scan::Scan;
 use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
-use crate::sqlite::{Context, Cursor, Values};
+use crate::sqlite::{Context, Cursor, Kind, Values};
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::Plan;
 use crate::vtab::rows::owned_value::OwnedValue;
@@ -32,6 +32,7 @@ impl<'t> HnswCursor<'t> {
         // Gives the statements back before the new walk takes them.
         self.walk = Walk::None;
         self.context.core.check_version()?;
+        self.context.core.check_content()?;
         let plan = Plan::decode(number, text, &self.context.core.schema)?;
         self.walk = match &plan {
             Plan::Scan(scan) => Walk::Scan(Scan::start(&self.context.core, scan, arguments)?),
@@ -61,8 +62,18 @@ impl<'t> HnswCursor<'t> {
         };
         match (self.context.core.schema.column(column), &mut self.walk) {
             (_, Walk::None) => return Err(self.no_row()),
-            (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column)?,
-            (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column)?,
+            (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column).map(drop)?,
+            (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column).map(drop)?,
+            (Some(ColumnRef::Vector(_, vector)), walk) if self.context.core.schema.content.is_some() => {
+                let kind = match walk {
+                    Walk::Scan(scan) => scan.ordinary(context, column)?,
+                    Walk::Knn(knn) => knn.ordinary(context, column)?,
+                    Walk::None => None,
+                };
+                if kind == Some(Kind::Blob) {
+                    mark(context, vector.params.element);
+                }
+            }
             (Some(ColumnRef::Vector(_, vector)), walk) => {
                 let (node, rowid) = match walk {
                     Walk::Scan(scan) => (scan.node(column)?, scan.rowid()),
@@ -72,12 +83,7 @@ impl<'t> HnswCursor<'t> {
                 if let Some(node) = node {
                     let bytes = self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, rowid))?;
                     context.blob(&bytes);
-                    // So that vec_avg(embedding) and the like read the column for what it is.
-                    match vector.params.element {
-                        Element::F32 => {}
-                        Element::F16 => context.subtype(SUBTYPE_FLOAT16),
-                        Element::I8 => context.subtype(SUBTYPE_INT8),
-                    }
+                    mark(context, vector.params.element);
                 }
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
@@ -99,6 +105,15 @@ impl<'t> HnswCursor<'t> {
 
     fn no_row(&self) -> Error {
         Error::internal("a cursor that stands on no row")
+    }
+}
+
+/// So that vec_avg(embedding) and the like read the column for what it is.
+fn mark(context: &Context<'_>, element: Element) {
+    match element {
+        Element::F32 => {}
+        Element::F16 => context.subtype(SUBTYPE_FLOAT16),
+        Element::I8 => context.subtype(SUBTYPE_INT8),
     }
 }
 

@@ -7,10 +7,11 @@ use super::context::ReadContext;
 use super::distance_terms::DistanceTerms;
 use super::ranked_rows::{RankedRows, Request, tester};
 use super::result_row::ResultRow;
+use super::scan::give_one;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
-use crate::sqlite::{Content, Context, Parameter, Value, Values};
+use crate::sqlite::{Content, Context, Kind, Parameter, Value, Values};
 use crate::vtab::core::TableCore;
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
 use crate::vtab::rows::filter::RowsFilter;
@@ -132,7 +133,7 @@ impl<'t> Knn<'t> {
             presence: None,
             given: None,
             hit: None,
-            row: ResultRow::new(Selection::new(&core.schema, plan.columns), plan.column),
+            row: ResultRow::new(&core.schema, Selection::new(&core.schema, plan.columns), plan.column),
             skips_rows: plan.has_offset,
             snapshot: None,
             began: 0,
@@ -228,7 +229,7 @@ impl<'t> Knn<'t> {
                 // Under ORDER BY distance nothing nearer can follow.
                 break;
             }
-            if !self.distances.admits(hit.distance) {
+            if !self.distances.admits(hit.distance) || self.is_gone_from_content(&hit)? {
                 continue;
             }
             self.remaining -= u64::from(self.counted.counts(self.core, &hit)?);
@@ -251,7 +252,28 @@ impl<'t> Knn<'t> {
         let Some(ranked) = &self.ranked else { return Ok(true) };
         let before = self.position.saturating_sub(1);
         let given = self.given.get_or_insert_with(|| ranked.given(before).iter().copied().collect());
-        Ok(given.insert(hit.rowid) && self.core.rows.node_of(hit.rowid, self.column)?.is_some())
+        // A logged row has no node yet.
+        let is_there = match self.core.schema.content {
+            Some(_) => self.core.rows.has_row(hit.rowid)?,
+            None => self.core.rows.node_of(hit.rowid, self.column)?.is_some(),
+        };
+        Ok(given.insert(hit.rowid) && is_there)
+    }
+
+    /// Whether the row of a hit has vanished from the content table without a trigger, as by REPLACE. The row is read for
+    /// the statement's columns as well.
+    fn is_gone_from_content(&mut self, hit: &Hit) -> Result<bool> {
+        let is_known = self.ranked.as_ref().is_some_and(|ranked| self.position <= ranked.rows_seen);
+        if self.core.schema.content.is_none() || is_known {
+            return Ok(false);
+        }
+        let is_there = self.row.read(self.context, hit.rowid, None, self.snapshot)?;
+        if is_there {
+            self.note_row_seen();
+        } else {
+            self.row.leave();
+        }
+        Ok(!is_there)
     }
 
     /// Keeps the search for the next page, if it would give again what it gave.
@@ -291,17 +313,16 @@ impl<'t> Knn<'t> {
         &self.arguments
     }
 
-    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    /// Gives a column of the row, and says its kind.
+    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<Option<Kind>> {
         let Some(position) = self.row.position(column) else {
-            return self.core.rows.read_one(self.rowid()?, column, |row| {
-                context.value(row.column_value(0));
-                Ok(())
-            });
+            return give_one(self.core, self.rowid()?, column, context);
         };
-        if let Some(content) = self.read_row(position)? {
+        let content = self.read_row(position)?;
+        if let Some(content) = content {
             context.content(content);
         }
-        Ok(())
+        Ok(content.map(|content| content.kind()))
     }
 
     /// The node of a vector column; None for NULL.
@@ -322,7 +343,8 @@ impl<'t> Knn<'t> {
     fn read_row(&mut self, position: usize) -> Result<Option<Content<'_>>> {
         let hit = self.current()?;
         if self.row.is_unread() {
-            let is_unchanged = self.writes == self.core.transaction.writes();
+            let is_own = self.core.schema.content.is_none();
+            let is_unchanged = is_own && self.writes == self.core.transaction.writes();
             let node = is_unchanged.then_some(hit.node);
             if !self.row.read(self.context, hit.rowid, node, self.snapshot)? && is_unchanged {
                 return Err(self.missing_row(&hit)?);
@@ -335,6 +357,9 @@ impl<'t> Knn<'t> {
     /// Refuses a hit whose row is gone, where no column of the row was read and no filter has seen it.
     fn check_row(&mut self) -> Result<()> {
         let (Some(hit), Some(ranked)) = (self.hit, &self.ranked) else { return Ok(()) };
+        if self.core.schema.content.is_some() {
+            return Ok(());
+        }
         let is_filtered = !ranked.request.filter.sql.is_empty();
         let is_seen = !self.row.is_unread() || is_filtered || self.position <= ranked.rows_seen;
         if is_seen || self.writes != self.core.transaction.writes() {

@@ -7,6 +7,9 @@ use crate::vtab::declaration::schema::TableSchema;
 
 /// Creates the shadow tables of a new virtual table, empty, and the indexes of its rows table.
 pub fn shadow_tables(db: Connection, owner: &Owner, schema: &TableSchema) -> Result<()> {
+    if let Some(content) = &schema.content {
+        return owner.create(db, &content.key.map_definition(owner.vectors));
+    }
     owner.create(db, &schema.rows_definition())?;
     let is_indexed = |number: &usize| {
         let column = schema.columns.get(*number).and_then(|column| column.as_ordinary());

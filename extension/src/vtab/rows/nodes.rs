@@ -5,34 +5,46 @@ use crate::error::{Error, Result};
 use crate::sqlite::Parameter;
 use crate::storage::row_nodes::{Moves, RowNodes, SyncReason};
 
-/// The column of the rows table that has the nodes of one vector column.
+/// The column of the rows table, or of the map, that has the nodes of one vector column.
 pub struct ColumnNodes<'r> {
     rows: &'r RowsTable,
     /// The column's name, quoted.
     node: String,
+    /// The rowid's name, quoted.
+    key: String,
 }
 
 impl RowsTable {
     /// `column`: the number of a vector column.
     pub fn nodes(&self, column: usize) -> ColumnNodes<'_> {
-        ColumnNodes { rows: self, node: self.column(column) }
+        let (node, key) = match (&self.schema.content, self.schema.vector(column)) {
+            (Some(_), Some(vector)) => (format!("n{}", vector.ordinal), "id".to_string()),
+            _ => (self.column(column), self.key()),
+        };
+        ColumnNodes { rows: self, node, key }
     }
 }
 
 impl ColumnNodes<'_> {
     fn set_sql(&self) -> Result<String> {
-        Ok(format!("UPDATE {} SET {} = ?2 WHERE {} = ?1", self.rows.names()?.rows, self.node, self.rows.key()))
+        Ok(format!("UPDATE {} SET {} = ?2 WHERE {} = ?1", self.rows.names()?.nodes, self.node, self.key))
     }
 
     /// `order`, then the rows without a node.
     fn with_rows_without_node(&self, mut order: Vec<i64>) -> Result<Vec<i64>> {
-        let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
+        let (rows, node, rowid) = (&self.rows.names()?.nodes, &self.node, &self.key);
         let sql = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
             order.push(row.column_i64(0));
             Ok(())
         })?;
         Ok(order)
+    }
+
+    fn has_row(&self, rowid: i64) -> Result<bool> {
+        let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", self.rows.names()?.nodes, self.key);
+        let mut row = self.rows.statements.reading(sql)?;
+        Ok(row.query_one(&[Parameter::Integer(rowid)], |_| Ok(()))?.is_some())
     }
 
     fn write(&self, nodes: &mut dyn Iterator<Item = (i64, Option<i64>)>) -> Result<u64> {
@@ -45,10 +57,12 @@ impl ColumnNodes<'_> {
                 continue;
             }
             // Triggers of the temp schema fire all the same.
-            if self.rows.has_row(rowid)? {
-                let table = &self.rows.names()?.owner.table;
+            if self.has_row(rowid)? {
+                let names = self.rows.names()?;
                 return Err(Error::invalid(format!(
-                    "{table}: a trigger on {table}_rows keeps row {rowid} from the number of its node"
+                    "{}: a trigger on {} keeps row {rowid} from the number of its node",
+                    names.table(),
+                    names.nodes_table()
                 )));
             }
             missing += 1;
@@ -59,7 +73,7 @@ impl ColumnNodes<'_> {
 
 impl RowNodes for ColumnNodes<'_> {
     fn each(&self, work: &mut dyn FnMut(i64, i64)) -> Result<()> {
-        let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
+        let (rows, node, rowid) = (&self.rows.names()?.nodes, &self.node, &self.key);
         let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
             work(row.column_i64(0), row.column_i64(1));
@@ -74,9 +88,10 @@ impl RowNodes for ColumnNodes<'_> {
             return self.write(nodes);
         }
         if !db.is_alone() {
-            let table = &self.rows.names()?.owner.table;
+            let names = self.rows.names()?;
+            let (table, nodes) = (names.table(), names.nodes_table());
             return Err(Error::invalid(format!(
-                "{table}: while nodes get new numbers, triggers on {table}_rows for every UPDATE must be off, and another \
+                "{table}: while nodes get new numbers, triggers on {nodes} for every UPDATE must be off, and another \
                  statement is running: end it, or name the triggers' columns (AFTER UPDATE OF ...)"
             )));
         }
@@ -96,7 +111,7 @@ impl RowNodes for ColumnNodes<'_> {
     /// First above all old rowids, then from 1. The user's triggers may follow the rows (for a full-text index, say) and
     /// may write virtual tables.
     fn reorder(&self, order: Vec<i64>) -> Result<Moves> {
-        let (db, names, rowid) = (self.rows.db, self.rows.names()?, self.rows.key());
+        let (db, names, rowid) = (self.rows.db, self.rows.names()?, &self.key);
         let (table, rows) = (names.table(), &names.rows);
         let order = self.with_rows_without_node(order)?;
         let count = order.len() as i64;
@@ -113,7 +128,7 @@ impl RowNodes for ColumnNodes<'_> {
         for (&from, rank) in order.iter().zip(1..) {
             update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
             if db.changes() == 0 {
-                return Err(if self.rows.has_row(from)? {
+                return Err(if self.has_row(from)? {
                     kept_back()
                 } else {
                     names.missing_row(&format!("row {from}"))

@@ -38,20 +38,23 @@ impl RowsTable {
 
     /// Reads one column of one row. `read` is not called if there is no such row.
     pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
-        let (column, key) = (self.column(column), self.key());
-        let sql = format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows);
+        self.read_sql(rowid, &self.column(column), read)
+    }
+
+    fn read_sql(&self, rowid: i64, column: &str, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {column} FROM {} WHERE {} = ?1", self.names()?.rows, self.key());
         self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
     }
 
     /// The statement that reads the columns of a selection behind the rowid, then the node of `column`, of the row ?1.
     pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
-        let (columns, node, key) = (selection.sql(&self.schema), self.column(column), self.key());
+        let (columns, node, key) = (selection.sql(&self.schema), self.node(column), self.key());
         self.statements.reading(format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
     /// The statement that finds the row ?1 if its node of `column` is ?2.
     pub fn node_test(&self, column: usize) -> Result<CachedStatement<'_>> {
-        let (node, key) = (self.column(column), self.key());
+        let (node, key) = (self.node(column), self.key());
         self.statements.reading(format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", self.names()?.rows))
     }
 
@@ -73,15 +76,16 @@ impl RowsTable {
         Ok(is_there)
     }
 
+    /// Whether no row can have a node.
     pub fn is_empty(&self) -> Result<bool> {
-        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.rows))?;
+        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.nodes))?;
         Ok(any.query_one(&[], |_| Ok(()))?.is_none())
     }
 
     /// The node of a row's vector; None for NULL, and for a row that is not there.
     pub fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
         let mut node = None;
-        self.read_one(rowid, column, |row| {
+        self.read_sql(rowid, &self.node(column), |row| {
             node = self.node_in(row.column_content(0))?;
             Ok(())
         })?;
@@ -102,7 +106,7 @@ impl RowsTable {
 
     /// The statement that gives `r`, the rowid, and `n`, the node, of the rows with a vector that pass `filter`.
     pub(super) fn matching_sql(&self, column: usize, filter: &str) -> Result<String> {
-        let (node, key, from) = (self.column(column), self.key(), &self.names()?.rows);
+        let (node, key, from) = (self.node(column), self.key(), &self.names()?.rows);
         let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
         Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
     }
@@ -149,8 +153,8 @@ impl RowsTable {
     }
 
     pub fn has_partial_index(&self) -> Result<bool> {
-        let owner = &self.names()?.owner;
-        let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
+        let names = self.names()?;
+        let (schema, rows) = (quote_identifier(&names.owner.schema), quote_identifier(&names.rows_table()));
         let mut indexes = self.statements.reading(format!("PRAGMA {schema}.index_list({rows})"))?;
         while indexes.step()? {
             if indexes.column_i64(4) != 0 {
