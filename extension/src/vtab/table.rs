@@ -93,7 +93,10 @@ impl VirtualTable for HnswTable {
                 info.set_in_list(used.index)?;
             }
         }
-        let (number, text) = planned.plan.encode(&self.core().schema);
+        let (number, mut text) = planned.plan.encode(&self.core().schema);
+        if let Plan::Knn(_) = planned.plan {
+            text.push_str(&self.core().log_text());
+        }
         info.set_plan(number, &text)?;
         info.set_estimate(planned.cost, planned.rows as i64);
         if planned.is_order_consumed {

@@ -18,10 +18,7 @@ fn tables_that_cannot_have_an_index_are_refused_by_name() {
             ("seen", &*format!("{ordinary} seen is a view")),
             ("other", &*format!("{ordinary} other is a virtual table")),
             ("missing", "t: its table main.missing is not there: make it first, or DROP TABLE t"),
-            (
-                "plain",
-                "t.embedding: the table plain has no column \"embedding\": DROP TABLE t and make the index anew",
-            ),
+            ("plain", "t.embedding: the table plain has no column \"embedding\": DROP TABLE t and make the index anew"),
         ] {
             let sql = format!("CREATE VIRTUAL TABLE t USING hnsw(content = '{content}', embedding FLOAT[2])");
             assert_eq!(host.refusal(&sql).message, message);
@@ -39,9 +36,9 @@ fn text_and_compound_keys_find_their_rows() {
     ] {
         for sync in MODES {
             let sql = format!(
-                "CREATE TABLE products({key}, embedding BLOB);
+                "CREATE TABLE products(embedding BLOB, {key});
                  WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 40)
-                   INSERT INTO products SELECT {values}, vec_parse(json_array(i, 1)) FROM s;
+                   INSERT INTO products SELECT vec_parse(json_array(i, 1)), {values} FROM s;
                  CREATE VIRTUAL TABLE near USING hnsw(content = products, embedding FLOAT[2], metric = l2, sync = {sync});"
             );
             for host in hosts(&sql) {

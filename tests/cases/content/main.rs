@@ -1,7 +1,10 @@
 //! An index over a table of the user's own: `hnsw(content = 'products', ...)`.
 
 mod keys;
+mod model;
 mod reading;
+mod schema;
+mod writers;
 mod writing;
 
 use vecrank_tests::{Host, library};

@@ -27,9 +27,8 @@ fn filters_are_those_of_the_content() {
         host.run("INSERT INTO products VALUES (5, 'n3', 4, vec_parse('[4,1]')); DELETE FROM products WHERE id = 100");
         for filter in ["name = 'N3'", "price > 2", "price = 4 AND name LIKE 'n%'", "id < 100", "rowid IN (50, 60)"] {
             let found = format!("SELECT id FROM near WHERE embedding MATCH '[9,1]' AND {filter} ORDER BY distance");
-            let expected = format!(
-                "SELECT id FROM products WHERE {filter} ORDER BY vec_l2(embedding, vec_parse('[9,1]')), id"
-            );
+            let expected =
+                format!("SELECT id FROM products WHERE {filter} ORDER BY vec_l2(embedding, vec_parse('[9,1]')), id");
             assert_eq!(host.rows(&found), host.rows(&expected), "{filter}");
         }
     }
@@ -39,7 +38,9 @@ fn filters_are_those_of_the_content() {
 fn rows_that_vanish_without_a_trigger_are_skipped() {
     for host in products() {
         host.run("CREATE UNIQUE INDEX one_name ON products(name, price)");
-        host.run("INSERT OR REPLACE INTO products SELECT 7, name, price, vec_parse('[3,1]') FROM products WHERE id = 30");
+        host.run(
+            "INSERT OR REPLACE INTO products SELECT 7, name, price, vec_parse('[3,1]') FROM products WHERE id = 30",
+        );
         let sql = "SELECT id, name FROM near WHERE embedding MATCH '[3,1]' ORDER BY distance LIMIT 3";
         assert_eq!(host.line(sql), "7|n3 20|n2 40|n4");
         assert_eq!(host.line("SELECT count(*) FROM near WHERE embedding MATCH '[3,1]'"), "30");
@@ -49,7 +50,9 @@ fn rows_that_vanish_without_a_trigger_are_skipped() {
         check_same(&host, "products", "id");
         host.check_sound("near");
         host.run("PRAGMA recursive_triggers = ON");
-        host.run("INSERT OR REPLACE INTO products SELECT 8, name, price, vec_parse('[3,1]') FROM products WHERE id = 40");
+        host.run(
+            "INSERT OR REPLACE INTO products SELECT 8, name, price, vec_parse('[3,1]') FROM products WHERE id = 40",
+        );
         host.check_sound("near");
     }
 }

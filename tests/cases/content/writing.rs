@@ -100,7 +100,9 @@ fn the_log_keeps_a_row_with_a_wrong_vector_out_of_searches() {
         }
         assert_eq!(host.line("SELECT id FROM near_changes"), "20");
         host.check_sound("near");
-        host.run("UPDATE products SET embedding = vec_parse('[2,1]') WHERE id = 20; INSERT INTO near(near) VALUES ('fold')");
+        host.run(
+            "UPDATE products SET embedding = vec_parse('[2,1]') WHERE id = 20; INSERT INTO near(near) VALUES ('fold')",
+        );
         assert_eq!(nearest(&host, "[2,1]"), "20 10 40");
         assert_eq!(host.line("SELECT count(*) FROM near_changes"), "0");
         host.check_sound("near");
@@ -116,8 +118,9 @@ fn a_failed_create_leaves_nothing_behind() {
         for sync in MODES {
             for (begin, end) in [("", ""), ("BEGIN", "COMMIT")] {
                 host.run(begin);
-                let create =
-                    format!("CREATE VIRTUAL TABLE near USING hnsw(content = products, embedding FLOAT[2], sync = {sync})");
+                let create = format!(
+                    "CREATE VIRTUAL TABLE near USING hnsw(content = products, embedding FLOAT[2], sync = {sync})"
+                );
                 assert_eq!(
                     host.refusal(&create).message,
                     "near.embedding: expected 2 dimensions (8 bytes of FLOAT), got 2 bytes (row 7 of products)"

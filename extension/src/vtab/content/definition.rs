@@ -95,7 +95,13 @@ fn refuse_others(db: Connection, owner: &Owner, name: &str) -> Result<()> {
     let read = |row: &crate::sqlite::Statement| {
         let is_view = row.column_text(0, "type")? == "view";
         let is_virtual = module_of(&String::from_utf8_lossy(row.column_bytes(1))).is_some();
-        Ok(if is_view { "a view" } else if is_virtual { "a virtual table" } else { "" })
+        Ok(if is_view {
+            "a view"
+        } else if is_virtual {
+            "a virtual table"
+        } else {
+            ""
+        })
     };
     let refused = |what: &str| {
         Err(Error::invalid(format!(

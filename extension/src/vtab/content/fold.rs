@@ -67,7 +67,7 @@ impl TableCore {
         if self.schema.content.is_none() || !self.has_log()? {
             return Ok(None);
         }
-        self.check_content()?;
+        self.check_triggers()?;
         let names = self.names()?;
         let Some(content) = &names.content else { return Ok(None) };
         self.vectors()?.iter_mut().try_for_each(|vector| vector.refresh())?;
@@ -99,7 +99,9 @@ impl TableCore {
     fn fold_row(&self, names: &Names, fold: &mut Fold, id: i64) -> Result<Option<String>> {
         let key = [Parameter::Integer(id)];
         let old = fold.nodes.query_one(&key, |row| {
-            (0..names.owner.vectors).map(|ordinal| self.rows.node_in(row.column_content(ordinal))).collect::<Result<Vec<_>>>()
+            (0..names.owner.vectors)
+                .map(|ordinal| self.rows.node_in(row.column_content(ordinal)))
+                .collect::<Result<Vec<_>>>()
         })?;
         let new = fold.vectors.query_one(&key, |row| Ok(self.checked_vectors(names, row)))?.transpose();
         let new: NewVectors = match new {
@@ -124,7 +126,8 @@ impl TableCore {
         }
         if old.as_ref() != Some(&nodes) {
             let mut parameters = key.to_vec();
-            parameters.extend(nodes.iter().map(|node| node.map_or(Parameter::Null, |node| Parameter::Integer(node.into()))));
+            parameters
+                .extend(nodes.iter().map(|node| node.map_or(Parameter::Null, |node| Parameter::Integer(node.into()))));
             fold.write.run(&parameters)?;
         }
         Ok(None)
@@ -165,7 +168,8 @@ impl TableCore {
         let RowKey::Columns(columns) = &content.key else { return Ok(id.to_string()) };
         let shown: Vec<String> = (0..columns.len()).map(|position| format!("quote(k{position})")).collect();
         let sql = format!("SELECT {} FROM {} WHERE id = ?1", shown.join(" || ', ' || "), names.owner.shadow(MAP));
-        let key = self.db.query_one(&sql, &[Parameter::Integer(id)], |row| Ok(row.column_text(0, "a key")?.to_string()))?;
+        let key =
+            self.db.query_one(&sql, &[Parameter::Integer(id)], |row| Ok(row.column_text(0, "a key")?.to_string()))?;
         Ok(key.unwrap_or_else(|| id.to_string()))
     }
 

@@ -82,7 +82,10 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
         }
     };
     // Parameter 1 is the filter's to leave out.
-    let sql = format!("SELECT {key}, {vector} FROM {from} WHERE ?1 IS NULL AND {vector} IS NOT NULL{}", query.filter.and_sql());
+    let sql = format!(
+        "SELECT {key}, {vector} FROM {from} WHERE ?1 IS NULL AND {vector} IS NOT NULL{}",
+        query.filter.and_sql()
+    );
     let mut statement = core.rows.statements.reading(sql)?;
     query.filter.bind(&mut statement)?;
     let mut hits = Vec::new();
@@ -115,7 +118,11 @@ impl TableCore {
             self.schema.vectors().map(|(number, _, _)| (number, self.schema.column_sql(number))).collect();
         let selected: Vec<&str> = columns.iter().map(|(_, sql)| sql.as_str()).collect();
         let (key, changes) = (content.key.rowid_sql(), names.owner.shadow(CHANGES));
-        let sql = format!("SELECT {} FROM {} WHERE {key} IN (SELECT id FROM {changes})", selected.join(", "), names.rows_sql());
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {key} IN (SELECT id FROM {changes})",
+            selected.join(", "),
+            names.rows_sql()
+        );
         self.rows.statements.reading(sql)?.query(&[] as &[Parameter<'_>], |row| {
             for (position, (number, _)) in columns.iter().enumerate() {
                 match self.vector_input(names.table(), *number)?.stored(row.column_value(position)) {

@@ -59,7 +59,9 @@ impl TableCore {
             (gone, format!("of {map_name} is of no row of {table}")),
             (unknown, format!("of {table} has no row of {map_name}")),
         ] {
-            let sql = format!("SELECT CAST(key AS TEXT) FROM (SELECT NULL AS key WHERE 0 UNION ALL {sql}) LIMIT {MAX_PROBLEMS}");
+            let sql = format!(
+                "SELECT CAST(key AS TEXT) FROM (SELECT NULL AS key WHERE 0 UNION ALL {sql}) LIMIT {MAX_PROBLEMS}"
+            );
             self.db.prepare_shadow(&sql)?.query(&[], |row| {
                 problems.push(format!("row {} {what}", String::from_utf8_lossy(row.column_bytes(0))));
                 Ok(())
@@ -70,7 +72,8 @@ impl TableCore {
 
     /// Rows whose node has another vector than they have.
     fn vectors_apart(&self, names: &Names, (ordinal, number): (usize, usize)) -> Result<Vec<String>> {
-        let (key, vector, node) = (self.schema.rowid_sql(), self.schema.column_sql(number), self.schema.node_sql(number));
+        let (key, vector, node) =
+            (self.schema.rowid_sql(), self.schema.column_sql(number), self.schema.node_sql(number));
         let changes = names.owner.shadow(CHANGES);
         let sql = format!(
             "SELECT {key}, {vector}, {node} FROM {} WHERE ({vector} IS NOT NULL OR {node} IS NOT NULL) \

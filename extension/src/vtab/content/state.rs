@@ -7,8 +7,10 @@ use crate::sqlite::quote_identifier;
 use crate::storage::shadow::CHANGES;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::{ContentTable, SyncMode};
-use crate::vtab::declaration::schema::TableSchema;
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 use crate::vtab::rows::table::ContentName;
+
+const LOG: &str = ", log ";
 
 impl TableCore {
     /// The content table of an index with that mode.
@@ -16,8 +18,7 @@ impl TableCore {
         self.schema.content.as_ref().filter(|content| content.sync == sync)
     }
 
-    /// Refuses an index whose content is not what it was, and follows a content table that was renamed. After the first
-    /// time it looks only where the schema has changed.
+    /// Refuses an index whose content is not what it was. After the first time it looks only where the schema has changed.
     pub fn check_content(&self) -> Result<()> {
         if self.schema.content.is_none() {
             return Ok(());
@@ -28,23 +29,32 @@ impl TableCore {
         if version.is_some() && version == self.checked_schema.get() {
             return Ok(());
         }
+        let described = self.check_triggers()?;
+        let columns =
+            |schema: &TableSchema| schema.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        if columns(&described) != columns(&self.schema) {
+            let (table, content) = (names.table(), self.names()?.rows_table());
+            return Err(Error::invalid(format!(
+                "{table}: the columns of {content} have changed since the schema was read: open the database again"
+            )));
+        }
+        self.checked_schema.set(version);
+        Ok(())
+    }
+
+    /// Refuses a content that is gone, cannot have an index, or has lost the triggers; follows one that was renamed.
+    pub fn check_triggers(&self) -> Result<TableSchema> {
         let name = self.find_content()?;
         let described = self.describe_content(&name)?;
-        let table = names.table();
+        let names = self.names()?;
         if triggers::table_with(self.db, &names.owner)?.is_none() {
+            let table = names.table();
             return Err(Error::invalid(format!(
                 "{table}: the triggers on {name} are gone, as after a migration that makes a table anew: \
                  INSERT INTO {table}({table}) VALUES ('rebuild') makes them again and brings the index up to date"
             )));
         }
-        let columns = |schema: &TableSchema| schema.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
-        if columns(&described) != columns(&self.schema) {
-            return Err(Error::invalid(format!(
-                "{table}: the columns of {name} have changed since the schema was read: open the database again"
-            )));
-        }
-        self.checked_schema.set(version);
-        Ok(())
+        Ok(described)
     }
 
     /// The name of the content table now: that of the table with the triggers, or, without them, the last one known.
@@ -86,9 +96,36 @@ impl TableCore {
     }
 
     /// Rows in the log.
-    pub fn log_length(&self) -> Result<u64> {
+    pub fn log_length(&self) -> Result<i64> {
         let sql = format!("SELECT count(*) FROM {}", self.names()?.owner.shadow(CHANGES));
         let count = self.rows.statements.reading(sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
-        Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
+        Ok(count.unwrap_or_default())
+    }
+
+    /// What EXPLAIN QUERY PLAN shows of the log behind the plan of a search: `, log 12`.
+    pub fn log_text(&self) -> String {
+        // What is wrong with the log the search itself will say.
+        let length = || self.log_length().unwrap_or_default();
+        self.content(SyncMode::Log).map_or(String::new(), |_| format!("{LOG}{}", length()))
+    }
+
+    /// The plan alone.
+    pub fn without_log_text<'t>(&self, text: &'t str) -> &'t str {
+        let split = self.content(SyncMode::Log).and_then(|_| text.rsplit_once(LOG));
+        split.map_or(text, |(plan, _)| plan)
+    }
+
+    /// Refuses to give a hidden column where the content has a column of that name.
+    pub fn check_not_left_out(&self, hidden: ColumnRef<'_>) -> Result<()> {
+        let (Some(content), names) = (&self.schema.content, self.names()?) else { return Ok(()) };
+        let table = names.table();
+        let name = if hidden == ColumnRef::Command { table } else { hidden.hidden_name() };
+        if !content.left_out.iter().any(|column| column.eq_ignore_ascii_case(name)) {
+            return Ok(());
+        }
+        let content = names.rows_table();
+        Err(Error::invalid(format!(
+            "{table}.{name}: the name is reserved, so the column of {content} is left out: select it from {content}"
+        )))
     }
 }

@@ -86,7 +86,8 @@ fn note(owner: &Owner, key: &RowKey, row: &str) -> String {
         RowKey::Columns(_) => {
             let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
             let (names, values) = (names.join(", "), columns.join(", "));
-            let is_there = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let is_there =
+                columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
             let condition = key.condition(row);
             format!(
                 " INSERT INTO {map}({names}) SELECT {values} WHERE {is_there} ON CONFLICT DO NOTHING; \
@@ -103,12 +104,14 @@ pub fn note_all(db: Connection, owner: &Owner, content: &ContentName) -> Result<
     match &content.key {
         RowKey::Rowid(_) => {
             let id = columns.join(", ");
-            let sql = format!("INSERT INTO {changes}(id) SELECT {id} FROM {rows} AS r WHERE true ON CONFLICT DO NOTHING");
+            let sql =
+                format!("INSERT INTO {changes}(id) SELECT {id} FROM {rows} AS r WHERE true ON CONFLICT DO NOTHING");
             db.prepare_shadow(&sql)?.run(&[])?;
         }
         RowKey::Columns(_) => {
             let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
-            let is_there = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let is_there =
+                columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
             let (names, values) = (names.join(", "), columns.join(", "));
             let sql = format!(
                 "INSERT INTO {map}({names}) SELECT {values} FROM {rows} AS r WHERE {is_there} ON CONFLICT DO NOTHING"

@@ -22,6 +22,10 @@ impl SyncMode {
             SyncMode::Log => "log",
         }
     }
+
+    pub fn named(name: &str) -> Option<SyncMode> {
+        [SyncMode::Commit, SyncMode::Log].into_iter().find(|mode| name.eq_ignore_ascii_case(mode.name()))
+    }
 }
 
 /// What the declaration says of the content table, and what is known of it since the schema was loaded.
@@ -34,6 +38,14 @@ pub struct ContentTable {
     pub left_out: Vec<String>,
     /// A vector is a generated column: any UPDATE may change it.
     pub has_generated_vector: bool,
+}
+
+impl ContentTable {
+    /// As the declaration says, without what the table itself does.
+    pub fn declared(name: String, sync: SyncMode) -> ContentTable {
+        let (key, left_out) = (RowKey::Columns(Vec::new()), Vec::new());
+        ContentTable { name, sync, key, left_out, has_generated_vector: false }
+    }
 }
 
 /// What identifies a row of the content table.
@@ -126,9 +138,8 @@ impl ContentOptions {
             }
             return if self.content.replace(text).is_some() { twice("content") } else { Ok(true) };
         }
-        let sync = [SyncMode::Commit, SyncMode::Log].into_iter().find(|mode| text.eq_ignore_ascii_case(mode.name()));
         let got = if value.is_empty() { "nothing".to_string() } else { join(value) };
-        let sync = sync
+        let sync = SyncMode::named(&text)
             .ok_or_else(|| Error::invalid(format!("{table}: sync: expected 'commit' or 'log', got {got}")))?;
         if self.sync.replace(sync).is_some() { twice("sync") } else { Ok(true) }
     }
@@ -156,9 +167,7 @@ impl ContentOptions {
         if !schema.constraints.is_empty() {
             return Err(Error::invalid(format!("{table}: constraints belong into the declaration of {name}")));
         }
-        let sync = self.sync.unwrap_or_default();
-        let (key, left_out) = (RowKey::Columns(Vec::new()), Vec::new());
-        schema.content = Some(ContentTable { name, sync, key, left_out, has_generated_vector: false });
+        schema.content = Some(ContentTable::declared(name, self.sync.unwrap_or_default()));
         Ok(schema)
     }
 }

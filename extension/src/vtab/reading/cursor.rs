@@ -33,6 +33,7 @@ impl<'t> HnswCursor<'t> {
         self.walk = Walk::None;
         self.context.core.check_version()?;
         self.context.core.check_content()?;
+        let text = self.context.core.without_log_text(text);
         let plan = Plan::decode(number, text, &self.context.core.schema)?;
         self.walk = match &plan {
             Plan::Scan(scan) => Walk::Scan(Scan::start(&self.context.core, scan, arguments)?),
@@ -88,10 +89,15 @@ impl<'t> HnswCursor<'t> {
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
             // SQLite may test the arguments of the table-valued form like any other term.
-            (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
-            (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
-            (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
-            _ => {}
+            (Some(ColumnRef::Query), Walk::Knn(knn)) if knn.arguments().query.is_some() => {
+                argument(knn.arguments().query.as_deref());
+            }
+            (Some(ColumnRef::K), Walk::Knn(knn)) if knn.arguments().k.is_some() => argument(knn.arguments().k.as_ref()),
+            (Some(ColumnRef::EfSearch), Walk::Knn(knn)) if knn.arguments().ef_search.is_some() => {
+                argument(knn.arguments().ef_search.as_ref());
+            }
+            (Some(hidden), _) => return self.context.core.check_not_left_out(hidden),
+            (None, _) => {}
         }
         Ok(())
     }

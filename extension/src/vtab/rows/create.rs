@@ -38,8 +38,7 @@ fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usi
         .map_err(|error| owner.in_table(error))
 }
 
-/// The rows of a table, connected or not.
-pub fn count(db: Connection, owner: &Owner) -> Result<Option<i64>> {
-    let sql = format!("SELECT count(*) FROM {}", owner.shadow("rows"));
-    db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
+/// The rows of a table, quoted.
+pub fn count(db: Connection, table: &str) -> Result<Option<i64>> {
+    db.prepare_shadow(&format!("SELECT count(*) FROM {table}"))?.query_one(&[], |row| Ok(row.column_i64(0)))
 }

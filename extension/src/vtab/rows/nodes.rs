@@ -128,11 +128,7 @@ impl RowNodes for ColumnNodes<'_> {
         for (&from, rank) in order.iter().zip(1..) {
             update.run(&[Parameter::Integer(from), Parameter::Integer(shift + rank)])?;
             if db.changes() == 0 {
-                return Err(if self.has_row(from)? {
-                    kept_back()
-                } else {
-                    names.missing_row(&format!("row {from}"))
-                });
+                return Err(if self.has_row(from)? { kept_back() } else { names.missing_row(&format!("row {from}")) });
             }
         }
         let down =

@@ -95,7 +95,7 @@ impl TableCore {
         if self.content(SyncMode::Commit).is_some() {
             match self.fold() {
                 // A content table that the transaction dropped or remade is the error of the next search.
-                Err(Error::Invalid(_)) if reason == SyncReason::Commit && self.check_content().is_err() => {}
+                Err(Error::Invalid(_)) if reason == SyncReason::Commit && self.check_triggers().is_err() => {}
                 folded => wrong = folded?,
             }
         }
