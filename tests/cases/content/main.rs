@@ -1,5 +1,6 @@
 //! An index over a table of the user's own: `hnsw(content = 'products', ...)`.
 
+mod features;
 mod keys;
 mod model;
 mod reading;

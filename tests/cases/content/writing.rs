@@ -159,3 +159,28 @@ fn drop_removes_index_and_triggers_but_not_the_content() {
         host.run("INSERT INTO products(name) VALUES ('still works')");
     }
 }
+
+#[test]
+fn an_interrupted_create_or_rebuild_changes_nothing() {
+    let sql = "CREATE TABLE products(id TEXT PRIMARY KEY, embedding BLOB);
+        WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 2500)
+          INSERT INTO products SELECT 'k' || i, vec_parse(json_array(i % 61, i % 53)) FROM s";
+    for host in hosts(sql) {
+        let create = "CREATE VIRTUAL TABLE near USING hnsw(content = products, embedding FLOAT[2], metric = l2)";
+        let schema = || host.rows("SELECT name FROM sqlite_master ORDER BY name");
+        let before = schema();
+        for call in [1, 4, 16] {
+            let (result, _) = host.interrupted_at_call(2_000, call, || host.execute(create));
+            assert_eq!(result.unwrap_err().message, "interrupted", "at call {call}");
+            assert_eq!(schema(), before);
+        }
+        host.run(create);
+        for call in [1, 4, 16] {
+            let rebuild = "INSERT INTO near(near) VALUES ('rebuild')";
+            let (result, _) = host.interrupted_at_call(2_000, call, || host.execute(rebuild));
+            assert_eq!(result.unwrap_err().message, "interrupted", "at call {call}");
+            check_same(&host, "products", "id");
+        }
+        host.check_sound("near");
+    }
+}
