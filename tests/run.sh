@@ -3,7 +3,7 @@
 # Python packages into a virtual environment under the Cargo target directory.
 #
 #   tests/run.sh                 everything
-#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts zoo quickstart
+#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts zoo docs quickstart
 #
 # A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
 # summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
@@ -15,7 +15,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 python_home=$target/python-hosts
 logs=$target/test-logs
 old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
-all_steps=(prepare fmt clippy build rust hosts zoo quickstart)
+mdbook_version=0.5.4
+all_steps=(prepare fmt clippy build rust hosts zoo docs quickstart)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -28,7 +29,8 @@ missing() {
 debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted=() package
-  for package in ca-certificates git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc; do
+  for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
+    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 libsqlite3-tcl; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
@@ -109,18 +111,30 @@ hosts() { pytest hosts tests/hosts/python; }
 # Parquet files of other writers, through the importer.
 zoo() { pytest zoo importer/tests/zoo; }
 
+# The book, and its links. mdBook goes without its server and watcher, which are most of what it is built from, and
+# unoptimised: the book is small.
+docs() {
+  local mdbook=$target/tools/bin/mdbook
+  [ "$("$mdbook" --version 2>/dev/null)" = "mdbook v$mdbook_version" ] ||
+    cargo install mdbook --version $mdbook_version --locked --no-default-features --features search --debug --quiet \
+      --root "$target/tools" || return 1
+  rm -rf "$target/book"
+  "$mdbook" build docs --dest-dir "$target/book" && pytest docs tests/docs
+}
+
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
 
 # Seconds that a step may take: about three times what it takes on two cores.
 budget() {
   case $1 in
-    prepare) echo 300 ;;
+    prepare) echo 420 ;;
     fmt) echo 60 ;;
     quickstart) echo 300 ;;
     clippy) echo 300 ;;
     build) echo 780 ;;
     rust) echo 1800 ;;
-    hosts) echo 420 ;;
+    hosts) echo 540 ;;
+    docs) echo 600 ;;
     zoo) echo 360 ;;
   esac
 }
@@ -141,7 +155,7 @@ counts() {
   local results=''
   case $1 in
     rust) results=$(grep -aE '^test result: ' "$logs/$1" 2>/dev/null) ;;
-    hosts | zoo) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
+    hosts | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
   esac
   echo "$(sum_of passed <<<"$results") $(sum_of '(failed|error)' <<<"$results") $(sum_of '(ignored|skipped)' <<<"$results")"
 }

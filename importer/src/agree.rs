@@ -1,29 +1,29 @@
-//! Several files make one table: they must offer the same columns in the same types, or types that have a common one in
-//! which no value changes.
+//! Compares the columns of several files that make one table. The files must have the same columns, with the same types
+//! or with types that have a common supertype.
 //!
-//! Types are compared without what says how values are stored: the size of offsets, views, dictionaries, runs, names of
-//! list items, and time zones, since moments with a zone are stored in UTC.
+//! The comparison ignores how values are stored: the size of offsets, views, dictionaries, runs, names of list items,
+//! and time zones (timestamps with a zone are stored in UTC).
 
 use crate::failure::{Failure, Result};
 use crate::mapping::plain;
+use crate::options::Options;
 use crate::parquet::Input;
-use crate::plan::{Options, is_wanted};
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use std::sync::Arc;
 
-/// A column that the files share, and the file that its type is from.
+/// A column of all files, with its type so far and the file that the type comes from.
 struct Common {
     name: String,
     data_type: DataType,
     file: String,
 }
 
-/// Makes all files offer the same columns, or names the first difference.
+/// Gives all files the same columns, or reports the first difference.
 pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
     let mut common: Vec<Common> = Vec::new();
     for (number, input) in inputs.iter().enumerate() {
         let mut found = Vec::new();
-        for field in input.schema().fields().iter().filter(|field| is_wanted(field.name(), options)) {
+        for field in input.schema().fields().iter().filter(|field| options.wants(field.name())) {
             let name = field.name();
             if let Some(why) = input.fault(name) {
                 return Err(Failure::new(format!(
@@ -32,6 +32,13 @@ pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
                 )));
             }
             found.push(name.clone());
+            if let Some(column) = common.iter().find(|column| is_same_to_sqlite(&column.name, name)) {
+                return Err(Failure::new(format!(
+                    "{}: column \"{name}\": expected \"{}\", as in {}: they are one name for SQLite; --rename '{name}={}' makes \
+                     them one column",
+                    input.name, column.name, column.file, column.name
+                )));
+            }
             match common.iter_mut().find(|column| &column.name == name) {
                 // Two columns of one name are refused later, by name.
                 Some(column) if number > 0 => column.join(input, field.data_type(), options.union_by_name)?,
@@ -55,6 +62,11 @@ pub fn agree(inputs: &mut [Input], options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// True if only the case of ASCII letters tells the names apart.
+fn is_same_to_sqlite(name: &str, other: &str) -> bool {
+    name != other && name.eq_ignore_ascii_case(other)
+}
+
 fn only_in(file: &str, column: &str, data_type: &DataType, other: &str) -> Failure {
     Failure::new(format!(
         "{file}: column \"{column}\" ({data_type}) is not in {other}; --union-by-name makes it NULL there, or leave it out \
@@ -62,7 +74,7 @@ fn only_in(file: &str, column: &str, data_type: &DataType, other: &str) -> Failu
     ))
 }
 
-/// A file keeps its own type where only the storage differs.
+/// Applies the common columns to a file. It keeps its own type where only the storage differs.
 fn conform(input: &mut Input, common: &[Common]) {
     let own = input.schema().clone();
     let fields: Vec<(String, DataType)> = common
@@ -101,7 +113,7 @@ impl Common {
     }
 }
 
-/// The type in which the values of both are what they were. Columns that hold nothing join any type.
+/// A type that holds the values of both types exactly, if there is one. A column of NULLs joins any type.
 fn join(a: &DataType, b: &DataType, widen: bool) -> Option<DataType> {
     match (a, b) {
         _ if a == b => Some(a.clone()),
@@ -129,13 +141,13 @@ fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
     [Nanosecond, Microsecond, Millisecond].into_iter().find(|unit| a == *unit || b == *unit).unwrap_or(Second)
 }
 
-/// Bits of whole numbers, and whether they have a sign.
+/// Width in bits of an integer type, and whether it is signed.
 fn whole(data_type: &DataType) -> Option<(usize, bool)> {
     let bits = data_type.primitive_width()? * 8;
     data_type.is_integer().then_some((bits, data_type.is_signed_integer()))
 }
 
-/// Whole numbers that a floating-point type holds exactly have at most so many bits.
+/// Width in bits of the integers that a floating-point type holds exactly.
 fn mantissa(data_type: &DataType) -> Option<usize> {
     match data_type {
         DataType::Float32 => Some(24),
@@ -173,7 +185,7 @@ fn wider_number(a: &DataType, b: &DataType) -> Option<DataType> {
     }
 }
 
-/// Digits, and those of them behind the point.
+/// Precision and scale of a decimal type.
 fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
     match data_type {
         DataType::Decimal32(digits, scale)
@@ -199,7 +211,7 @@ fn item(data_type: DataType) -> FieldRef {
     Arc::new(Field::new_list_field(data_type, true))
 }
 
-/// The type without what says how its values are stored.
+/// The type without the details of its storage.
 fn normal(data_type: &DataType) -> DataType {
     let field = |field: &FieldRef| Field::new(field.name(), normal(field.data_type()), true);
     match plain(data_type) {

@@ -7,9 +7,8 @@ use std::str::FromStr;
 
 /// Loads Parquet files with embeddings into an SQLite file, and ranks its rows by vector distance
 ///
-/// An embedding is a vector: a list of numbers that stands for a text, an image or an article, so that like things have
-/// near vectors. A vector column holds one a row, with an index over all of them that finds the nearest rows without
-/// looking at every one.
+/// An embedding is a vector: a list of numbers that represents a text, an image or an article. Similar things have near
+/// vectors. A vector column holds one vector per row, and its index finds the nearest rows without comparing every row.
 #[derive(Debug, Parser)]
 #[command(
     name = "vecrank",
@@ -42,8 +41,8 @@ pub enum Command {
 
 /// Make a table with a vector index from Parquet files
 ///
-/// Reads the files, makes an SQLite table of them whose rows can be ranked by vector distance, and puts the finished
-/// file in the place of the old one in one step: programs that read the old file see all of it, or all of the new one.
+/// Reads the files, makes an SQLite table whose rows can be ranked by vector distance, and replaces the old file in one
+/// step: a program that reads it sees all of the old file or all of the new one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -90,39 +89,43 @@ pub struct ImportArgs {
     /// payload.vector is a field of a struct, 'vector=emb_*' one column made of emb_0, emb_1 and so on
     #[arg(long, value_name = "COLUMN")]
     pub embedding: Vec<String>,
-    /// Call a column of the files otherwise in the table; the other options take the new name. May be given several times
+    /// Give a column another name in the table; the other options take the new name. May be given several times
     #[arg(long, value_name = "OLD=NEW", value_parser = pair::<String>)]
     pub rename: Vec<(String, String)>,
-    /// Store a column as TEXT, INTEGER, REAL or BLOB, if no value changes by it. May be given several times
+    /// Store a column as TEXT, INTEGER, REAL or BLOB; refused if a value would change. May be given several times
     #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = pair::<TypeArg>)]
     pub types: Vec<(String, TypeArg)>,
     /// Make TEXT columns of folders such as date=2024-01-01 in the files' paths
     #[arg(long)]
     pub hive: bool,
-    /// Columns that some files lack become NULL there, and numbers and timestamps get the type that holds those of all
-    /// files; without it files must have the same columns in the same types
+    /// Allow files with different columns: those that a file lacks are NULL, and numbers and timestamps get a type that
+    /// holds the values of all files. Without this option all files must have the same columns with the same types
     #[arg(long)]
     pub union_by_name: bool,
     /// How two vectors are compared [default: cosine]
     #[arg(long, value_name = "METRIC", value_enum)]
     pub metric: Option<MetricArg>,
-    /// Column that identifies a row: becomes the PRIMARY KEY, so no value may come twice
+    /// Column that identifies a row: becomes the PRIMARY KEY, so its values must be unique
     #[arg(long, value_name = "COLUMN")]
     pub key: Option<String>,
-    /// Columns that queries will filter by (WHERE): each gets an ordinary index
+    /// Columns that queries filter by (WHERE): each gets an ordinary index
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub index: Vec<String>,
-    /// How vectors are stored: 4, 2 or 1 bytes a component [default: f32]
+    /// How vectors are stored: 4, 2 or 1 bytes per component [default: f32]
     #[arg(long, value_name = "TYPE", value_enum)]
     pub element: Option<ElementArg>,
-    /// Links that a row has to its neighbours in the vector index: more means a larger file, in which searches find more
-    /// of the true nearest rows [default: 16]
+    /// Dimensions of the vectors [default: those of the files]. A table without rows needs it, unless the files' type
+    /// or the old table has them
+    #[arg(long, value_name = "N")]
+    pub dims: Option<usize>,
+    /// Links per row in the vector index: more links make a larger file, and searches find more of the true nearest
+    /// rows [default: 16]
     #[arg(long, value_name = "2..64")]
     pub m: Option<usize>,
-    /// Neighbours looked at when a row is linked: more makes a later INSERT slower and its links better [default: 200]
+    /// Neighbours compared when a row is linked: more make better links and a slower INSERT [default: 200]
     #[arg(long, value_name = "N")]
     pub ef_construction: Option<usize>,
-    /// What to do with a row whose vector is missing or unusable, or whose key is missing or came before
+    /// What to do with a row whose vector is missing or unusable, or whose key is missing or repeated
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = OnBadRow::Fail)]
     pub on_bad_row: OnBadRow,
     /// Import these columns only (the vectors are always imported)
@@ -143,27 +146,26 @@ pub struct ImportArgs {
     /// Add the rows to the table if it exists, instead of making it anew
     #[arg(long)]
     pub append: bool,
-    /// As --append, but a row whose --key is in the table takes the place of the row there
+    /// As --append, but a row replaces the row of the table that has the same --key
     #[arg(long, conflicts_with = "append", requires = "key")]
     pub upsert: bool,
-    /// Make the table what the files say by its --key: add rows, change those that differ, and delete those that the files
-    /// no longer have, all in one transaction
+    /// Make the table equal to the files, by --key: add new rows, change those that differ, and delete those that the
+    /// files no longer have, in one transaction
     #[arg(long, conflicts_with_all = ["append", "upsert"], requires = "key")]
     pub mirror: bool,
     /// What to do if the table exists already
     #[arg(long, value_name = "ACTION", value_enum, default_value_t = IfExists::Replace, conflicts_with_all = ["append", "upsert", "mirror"])]
     pub if_exists: IfExists,
-    /// Leave the database as it is if the table would have fewer rows [default: 1]
+    /// Fail, and leave the database as it is, if the table would have fewer rows [default: 1]
     #[arg(long, value_name = "N")]
     pub min_rows: Option<u64>,
     /// Make a table without rows if the files have none
     #[arg(long, conflicts_with = "min_rows")]
     pub allow_empty: bool,
-    /// Name of the model that made the vectors: kept with the table, shown by `vecrank info`, and compared when rows are
-    /// added
+    /// Name of the embedding model: stored with the table, shown by `vecrank info`, and checked when rows are added
     #[arg(long, value_name = "LABEL")]
     pub model: Option<String>,
-    /// Bytes of a database page: a power of two, 512..65536 [default: what wastes least for the vectors]
+    /// Bytes per database page: a power of two, 512..65536 [default: the size that wastes least]
     #[arg(long, value_name = "BYTES")]
     pub page_size: Option<u32>,
     /// Print the summary as one JSON object
@@ -204,14 +206,14 @@ pub struct QueryArgs {
     /// Rows to print
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub limit: u32,
-    /// Rows to leave out first: --limit 20 --offset 20 is the second page of 20
+    /// Rows to skip: --limit 20 --offset 20 is the second page of 20
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub offset: u32,
     /// Columns to print [default: all but the vectors]
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// How far the search looks ahead, in rows: more is slower and misses fewer of the true nearest; `exact` compares every
-    /// row and misses none [default: the table's own, see `vecrank info`]
+    /// How far the search looks ahead, in rows: a larger value is slower and misses fewer of the true nearest rows;
+    /// `exact` compares every row [default: that of the table, see `vecrank info`]
     #[arg(long, value_name = "N|exact")]
     pub ef_search: Option<String>,
     /// Print a JSON array of objects
@@ -227,8 +229,8 @@ pub struct QueryArgs {
 
 /// Describe the vector tables of a file
 ///
-/// Prints columns, number of rows, settings of the index and the bytes that each part takes. `vecrank recall` measures what
-/// the settings are worth.
+/// Prints the columns, the number of rows, the settings of the index and the bytes of each part. `vecrank recall`
+/// measures what the settings achieve.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -240,7 +242,7 @@ pub struct InfoArgs {
     /// Only this table
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
-    /// Print a JSON array with one object a table
+    /// Print a JSON array with one object per table
     #[arg(long)]
     pub json: bool,
 }
@@ -264,9 +266,9 @@ pub struct CheckArgs {
 
 /// Measure how many of the true nearest rows a search finds, and how fast
 ///
-/// Takes rows of the table as queries (or vectors that are not in it: --queries), finds their true nearest rows by comparing
-/// every row, and then searches with a ladder of ef_search values (how far a search looks ahead). Recall is the share of
-/// the true nearest that were found; a row that serves as a query is not one of its own nearest.
+/// Takes rows of the table as queries (or vectors that are not in it: --queries), finds their true nearest rows by
+/// comparing every row, and then searches with a ladder of ef_search values (how far a search looks ahead). Recall is
+/// the share of the true nearest that were found; a row that serves as a query is not one of its own nearest.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -283,7 +285,7 @@ pub struct RecallArgs {
     /// The vector column, if the table has several
     #[arg(long, value_name = "COLUMN")]
     pub embedding: Option<String>,
-    /// Look for the vectors of this file, which are not rows of the table, instead of rows of the table
+    /// Use the vectors of this Parquet file as queries, instead of rows of the table
     #[arg(long, value_name = "PARQUET")]
     pub queries: Option<PathBuf>,
     /// Queries to run [default: 200 rows of the table, or all of --queries]
@@ -292,7 +294,7 @@ pub struct RecallArgs {
     /// Nearest rows to compare
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub k: u32,
-    /// Say which ef_search reaches this recall, and end with exit code 2 if none does
+    /// Print the ef_search that reaches this recall; exit code 2 if none does
     #[arg(long, value_name = "0..1")]
     pub target: Option<f64>,
     /// Print a JSON object
@@ -383,7 +385,7 @@ pub enum IfExists {
     Fail,
 }
 
-/// A type of SQL.
+/// A type in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeArg {
     Text,

@@ -1,7 +1,7 @@
-//! The rows of a Parquet file in batches that are bounded in bytes as well as in rows.
+//! Reads the rows of a Parquet file in batches that are bounded in bytes and in rows.
 //!
-//! Text and binary are read as views of the pages, so that a value is not copied before it is needed, however often a
-//! dictionary has it. What a batch takes once it is copied is then known, and larger batches are cut.
+//! Text and binary are read as views of the pages: a value is copied only when it is converted. The size of the copies
+//! is known before they are made, so batches that are too large are split.
 
 use crate::pages::CheckedRowGroup;
 use arrow_array::cast::AsArray;
@@ -21,7 +21,7 @@ const MOST_ROWS: usize = 1024;
 /// Bytes of a batch, unless a single row has more.
 const MOST_BYTES: usize = 8 << 20;
 
-/// Bytes of a view, beside the text that it is of.
+/// Bytes of a view, without its text.
 const VIEW: usize = 16;
 
 /// Batches of some top-level columns, in the order of the file.
@@ -30,7 +30,7 @@ pub struct Batches {
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
     levels: FieldLevels,
-    /// Row groups that were begun.
+    /// Row groups opened so far.
     groups: usize,
     reader: Option<ParquetRecordBatchReader>,
     /// Parts of the last batch, the next one last.
@@ -76,7 +76,7 @@ impl Batches {
         ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &group, self.batch_rows(number), None)
     }
 
-    /// Rows that take `MOST_BYTES` if all are alike. Views hold their pages, so these count too.
+    /// Rows that fit into `MOST_BYTES` if all have the same size. Views keep their pages in memory, so pages count too.
     fn batch_rows(&self, number: usize) -> usize {
         let group = self.metadata.metadata().row_group(number);
         let chunks = group.columns().iter().enumerate().filter(|&(leaf, _)| self.mask.leaf_included(leaf));
@@ -105,7 +105,7 @@ fn as_view(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(viewed(field.data_type())))
 }
 
-/// The type that values of a file's type are read in.
+/// The Arrow type that is read for a type of the file.
 pub fn viewed(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
@@ -121,7 +121,7 @@ pub fn viewed(data_type: &DataType) -> DataType {
     }
 }
 
-/// Bytes of the array when its text and binary are copied.
+/// Bytes of the array once its text and binary are copied.
 fn bytes(array: &Arc<dyn Array>) -> usize {
     let lengths = |views: &[u128]| views.iter().map(|&view| VIEW + view as u32 as usize).sum();
     let slice = |values: &Arc<dyn Array>, from: usize, to: usize| bytes(&values.slice(from, to.saturating_sub(from)));

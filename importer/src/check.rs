@@ -9,7 +9,7 @@ use crate::screen::{escaped, json_text, stdout};
 use serde_json::json;
 use std::io::Write;
 
-/// Faults that are listed: a damaged file may have one for every row.
+/// Most faults that are listed: a damaged file may have one per row.
 const LISTED: usize = 100;
 
 pub fn run(args: &CheckArgs) -> Result<()> {
@@ -26,7 +26,7 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({LISTED})"))?;
     let lines = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>();
     let reports = lines.map_err(Failure::from).map_err(in_file)?;
-    // SQLite reports a fault a row, but all those of one vecrank table in one row.
+    // SQLite reports one fault per row, but all faults of a vecrank table in one row.
     let faults: Vec<&str> = reports.iter().flat_map(|report| report.lines()).filter(|line| *line != "ok").collect();
     progress.finish();
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
@@ -34,7 +34,13 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if args.json {
         writeln!(out, "{}", json_text(&json!({ "ok": faults.is_empty(), "tables": names, "faults": faults })))?;
     } else if faults.is_empty() {
-        writeln!(out, "{}: sound ({} {})", args.database.display(), plural_tables(&names), escaped(&names.join(", ")))?;
+        writeln!(
+            out,
+            "{}: sound ({} {})",
+            escaped(&args.database.to_string_lossy()),
+            plural_tables(&names),
+            escaped(&names.join(", "))
+        )?;
     } else {
         faults.iter().take(LISTED).try_for_each(|fault| writeln!(out, "{}", escaped(fault)))?;
     }

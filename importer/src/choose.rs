@@ -1,14 +1,15 @@
-//! Which columns hold vectors, how long those are, and which names are possible.
+//! Chooses the vector columns and their dimensions, and checks the columns that the arguments name.
 
 use crate::failure::{Failure, Result};
+use crate::names::check_name;
+use crate::options::Options;
 use crate::parquet::Input;
-use crate::plan::{Options, is_wanted};
-use crate::vectors::{Aptness, Lengths, Unusable, Vectors, aptness, check_dims, fixed_dims, sparse};
-use arrow_schema::Schema;
+use crate::vectors::{Lengths, Unusable, VectorLikelihood, Vectors, check_dims, fixed_dims, likelihood, sparse};
+use arrow_schema::{DataType, Schema};
 use std::collections::HashMap;
 use vecrank::internals::vtab::HIDDEN_COLUMNS;
 
-/// Vectors looked at to find the dimensions, where the type leaves them open.
+/// Rows read to find the dimensions if the type does not fix them.
 const SAMPLE_ROWS: usize = 1000;
 
 /// The names given with --embedding, or the one column that looks like vectors.
@@ -22,7 +23,7 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
                     "--embedding {name}: expected all components of a vector, got {why}"
                 )));
             }
-            if aptness(kind) == Aptness::No {
+            if likelihood(kind) == VectorLikelihood::No {
                 return Err(Failure::new(format!(
                     "--embedding {name}: expected lists of numbers, JSON arrays or binary of float32, got {kind}"
                 )));
@@ -30,17 +31,15 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
         }
         return Ok(options.embedding.clone());
     }
-    let candidates = |aptness_wanted: Aptness| -> Vec<String> {
+    let candidates = |wanted: VectorLikelihood| -> Vec<String> {
         let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
-        fields.filter(|field| aptness(field.data_type()) == aptness_wanted).map(|field| field.name().clone()).collect()
+        fields.filter(|field| likelihood(field.data_type()) == wanted).map(|field| field.name().clone()).collect()
     };
-    let found = [Aptness::Floats, Aptness::Binary, Aptness::Nested].map(candidates);
+    let found = [VectorLikelihood::Floats, VectorLikelihood::Binary, VectorLikelihood::Nested].map(candidates);
     let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
     match found.as_slice() {
         [_] => Ok(found),
-        [] => Err(Failure::new(
-            "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN",
-        )),
+        [] => Err(no_vectors(schema, options)),
         _ => Err(Failure::new(format!(
             "several columns may be vectors: {}; choose with --embedding, or --exclude the others",
             found.join(", ")
@@ -48,7 +47,34 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
     }
 }
 
-/// Names in the arguments must exist in one of the files, and names in a file must be possible in the table.
+/// The error for files without a vector column. It names columns of binary and of integers, which may hold vectors;
+/// columns of text may too, but rarely do.
+fn no_vectors(schema: &Schema, options: &Options) -> Failure {
+    let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
+    let possible = fields.filter(|field| {
+        let kind = field.data_type();
+        likelihood(kind) == VectorLikelihood::Named && !kind.is_null() && !text(kind)
+    });
+    let possible: Vec<String> = possible.map(|field| format!("\"{}\" ({})", field.name(), field.data_type())).collect();
+    let possible = match possible.is_empty() {
+        true => String::new(),
+        false => format!("; these may have some, and are taken for vectors only by name: {}", possible.join(", ")),
+    };
+    Failure::new(format!(
+        "no column has lists of floating-point numbers; name the column with the vectors: --embedding COLUMN{possible}"
+    ))
+}
+
+/// Text, or a dictionary of it.
+fn text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => value.is_string(),
+        kind => kind.is_string(),
+    }
+}
+
+/// Checks that the names in the arguments exist in one of the files, and that the table can have the names in the
+/// files.
 pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
     let typed = options.types.iter().map(|(name, _)| name);
@@ -58,24 +84,42 @@ pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
             return Err(no_column(name, first.schema()).at(&first.name));
         }
     }
-    let is_found = |old: &String| inputs.iter().any(|input| input.renamed().contains(old));
-    if let Some((old, _)) = options.shape.renames.iter().find(|(old, _)| !is_found(old)) {
-        return Err(no_column(old, first.schema()).at(&first.name));
+    check_renames(inputs, first, &options.shape.renames)?;
+    let left_out = |name: &&String| !options.wants(name);
+    let typed = options.types.iter().map(|(name, _)| name);
+    if let Some(name) = options.key.iter().chain(&options.index).chain(typed).find(left_out) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--key, --index or --type) and left out")));
     }
-    let left_out = |name: &&String| !is_wanted(name, options);
-    if let Some(name) = options.key.iter().chain(&options.index).find(left_out) {
-        return Err(Failure::new(format!("column \"{name}\" is both needed (--key or --index) and left out")));
-    }
-    if let Some((name, to)) = options.types.iter().find(|(name, _)| options.embedding.contains(name)) {
-        return Err(Failure::new(format!("--type {name}={}: the column holds vectors", to.name())));
+    if let Some(name) = options.embedding.iter().find(|name| options.exclude.contains(name)) {
+        return Err(Failure::new(format!("column \"{name}\" is both needed (--embedding) and left out")));
     }
     inputs.iter().try_for_each(|input| check_names(input.schema(), options).map_err(|failure| failure.at(&input.name)))
+}
+
+/// Checks that each --rename has a column of its own. If two columns have the same name, the first --rename of that
+/// name takes the first column, the second --rename the second.
+fn check_renames(inputs: &[Input], first: &Input, renames: &[(String, String)]) -> Result<()> {
+    for (at, (old, new)) in renames.iter().enumerate() {
+        let count = |input: &Input| input.renamed().iter().filter(|renamed| *renamed == old).count();
+        let found = inputs.iter().map(count).max().unwrap_or(0);
+        let before: Vec<_> = renames[..at].iter().filter(|(other, _)| other == old).collect();
+        match before.last() {
+            None if found == 0 => return Err(no_column(old, first.schema()).at(&first.name)),
+            Some((_, other)) if before.len() >= found => {
+                return Err(Failure::new(format!(
+                    "--rename {old}={new}: the column is renamed already, by --rename {old}={other}"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
     // SQLite compares names without regard to ASCII case.
     let mut seen: HashMap<String, &String> = HashMap::new();
-    for name in schema.fields().iter().map(|field| field.name()).filter(|name| is_wanted(name, options)) {
+    for name in schema.fields().iter().map(|field| field.name()).filter(|name| options.wants(name)) {
         check_name("column", name)?;
         let folded = name.to_ascii_lowercase();
         let is_table = folded == options.table.to_ascii_lowercase();
@@ -97,61 +141,45 @@ pub fn check_names(schema: &Schema, options: &Options) -> Result<()> {
     Ok(())
 }
 
-pub fn check_table_name(table: &str) -> Result<()> {
-    check_name("table", table)?;
-    let folded = table.to_ascii_lowercase();
-    if folded.starts_with("sqlite_") {
-        return Err(Failure::new(format!("table name \"{table}\": names that begin with sqlite_ belong to SQLite")));
-    }
-    if HIDDEN_COLUMNS.contains(&folded.as_str()) {
-        return Err(Failure::new(format!(
-            "table name \"{table}\": every vecrank table has a hidden column of that name; choose another with --table"
-        )));
-    }
-    Ok(())
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() || name.contains('\0') {
-        return Err(Failure::new(format!("{what} name {name:?}: SQLite cannot use it")));
-    }
-    Ok(())
-}
-
 pub fn no_column(name: &str, schema: &Schema) -> Failure {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     Failure::new(format!("no column \"{name}\"; the columns are {}", names.join(", ")))
 }
 
-/// Dimensions from a type that fixes them, else the most frequent length among the first vectors; else why they are
-/// unknown.
-pub fn find_dims(column: &str, inputs: &[Input]) -> Result<std::result::Result<usize, Failure>> {
+/// The dimensions of a column: from --dims, else from the type, else the most frequent length of the first vectors. The
+/// inner error says why they are unknown.
+pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result<std::result::Result<usize, Failure>> {
     let mut unknown = None;
-    let mut found: Option<(usize, &str)> = None;
+    let mut found = asked.map(|dims| (dims, "as --dims says".to_owned()));
     for input in inputs {
-        let place = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
+        let in_column = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
         let dims = match fixed_dims(input.schema().field(position).data_type()) {
             None if found.is_some() => continue,
             None => sample(input, position, &mut unknown)?,
             fixed => fixed,
         };
-        match (dims, found) {
-            (Some(dims), Some((known, file))) if dims != known => {
-                return Err(place(Failure::new(format!("expected {known} dimensions, as in {file}, got {dims}"))));
+        match (dims, &found) {
+            (Some(dims), Some((known, source))) if dims != *known => {
+                return Err(in_column(Failure::new(format!("expected {known} dimensions, {source}, got {dims}"))));
             }
             (Some(dims), _) => {
-                check_dims(dims).map_err(place)?;
-                found = Some((dims, &input.name));
+                check_dims(dims).map_err(in_column)?;
+                found = Some((dims, format!("as in {}", input.name)));
             }
             (None, _) => {}
         }
     }
-    let none = || Failure::new(format!("column \"{column}\": no row has a vector, so its dimensions are unknown"));
+    let none = || {
+        Failure::new(format!(
+            "column \"{column}\": no row has a vector, so its dimensions are unknown; --dims N gives them"
+        ))
+    };
     Ok(found.map(|(dims, _)| dims).ok_or_else(|| unknown.unwrap_or_else(none)))
 }
 
-/// `unknown`: what the first row has that is not NULL and no vector either.
+/// The most frequent length of the first vectors. `unknown` gets the error of the first value that is neither NULL nor
+/// a vector.
 fn sample(input: &Input, position: usize, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
     let mut lengths = Lengths::default();
     let mut rows = 0;

@@ -1,9 +1,9 @@
-//! The columns that a file offers to an import: its own, with other names where the arguments give them, and those that
-//! are made of several columns, of a part of one, or of the file's path.
+//! The columns that an import can take from a file: its own, renamed by --rename, and those that are made from several
+//! columns, from a struct's field, or from the file's path.
 
 use crate::batches::viewed;
+use crate::cells::{Fault, exact_cast};
 use crate::failure::{Failure, Result};
-use crate::mapping::{Fault, exact_cast};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use arrow_array::{
@@ -15,10 +15,10 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// What holds 128-bit integers, which are stored as TEXT.
+/// The Arrow type for 128-bit integers, which are stored as TEXT.
 pub const INT128: DataType = DataType::Decimal128(38, 0);
 
-/// What the arguments make of a file's columns.
+/// The arguments that change a file's columns.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// --rename: old name, new name.
@@ -36,7 +36,7 @@ pub struct FileColumn {
     pub data_type: std::result::Result<DataType, String>,
 }
 
-/// One column on offer.
+/// A column that an import can take.
 #[derive(Debug, Clone)]
 struct Offer {
     name: String,
@@ -44,7 +44,7 @@ struct Offer {
     origin: Origin,
 }
 
-/// Where a column's values come from. Roots are numbers among the readable columns of the file.
+/// Where a column's values come from. A root is an index into the readable columns of the file.
 #[derive(Debug, Clone)]
 enum Origin {
     Column(usize),
@@ -55,14 +55,15 @@ enum Origin {
         root: usize,
         path: Vec<usize>,
     },
-    /// The struct without that field.
+    /// The struct, of which `whole` is the type in the file, without those fields.
     Rest {
         root: usize,
-        path: Vec<usize>,
+        whole: DataType,
+        paths: Vec<Vec<usize>>,
     },
     /// From the file's path.
     Path(Option<String>),
-    /// Another file of the import has it.
+    /// Only other files of the import have it.
     Missing,
     Unreadable(String),
 }
@@ -89,8 +90,10 @@ impl Columns {
         }));
         let renamed = rename(&mut offers, &shape.renames);
         let mut embedding = Vec::new();
-        for asked in &shape.embedding {
-            embedding.push(make_vector(&mut offers, asked)?);
+        for (at, asked) in shape.embedding.iter().enumerate() {
+            if !shape.embedding[..at].contains(asked) {
+                embedding.push(make_vector(&mut offers, asked)?);
+            }
         }
         Ok(Columns { schema: schema_of(&offers), offers, embedding, renamed })
     }
@@ -115,7 +118,7 @@ impl Columns {
         })
     }
 
-    /// The column of the file that is taken as it is.
+    /// The root of a column that is taken unchanged.
     pub fn root(&self, column: &str) -> Option<usize> {
         self.offers.iter().find_map(|offer| match offer.origin {
             Origin::Column(root) if offer.name == column => Some(root),
@@ -123,7 +126,8 @@ impl Columns {
         })
     }
 
-    /// Puts these columns first, in this order, with NULL for those that the file lacks; values are cast to their types.
+    /// Puts these columns first, in this order, with NULL for those that the file lacks; values are cast to their
+    /// types.
     pub fn conform(&mut self, fields: &[(String, DataType)]) {
         let mut rest = std::mem::take(&mut self.offers);
         for (name, data_type) in fields {
@@ -135,7 +139,7 @@ impl Columns {
         self.schema = schema_of(&self.offers);
     }
 
-    /// The file's columns that are to be read for these, in its order.
+    /// The roots to read for these columns, in the order of the file.
     pub fn roots(&self, columns: &[usize]) -> Vec<usize> {
         let origins = columns.iter().filter_map(|&column| Some(&self.offers.get(column)?.origin));
         let mut roots: Vec<usize> = origins
@@ -150,7 +154,7 @@ impl Columns {
         roots
     }
 
-    /// Makes a batch of these columns from one of `roots`. A fault comes with the name of its column.
+    /// Makes a batch of these columns from a batch of `roots`. The error has the name of its column.
     pub fn assemble(
         &self,
         read: &RecordBatch,
@@ -181,7 +185,7 @@ impl Offer {
             Origin::Column(root) => column(root)?,
             Origin::Spread(roots) => spread(&roots.iter().map(column).collect::<std::result::Result<Vec<_>, _>>()?)?,
             Origin::Member { root, path } => member(&column(root)?, path)?,
-            Origin::Rest { root, path } => without(&column(root)?, path)?,
+            Origin::Rest { root, paths, .. } => without(&column(root)?, &of_all(paths))?,
             Origin::Path(value) => Arc::new(StringArray::from(vec![value.as_deref(); read.num_rows()])),
             Origin::Missing => new_null_array(&self.data_type, read.num_rows()),
             Origin::Unreadable(why) => return Err(Failure::new(why.clone()).into()),
@@ -221,8 +225,8 @@ fn schema_of(offers: &[Offer]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Each renames one column: of two with the same name the first, and then the second. Gives the old names that were found;
-/// with several files, not each need have them.
+/// Applies each --rename to one column: of two columns with the same name, first to the first one. Returns the old
+/// names that this file has.
 fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
     let mut is_new = vec![false; offers.len()];
     let mut found = Vec::new();
@@ -238,7 +242,7 @@ fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
     found
 }
 
-/// Finds or makes the column that an --embedding means, and gives its name.
+/// Finds or makes the column that an `--embedding` means, and gives its name.
 fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     if offers.iter().any(|offer| offer.name == asked) {
         return Ok(asked.to_owned());
@@ -262,10 +266,18 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     } else if !take_member(offers, name, from) {
         return Ok(asked.to_owned());
     }
+    if offers.iter().filter(|offer| offer.name.eq_ignore_ascii_case(name)).count() > 1 {
+        let free = from.replace('.', "_");
+        return Err(Failure::new(format!(
+            "--embedding {asked}: there is another column \"{name}\"; give this one a name of its own, such as --embedding \
+             '{free}={from}'"
+        )));
+    }
     Ok(name.to_owned())
 }
 
-/// Puts one column of vectors in the place of the first of those whose name is a number between `around`.
+/// Replaces the columns whose name is a number between the two parts of `around` by one vector column, at the first of
+/// them.
 fn gather(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<()> {
     let number = |offer: &Offer| -> Option<usize> {
         let digits = offer.name.strip_prefix(around.0)?.strip_suffix(around.1)?;
@@ -278,9 +290,9 @@ fn gather(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<(
         return Err(Failure::new("no column has such a name with a number in the place of the *"));
     };
     let mut roots = Vec::new();
-    for (place, &(number, at)) in parts.iter().enumerate() {
+    for (index, &(number, at)) in parts.iter().enumerate() {
         let offer = &offers[at];
-        let expected = parts[0].0 + place;
+        let expected = parts[0].0 + index;
         if number != expected {
             return Err(Failure::new(format!("expected the component {expected}, got column \"{}\"", offer.name)));
         }
@@ -308,9 +320,13 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
     let mut parts = from.split('.');
     let outer = parts.next().unwrap_or_default();
     let Some(position) = offers.iter().position(|offer| offer.name == outer) else { return false };
-    let Origin::Column(root) = offers[position].origin else { return false };
+    let (root, whole, mut paths) = match &offers[position].origin {
+        Origin::Column(root) => (*root, offers[position].data_type.clone(), Vec::new()),
+        Origin::Rest { root, whole, paths } => (*root, whole.clone(), paths.clone()),
+        _ => return false,
+    };
     let mut path = Vec::new();
-    let mut data_type = &offers[position].data_type;
+    let mut data_type = &whole;
     for part in parts {
         let DataType::Struct(fields) = data_type else { return false };
         let Some((index, field)) = fields.find(part) else { return false };
@@ -323,10 +339,11 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
         origin: Origin::Member { root, path: path.clone() },
     };
     offers.insert(position + 1, vector);
-    match type_without(&offers[position].data_type, &path) {
+    paths.push(path);
+    match type_without(&whole, &of_all(&paths)) {
         Some(rest) => {
             offers[position].data_type = rest;
-            offers[position].origin = Origin::Rest { root, path };
+            offers[position].origin = Origin::Rest { root, whole, paths };
         }
         None => {
             offers.remove(position);
@@ -335,15 +352,22 @@ fn take_member(offers: &mut Vec<Offer>, name: &str, from: &str) -> bool {
     true
 }
 
-/// The struct's type without the field of that path; None if it has no other.
-fn type_without(data_type: &DataType, path: &[usize]) -> Option<DataType> {
-    let (DataType::Struct(fields), Some((&index, path))) = (data_type, path.split_first()) else { return None };
-    let kept = fields.iter().enumerate().filter_map(|(at, field)| match at == index {
-        false => Some(field.clone()),
-        true => {
-            let inner = type_without(field.data_type(), path)?;
-            Some(Arc::new(field.as_ref().clone().with_data_type(inner)))
-        }
+fn of_all(paths: &[Vec<usize>]) -> Vec<&[usize]> {
+    paths.iter().map(Vec::as_slice).collect()
+}
+
+/// The paths that lead into the struct's field of that index, from there on; None if one of them ends at the field.
+fn within<'a>(paths: &[&'a [usize]], field: usize) -> Option<Vec<&'a [usize]>> {
+    let inner = paths.iter().filter_map(|path| path.split_first()).filter(|&(&first, _)| first == field);
+    inner.map(|(_, rest)| (!rest.is_empty()).then_some(rest)).collect()
+}
+
+/// The struct's type without the fields of those paths; None if it has no other.
+fn type_without(data_type: &DataType, paths: &[&[usize]]) -> Option<DataType> {
+    let (DataType::Struct(fields), false) = (data_type, paths.is_empty()) else { return Some(data_type.clone()) };
+    let kept = fields.iter().enumerate().filter_map(|(at, field)| {
+        let inner = type_without(field.data_type(), &within(paths, at)?)?;
+        Some(Arc::new(field.as_ref().clone().with_data_type(inner)))
     });
     let kept: Fields = kept.collect();
     (!kept.is_empty()).then_some(DataType::Struct(kept))
@@ -362,26 +386,24 @@ fn member(array: &ArrayRef, path: &[usize]) -> std::result::Result<ArrayRef, Fau
     member(&make_array(field.to_data().into_builder().nulls(nulls).build()?), path)
 }
 
-fn without(array: &ArrayRef, path: &[usize]) -> std::result::Result<ArrayRef, Fault> {
+fn without(array: &ArrayRef, paths: &[&[usize]]) -> std::result::Result<ArrayRef, Fault> {
+    if paths.is_empty() {
+        return Ok(array.clone());
+    }
     let parent = as_struct(array)?;
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for (at, (field, column)) in parent.fields().iter().zip(parent.columns()).enumerate() {
-        let column = match path.split_first() {
-            Some((&index, rest)) if index == at => {
-                if type_without(column.data_type(), rest).is_none() {
-                    continue;
-                }
-                without(column, rest)?
-            }
-            _ => column.clone(),
+        let Some(inner) = within(paths, at).filter(|inner| type_without(column.data_type(), inner).is_some()) else {
+            continue;
         };
+        let column = without(column, &inner)?;
         fields.push(Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())));
         columns.push(column);
     }
     Ok(Arc::new(StructArray::try_new(fields.into(), columns, parent.nulls().cloned())?))
 }
 
-/// One vector a row from one column a component. A row without any component has no vector.
+/// One vector per row from one column per component. A row without any component has no vector.
 fn spread(columns: &[ArrayRef]) -> std::result::Result<ArrayRef, Fault> {
     let columns =
         columns.iter().map(|column| cast(column, &DataType::Float32)).collect::<std::result::Result<Vec<_>, _>>()?;

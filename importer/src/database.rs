@@ -1,4 +1,4 @@
-//! Opening databases with the extension in place, and finding the vecrank tables in them.
+//! Opens databases with the extension loaded, and finds the vecrank tables in them.
 
 use crate::failure::{Failure, Result};
 use crate::special;
@@ -32,8 +32,8 @@ fn register_extension() {
     });
 }
 
-/// Opens an existing file that will not be written to; but what a program that died while writing left half done is
-/// rolled back first, as SQLite would for a program that may write.
+/// Opens an existing file for reading. If a program died while it was writing, its transaction is rolled back first, as
+/// SQLite does for a program that may write.
 pub fn open_readable(path: &Path) -> Result<Connection> {
     special::check_database(path)?;
     let connection = match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
@@ -53,7 +53,7 @@ pub fn open_readable(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The error of SQLite that another program has a lock.
+/// SQLite's error for a file that another program has locked.
 pub fn busy() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)
 }
@@ -147,8 +147,14 @@ pub fn table(connection: &Connection, name: Option<&str>) -> Result<Table> {
     }
 }
 
+/// Rows of a vecrank table.
+pub fn count_rows(connection: &Connection, table: &str) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {}", quote(&format!("{table}_rows")));
+    Ok(connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs)?)
+}
+
 impl Table {
-    /// What SQL calls the number of a row, unless the user has columns of all these names.
+    /// A name of the rowid that no column hides.
     pub fn rowid(&self) -> Result<&'static str> {
         let names = || self.columns.iter().chain(self.vectors.iter().map(|vector| &vector.name));
         let is_free = |rowid: &&str| !names().any(|name| name.eq_ignore_ascii_case(rowid));
@@ -192,7 +198,7 @@ fn describe(connection: &Connection, name: String) -> Result<Table> {
     Ok(table)
 }
 
-/// What the table was made with: to SQLite a vector column is a BLOB.
+/// The vector columns, from the table's configuration: to SQLite they are BLOBs.
 fn vector_columns(connection: &Connection, table: &str) -> Result<Vec<VectorColumn>> {
     let config = quote(&format!("{table}_config"));
     let of_column =

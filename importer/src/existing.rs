@@ -1,10 +1,11 @@
-//! Adding rows to a table that exists: the plan takes over what the table is, and what it cannot change is refused.
+//! Fits the plan to an existing table that gets more rows, and refuses what would have to change in the table.
 
 use crate::args::TypeArg;
 use crate::database::{self, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::mapping::Mapping;
-use crate::plan::{Kind, Mode, Plan, Told, UNKNOWN_DIMS};
+use crate::options::{ExplicitOptions, Mode};
+use crate::plan::{Kind, Plan, UNKNOWN_DIMS};
 use crate::sql::{literal, quote};
 use crate::vectors::{VectorType, holds_nothing};
 use arrow_schema::DataType;
@@ -13,35 +14,36 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use vecrank::internals::distance::{Element, Metric};
 
-/// The table that takes the rows, and what it says of its columns.
-struct Existing<'a> {
+/// The table that gets the rows, with the properties of its columns.
+struct TargetTable<'a> {
     connection: &'a Connection,
     table: &'a database::Table,
-    /// Of the vector columns.
-    settings: HashMap<String, Told>,
-    /// By the names of all columns in lower case.
+    /// By the names of the vector columns.
+    settings: HashMap<String, ExplicitOptions>,
+    /// Declared types, by the names of all columns in lower case.
     declared: HashMap<String, String>,
 }
 
-impl Existing<'_> {
+impl TargetTable<'_> {
     fn fault(&self, column: &str, text: &str) -> Failure {
         Failure::new(format!("table {}, column \"{column}\": {text}", self.table.name))
     }
 
-    fn adopt_vector(&self, planned: &mut VectorType, vector: &VectorColumn, asked: Told) -> Result<()> {
+    fn adopt_vector(&self, planned: &mut VectorType, vector: &VectorColumn, asked: ExplicitOptions) -> Result<()> {
         let in_column = |text: String| self.fault(&vector.name, &text);
         if planned.dims != vector.dims && planned.dims != UNKNOWN_DIMS {
             return Err(in_column(format!("expected {} dimensions, the files have {}", vector.dims, planned.dims)));
         }
-        let told = self.settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
-        check_told(asked, *told).map_err(in_column)?;
+        let made = self.settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
+        check_explicit(asked, *made).map_err(in_column)?;
         planned.dims = vector.dims;
         planned.element = vector.element;
-        planned.metric = told.metric.unwrap_or(planned.metric);
+        planned.metric = made.metric.unwrap_or(planned.metric);
         Ok(())
     }
 
-    /// Checks that the table keeps a column's values, and gives the type that they must be converted to for it.
+    /// Checks that the table stores a column's values unchanged. Returns the type to convert them to, if that is
+    /// needed.
     fn check_ordinary(&self, name: &str, mapping: &Mapping, indexed: bool) -> Result<Option<TypeArg>> {
         let in_column = |text: String| self.fault(name, &text);
         if !self.table.columns.iter().any(|known| known.eq_ignore_ascii_case(name)) {
@@ -60,13 +62,13 @@ impl Existing<'_> {
     }
 }
 
-/// Makes the plan fit the table of its name, which is in the file.
+/// Fits the plan to the existing table of its name.
 pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
     let table = database::table(connection, Some(&plan.options.table))?;
     plan.options.table.clone_from(&table.name);
     let settings = settings(connection, &table.name)?;
     let declared = declared_types(connection, &table.name)?;
-    let existing = Existing { connection, table: &table, settings, declared };
+    let existing = TargetTable { connection, table: &table, settings, declared };
     let mut asked = Vec::new();
     for column in &mut plan.columns {
         let name = &column.name;
@@ -78,7 +80,7 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
             column.kind = Kind::Vector(VectorType { dims: UNKNOWN_DIMS, element, metric });
         }
         match (&mut column.kind, vector) {
-            (Kind::Vector(planned), Some(vector)) => existing.adopt_vector(planned, vector, plan.options.told)?,
+            (Kind::Vector(planned), Some(vector)) => existing.adopt_vector(planned, vector, plan.options.explicit)?,
             (Kind::Ordinary { indexed, mapping }, None) => {
                 let to = existing.check_ordinary(name, mapping, *indexed)?;
                 asked.extend(to.map(|to| (name.clone(), to)));
@@ -97,7 +99,7 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         let lacking = lacking.filter(|name| !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)));
         plan.keeps = lacking.cloned().collect();
     } else if plan.vectors().next().is_none() {
-        return Err(plan.only_adds.take().unwrap_or_else(|| Failure::new("no column has vectors")));
+        return Err(plan.needs_table.take().unwrap_or_else(|| Failure::new("no column has vectors")));
     }
     if let Some(key) = plan.key.and_then(|key| plan.columns.get(key))
         && !is_key(connection, &table.name, &key.name)?
@@ -110,10 +112,30 @@ pub fn adopt(mut plan: Plan, connection: &Connection) -> Result<Plan> {
         return Err(Failure::new(format!("table {table}, column \"{key}\": it is not a key of the table, {so}")));
     }
     require_key(&mut plan, connection, &table)?;
+    plan.check_vector_options()?;
     Ok(plan)
 }
 
-/// The table's key must be in the files: SQLite makes up the rowid that a row lacks.
+/// Takes dimensions that the files do not tell from the table that is replaced.
+pub fn take_dims(plan: &mut Plan, connection: &Connection) -> Result<()> {
+    let tables = database::tables(connection)?;
+    let Some(old) = tables.iter().find(|table| table.name.eq_ignore_ascii_case(&plan.options.table)) else {
+        return Ok(());
+    };
+    for column in &mut plan.columns {
+        let known = old.vectors.iter().find(|vector| vector.name.eq_ignore_ascii_case(&column.name));
+        if let (Kind::Vector(planned), Some(known)) = (&mut column.kind, known)
+            && planned.dims == UNKNOWN_DIMS
+        {
+            planned.dims = known.dims;
+        }
+    }
+    let is_known = plan.vectors().all(|(_, vector)| vector.dims != UNKNOWN_DIMS) && plan.vectors().next().is_some();
+    plan.needs_table.take_if(|_| is_known);
+    Ok(())
+}
+
+/// Checks that the files have the table's key: SQLite would invent a rowid.
 fn require_key(plan: &mut Plan, connection: &Connection, table: &database::Table) -> Result<()> {
     let Some(key) = primary_key(connection, table)? else { return Ok(()) };
     let Some(position) = plan.columns.iter().position(|column| column.name.eq_ignore_ascii_case(&key)) else {
@@ -158,7 +180,7 @@ fn declared_types(connection: &Connection, table: &str) -> Result<HashMap<String
     Ok(types.collect::<rusqlite::Result<_>>()?)
 }
 
-/// What SQLite makes of the values of a column, by its declared type.
+/// The affinity of a column: what SQLite converts its values to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Affinity {
     Integer,
@@ -168,7 +190,7 @@ enum Affinity {
     Numeric,
 }
 
-/// By the rules of SQLite's documentation, "Determination Of Column Affinity".
+/// Follows "Determination Of Column Affinity" in SQLite's documentation.
 fn affinity(declared: &str) -> Affinity {
     let name = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
@@ -185,7 +207,7 @@ fn affinity(declared: &str) -> Affinity {
     }
 }
 
-/// SQLite would turn '01234' into 1234, and 5 into '5', in silence.
+/// Checks that the column's affinity changes no value: SQLite turns '01234' into 1234 without an error.
 fn check_type(mapping: &Mapping, declared: &str, name: &str) -> std::result::Result<(), String> {
     let is_kept = match (mapping.sql_type, affinity(declared)) {
         _ if mapping.is_null() => true,
@@ -209,13 +231,13 @@ fn check_type(mapping: &Mapping, declared: &str, name: &str) -> std::result::Res
     Err(format!("{} in the files, {declared} in the table, which would change values; {cure}", mapping.from))
 }
 
-/// Whole numbers that are the same in floating point.
+/// True for integer types whose values a REAL holds exactly.
 fn is_small(data_type: &DataType) -> bool {
     use DataType::{Boolean, Int8, Int16, Int32, UInt8, UInt16, UInt32};
     matches!(data_type, Boolean | Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32)
 }
 
-/// Text order is time order only if all moments of a column are written alike.
+/// Checks that timestamps are written as those in the table: otherwise the order of the texts is not the order in time.
 fn check_moments(
     mapping: &Mapping,
     connection: &Connection,
@@ -240,7 +262,7 @@ fn check_moments(
     )))
 }
 
-/// True for a column that no two rows may share.
+/// True for a column whose values are unique.
 fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool> {
     let rows = literal(&format!("{table}_rows"));
     let sql = format!(
@@ -262,8 +284,8 @@ fn has_index(connection: &Connection, table: &str, column: &str) -> Result<bool>
     Ok(connection.query_row(&sql, [column], |row| row.get(0))?)
 }
 
-/// What hnsw_info says of each vector column.
-fn settings(connection: &Connection, table: &str) -> Result<HashMap<String, Told>> {
+/// The index settings of each vector column, from hnsw_info.
+fn settings(connection: &Connection, table: &str) -> Result<HashMap<String, ExplicitOptions>> {
     let mut statement = connection.prepare("SELECT key, value FROM hnsw_info(?1)")?;
     let mut rows = statement.query([table])?;
     let mut settings = HashMap::new();
@@ -272,25 +294,25 @@ fn settings(connection: &Connection, table: &str) -> Result<HashMap<String, Told
     while let Some(row) = rows.next()? {
         let (key, value): (String, Value) = (row.get(0)?, row.get(1)?);
         if let (Some(prefix), Value::Text(name)) = (key.strip_suffix("column"), &value) {
-            settings.insert(name.clone(), Told::default());
+            settings.insert(name.clone(), ExplicitOptions::default());
             current = Some((prefix.to_owned(), name.clone()));
             continue;
         }
         let Some((prefix, name)) = &current else { continue };
-        let (Some(key), Some(told)) = (key.strip_prefix(prefix), settings.get_mut(name)) else { continue };
+        let (Some(key), Some(made)) = (key.strip_prefix(prefix), settings.get_mut(name)) else { continue };
         match (key, value) {
-            ("metric", Value::Text(name)) => told.metric = Some(Metric::parse(&name)?),
-            ("element", Value::Text(name)) => told.element = Element::parse(&name),
-            ("m", Value::Integer(m)) => told.m = usize::try_from(m).ok(),
-            ("ef_construction", Value::Integer(ef)) => told.ef_construction = usize::try_from(ef).ok(),
+            ("metric", Value::Text(name)) => made.metric = Some(Metric::parse(&name)?),
+            ("element", Value::Text(name)) => made.element = Element::parse(&name),
+            ("m", Value::Integer(m)) => made.m = usize::try_from(m).ok(),
+            ("ef_construction", Value::Integer(ef)) => made.ef_construction = usize::try_from(ef).ok(),
             _ => {}
         }
     }
     Ok(settings)
 }
 
-/// Options may be given again, but not changed.
-fn check_told(asked: Told, has: Told) -> std::result::Result<(), String> {
+/// Checks that explicit options agree with the table.
+fn check_explicit(asked: ExplicitOptions, has: ExplicitOptions) -> std::result::Result<(), String> {
     fn unlike<T: PartialEq>(asked: Option<T>, has: Option<T>) -> bool {
         asked.is_some() && asked != has
     }
@@ -304,7 +326,7 @@ fn check_told(asked: Told, has: Told) -> std::result::Result<(), String> {
     Err(format!("{option} is not what the table was made with, and adding rows cannot change it"))
 }
 
-/// Vectors of two models cannot be compared.
+/// Checks --model against the table's label: vectors of two models cannot be compared.
 fn check_model(plan: &Plan, connection: &Connection, table: &database::Table) -> Result<()> {
     let Some(asked) = &plan.options.model else { return Ok(()) };
     for (vector, _) in plan.vectors() {
@@ -322,7 +344,7 @@ fn check_model(plan: &Plan, connection: &Connection, table: &database::Table) ->
     Ok(())
 }
 
-/// A row that is replaced must not lose what the files do not have; vectors are kept.
+/// Checks that the files have all ordinary columns: a replaced row would lose the others. Vectors are kept.
 fn check_upsert(plan: &Plan, table: &database::Table) -> Result<()> {
     for name in &table.columns {
         if !plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {

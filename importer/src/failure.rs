@@ -1,6 +1,7 @@
 //! The one error type: a line for stderr, and the exit code that goes with it.
 
 use crate::screen::escaped;
+use parquet::errors::ParquetError;
 use rusqlite::{ErrorCode, ffi};
 use std::fmt;
 use std::path::Path;
@@ -8,9 +9,9 @@ use std::path::Path;
 /// Why a command stopped. The text is one line, without a full stop.
 #[derive(Debug)]
 pub enum Failure {
-    /// Anything that a user can read about and mend.
+    /// An error that the user can act on.
     Message(String),
-    /// What is wrong with the database file, such as SQLite says it: the file is not named yet.
+    /// An error about the database file, as SQLite words it: it lacks the file's name.
     InFile(String),
     /// Ctrl-C or a termination signal.
     Interrupted,
@@ -27,15 +28,15 @@ impl Failure {
         Failure::Message(message.into())
     }
 
-    /// Puts the place in front of the text: `place: text`.
-    pub fn at(self, place: impl fmt::Display) -> Failure {
+    /// Puts the context in front of the text: `context: text`.
+    pub fn at(self, context: impl fmt::Display) -> Failure {
         match self {
-            Failure::Message(message) | Failure::InFile(message) => Failure::Message(format!("{place}: {message}")),
+            Failure::Message(message) | Failure::InFile(message) => Failure::Message(format!("{context}: {message}")),
             other => other,
         }
     }
 
-    /// Puts the file in front of what lacks it, and leaves alone what has a place already.
+    /// Puts the file's name in front of an error that lacks it.
     pub fn in_file(self, path: &Path) -> Failure {
         if matches!(self, Failure::InFile(_)) { self.at(path.display()) } else { self }
     }
@@ -57,9 +58,26 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Libraries may put line breaks into their messages; a terminal and a log want one line.
+/// The message on one line: libraries put line breaks into theirs.
 fn one_line(message: &str) -> String {
     message.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Why the library cannot read a file.
+pub fn reason(error: &ParquetError) -> String {
+    let message = error.to_string();
+    if message.contains("encrypted") { "it is encrypted".to_owned() } else { strip(&message).to_owned() }
+}
+
+/// The message without its prefixes: the libraries say several times whose error it is.
+pub fn strip(mut message: &str) -> &str {
+    while let Some(rest) = ["Parquet error: ", "ParquetError: ", "Parquet argument error: ", "Arrow: ", "EOF: "]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))
+    {
+        message = rest;
+    }
+    message
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -90,8 +108,8 @@ impl From<arrow_schema::ArrowError> for Failure {
     }
 }
 
-impl From<parquet::errors::ParquetError> for Failure {
-    fn from(error: parquet::errors::ParquetError) -> Failure {
+impl From<ParquetError> for Failure {
+    fn from(error: ParquetError) -> Failure {
         Failure::Message(error.to_string())
     }
 }

@@ -1,8 +1,8 @@
-//! The folder beside the database in which an import builds the new file, and the removal of those that killed imports left.
+//! The folder beside the database in which an import builds the new file. Folders that killed imports left are removed.
 //!
-//! Whoever holds the lock on the file `lock` of a folder owns it, and a process holds it no longer than it lives. So a
-//! folder whose lock can be taken is litter, at whatever moment its import died. The import that makes a folder has to
-//! take its lock too, and makes another one if a second import was quicker and took it for litter.
+//! A process owns a folder while it holds the lock on the file `lock` in it, and the lock ends with the process. So a
+//! folder whose lock can be taken is litter. An import must take the lock of the folder that it made; if another import
+//! took the folder for litter in between, it makes another one.
 
 use crate::failure::{Failure, Result};
 use std::fs::{self, File, TryLockError};
@@ -10,15 +10,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The folder is called `.<file name>` plus this and something random.
+/// A folder is called `.<file name>` plus this and random letters.
 const MARK: &str = ".vecrank-";
 
 const LOCK_FILE: &str = "lock";
 
-/// A folder that is about to be removed has this after its name, so that its maker no longer finds it.
+/// Appended to the name of a folder that is about to be removed, so that its maker no longer finds it.
 const DOOMED: &str = "-old";
 
-/// So often a folder may be taken for litter before its maker locks it.
+/// How often a folder may be taken for litter before its maker gives up.
 const ATTEMPTS: usize = 20;
 
 /// A folder of this process alone, removed when dropped.

@@ -1,8 +1,8 @@
-//! The footer of a Parquet file, and what of its columns the library can read: a column at fault does not keep the others
-//! from being read.
+//! The footer of a Parquet file, and the columns in it that the library can read: one unreadable column does not make
+//! the others unreadable.
 
+use crate::failure::reason;
 use crate::hints::{self, Change, Hint};
-use crate::parquet::reason;
 use crate::thrift::{self, Field, Value};
 use arrow_schema::{FieldRef, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ParquetError>;
 
-/// What ends every file: the footer's length and the mark.
+/// Bytes at the end of every file: the footer's length and the magic number.
 const TAIL: u64 = 8;
 
-/// Reads the footer. One that the library refuses for what old writers left in it is mended first.
+/// Reads the footer. If the library refuses it for a fault of an old writer, the fault is repaired first.
 pub fn read(file: &File) -> Result<ParquetMetaData> {
     // Page indexes are for reading some of the rows.
     let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
@@ -92,32 +92,32 @@ const UNKNOWN_LOGICAL_TYPE: i64 = 11;
 const DECIMAL: i64 = 5;
 const LAST_CONVERTED_TYPE: i64 = 21;
 
-/// What pandas once wrote for columns of nothing but NULL; it is in no version of the format.
+/// What pandas once wrote for columns of NULLs; no version of the format has it.
 const PANDAS_NULL: i64 = 24;
 
 fn mend_element(element: &mut Value) {
     let Value::Struct(fields) = element else { return };
-    let place =
+    let position =
         |fields: &[Field], number| fields.iter().position(|field| field.number >= number).unwrap_or(fields.len());
     let Some(at) = fields.iter().position(|field| field.number == CONVERTED_TYPE) else { return };
     let Value::Number(kind) = fields[at].value else { return };
     if kind == DECIMAL && !fields.iter().any(|field| field.number == SCALE) {
         // The format's default.
-        fields.insert(place(fields, SCALE), Field { number: SCALE, kind: thrift::I32, value: Value::Number(0) });
+        fields.insert(position(fields, SCALE), Field { number: SCALE, kind: thrift::I32, value: Value::Number(0) });
     }
     if kind == PANDAS_NULL {
         let nothing = Value::Struct(Vec::new());
         let union = Field { number: UNKNOWN_LOGICAL_TYPE, kind: thrift::STRUCT, value: nothing };
         let logical = Field { number: LOGICAL_TYPE, kind: thrift::STRUCT, value: Value::Struct(vec![union]) };
-        fields.insert(place(fields, LOGICAL_TYPE), logical);
+        fields.insert(position(fields, LOGICAL_TYPE), logical);
     }
     if !(0..=LAST_CONVERTED_TYPE).contains(&kind) {
         fields.remove(at);
     }
 }
 
-/// Column chunks as they are: some writers put 0 where there is no dictionary, and parquet-mr before 1.2.9 and old Impala
-/// left the dictionary's header out of the size. `end`: where the footer starts.
+/// Corrects the places of column chunks: some writers give 0 for a dictionary that does not exist, and parquet-mr
+/// before 1.2.9 and old Impala left the dictionary's header out of the size. `end` is where the footer starts.
 fn mend_chunks(metadata: ParquetMetaData, end: u64) -> Result<ParquetMetaData> {
     let is_short = metadata.file_metadata().created_by().is_some_and(understates);
     let has_zero = |chunk: &ColumnChunkMetaData| chunk.dictionary_page_offset() == Some(0);
@@ -183,10 +183,10 @@ pub enum Form {
     Unreadable(String),
 }
 
-/// What of a file the library can read.
+/// The part of a file that the library can read.
 #[derive(Debug)]
 pub struct Readable {
-    /// Of the columns that are not `Unreadable`.
+    /// Describes the columns that are not `Unreadable`.
     pub metadata: ArrowReaderMetadata,
     /// All columns, by name.
     pub columns: Vec<(String, Form)>,

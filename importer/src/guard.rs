@@ -1,4 +1,4 @@
-//! Panics: a fault of the program is one line too, and a library that panics on a damaged file is a damaged file.
+//! Panics are reported in one line. A panic of the Parquet library while it reads means that the file is damaged.
 
 use crate::failure::Failure;
 use std::cell::Cell;
@@ -8,7 +8,7 @@ thread_local! {
     static IS_READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Replaces the message and trace of a panic by one line. `main` makes the exit code of it.
+/// Replaces the message and trace of a panic by one line. `main` sets the exit code.
 pub fn install() {
     set_hook(Box::new(|fault| {
         if !IS_READING.get() {
@@ -17,7 +17,7 @@ pub fn install() {
     }));
 }
 
-/// Runs what reads bytes that may be damaged. None if it panicked.
+/// Runs code that reads bytes which may be damaged. None if it panicked.
 pub fn reading<T>(read: impl FnOnce() -> T) -> Option<T> {
     IS_READING.set(true);
     let result = catch_unwind(AssertUnwindSafe(read));

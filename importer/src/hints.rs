@@ -1,5 +1,5 @@
-//! The Arrow schema that writers leave in a footer says what Parquet's own types do not: durations, sizes of lists. The
-//! library refuses all of it for one type that it lacks; this takes such types out.
+//! Writers store an Arrow schema in the footer for what Parquet's own types cannot express, such as durations and sizes
+//! of lists. The library refuses the whole schema if it lacks one of its types; this module removes such types.
 
 use arrow_ipc::root_as_message;
 use arrow_schema::{DataType, Field, Schema};
@@ -8,17 +8,17 @@ use base64::prelude::BASE64_STANDARD;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::file::metadata::KeyValue;
 
-/// What a mended schema changes about a column.
+/// How the schema of a column was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     None,
     /// Its values are 128-bit integers with a sign, little-endian in 16 bytes.
     Int128,
-    /// It holds a type that nothing here reads.
+    /// It has a type that the importer does not read.
     Unreadable,
 }
 
-/// What the writer's schema says of one column.
+/// The writer's schema of one column.
 #[derive(Debug, Clone)]
 pub struct Hint {
     pub change: Change,
@@ -26,14 +26,14 @@ pub struct Hint {
 }
 
 impl Hint {
-    /// As the metadata of a file that has this column only.
+    /// The metadata of a file that has this column only.
     pub fn key(&self) -> KeyValue {
         let schema = encode_arrow_schema(&Schema::new(vec![self.field.clone()]));
         KeyValue { key: ARROW_SCHEMA_META_KEY.to_owned(), value: Some(schema) }
     }
 }
 
-/// One hint to each column, without the types that the library lacks. None if the file has no schema that can be read.
+/// One hint per column, without types that the library lacks. None if the file has no readable schema.
 pub fn of_columns(keys: &[KeyValue]) -> Option<Vec<Hint>> {
     let encoded = keys.iter().find(|key| key.key == ARROW_SCHEMA_META_KEY)?.value.as_ref()?;
     let bytes = BASE64_STANDARD.decode(encoded).ok()?;
@@ -55,7 +55,7 @@ pub fn of_columns(keys: &[KeyValue]) -> Option<Vec<Hint>> {
     Some(hints.collect())
 }
 
-/// Bits of an integer type, and whether it has a sign.
+/// Width in bits of an integer type, and whether it is signed.
 fn width(field: &arrow_ipc::Field<'_>) -> Option<(i32, bool)> {
     field.type_as_int().map(|int| (int.bitWidth(), int.is_signed()))
 }

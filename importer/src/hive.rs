@@ -1,4 +1,5 @@
-//! Columns from a file's path: `root/date=2024-01-01/shop=7/part.parquet` has `date` and `shop`, as Hive and Spark write it.
+//! Columns from a file's path: `root/date=2024-01-01/shop=7/part.parquet` has `date` and `shop`, as Hive and Spark
+//! write it.
 
 use std::path::{Component, Path};
 

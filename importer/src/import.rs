@@ -7,13 +7,14 @@ use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::load::{Outcome, load};
 use crate::mirror::{self, Changes};
+use crate::options::{Mode, Options};
 use crate::parquet::{Input, Source, expand};
-use crate::plan::{Kind, Mode, Options, Plan, describe};
+use crate::plan::{Kind, Plan, describe};
 use crate::publish::publish;
 use crate::report::{Progress, Unit, human_bytes, plural};
 use crate::screen::{escaped, json_text, stdout};
 use crate::sql::{quote, quote_if_needed};
-use crate::target::{Old, Target, dropped_with};
+use crate::target::{Existing, Target, dropped_with};
 use rusqlite::Connection;
 use serde_json::json;
 use std::ffi::OsStr;
@@ -21,8 +22,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Page cache while a file is changed in place, in KiB: below it readers of a file without WAL are not held up before
-/// the commit.
+/// Page cache while a file is changed in place, in KiB. Without WAL, a transaction that fits into the cache does not
+/// block readers before its commit.
 const CACHE_KIB: i64 = 256 * 1024;
 
 const PAGE_SIZE_IGNORED: &str = "--page-size has no effect on a file that keeps its tables";
@@ -50,13 +51,14 @@ fn import(args: &ImportArgs) -> Result<bool> {
             progress.warn(format_args!("{name} on the rows of the old table is not made again (see --index)"));
         }
     }
-    let adds = matches!(old, Old::Changed { exists: true, .. }) && plan.options.mode != Mode::Replace;
-    if !adds && let Some(failure) = plan.only_adds.take() {
-        return Err(failure);
+    let adds = matches!(old, Existing::Changed { exists: true, .. }) && plan.options.mode != Mode::Replace;
+    if !adds {
+        old.connection().map_or(Ok(()), |connection| existing::take_dims(&mut plan, connection))?;
+        plan.needs_table.take().map_or(Ok(()), Err)?;
     }
     let mut changes = None;
     let (plan, outcome, path) = match old {
-        Old::Changed { connection, .. } if adds => {
+        Existing::Changed { connection, .. } if adds => {
             let mut plan = existing::adopt(plan, &connection).map_err(|failure| failure.at(args.database.display()))?;
             let outcome = if plan.options.mode == Mode::Mirror {
                 plan.sink = Some(mirror::SINK);
@@ -68,7 +70,7 @@ fn import(args: &ImportArgs) -> Result<bool> {
             };
             (plan, outcome, target.into_path())
         }
-        Old::Changed { connection, exists } => {
+        Existing::Changed { connection, exists } => {
             let outcome = change(&connection, exists, &plan, &inputs, &mut progress)?;
             (plan, outcome, target.into_path())
         }
@@ -88,10 +90,10 @@ fn import(args: &ImportArgs) -> Result<bool> {
     Ok(outcome.skipped == 0)
 }
 
-/// The new file, in the target's folder: the journal is off, since a crash loses nothing but the draft.
+/// Builds the new file in the target's folder. It has no journal: a crash loses only this draft.
 fn build(
     target: &Target,
-    old: &Old,
+    old: &Existing,
     plan: &Plan,
     inputs: &[Input],
     progress: &mut Progress,
@@ -99,7 +101,7 @@ fn build(
     let connection = database::create(&target.draft())?;
     let _watch = interrupt::watch(&connection);
     connection.pragma_update(None, "page_size", plan.page_size())?;
-    if let Old::Replaced { application_id, user_version, .. } = old {
+    if let Existing::Replaced { application_id, user_version, .. } = old {
         connection.pragma_update(None, "application_id", application_id)?;
         connection.pragma_update(None, "user_version", user_version)?;
     }
@@ -110,7 +112,7 @@ fn build(
     Ok((connection, outcome))
 }
 
-/// The table made anew in a file that keeps its other tables: one transaction, already open.
+/// Makes the table anew in a file that keeps its other tables, in the open transaction.
 fn change(
     connection: &Connection,
     exists: bool,
@@ -138,7 +140,7 @@ fn change(
     Ok(outcome)
 }
 
-/// A table that becomes what the files say: one transaction, already open. `folder` has room for what the files have.
+/// Makes the table equal to the files, in the open transaction. `folder` is where the files' rows are staged.
 fn mirror(
     connection: &Connection,
     plan: &Plan,
@@ -154,7 +156,7 @@ fn mirror(
     mirror::stage(connection, plan, folder)?;
     let outcome = load(connection, plan, inputs, progress)?;
     check_rows(plan, outcome.rows)?;
-    let changes = mirror::apply(connection, plan, progress)?;
+    let changes = mirror::apply(connection, plan, outcome.rows, progress)?;
     if changes.any() {
         index(connection, plan, changes.inserted + changes.updated, progress)?;
     }
@@ -162,8 +164,8 @@ fn mirror(
     Ok((outcome, changes))
 }
 
-/// What VACUUM overwrites goes into the journal first, or what it writes into the log: that is how far it is, once it has
-/// sorted the file.
+/// Measures how far VACUUM is: first it copies the database to a temporary file, then it writes as many bytes to the
+/// journal, or to the log.
 fn journal_bytes(connection: &Connection) -> impl Fn() -> Option<u64> + use<> {
     let path = connection.path().map(str::to_owned);
     move || {
@@ -173,7 +175,7 @@ fn journal_bytes(connection: &Connection) -> impl Fn() -> Option<u64> + use<> {
     }
 }
 
-/// Rows for a table that stays: one transaction, already open.
+/// Adds rows to a table that stays, in the open transaction.
 fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     let _watch = interrupt::watch(connection);
     if plan.options.page_size.is_some() {
@@ -185,7 +187,7 @@ fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Pr
     Ok(outcome)
 }
 
-/// Creates and fills the table inside the open transaction, its index included.
+/// Creates and fills the table with its index, in the open transaction.
 fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     connection.execute_batch(&plan.create_sql())?;
     let outcome = insert(connection, plan, inputs, progress)?;
@@ -198,19 +200,17 @@ fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut P
 
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     let outcome = load(connection, plan, inputs, progress)?;
-    let rows = if plan.options.mode.keeps_table() { count_rows(connection, plan)? } else { outcome.rows };
+    let rows = if plan.options.mode.keeps_table() {
+        database::count_rows(connection, &plan.options.table)?
+    } else {
+        outcome.rows
+    };
     check_rows(plan, rows)?;
     index(connection, plan, outcome.rows, progress)?;
     Ok(outcome)
 }
 
-fn count_rows(connection: &Connection, plan: &Plan) -> Result<u64> {
-    let table = quote(&format!("{}_rows", plan.options.table));
-    let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-    Ok(rows.unsigned_abs())
-}
-
-/// A source that broke must not empty a feed.
+/// Checks the least number of rows: a broken source must not empty a feed.
 fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
     let (table, least) = (&plan.options.table, plan.options.min_rows);
     if rows >= least {
@@ -225,7 +225,7 @@ fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
     }))
 }
 
-/// What goes with rows that are in place: figures for the planner, and the index, whose progress is shown.
+/// Runs ANALYZE and starts the progress bar of the index, which COMMIT or `cluster` builds.
 fn index(connection: &Connection, plan: &Plan, rows: u64, progress: &mut Progress) -> Result<()> {
     let table = &plan.options.table;
     // Each vector column's index is built in turn, over all rows.
@@ -246,7 +246,7 @@ fn has_samples(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// The table is called as told, or after the one file.
+/// The name from --table, or that of the only file.
 fn table_name(args: &ImportArgs, sources: &[Source]) -> Result<String> {
     match (&args.table, sources) {
         (Some(name), _) => Ok(name.clone()),
@@ -259,7 +259,7 @@ fn table_name(args: &ImportArgs, sources: &[Source]) -> Result<String> {
     }
 }
 
-/// `vecrank import a.parquet b.parquet` lacks its database.
+/// Refuses `vecrank import a.parquet b.parquet`, which lacks the database.
 fn check_database_path(path: &Path) -> Result<()> {
     let extension = path.extension().unwrap_or_default();
     if extension.eq_ignore_ascii_case("parquet") || path == Path::new("-") {
@@ -277,7 +277,7 @@ fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// What is said on standard output when all is done.
+/// The summary on standard output.
 struct Summary<'a> {
     plan: &'a Plan,
     outcome: &'a Outcome,
@@ -360,7 +360,7 @@ impl Summary<'_> {
         summary
     }
 
-    /// A statement to paste: what is nearest to the first row.
+    /// A statement to paste: the rows nearest to the first row.
     fn example(&self, name: impl Fn(&str) -> String) -> String {
         let vectors = self.plan.vectors().map(|(name, _)| name);
         let Some(vector) = vectors.chain(self.plan.keeps.iter().map(String::as_str)).next() else {

@@ -10,7 +10,7 @@ use rusqlite::types::{Value, ValueRef};
 use serde_json::{Map, json};
 use std::io::Write;
 
-/// What `hnsw_info` says of one table.
+/// The rows of `hnsw_info` for one table.
 struct Facts {
     table: Table,
     entries: Vec<(String, Value)>,

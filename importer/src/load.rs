@@ -1,9 +1,10 @@
-//! The loop that turns record batches into INSERTs, and what becomes of bad rows.
+//! Inserts record batches row by row, and handles bad rows.
 
 use crate::args::OnBadRow;
+use crate::cells::{self, Cells};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
-use crate::mapping::{self, Cells, Mapping};
+use crate::mapping::Mapping;
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
 use crate::report::{Progress, Unit};
@@ -12,10 +13,10 @@ use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// Bad rows that are described one by one; the others are counted.
+/// Bad rows that are described one by one; further ones are only counted.
 const DESCRIBED: u64 = 10;
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Rows in the table.
@@ -26,8 +27,8 @@ pub struct Outcome {
     pub without_vector: u64,
 }
 
-/// Inserts all rows of all inputs into the plan's table, which exists. Call inside a transaction. The next batches are read
-/// and converted on another thread meanwhile.
+/// Inserts all rows of all inputs into the plan's table, inside a transaction of the caller. Another thread reads and
+/// converts the next batches.
 pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
     let statement = connection.prepare(&plan.row_sql())?;
@@ -61,10 +62,10 @@ pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &m
     Ok(outcome)
 }
 
-/// Batches that are ready while one is written.
+/// Converted batches that wait to be written.
 const BATCHES_AHEAD: usize = 2;
 
-/// Sends all batches in order, up to the first fault or until nobody takes them.
+/// Sends all batches in order, until the first error or until the receiver is gone.
 fn read<'a>(plan: &Plan, inputs: &'a [Input], sender: SyncSender<Result<(Batch<'a>, Vec<Converted>)>>) {
     let read_file = |input: &'a Input| -> Result<bool> {
         let reader = FileReader::new(plan, input)?;
@@ -73,8 +74,8 @@ fn read<'a>(plan: &Plan, inputs: &'a [Input], sender: SyncSender<Result<(Batch<'
             let batch = batch?;
             let columns = reader.convert(&batch, first_row)?;
             let rows = batch.num_rows();
-            let place = Batch { file: &input.name, first_row, rows };
-            if sender.send(Ok((place, columns))).is_err() {
+            let origin = Batch { file: &input.name, first_row, rows };
+            if sender.send(Ok((origin, columns))).is_err() {
                 return Ok(false);
             }
             first_row += rows as u64;
@@ -93,12 +94,12 @@ fn read<'a>(plan: &Plan, inputs: &'a [Input], sender: SyncSender<Result<(Batch<'
     }
 }
 
-/// How the columns of one file are found and converted.
+/// Converts the columns of one file.
 struct FileReader<'a> {
     plan: &'a Plan,
     name: &'a str,
     projection: Vec<usize>,
-    /// One a column of the plan; None for vector columns.
+    /// One per column of the plan; None for vector columns.
     mappings: Vec<Option<Mapping>>,
 }
 
@@ -122,7 +123,7 @@ impl<'a> FileReader<'a> {
     /// `first_row`: the number of the batch's first row in the file, from 1.
     fn convert(&self, batch: &RecordBatch, first_row: u64) -> Result<Vec<Converted>> {
         let columns = self.plan.columns.iter().zip(&self.mappings).map(|(column, mapping)| {
-            let refused = |fault: mapping::Fault| {
+            let refused = |fault: cells::Fault| {
                 let row = fault.row.map_or_else(String::new, |row| format!("row {}, ", first_row + row as u64));
                 Failure::new(format!("{}: {row}column \"{}\": {}", self.name, column.name, fault.text))
             };
@@ -165,13 +166,13 @@ struct Fault {
 struct Loader<'a> {
     plan: &'a Plan,
     statement: Statement<'a>,
-    /// For rows of which `statement` found none to change.
+    /// For rows that `statement` did not find.
     insertion: Statement<'a>,
-    /// One a column of the plan.
+    /// One per column of the plan.
     scratch: Vec<Scratch>,
     outcome: Outcome,
     progress: &'a mut Progress,
-    /// One a column of the plan: the warning about large unsigned numbers was given.
+    /// One per column of the plan: whether the warning about large unsigned numbers was given.
     warned: Vec<bool>,
 }
 
@@ -202,7 +203,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Inserts one row. Ok(Ok(vectors that were left out)), or Ok(Err(why the row was)).
+    /// Inserts one row. Returns the vectors that were left out, or as the inner error why the row was left out.
     fn insert_row(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
         let mut left_out = Vec::new();
         for (position, (column, scratch)) in columns.iter().zip(&mut self.scratch).enumerate() {
@@ -232,7 +233,7 @@ impl Loader<'_> {
         }
     }
 
-    /// A row that the table has not, and the files bring no vector for.
+    /// Handles a row that is not in the table and for which the files have no vector.
     fn without_vector(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
         let key = self.plan.key.and_then(|key| columns.get(key));
         let key = match key {
@@ -260,7 +261,7 @@ impl Loader<'_> {
         }
     }
 
-    /// What of a refusal by SQLite is the row's fault.
+    /// Turns an error of SQLite about the row's values into a fault of the row.
     fn refused(&self, columns: &[Converted], row: usize, error: rusqlite::Error) -> Result<Fault> {
         match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => Ok(self.constraint(columns, row, &error)),
@@ -281,7 +282,7 @@ impl Loader<'_> {
         }
     }
 
-    /// The key's constraint, or one that the table had before.
+    /// The fault of a violated constraint: that of the key, or one that the table had before.
     fn constraint(&self, columns: &[Converted], row: usize, error: &rusqlite::Error) -> Fault {
         let text = error.to_string();
         let key = self.plan.key.and_then(|key| Some((key, columns.get(key)?, self.plan.columns.get(key)?)));
@@ -324,7 +325,7 @@ impl Loader<'_> {
     }
 }
 
-/// By SQLite's words: `UNIQUE constraint failed: articles.article_id`.
+/// True for SQLite's message about the key: `UNIQUE constraint failed: articles.article_id`.
 fn is_of_key(error: &str, key: &str) -> bool {
     error.starts_with("UNIQUE ") && error.to_lowercase().ends_with(&format!(".{}", key.to_lowercase()))
 }

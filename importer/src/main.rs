@@ -1,8 +1,9 @@
-//! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and asks it questions.
+//! `vecrank`: loads Parquet files into an SQLite file with a vecrank table, and queries it.
 
 mod agree;
 mod args;
 mod batches;
+mod cells;
 mod check;
 mod choose;
 mod columns;
@@ -17,11 +18,14 @@ mod hive;
 mod import;
 mod info;
 mod interrupt;
+mod large_page;
 mod load;
 mod manual;
 mod mapping;
 mod mirror;
+mod names;
 mod nested;
+mod options;
 mod output;
 mod page;
 mod pages;
@@ -37,6 +41,7 @@ mod spool;
 mod sql;
 mod stamp;
 mod target;
+mod texts;
 mod thrift;
 mod typed;
 mod vectors;

@@ -1,9 +1,10 @@
-//! `--mirror`: a table becomes what the files say, by the rows that differ.
+//! `--mirror` makes a table equal to the files and writes only the rows that differ.
 //!
-//! The files' rows are put into a table of a file of its own first, where the key finds them. What the table has besides
-//! is deleted then, and only rows that differ are written: the index has no work with the others.
+//! The files' rows are staged in a table of a temporary database, indexed by the key. Then rows that the files no
+//! longer have are deleted, and rows that differ or are new are written. Unchanged rows cost the index nothing.
 
 use crate::args::OnBadRow;
+use crate::database;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::plan::{Column, Kind, Plan};
@@ -14,8 +15,18 @@ use rusqlite::{Connection, params};
 use std::fs::File;
 use std::path::Path;
 
-/// Where the rows of the files are put.
+/// The table in which the files' rows are staged.
 pub const SINK: &str = "vecrank_source.rows";
+
+/// What is done with a row.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Delete,
+    UpdateAll,
+    /// Its vectors are the same, so the index does not change.
+    UpdateOrdinary,
+    Insert,
+}
 
 /// What was done to the table.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +42,8 @@ impl Changes {
     }
 }
 
-/// Makes the table that the files' rows are put into. Its file lies in `folder`, without a journal: it is needed no longer
-/// than the transaction.
+/// Makes the table in which the files' rows are staged. Its file lies in `folder` and has no journal: it is not needed
+/// after the transaction.
 pub fn stage(connection: &Connection, plan: &Plan, folder: &Path) -> Result<()> {
     let file = folder.join("source.db");
     // SQLite attaches an empty file, but makes none, for it may not where the database is.
@@ -51,51 +62,75 @@ pub fn stage(connection: &Connection, plan: &Plan, folder: &Path) -> Result<()> 
     let columns = columns.collect::<Vec<_>>().join(", ");
     Ok(connection.execute_batch(&format!(
         "CREATE TABLE {SINK} ({columns});
-         CREATE TABLE vecrank_source.changed (key, vectors);
-         CREATE TABLE vecrank_source.added (key)"
+         CREATE TABLE vecrank_source.changes (change, key)"
     ))?)
 }
 
-/// Makes the table equal to the staged rows.
-pub fn apply(connection: &Connection, plan: &Plan, progress: &mut Progress) -> Result<Changes> {
+/// Makes the table equal to the staged rows. `staged` is their number.
+pub fn apply(connection: &Connection, plan: &Plan, staged: u64, progress: &mut Progress) -> Result<Changes> {
     let Some(key) = plan.key.and_then(|key| plan.columns.get(key)) else {
         return Err(Failure::new("--mirror needs a --key"));
     };
     let sql = Sql { table: quote(&plan.options.table), key: quote(&key.name), plan };
-    progress.wait("Comparing rows");
-    let deleted = connection.execute(&sql.delete(), [])? as u64;
-    let updated = connection.execute(&sql.find_changed(), [])? as u64;
-    let inserted = connection.execute(&sql.find_added(), [])? as u64;
-    if inserted > 0 && !plan.keeps.is_empty() && plan.options.on_bad_row != OnBadRow::Null {
+    let rows = database::count_rows(connection, &plan.options.table)?;
+    progress.count("Comparing rows", Unit::Rows, rows + staged);
+    // A column that is UNIQUE, and not the PRIMARY KEY, may be NULL.
+    let without_key =
+        connection.execute(&format!("DELETE FROM main.{} WHERE {} IS NULL", sql.table, sql.key), [])? as u64;
+    note(connection, &sql.compare(), progress)?;
+    note(connection, &sql.find_added(), progress)?;
+    let mut changes = count(connection)?;
+    if changes.inserted > 0 && !plan.keeps.is_empty() && plan.options.on_bad_row != OnBadRow::Null {
         return Err(Failure::InFile(format!(
             "table {}: {} new, and the files have no vectors; nothing was changed (--on-bad-row null takes them without)",
             plan.options.table,
-            plural(inserted, "row")
+            plural(changes.inserted, "row")
         )));
     }
-    progress.count("Changing rows", Unit::Rows, updated + inserted);
-    let all = sql.update(|_| true).map(|sql| connection.prepare(&sql)).transpose()?;
-    let ordinary = sql.update(|column| !is_vector(column)).map(|sql| connection.prepare(&sql)).transpose()?;
-    let (mut all, mut ordinary) = (all, ordinary);
-    let mut changed = connection.prepare("SELECT key, vectors FROM vecrank_source.changed")?;
-    let mut rows = changed.query([])?;
+    progress.count("Changing rows", Unit::Rows, changes.inserted + changes.updated + changes.deleted);
+    for (change, statement) in [
+        (Change::Delete, Some(sql.delete())),
+        (Change::UpdateAll, sql.update(|_| true)),
+        (Change::UpdateOrdinary, sql.update(|column| !is_vector(column))),
+        (Change::Insert, Some(sql.insert())),
+    ] {
+        let Some(statement) = statement else { continue };
+        let mut statement = connection.prepare(&statement)?;
+        let mut keys = connection.prepare("SELECT key FROM vecrank_source.changes WHERE change = ?1")?;
+        let mut keys = keys.query([change as i64])?;
+        while let Some(row) = keys.next()? {
+            interrupt::check()?;
+            statement.execute([row.get::<_, Value>(0)?])?;
+            progress.advance(1);
+        }
+    }
+    changes.deleted += without_key;
+    Ok(changes)
+}
+
+/// Stores the changes that a query finds. Each of its rows is a change, or NULL, and a key.
+fn note(connection: &Connection, query: &str, progress: &Progress) -> Result<()> {
+    let mut keep = connection.prepare("INSERT INTO vecrank_source.changes VALUES (?1, ?2)")?;
+    let mut query = connection.prepare(query)?;
+    let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         interrupt::check()?;
-        let statement = if row.get(1)? { &mut all } else { &mut ordinary };
-        if let Some(statement) = statement {
-            statement.execute([row.get::<_, Value>(0)?])?;
+        if let Some(change) = row.get::<_, Option<i64>>(0)? {
+            keep.execute(params![change, row.get::<_, Value>(1)?])?;
         }
         progress.advance(1);
     }
-    let mut insert = connection.prepare(&sql.insert())?;
-    let mut added = connection.prepare("SELECT key FROM vecrank_source.added")?;
-    let mut rows = added.query([])?;
-    while let Some(row) = rows.next()? {
-        interrupt::check()?;
-        insert.execute(params![row.get::<_, Value>(0)?])?;
-        progress.advance(1);
-    }
-    Ok(Changes { inserted, updated, deleted })
+    Ok(())
+}
+
+fn count(connection: &Connection) -> Result<Changes> {
+    let mut one = connection.prepare("SELECT count(*) FROM vecrank_source.changes WHERE change IN (?1, ?2)")?;
+    let mut count = |a: Change, b: Change| one.query_row([a as i64, b as i64], |row| row.get(0)).map(i64::unsigned_abs);
+    Ok(Changes {
+        inserted: count(Change::Insert, Change::Insert)?,
+        updated: count(Change::UpdateAll, Change::UpdateOrdinary)?,
+        deleted: count(Change::Delete, Change::Delete)?,
+    })
 }
 
 fn is_vector(column: &Column) -> bool {
@@ -113,34 +148,35 @@ struct Sql<'a> {
 impl Sql<'_> {
     fn delete(&self) -> String {
         let Sql { table, key, .. } = self;
-        format!("DELETE FROM main.{table} WHERE NOT EXISTS (SELECT 1 FROM {SINK} s WHERE s.{key} = {table}.{key})")
+        format!("DELETE FROM main.{table} WHERE {key} = ?1")
     }
 
-    fn find_changed(&self) -> String {
+    fn compare(&self) -> String {
         let Sql { table, key, plan } = self;
         let differs = |is_wanted: &dyn Fn(&Column) -> bool| {
             let columns = plan.columns.iter().filter(|column| is_wanted(column)).map(|column| quote(&column.name));
             let terms: Vec<String> =
                 columns.map(|name| format!("{table}.{name} COLLATE BINARY IS NOT s.{name}")).collect();
-            if terms.is_empty() { "0".to_owned() } else { format!("({})", terms.join(" OR ")) }
+            if terms.is_empty() { "0".to_owned() } else { terms.join(" OR ") }
         };
+        let (delete, all, ordinary) = (Change::Delete as i64, Change::UpdateAll as i64, Change::UpdateOrdinary as i64);
         format!(
-            "INSERT INTO vecrank_source.changed SELECT s.{key}, {} FROM main.{table} CROSS JOIN {SINK} s
-             ON s.{key} = {table}.{key} WHERE {}",
+            "SELECT CASE WHEN s.{key} IS NULL THEN {delete} WHEN {} THEN {all} WHEN {} THEN {ordinary} END, {table}.{key}
+             FROM main.{table} LEFT JOIN {SINK} s ON s.{key} = {table}.{key}",
             differs(&is_vector),
             differs(&|_| true)
         )
     }
 
     fn find_added(&self) -> String {
-        let Sql { table, key, .. } = self;
+        let (Sql { table, key, .. }, insert) = (self, Change::Insert as i64);
         format!(
-            "INSERT INTO vecrank_source.added SELECT s.{key} FROM {SINK} s
-             WHERE NOT EXISTS (SELECT 1 FROM main.{table} WHERE {table}.{key} = s.{key})"
+            "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM main.{table} WHERE {table}.{key} = s.{key}) THEN {insert} END, s.{key}
+             FROM {SINK} s"
         )
     }
 
-    /// None if there is no such column but the key.
+    /// None if no column but the key is wanted.
     fn update(&self, is_wanted: impl Fn(&Column) -> bool) -> Option<String> {
         let Sql { table, key, plan } = self;
         let columns = plan.columns.iter().filter(|column| is_wanted(column)).map(|column| quote(&column.name));

@@ -1,7 +1,7 @@
 //! Rows on standard output: an aligned table for people, JSON and CSV for programs.
 
 use crate::failure::{Failure, Result};
-use crate::screen::{json_text, stdout};
+use crate::screen::{is_control, json_text, stdout};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Rows};
@@ -56,7 +56,7 @@ fn print_table(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-/// A table without lines but the one under the header. `numeric` columns are aligned to the right.
+/// An aligned table. `numeric` columns are aligned to the right.
 pub fn aligned(names: Vec<String>, body: Vec<Vec<String>>, numeric: &[bool]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -91,7 +91,7 @@ fn cell_text(value: ValueRef<'_>, column: &Column, widest: usize) -> String {
 
 /// Control characters would break the table, or the terminal.
 fn printable(text: &str, widest: usize) -> String {
-    let mut shown: String = text.chars().take(widest).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut shown: String = text.chars().take(widest).map(|c| if is_control(c) { ' ' } else { c }).collect();
     if text.chars().nth(widest).is_some() {
         shown.pop();
         shown.push('…');
@@ -99,7 +99,7 @@ fn printable(text: &str, widest: usize) -> String {
     shown
 }
 
-/// As SQLite writes numbers: 5.0 is not 5, and what is very small or large has an exponent.
+/// A REAL as SQLite writes it: 5.0 instead of 5, with an exponent if it is very small or large.
 fn real(number: f64) -> String {
     format!("{number:?}")
 }
@@ -180,10 +180,11 @@ mod tests {
 
     #[test]
     fn tables_are_aligned_and_carry_no_control_characters() {
-        let body = vec![vec!["a\u{1b}[31m".to_owned(), "1".to_owned()], vec!["größer".to_owned(), "10".to_owned()]];
+        let body =
+            vec![vec!["a\u{1b}[3\u{202e}1m".to_owned(), "1".to_owned()], vec!["größer".to_owned(), "10".to_owned()]];
         let body = body.into_iter().map(|row| row.iter().map(|cell| printable(cell, 48)).collect()).collect();
         let text = aligned(vec!["name".to_owned(), "n".to_owned()], body, &[false, true]);
-        assert_eq!(text, "name     n\na [31m   1\ngrößer  10");
+        assert_eq!(text, "name      n\na [3 1m   1\ngrößer   10");
     }
 
     #[test]

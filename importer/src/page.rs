@@ -9,15 +9,14 @@ const NEARLY: f64 = 1.03;
 /// The page size that takes the fewest bytes for one node of each vector column; of nearly equal ones the smallest,
 /// which a search reads soonest.
 pub fn best_size(rows: &[usize]) -> u32 {
-    let bytes = |page: usize| -> f64 { rows.iter().map(|&row| bytes_a_row(page, row)).sum() };
+    let bytes = |page: usize| -> f64 { rows.iter().map(|&row| bytes_per_row(page, row)).sum() };
     let sizes = [4096, 8192, 16_384, 32_768, 65_536_u32];
     let least = sizes.iter().map(|&size| bytes(size as usize)).fold(f64::INFINITY, f64::min);
     sizes.into_iter().find(|&size| bytes(size as usize) <= least * NEARLY).unwrap_or(4096)
 }
 
-/// Bytes of the file that one row costs: its share of a page; or a chain of overflow pages, each of which is also one
-/// more read.
-fn bytes_a_row(page: usize, row: usize) -> f64 {
+/// Bytes of the file per row: its share of a page, or its overflow pages, each of which costs one more read.
+fn bytes_per_row(page: usize, row: usize) -> f64 {
     const PAGE_HEADER: usize = 8;
     const OVERFLOW_MARGIN: usize = 35;
     const COST_OF_A_READ: usize = 4096;

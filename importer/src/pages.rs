@@ -1,6 +1,8 @@
-//! Pages of a Parquet file, read without believing what their headers claim: the library takes memory for it before it
-//! looks for the bytes.
+//! Checks the page headers of a Parquet file before the library reads the pages: the library allocates what a header
+//! claims before it looks for the bytes.
 
+use crate::large_page::{self, LargePage, ValueForm};
+use crate::thrift;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
@@ -13,7 +15,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Bytes from which on a page is decoded only after the system has shown that it has them.
+/// A page of at least so many bytes is decoded only if that memory can be reserved.
 const LARGE: u64 = 16 << 20;
 
 /// One row group whose pages are checked.
@@ -63,23 +65,28 @@ impl Iterator for Once {
 
 impl PageIterator for Once {}
 
-/// The library's reader, which gets to see a page after its header was looked at.
+/// The library's page reader behind a check of each page's header.
 struct CheckedPages {
     pages: SerializedPageReader<File>,
     file: Arc<File>,
-    /// The page that comes next, and the end of the column chunk.
+    /// Offsets of the next page and of the end of the column chunk.
     next: u64,
     end: u64,
     limits: Limits,
+    /// The page that is passed on in pieces.
+    large: Option<LargePage>,
 }
 
-/// What a column chunk can hold.
+/// Upper bounds of what the pages of a column chunk can hold.
 struct Limits {
     codec: Compression,
     /// Bytes of the smallest value of a dictionary.
     least_bytes: u64,
     values: u64,
+    /// The greatest levels of repetition and of definition.
     levels: [i16; 2],
+    /// Set for types whose values may be large.
+    form: Option<ValueForm>,
 }
 
 impl CheckedPages {
@@ -96,11 +103,13 @@ impl CheckedPages {
                 least_bytes: least_bytes(column),
                 values: u64::try_from(chunk.num_values()).unwrap_or(0),
                 levels: [column.max_rep_level(), column.max_def_level()],
+                form: ValueForm::of(column),
             },
+            large: None,
         })
     }
 
-    /// Looks at the header of the next page, and goes past the page.
+    /// Checks the header of the next page, and advances past the page.
     fn check_next(&mut self) -> Result<()> {
         while self.next < self.end {
             let mut bytes = self.file.get_read(self.next)?.take(self.end - self.next);
@@ -125,19 +134,31 @@ impl Iterator for CheckedPages {
 
 impl PageReader for CheckedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.check_next()?;
-        let page = self.pages.get_next_page()?;
-        if let Some(page) = &page {
-            self.limits.check_page(page)?;
+        if let Some(piece) = self.large.as_mut().and_then(LargePage::next_piece) {
+            return Ok(Some(piece));
         }
-        Ok(page)
+        // Its memory is given back before the next page takes some.
+        self.large = None;
+        self.check_next()?;
+        let Some(page) = self.pages.get_next_page()? else { return Ok(None) };
+        self.limits.check_page(&page)?;
+        let Some((levels, start, form)) = self.limits.pieces(&page) else { return Ok(Some(page)) };
+        self.large = Some(LargePage::new(page, (levels, self.limits.levels), start, form));
+        self.get_next_page()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.pages.peek_next_page()
+        match self.large.as_ref().map_or(0, LargePage::levels_left) {
+            0 => self.pages.peek_next_page(),
+            // A piece need not begin with a row.
+            levels => Ok(Some(PageMetadata { num_rows: None, num_levels: Some(levels), is_dict: false })),
+        }
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
+        if self.large.as_mut().and_then(LargePage::next_piece).is_some() {
+            return Ok(());
+        }
         self.check_next()?;
         self.pages.skip_next_page()
     }
@@ -175,7 +196,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Some encodings begin with a count of their own.
+    /// Checks the count of values that some encodings begin with.
     fn check_page(&self, page: &Page) -> Result<()> {
         let lists = match page.encoding() {
             Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
@@ -196,34 +217,53 @@ impl Limits {
 
     /// The encoded values of a data page; None if the page ends before.
     fn behind_levels<'a>(&self, page: &'a Page) -> Option<&'a [u8]> {
-        let mut rest = page.buffer().as_ref();
+        let (_, start) = self.parts(page)?;
+        page.buffer().get(start..)
+    }
+
+    /// The bytes of a data page's levels of repetition and of definition, and where its values start.
+    fn parts<'a>(&self, page: &'a Page) -> Option<([&'a [u8]; 2], usize)> {
+        let whole = page.buffer().as_ref();
+        let mut rest = whole;
+        let mut levels: [&[u8]; 2] = [&[]; 2];
         match page {
             Page::DataPage { rep_level_encoding, def_level_encoding, .. } => {
                 if [rep_level_encoding, def_level_encoding].into_iter().any(|&encoding| encoding != Encoding::RLE) {
                     return None;
                 }
-                for _ in self.levels.iter().filter(|&&most| most > 0) {
+                for (levels, _) in levels.iter_mut().zip(self.levels).filter(|(_, most)| *most > 0) {
                     let (length, behind) = rest.split_first_chunk()?;
-                    rest = behind.get(u32::from_le_bytes(*length) as usize..)?;
+                    (*levels, rest) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
                 }
-                Some(rest)
             }
             Page::DataPageV2 { def_levels_byte_len, rep_levels_byte_len, .. } => {
-                rest.get((*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize)?..)
+                for (levels, length) in levels.iter_mut().zip([rep_levels_byte_len, def_levels_byte_len]) {
+                    (*levels, rest) = rest.split_at_checked(*length as usize)?;
+                }
             }
-            Page::DictionaryPage { .. } => None,
+            Page::DictionaryPage { .. } => return None,
         }
+        Some((levels, whole.len() - rest.len()))
+    }
+
+    /// What it takes to pass on a page of large values in pieces: its levels of repetition and of definition, and where its
+    /// values start. None for other pages, and for damaged ones.
+    fn pieces(&self, page: &Page) -> Option<([Vec<u8>; 2], usize, ValueForm)> {
+        let form = self.form.filter(|_| page.encoding() == Encoding::PLAIN && large_page::is_large(page))?;
+        let (levels, start) = self.parts(page)?;
+        let count = page.num_values() as usize;
+        let [repetition, definition] = [0, 1].map(|at| large_page::levels(levels[at], self.levels[at], count));
+        Some(([repetition?, definition?], start, form))
     }
 }
 
-/// How many numbers in DELTA_BINARY_PACKED are said to come next, whether they do or not; `bytes` is left behind those that
-/// do.
+/// The number of values that a DELTA_BINARY_PACKED header claims. Advances `bytes` past the values that are there.
 fn delta_count(bytes: &mut &[u8]) -> io::Result<u64> {
-    let [block, parts, count] = [varint(bytes)?, varint(bytes)?, varint(bytes)?];
-    varint(bytes)?; // the first number
+    let [block, parts, count] = [thrift::varint(bytes)?, thrift::varint(bytes)?, thrift::varint(bytes)?];
+    thrift::varint(bytes)?; // the first number
     let mut left = count.saturating_sub(1);
     while left > 0 {
-        let least_difference = varint(bytes);
+        let least_difference = thrift::varint(bytes);
         let Some((widths, mut rest)) = bytes.split_at_checked(parts as usize) else { return Ok(count) };
         if least_difference.is_err() {
             return Ok(count);
@@ -241,10 +281,10 @@ fn delta_count(bytes: &mut &[u8]) -> io::Result<u64> {
     Ok(count)
 }
 
-/// Bytes that a page may have beyond what the ratio of its codec says: the headers of empty ones.
+/// Bytes that a page may have beyond the ratio of its codec, for the codec's own headers.
 const SLACK: u64 = 1 << 10;
 
-/// How many bytes one byte of a codec can become. Brotli sets no bound; the one here is that of zstd.
+/// The greatest compression ratio of a codec. Brotli has no bound; it gets that of zstd.
 fn largest_ratio(codec: Compression) -> u64 {
     match codec {
         Compression::UNCOMPRESSED => 1,
@@ -272,7 +312,7 @@ enum Kind {
     Dictionary,
 }
 
-/// What a page header says of memory.
+/// The sizes that a page header claims.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     kind: Kind,
@@ -285,19 +325,19 @@ impl Header {
     /// The header is a struct in Thrift's compact protocol.
     fn read(input: &mut dyn Read) -> io::Result<Header> {
         let (mut kind, mut sizes, mut values) = (None, [None; 2], 0);
-        fields(input, 0, &mut |input, id, of| {
-            match (id, of) {
+        thrift::fields(input, 0, &mut |input, number, kind_of| {
+            match (number, kind_of) {
                 (1, thrift::I32) => kind = Some(positive(input)?),
-                (2 | 3, thrift::I32) => sizes[usize::from(id == 3)] = Some(positive(input)?),
+                (2 | 3, thrift::I32) => sizes[usize::from(number == 3)] = Some(positive(input)?),
                 // The headers of data and dictionary pages begin with the number of values.
-                (5 | 7 | 8, thrift::STRUCT) => fields(input, 1, &mut |input, id, of| {
-                    if (id, of) != (1, thrift::I32) {
-                        return skip(input, of, 2);
+                (5 | 7 | 8, thrift::STRUCT) => thrift::fields(input, 1, &mut |input, number, kind_of| {
+                    if (number, kind_of) != (1, thrift::I32) {
+                        return thrift::skip(input, kind_of, 2);
                     }
                     values = values.max(positive(input)?);
                     Ok(())
                 })?,
-                _ => skip(input, of, 1)?,
+                _ => thrift::skip(input, kind_of, 1)?,
             }
             Ok(())
         })?;
@@ -313,120 +353,9 @@ impl Header {
     }
 }
 
-/// Type numbers of the compact protocol.
-mod thrift {
-    pub const STOP: u8 = 0;
-    pub const BOOLEANS: std::ops::RangeInclusive<u8> = 1..=2;
-    pub const BYTE: u8 = 3;
-    pub const I32: u8 = 5;
-    pub const INTEGERS: std::ops::RangeInclusive<u8> = 4..=6;
-    pub const DOUBLE: u8 = 7;
-    pub const BINARY: u8 = 8;
-    pub const LISTS: std::ops::RangeInclusive<u8> = 9..=10;
-    pub const MAP: u8 = 11;
-    pub const STRUCT: u8 = 12;
-}
-
-/// Structs within structs that are followed.
-const DEEPEST: u32 = 16;
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Read, i16, u8) -> io::Result<()>;
-
-/// Calls `visit` with number and type of each field of a struct; it reads the field.
-fn fields(input: &mut dyn Read, depth: u32, visit: Visit<'_>) -> io::Result<()> {
-    if depth > DEEPEST {
-        return Err(io::Error::other("its structs are too deep"));
-    }
-    let mut id = 0i16;
-    loop {
-        let start = byte(input)?;
-        if start & 0xf == thrift::STOP {
-            return Ok(());
-        }
-        id = match start >> 4 {
-            0 => zigzag(input)? as i16,
-            delta => id.wrapping_add(i16::from(delta)),
-        };
-        visit(input, id, start & 0xf)?;
-    }
-}
-
-fn skip(input: &mut dyn Read, of: u8, depth: u32) -> io::Result<()> {
-    match of {
-        of if thrift::BOOLEANS.contains(&of) => Ok(()),
-        thrift::BYTE => byte(input).map(drop),
-        of if thrift::INTEGERS.contains(&of) => varint(input).map(drop),
-        thrift::DOUBLE => skip_bytes(input, 8),
-        thrift::BINARY => {
-            let length = varint(input)?;
-            skip_bytes(input, length)
-        }
-        of if thrift::LISTS.contains(&of) => {
-            let start = byte(input)?;
-            let count = if start >> 4 == 15 { varint(input)? } else { u64::from(start >> 4) };
-            skip_items(input, count, &[start & 0xf], depth)
-        }
-        thrift::MAP => match varint(input)? {
-            0 => Ok(()),
-            count => {
-                let types = byte(input)?;
-                skip_items(input, count, &[types >> 4, types & 0xf], depth)
-            }
-        },
-        thrift::STRUCT => fields(input, depth, &mut |input, _, of| skip(input, of, depth + 1)),
-        _ => Err(io::Error::other("it is damaged")),
-    }
-}
-
-/// Items of lists and maps, of which each takes a byte at least.
-fn skip_items(input: &mut dyn Read, count: u64, types: &[u8], depth: u32) -> io::Result<()> {
-    if depth > DEEPEST {
-        return Err(io::Error::other("its structs are too deep"));
-    }
-    for _ in 0..count {
-        for &of in types {
-            match of {
-                of if thrift::BOOLEANS.contains(&of) => byte(input).map(drop)?,
-                of => skip(input, of, depth + 1)?,
-            }
-        }
-    }
-    Ok(())
-}
-
-fn skip_bytes(input: &mut dyn Read, count: u64) -> io::Result<()> {
-    match io::copy(&mut input.take(count), &mut io::sink())? {
-        skipped if skipped == count => Ok(()),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
-}
-
-fn byte(input: &mut dyn Read) -> io::Result<u8> {
-    let mut byte = [0];
-    input.read_exact(&mut byte)?;
-    Ok(byte[0])
-}
-
-fn varint(input: &mut dyn Read) -> io::Result<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = byte(input)?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(io::Error::other("a number in it has no end"))
-}
-
-fn zigzag(input: &mut dyn Read) -> io::Result<i64> {
-    let value = varint(input)?;
-    Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
-}
-
 /// Sizes and counts are signed and not negative.
 fn positive(input: &mut dyn Read) -> io::Result<u64> {
-    u64::try_from(zigzag(input)?).map_err(|_| io::Error::other("it claims a negative size"))
+    u64::try_from(thrift::zigzag(input)?).map_err(|_| io::Error::other("it claims a negative size"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A number as it stands in a header: zigzag, in seven bits a byte.
+/// A number in a header: zigzag, seven bits per byte.
 fn number(value: i64) -> Vec<u8> {
     let mut left = (value << 1 ^ value >> 63).cast_unsigned();
     let mut bytes = Vec::new();
@@ -66,7 +66,7 @@ fn no_damage_of_a_header_takes_long_or_panics() {
 }
 
 fn limits(codec: Compression) -> Limits {
-    Limits { codec, least_bytes: 4, values: 100, levels: [0, 1] }
+    Limits { codec, least_bytes: 4, values: 100, levels: [0, 1], form: None }
 }
 
 #[test]

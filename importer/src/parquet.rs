@@ -1,8 +1,8 @@
-//! The input side: which files are meant, what is in them, and their rows batch by batch.
+//! The input files: finds them, opens them, and reads their rows in batches.
 
 use crate::batches::Batches;
 use crate::columns::{Columns, FileColumn, INT128, Shape};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason, strip};
 use crate::footer::{self, Form, Readable};
 use crate::guard;
 use crate::hive;
@@ -30,7 +30,8 @@ pub enum Source {
     StandardInput,
 }
 
-/// Paths and patterns to files: each file once, however it is spelt, the matches of one pattern in alphabetical order.
+/// Resolves paths and patterns to files. Each file comes once, however it is spelt; matches of a pattern come in
+/// alphabetical order.
 pub fn expand(arguments: &[String]) -> Result<Vec<Source>> {
     let mut sources: Vec<Source> = Vec::new();
     let mut known: HashSet<Identity> = HashSet::new();
@@ -55,7 +56,7 @@ pub fn expand(arguments: &[String]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// What two spellings of one file have in common.
+/// Identifies a file, however its path is spelt.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
@@ -90,7 +91,7 @@ fn matches(pattern: &str) -> Result<Vec<Source>> {
 /// One Parquet file whose footer was read.
 #[derive(Debug)]
 pub struct Input {
-    /// As messages call it.
+    /// The name for error messages.
     pub name: String,
     file: File,
     /// Of the columns that can be read.
@@ -115,7 +116,7 @@ impl Input {
         let bytes = file.metadata().map_err(|error| unreadable(error.into()))?.len();
         let read = || {
             let metadata = footer::read(&file)?;
-            check_places(&metadata, bytes)?;
+            check_offsets(&metadata, bytes)?;
             check_counts(&metadata)?;
             footer::readable(metadata)
         };
@@ -240,7 +241,8 @@ impl Input {
         self.at_fault(name, None, &text)
     }
 
-    /// True if the statistics in the file prove that an unsigned 64-bit column holds nothing beyond the largest INTEGER.
+    /// True if the statistics in the file prove that an unsigned 64-bit column holds nothing beyond the largest
+    /// INTEGER.
     pub fn fits_integer(&self, column: &str) -> bool {
         let schema = self.metadata.parquet_schema();
         let Some(root) = self.columns.root(column) else { return false };
@@ -256,8 +258,8 @@ impl Input {
     }
 }
 
-/// The library takes the footer's word for where things are.
-fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Result<(), ParquetError> {
+/// Checks that the column chunks lie inside the file: the library does not.
+fn check_offsets(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Result<(), ParquetError> {
     for (number, group) in metadata.row_groups().iter().enumerate() {
         let is_inside = group.columns().iter().all(|chunk| {
             let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
@@ -271,7 +273,7 @@ fn check_places(metadata: &ParquetMetaData, file_bytes: u64) -> std::result::Res
     Ok(())
 }
 
-/// An import that believes a false count would leave rows out, or replace a table by nothing.
+/// Checks the footer's counts of rows: with a false count an import would lose rows, or empty a table.
 fn check_counts(metadata: &ParquetMetaData) -> std::result::Result<(), ParquetError> {
     let says = |whole: &str, said: i64, part: &str, has: i64| {
         Err(ParquetError::General(format!("{whole} says {said} rows, {part} {has}")))
@@ -299,7 +301,7 @@ fn check_counts(metadata: &ParquetMetaData) -> std::result::Result<(), ParquetEr
     Ok(())
 }
 
-/// The file's columns with the types that they are offered in.
+/// The file's columns with their Arrow types.
 fn typed<'a>(own: Vec<(String, Form)>, mut readable: impl Iterator<Item = &'a FieldRef>) -> Vec<FileColumn> {
     let mut next = || readable.next().map(|field| field.data_type().clone()).ok_or_else(|| "it has no type".to_owned());
     let typed = own.into_iter().map(|(name, form)| {
@@ -313,11 +315,11 @@ fn typed<'a>(own: Vec<(String, Form)>, mut readable: impl Iterator<Item = &'a Fi
     typed.collect()
 }
 
-/// The schema that the rows are read by, if it is not the one that the library makes of the file:
+/// The schema to read the rows with, if it differs from the library's own:
 ///
-/// - INT96, the timestamps of older writers, as microseconds. Nanoseconds, the default, make other years of those before
-///   1677 and after 2262.
-/// - Dictionaries of text and binary only; the library reads no others.
+/// - INT96, the timestamps of older writers, are read as microseconds. As nanoseconds, the default, years before 1677 and
+///   after 2262 overflow.
+/// - Dictionaries of other types than text and binary are read as plain values; the library does not support them.
 fn better_schema(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
     let mut is_int96 = metadata.parquet_schema().columns().iter().map(|leaf| leaf.physical_type() == Type::INT96);
     let fields: Fields = metadata.schema().fields().iter().map(|field| better(field, &mut is_int96)).collect();
@@ -344,22 +346,6 @@ fn better(field: &FieldRef, is_int96: &mut dyn Iterator<Item = bool>) -> FieldRe
         },
     };
     Arc::new(field.as_ref().clone().with_data_type(new))
-}
-
-pub fn reason(error: &ParquetError) -> String {
-    let message = error.to_string();
-    if message.contains("encrypted") { "it is encrypted".to_owned() } else { strip(&message).to_owned() }
-}
-
-/// The libraries say several times whose error it is.
-pub fn strip(mut message: &str) -> &str {
-    while let Some(rest) = ["Parquet error: ", "ParquetError: ", "Parquet argument error: ", "Arrow: ", "EOF: "]
-        .iter()
-        .find_map(|prefix| message.strip_prefix(prefix))
-    {
-        message = rest;
-    }
-    message
 }
 
 #[cfg(test)]

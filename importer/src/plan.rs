@@ -1,152 +1,19 @@
-//! What an import is going to make: the table's columns and its SQL, chosen from the arguments and the files' schemas
-//! before anything is written.
+//! The table that an import makes: its columns and SQL, chosen from the arguments and the files' schemas before
+//! anything is written.
 
 use crate::agree::agree;
-use crate::args::{ElementArg, IfExists, ImportArgs, MetricArg, OnBadRow, TypeArg};
-use crate::choose::{check_column_names, check_table_name, choose_vectors, find_dims, no_column};
-use crate::columns::Shape;
+use crate::choose::{check_column_names, choose_vectors, find_dims, no_column};
 use crate::failure::{Failure, Result};
-use crate::mapping::{Choices, Mapping};
+use crate::mapping::Mapping;
+use crate::options::{Mode, Options};
 use crate::page;
 use crate::parquet::Input;
 use crate::sql::{literal, quote};
 use crate::vectors::VectorType;
 use arrow_schema::{DataType, Field, Schema};
-use vecrank::internals::distance::{Element, Metric};
-use vecrank::internals::hnsw::Params;
 
-/// The options of an import, checked as far as they can be without reading a file.
-#[derive(Debug, Clone)]
-pub struct Options {
-    pub table: String,
-    pub embedding: Vec<String>,
-    pub key: Option<String>,
-    pub index: Vec<String>,
-    pub columns: Vec<String>,
-    pub exclude: Vec<String>,
-    pub shape: Shape,
-    pub types: Vec<(String, TypeArg)>,
-    pub union_by_name: bool,
-    pub metric: Metric,
-    pub element: Element,
-    pub m: usize,
-    pub ef_construction: usize,
-    pub choices: Choices,
-    pub on_bad_row: OnBadRow,
-    pub page_size: Option<u32>,
-    pub mode: Mode,
-    /// Fewer rows than this the table must not have.
-    pub min_rows: u64,
-    /// Label of the embedding model.
-    pub model: Option<String>,
-    /// What was said of the index, for a table that exists and has its own.
-    pub told: Told,
-}
-
-/// What becomes of a table that exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Replace,
-    /// It stays as it is, and the import fails.
-    Fail,
-    Append,
-    Upsert,
-    /// It becomes what the files say, by the rows that differ.
-    Mirror,
-}
-
-impl Mode {
-    /// As the command line calls it.
-    pub fn option(self) -> &'static str {
-        match self {
-            Mode::Replace => "--replace",
-            Mode::Fail => "--if-exists fail",
-            Mode::Append => "--append",
-            Mode::Upsert => "--upsert",
-            Mode::Mirror => "--mirror",
-        }
-    }
-
-    /// True if the rows of a table that exists stay, or some of them.
-    pub fn keeps_table(self) -> bool {
-        matches!(self, Mode::Append | Mode::Upsert | Mode::Mirror)
-    }
-}
-/// Of vectors of which no row has one; the table that takes the rows knows them.
+/// The dimensions of vectors that no row has; the existing table tells them.
 pub const UNKNOWN_DIMS: usize = 0;
-
-/// Options that can be left to their defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
-    pub metric: Option<Metric>,
-    pub element: Option<Element>,
-    pub m: Option<usize>,
-    pub ef_construction: Option<usize>,
-}
-
-impl Options {
-    pub fn new(args: &ImportArgs, table: String) -> Result<Options> {
-        let told = Told {
-            metric: args.metric.map(MetricArg::metric),
-            element: args.element.map(ElementArg::element),
-            m: args.m,
-            ef_construction: args.ef_construction,
-        };
-        let element = told.element.unwrap_or(Element::F32);
-        let mut params = Params::new(1, element, told.metric.unwrap_or(Metric::Cosine));
-        params.m = told.m.unwrap_or(params.m);
-        params.ef_construction = told.ef_construction.unwrap_or(params.ef_construction);
-        params.validate()?;
-        if let Some(size) = args.page_size
-            && !(size.is_power_of_two() && (512..=65_536).contains(&size))
-        {
-            return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
-        }
-        check_table_name(&table)?;
-        if args.model.as_deref() == Some("") {
-            return Err(Failure::new("--model: expected a name such as text-embedding-3-small, got an empty text"));
-        }
-        // A row whose new version is bad has its key in the files, and must not be deleted for want of it.
-        if args.mirror && args.on_bad_row == OnBadRow::Skip {
-            return Err(Failure::new(
-                "--mirror: a row that is skipped would be deleted; use --on-bad-row fail or null",
-            ));
-        }
-        Ok(Options {
-            table,
-            embedding: args.embedding.clone(),
-            key: args.key.clone(),
-            index: args.index.clone(),
-            columns: args.columns.clone(),
-            exclude: args.exclude.clone(),
-            shape: Shape { renames: args.rename.clone(), embedding: args.embedding.clone(), hive: args.hive },
-            types: args.types.clone(),
-            union_by_name: args.union_by_name,
-            metric: params.metric,
-            element: params.element,
-            m: params.m,
-            ef_construction: params.ef_construction,
-            choices: Choices { decimal: args.decimal, timestamps: args.timestamps },
-            on_bad_row: args.on_bad_row,
-            page_size: args.page_size,
-            min_rows: if args.allow_empty { 0 } else { args.min_rows.unwrap_or(1) },
-            model: args.model.clone(),
-            mode: match (args.append, args.upsert, args.if_exists) {
-                _ if args.mirror => Mode::Mirror,
-                (true, ..) => Mode::Append,
-                (_, true, _) => Mode::Upsert,
-                (.., IfExists::Fail) => Mode::Fail,
-                (.., IfExists::Replace) => Mode::Replace,
-            },
-            told,
-        })
-    }
-
-    /// --type of a column.
-    pub fn asked_type(&self, column: &str) -> Option<TypeArg> {
-        self.types.iter().rfind(|(name, _)| name == column).map(|(_, to)| *to)
-    }
-}
 
 /// A column of the table that is going to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,8 +38,8 @@ pub struct Plan {
     pub key: Option<usize>,
     /// Positions of the columns that may not be NULL, the key among them.
     pub required: Vec<usize>,
-    /// Why no table can be made of the files, though their rows can go into one that exists.
-    pub only_adds: Option<Failure>,
+    /// The error if there is no existing table that can take the rows, or that tells the dimensions.
+    pub needs_table: Option<Failure>,
     /// Columns of a table that exists which keep their values in rows that are replaced.
     pub keeps: Vec<String>,
     /// The table that the rows are put into, in SQL, if it is not the one of the plan's name.
@@ -189,25 +56,27 @@ impl Plan {
         let Some(first) = inputs.first() else { return Err(Failure::new("no input")) };
         let in_first = |failure: Failure| failure.at(&first.name);
         let schema = first.schema();
-        let mut only_adds = None;
+        let mut needs_table = None;
         let may_add = options.mode.keeps_table();
+        // A table without rows can be made like the old one.
+        let may_take_dims = may_add || options.min_rows == 0;
         let vectors = match choose_vectors(schema, &options) {
             Err(failure) if may_add && options.embedding.is_empty() => {
-                only_adds = Some(in_first(failure));
+                needs_table = Some(in_first(failure));
                 Vec::new()
             }
             chosen => chosen.map_err(in_first)?,
         };
         let mut columns = Vec::new();
         for field in
-            schema.fields().iter().filter(|field| is_wanted(field.name(), &options) || vectors.contains(field.name()))
+            schema.fields().iter().filter(|field| options.wants(field.name()) || vectors.contains(field.name()))
         {
             let name = field.name().clone();
             let kind = if vectors.contains(&name) {
-                let dims = match find_dims(&name, inputs)? {
+                let dims = match find_dims(&name, inputs, options.dims)? {
                     Ok(dims) => dims,
-                    Err(unknown) if may_add => {
-                        only_adds = Some(unknown);
+                    Err(unknown) if may_take_dims => {
+                        needs_table = Some(unknown);
                         UNKNOWN_DIMS
                     }
                     Err(unknown) => return Err(unknown),
@@ -221,8 +90,8 @@ impl Plan {
         }
         let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
         let required = key.into_iter().collect();
-        let plan = Plan { options, columns, key, required, only_adds, keeps: Vec::new(), sink: None };
-        plan.check_key_and_index()?;
+        let plan = Plan { options, columns, key, required, needs_table, keeps: Vec::new(), sink: None };
+        plan.check_vector_options()?;
         Ok(plan)
     }
 
@@ -260,7 +129,7 @@ impl Plan {
         format!("CREATE VIRTUAL TABLE {} USING hnsw(\n  {}\n)", quote(&options.table), parts.join(",\n  "))
     }
 
-    /// Inserts a row, or where columns of the table keep their values changes the others of the row with the key.
+    /// The statement that inserts a row. If columns of the table keep their values, it updates the others by the key.
     pub fn row_sql(&self) -> String {
         if let Some(key) = self.key.filter(|_| !self.keeps.is_empty() && self.sink.is_none()) {
             let set =
@@ -274,10 +143,10 @@ impl Plan {
 
     pub fn insert_sql(&self) -> String {
         let names: Vec<String> = self.columns.iter().map(|column| quote(&column.name)).collect();
-        let places = vec!["?"; names.len()].join(", ");
+        let parameters = vec!["?"; names.len()].join(", ");
         let insert = if self.options.mode == Mode::Upsert { "INSERT OR REPLACE" } else { "INSERT" };
         let table = self.sink.map_or_else(|| quote(&self.options.table), str::to_owned);
-        format!("{insert} INTO {table} ({}) VALUES ({places})", names.join(", "))
+        format!("{insert} INTO {table} ({}) VALUES ({parameters})", names.join(", "))
     }
 
     pub fn command_sql(&self, command: &str) -> String {
@@ -321,26 +190,27 @@ impl Plan {
         }
     }
 
-    fn check_key_and_index(&self) -> Result<()> {
+    /// Refuses options that are for ordinary columns on vector columns.
+    pub fn check_vector_options(&self) -> Result<()> {
         if let Some(key) = self.key
             && let Kind::Vector(_) = self.columns[key].kind
         {
             return Err(Failure::new(format!("--key {}: a vector column cannot be the key", self.columns[key].name)));
         }
         let is_vector = |name: &String| self.vectors().any(|(vector, _)| vector == name);
-        match self.options.index.iter().find(|name| is_vector(name)) {
-            Some(name) => Err(Failure::new(format!(
+        if let Some(name) = self.options.index.iter().find(|name| is_vector(name)) {
+            return Err(Failure::new(format!(
                 "--index {name}: a vector column has its own index; --index is for ordinary columns"
+            )));
+        }
+        match self.options.types.iter().find(|(name, _)| is_vector(name)) {
+            Some((name, to)) => Err(Failure::new(format!(
+                "--type {name}={}: the column holds vectors; --element says how they are stored",
+                to.name()
             ))),
             None => Ok(()),
         }
     }
-}
-
-/// True if the column is to be imported.
-pub fn is_wanted(name: &String, options: &Options) -> bool {
-    options.embedding.contains(name)
-        || (!options.exclude.contains(name) && (options.columns.is_empty() || options.columns.contains(name)))
 }
 
 fn mapping_of(field: &Field, options: &Options, inputs: &[Input]) -> Result<Mapping> {

@@ -1,7 +1,13 @@
 use super::*;
-use crate::choose::{check_names, check_table_name};
+use crate::args::OnBadRow;
+use crate::choose::check_names;
+use crate::columns::Shape;
+use crate::mapping::Choices;
+use crate::names::check_table_name;
+use crate::options::ExplicitOptions;
 use arrow_schema::{DataType, Fields};
 use std::sync::Arc;
+use vecrank::internals::distance::{Element, Metric};
 
 fn options() -> Options {
     Options {
@@ -16,6 +22,7 @@ fn options() -> Options {
         union_by_name: false,
         metric: Metric::Cosine,
         element: Element::F32,
+        dims: None,
         m: 16,
         ef_construction: 200,
         choices: Choices { decimal: crate::args::DecimalArg::Text, timestamps: crate::args::TimestampArg::Iso },
@@ -24,7 +31,7 @@ fn options() -> Options {
         min_rows: 1,
         model: None,
         mode: Mode::Replace,
-        told: Told::default(),
+        explicit: ExplicitOptions::default(),
     }
 }
 
@@ -117,7 +124,7 @@ fn names_are_quoted_in_sql() {
         columns,
         key: Some(0),
         required: vec![0],
-        only_adds: None,
+        needs_table: None,
         keeps: Vec::new(),
         sink: None,
     };

@@ -1,14 +1,14 @@
-//! How a finished file takes the place of the old one.
+//! Replaces the old file by the finished one.
 //!
-//! It is renamed over it: readers keep the old file until they open the new one. Where that is impossible, for the old
-//! file is mounted on its own, its content is overwritten in one transaction.
+//! The new file is renamed over the old one: readers keep the old file until they open the new one. If the old file is
+//! a mount of its own, a rename is impossible, and its content is overwritten in one transaction.
 
 use crate::database;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::report::{Progress, Unit};
 use crate::stamp::stamp;
-use crate::target::{BUSY_TIMEOUT, Old, Target};
+use crate::target::{BUSY_TIMEOUT, Existing, Target};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::fs::{self, File, Metadata};
@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempPath;
 
-/// What SQLite keeps beside a database and takes for part of it, whichever file it is.
+/// Files beside a database that SQLite takes for part of it.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Pages that are overwritten between two looks at whether to go on.
+/// Pages that are overwritten between two checks for an interrupt.
 const STEP: i32 = 1000;
 
 /// Between two tries to overwrite a file that others read.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Copies the draft without the gaps that the build left, and puts the copy in the place of the old file.
-pub fn publish(target: Target, draft: Connection, old: Old, progress: &mut Progress) -> Result<PathBuf> {
+/// Copies the draft without its free pages, and replaces the old file by the copy.
+pub fn publish(target: Target, draft: Connection, old: Existing, progress: &mut Progress) -> Result<PathBuf> {
     let (path, finished) = (target.path(), target.finished());
     let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
     let total = bytes(target.draft())().unwrap_or(0);
@@ -35,10 +35,10 @@ pub fn publish(target: Target, draft: Connection, old: Old, progress: &mut Progr
     let name = finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
     draft.execute("VACUUM INTO ?1", [name])?;
     draft.close().map_err(|(_, error)| error)?;
-    progress.wait("Putting it in place");
     let failed = |error| Failure::io(path, "replaced", &error);
     let mut file = File::options().read(true).write(true).open(&finished).map_err(failed)?;
-    stamp(&mut file).map_err(failed)?;
+    progress.count("Putting it in place", Unit::Bytes, file.metadata().map_err(failed)?.len());
+    stamp(&mut file, |bytes| progress.advance(bytes)).map_err(failed)?;
     if let Ok(metadata) = fs::metadata(path) {
         keep_rights(&file, &metadata, path, progress).map_err(failed)?;
     }
@@ -46,16 +46,16 @@ pub fn publish(target: Target, draft: Connection, old: Old, progress: &mut Progr
     drop(file);
     interrupt::check()?;
     match old {
-        Old::Replaced { connection, .. } | Old::Changed { connection, .. } => {
+        Existing::Replaced { connection, .. } | Existing::Changed { connection, .. } => {
             replace(&finished, path, connection, progress)?;
         }
-        Old::Missing => place(&finished, path, progress)?,
+        Existing::Missing => put_new(&finished, path, progress)?,
     }
     sync_folder(path);
     Ok(target.into_path())
 }
 
-/// The new file gets the owner, the group and the mode of the old one.
+/// Gives the new file the owner, group and mode of the old one.
 fn keep_rights(file: &File, old: &Metadata, path: &Path, progress: &Progress) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -74,8 +74,8 @@ fn keep_rights(file: &File, old: &Metadata, path: &Path, progress: &Progress) ->
     file.set_permissions(old.permissions())
 }
 
-/// Puts the file where none is. One that another program has made meanwhile is left alone.
-fn place(finished: &Path, path: &Path, progress: &Progress) -> Result<()> {
+/// Moves the file to a path where no file is. One that another program made in the meantime stays.
+fn put_new(finished: &Path, path: &Path, progress: &Progress) -> Result<()> {
     let made_meanwhile =
         || Failure::new(format!("{}: another program made this file meanwhile; import again", path.display()));
     if path.exists() {
@@ -89,7 +89,7 @@ fn place(finished: &Path, path: &Path, progress: &Progress) -> Result<()> {
     })
 }
 
-/// SQLite would play the log of a database that is gone into the new one.
+/// Removes the companions of a database that is gone: SQLite would replay its log into the new one.
 fn remove_companions(path: &Path, progress: &Progress) -> Result<()> {
     for ending in COMPANIONS {
         let companion = companion(path, ending);
@@ -114,8 +114,9 @@ fn remove_if_there(path: &Path) -> Result<bool> {
     }
 }
 
-/// The transaction of `old` wrote nothing: with the connection its lock just ends. It ends after the new file is in place,
-/// so that a program that waits to write is told that its file was moved, instead of writing to one that nobody will see.
+/// The transaction of `old` wrote nothing: with the connection its lock just ends. It ends after the new file is in
+/// place, so that a program that waits to write is told that its file was moved, instead of writing to one that nobody
+/// will see.
 fn replace(finished: &Path, path: &Path, old: Connection, progress: &mut Progress) -> Result<()> {
     let close = |connection: Connection| connection.close().map_err(|(_, error)| error);
     let rename = || fs::rename(finished, path);
@@ -190,13 +191,13 @@ mod tests {
         fs::write(&finished, "new").unwrap();
         fs::write(&path, "another's").unwrap();
         fs::write(folder.path().join("feed.db-wal"), "its log").unwrap();
-        let failure = place(&finished, &path, &Progress::default()).unwrap_err();
+        let failure = put_new(&finished, &path, &Progress::default()).unwrap_err();
         let text = format!("{}: another program made this file meanwhile; import again", path.display());
         assert_eq!(failure.to_string(), text);
         assert_eq!(fs::read_to_string(&path).unwrap(), "another's");
         assert!(folder.path().join("feed.db-wal").exists());
         fs::remove_file(&path).unwrap();
-        place(&finished, &path, &Progress::default()).unwrap();
+        put_new(&finished, &path, &Progress::default()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert!(!folder.path().join("feed.db-wal").exists());
     }

@@ -10,7 +10,7 @@ use crate::parquet::{Input, Source};
 use crate::report::{Progress, Unit};
 use crate::screen::{escaped, json_text, stdout};
 use crate::sql::{literal, quote, quote_if_needed};
-use crate::vectors::{Aptness, Scratch, VectorType, Vectors, aptness};
+use crate::vectors::{Scratch, VectorLikelihood, VectorType, Vectors, likelihood};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params};
 use serde_json::json;
@@ -22,12 +22,12 @@ use vecrank::internals::distance::{Element, Metric, decode};
 /// The values of ef_search that are tried.
 const LADDER: [i64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// Rows of the table that serve as queries, unless told otherwise.
+/// Default number of rows of the table that serve as queries.
 const SAMPLE: u32 = 200;
 
 /// A vector that is looked for, and its true nearest rows.
 struct Query {
-    /// As messages call it.
+    /// The name for error messages.
     name: String,
     /// Set for a row of the table, which does not count as one of its nearest.
     rowid: Option<i64>,
@@ -42,12 +42,12 @@ struct Hit {
     distance: f64,
 }
 
-/// What one value of ef_search gives.
+/// The measurement of one value of ef_search.
 struct Rung {
     ef_search: i64,
     recall: f64,
     mean: Duration,
-    /// 99 of 100 queries take no longer.
+    /// The 99th percentile.
     slowest: Duration,
 }
 
@@ -113,7 +113,7 @@ fn sample(connection: &Connection, table: &Table, vector: &VectorColumn, count: 
     queries.collect()
 }
 
-/// So many of them, spread evenly; all if there are no more.
+/// `count` of the items, spread evenly; all if there are fewer.
 fn spread<T>(all: Vec<T>, count: usize) -> impl Iterator<Item = T> {
     let (total, wanted) = (all.len(), count.min(all.len()));
     let mut next = 0;
@@ -157,7 +157,7 @@ fn held_out(path: &Path, vector: &VectorColumn, count: Option<u32>) -> Result<Ve
 /// The column of the same name, or the only one that has lists of floats.
 fn queries_column(input: &Input, vector: &VectorColumn) -> Result<usize> {
     let fields = input.schema().fields();
-    let apt = |position: &usize| aptness(fields[*position].data_type()) == Aptness::Floats;
+    let apt = |position: &usize| likelihood(fields[*position].data_type()) == VectorLikelihood::Floats;
     let same = fields.iter().position(|field| field.name() == &vector.name);
     let mut floats = (0..fields.len()).filter(apt);
     match (same, floats.next(), floats.next()) {

@@ -1,4 +1,4 @@
-//! What goes to standard error while work is done: a progress bar for people, warnings for everybody.
+//! Progress bars and warnings on standard error.
 
 use crate::screen::escaped;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
@@ -23,7 +23,7 @@ struct Phase {
     took: Option<Duration>,
 }
 
-/// What a phase is counted in.
+/// The unit of a phase's progress.
 #[derive(Debug, Clone, Copy)]
 pub enum Unit {
     Rows,
@@ -34,16 +34,16 @@ pub enum Unit {
 const COUNTED: &str = "{msg:18} {wide_bar} {percent:>3}%  {done}  {rate}  {eta} left";
 const UNCOUNTED: &str = "{msg:18} {spinner} {elapsed}";
 
-/// Between two looks at how far a phase is.
+/// Interval at which a phase's progress is polled.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Progress {
-    /// A phase whose end is known, in which `advance` tells of each step.
+    /// Starts a phase of known length. `advance` reports each step.
     pub fn count(&mut self, what: &'static str, unit: Unit, total: u64) {
         self.start(what, ProgressBar::new(total).with_style(counted(unit)));
     }
 
-    /// A phase whose end is known, and `done` gives how far it is; None before it has begun.
+    /// Starts a phase of known length, whose progress `done` returns; None before it has begun.
     pub fn follow(
         &mut self,
         what: &'static str,
@@ -59,7 +59,7 @@ impl Progress {
         });
     }
 
-    /// A phase whose end is not known.
+    /// Starts a phase of unknown length.
     pub fn wait(&mut self, what: &'static str) {
         let bar = ProgressBar::new_spinner().with_style(style(UNCOUNTED));
         // It draws from now on, so the last bar must be gone.
@@ -88,12 +88,12 @@ impl Progress {
         self.phases.push(Phase { what, began: Instant::now(), took: None });
     }
 
-    /// What the phases were, and how long each that has ended took.
+    /// The finished phases, with the time that each took.
     pub fn phases(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         self.phases.iter().filter_map(|phase| Some((phase.what, phase.took?)))
     }
 
-    /// Takes the bar off the screen and ends the phase.
+    /// Removes the bar from the screen and ends the phase.
     pub fn finish(&mut self) {
         self.follower = None;
         if let Some(phase) = self.phases.last_mut().filter(|phase| phase.took.is_none()) {
@@ -111,7 +111,7 @@ impl Drop for Progress {
     }
 }
 
-/// A thread that looks now and then, until it is dropped.
+/// A thread that polls the progress until it is dropped.
 #[derive(Debug)]
 struct Follower {
     stop: Option<Sender<()>>,

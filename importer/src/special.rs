@@ -1,14 +1,26 @@
-//! What is no ordinary file: folders, devices, FIFOs and sockets.
+//! Paths that are not regular files: directories, devices, FIFOs and sockets.
 
 use crate::failure::{Failure, Result};
 use std::fs::{self, FileType};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, is_separator};
 
-/// Refuses what a database can't be, before it is opened: opening a FIFO waits, and a device would be replaced by a file.
+/// Refuses paths that cannot be a database before they are opened: opening a FIFO blocks, and a device would be
+/// replaced.
 pub fn check_database(path: &Path) -> Result<()> {
-    match fs::metadata(path).map(|metadata| kind(metadata.file_type())) {
-        Ok(Some(kind)) => Err(Failure::new(format!("{}: is a {kind}, expected a file name", path.display()))),
-        Ok(None) | Err(_) => Ok(()),
+    let name = path.display();
+    match fs::metadata(path) {
+        Ok(metadata) => match kind(metadata.file_type()) {
+            Some(kind) => Err(Failure::new(format!("{name}: is a {kind}, expected a file name"))),
+            None => Ok(()),
+        },
+        // The system finds nothing at `fifo/` and `new/`, whose last names would be taken for those of files.
+        Err(_) if path.to_string_lossy().ends_with(is_separator) => {
+            Err(Failure::new(format!("{name}: ends in a slash as directories do, expected a file name")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        // Such as a loop of symbolic links.
+        Err(error) => Err(Failure::io(path, "opened", &error)),
     }
 }
 

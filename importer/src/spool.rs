@@ -1,4 +1,4 @@
-//! Inputs that can be read only once, from their start: they are copied to a file, for Parquet is read from its end.
+//! Inputs that can be read only once, from the start, are copied to a file: Parquet is read from the end.
 
 use crate::failure::{Failure, Result};
 use crate::interrupt;

@@ -1,15 +1,16 @@
-//! The marks by which an open connection notices that its file is another one.
+//! Sets the counters by which an open connection notices that its file was replaced.
 //!
-//! SQLite keeps pages in memory as long as the change counter in the file's header is the one that it saw, and the schema
-//! as long as the schema cookie is. Both count up from one in every new file, so that two imports have the same ones: a
-//! connection that is open while one file is copied over the other would mix them. Here they come from the content.
+//! SQLite keeps pages in memory while the change counter in the file's header stays the same, and the schema while the
+//! schema cookie stays the same. Both start at one in every new file, so two imports have the same counters, and a
+//! connection that is open while one file is copied over the other would mix their pages. Here the counters come from
+//! the content.
 
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use twox_hash::XxHash64;
 
-/// Where the header has the change counter, the schema cookie, and the change counter that its other figures are of.
+/// Offsets in the header.
 const CHANGE_COUNTER: u64 = 24;
 const SCHEMA_COOKIE: u64 = 40;
 const VERSION_VALID_FOR: u64 = 92;
@@ -19,9 +20,9 @@ const LARGEST_COOKIE: u32 = i32::MAX.cast_unsigned();
 
 const CHUNK: usize = 1 << 20;
 
-/// Marks a whole database file, which nobody has open.
-pub fn stamp(file: &mut File) -> io::Result<()> {
-    let hash = hash(file)?;
+/// Sets the counters of a finished database file that nobody has open. `advance` is called with the bytes read.
+pub fn stamp(file: &mut File, advance: impl Fn(u64)) -> io::Result<()> {
+    let hash = hash(file, advance)?;
     let counter = ((hash >> 32) as u32).to_be_bytes();
     let cookie = (hash as u32 & LARGEST_COOKIE).to_be_bytes();
     for (offset, bytes) in [(CHANGE_COUNTER, counter), (SCHEMA_COOKIE, cookie), (VERSION_VALID_FOR, counter)] {
@@ -31,14 +32,17 @@ pub fn stamp(file: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-fn hash(file: &mut File) -> io::Result<u64> {
+fn hash(file: &mut File, advance: impl Fn(u64)) -> io::Result<u64> {
     let mut hasher = XxHash64::with_seed(0);
     let mut chunk = vec![0; CHUNK];
     file.seek(SeekFrom::Start(0))?;
     loop {
         match file.read(&mut chunk)? {
             0 => return Ok(hasher.finish()),
-            read => hasher.write(chunk.get(..read).unwrap_or_default()),
+            read => {
+                hasher.write(chunk.get(..read).unwrap_or_default());
+                advance(read as u64);
+            }
         }
     }
 }

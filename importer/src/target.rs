@@ -1,13 +1,13 @@
-//! The database file: what is there, and whether a new file takes its place or it is changed in one transaction.
+//! The database file: decides whether it is replaced by a new file or changed in one transaction.
 //!
-//! A file that holds nothing but the table that is imported (or that does not exist) is built anew in a folder beside it
-//! and published (see `publish`). A file with other tables, which other programs may be writing to, and a file that is
-//! open in WAL mode elsewhere, is changed in place by one transaction.
+//! A file that holds nothing but the table that is imported (or that does not exist) is built anew in a folder beside
+//! it and published (see `publish`). A file with other tables, which other programs may be writing to, and a file that
+//! is open in WAL mode elsewhere, is changed in place by one transaction.
 
 use crate::database;
 use crate::failure::{Failure, Result};
 use crate::folder::Folder;
-use crate::plan::Mode;
+use crate::options::Mode;
 use crate::special;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// How long an import waits for other programs that are writing to the file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where an import writes to.
+/// The file that an import writes, and its working folder.
 #[derive(Debug)]
 pub struct Target {
     /// The database file, symbolic links followed.
@@ -26,9 +26,9 @@ pub struct Target {
     folder: Folder,
 }
 
-/// The old file: what is known of it, and a lock that keeps other writers off while its successor is built.
+/// The existing file, with a lock that keeps other writers off during the import.
 #[derive(Debug)]
-pub enum Old {
+pub enum Existing {
     /// There is none.
     Missing,
     /// It is to be replaced by a new file.
@@ -37,12 +37,12 @@ pub enum Old {
     Changed { connection: Connection, exists: bool },
 }
 
-impl Old {
+impl Existing {
     /// The connection to the file, if there is one.
     pub fn connection(&self) -> Option<&Connection> {
         match self {
-            Old::Missing => None,
-            Old::Replaced { connection, .. } | Old::Changed { connection, .. } => Some(connection),
+            Existing::Missing => None,
+            Existing::Replaced { connection, .. } | Existing::Changed { connection, .. } => Some(connection),
         }
     }
 }
@@ -56,15 +56,15 @@ impl Target {
         Ok(Target { path, folder })
     }
 
-    /// A folder on the same disk for what is needed on the way.
+    /// The working folder, on the same disk.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Looks at the old file and decides what becomes of it.
-    pub fn old(&self, table: &str, mode: Mode) -> Result<Old> {
+    pub fn old(&self, table: &str, mode: Mode) -> Result<Existing> {
         if !self.path.exists() {
-            return Ok(Old::Missing);
+            return Ok(Existing::Missing);
         }
         let in_file = |failure: Failure| failure.at(self.path.display());
         check_is_database(&self.path)?;
@@ -73,7 +73,7 @@ impl Target {
         self.look(connection, table, mode).map_err(in_file)
     }
 
-    fn look(&self, connection: Connection, table: &str, mode: Mode) -> Result<Old> {
+    fn look(&self, connection: Connection, table: &str, mode: Mode) -> Result<Existing> {
         let exists = check_table(&connection, table)?;
         if exists && mode == Mode::Fail {
             return Err(Failure::new(format!("it has a table \"{table}\" already (--if-exists fail)")));
@@ -82,20 +82,20 @@ impl Target {
         // A file that others have open in WAL mode cannot be replaced: its log would outlive it.
         if keeps || has_others(&connection, table)? || journal_mode_in_use(&connection)? == "wal" {
             begin(&connection)?;
-            return Ok(Old::Changed { connection, exists });
+            return Ok(Existing::Changed { connection, exists });
         }
         begin(&connection)?;
         let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
         let (application_id, user_version) = (number("application_id")?, number("user_version")?);
-        Ok(Old::Replaced { connection, application_id, user_version })
+        Ok(Existing::Replaced { connection, application_id, user_version })
     }
 
-    /// The file in which the table is built, and the one that it is copied to, tidied up.
+    /// The file in which the table is built.
     pub fn draft(&self) -> PathBuf {
         self.folder.path().join("draft.db")
     }
 
-    /// The draft without the gaps that the build left, ready to be published.
+    /// The copy of the draft without free pages, ready to be published.
     pub fn finished(&self) -> PathBuf {
         self.folder.path().join("finished.db")
     }
@@ -111,19 +111,14 @@ impl Target {
     }
 }
 
-/// Where symbolic links lead that name a file which is not there yet; `path` itself if they lead nowhere.
+/// Follows symbolic links to a file that does not exist yet. Loops were refused before.
 fn end_of_links(path: &Path) -> PathBuf {
-    // As many as Linux follows.
-    const MOST: usize = 40;
     let mut end = path.to_owned();
-    for _ in 0..MOST {
-        match fs::read_link(&end) {
-            // A relative link is relative to the folder that it is in.
-            Ok(next) => end = end.parent().map_or(next.clone(), |folder| folder.join(&next)),
-            Err(_) => return end,
-        }
+    while let Ok(next) = fs::read_link(&end) {
+        // A relative link is relative to the folder that it is in.
+        end = end.parent().map_or(next.clone(), |folder| folder.join(&next));
     }
-    path.to_owned()
+    end
 }
 
 /// Takes the lock that keeps other writers off, and rolls a crashed writer's journal back.
@@ -136,7 +131,7 @@ fn begin(connection: &Connection) -> Result<()> {
     })
 }
 
-/// Refuses to take a table, view or index of another kind for ours. True if the vecrank table exists.
+/// True if the vecrank table exists. Refuses a table, view or index of another kind with its name.
 fn check_table(connection: &Connection, table: &str) -> Result<bool> {
     let kind: Option<String> = connection
         .query_row("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [table], |row| row.get(0))
@@ -165,7 +160,7 @@ fn has_others(connection: &Connection, table: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Indexes and triggers of the user's own on the rows of the table: they go with it when it is made anew.
+/// The user's own indexes and triggers on the rows of the table: they are dropped when it is made anew.
 pub fn dropped_with(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let rows = format!("{table}_rows");
     let mut statement = connection.prepare(

@@ -1,20 +1,25 @@
-//! Thrift's compact protocol, as far as it takes to change a value in a footer and write it back.
+//! Thrift's compact protocol. Page headers are read field by field; footers are read as a whole, changed and written
+//! back.
 //!
-//! Layout: a struct is fields, each a byte (step to the field's number << 4 | kind) and a value, and a zero byte; numbers
-//! are zigzag varints; bytes have their length in front; a list has a byte (length << 4 | kind), with a varint behind it
-//! where the length is 15 or more.
+//! Layout: a struct is fields, each a byte (step to the field's number << 4 | kind) and a value, and a zero byte;
+//! numbers are zigzag varints; bytes have their length in front; a list has a byte (length << 4 | kind), with a varint
+//! behind it where the length is 15 or more.
 
-/// Structs in structs that are followed; Parquet's footers have eight.
+use std::io::{self, Read};
+
+/// Structs and lists within each other that are followed; Parquet's footers have eight.
 const DEEPEST: usize = 32;
 
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const BYTE: u8 = 3;
 pub const I32: u8 = 5;
+const INTEGERS: std::ops::RangeInclusive<u8> = 4..=6;
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const SET: u8 = 10;
+const MAP: u8 = 11;
 pub const STRUCT: u8 = 12;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -36,83 +41,127 @@ pub struct Field {
     pub value: Value,
 }
 
-/// The struct that the bytes begin with. None if they are none.
-pub fn read(bytes: &[u8]) -> Option<Value> {
-    let mut rest = bytes;
-    value(&mut rest, STRUCT, 0)
+/// Reads the struct at the start of the bytes. None if there is none.
+pub fn read(mut bytes: &[u8]) -> Option<Value> {
+    value(&mut bytes, STRUCT, 0, true).ok()
 }
 
-fn byte(rest: &mut &[u8]) -> Option<u8> {
-    let (&first, tail) = rest.split_first()?;
-    *rest = tail;
-    Some(first)
+/// Calls `visit` with the number and kind of each field of a struct. `visit` reads the field.
+pub fn fields(
+    input: &mut dyn Read,
+    depth: usize,
+    visit: &mut dyn FnMut(&mut dyn Read, i64, u8) -> io::Result<()>,
+) -> io::Result<()> {
+    check_depth(depth)?;
+    let mut number = 0_i64;
+    loop {
+        let head = byte(input)?;
+        if head == 0 {
+            return Ok(());
+        }
+        number = if head >> 4 == 0 { zigzag(input)? } else { number.wrapping_add(i64::from(head >> 4)) };
+        visit(input, number, head & 15)?;
+    }
 }
 
-fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (taken, tail) = rest.split_at_checked(count)?;
-    *rest = tail;
-    Some(taken)
+/// Skips a value without keeping it in memory.
+pub fn skip(input: &mut dyn Read, kind: u8, depth: usize) -> io::Result<()> {
+    value(input, kind, depth, false).map(drop)
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
+/// Reads a signed integer of any size.
+pub fn zigzag(input: &mut dyn Read) -> io::Result<i64> {
+    let number = varint(input)?;
+    Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+}
+
+pub fn varint(input: &mut dyn Read) -> io::Result<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
-        let next = byte(rest)?;
+        let next = byte(input)?;
         number |= u64::from(next & 0x7f) << shift;
         if next < 0x80 {
-            return Some(number);
+            return Ok(number);
         }
     }
-    None
+    Err(io::Error::other("a number in it has no end"))
 }
 
-fn zigzag(rest: &mut &[u8]) -> Option<i64> {
-    let number = varint(rest)?;
-    Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+fn byte(input: &mut dyn Read) -> io::Result<u8> {
+    let mut byte = [0];
+    input.read_exact(&mut byte)?;
+    Ok(byte[0])
 }
 
-fn value(rest: &mut &[u8], kind: u8, depth: usize) -> Option<Value> {
-    if depth > DEEPEST {
-        return None;
-    }
-    Some(match kind {
+fn check_depth(depth: usize) -> io::Result<()> {
+    if depth > DEEPEST { Err(io::Error::other("its structs are too deep")) } else { Ok(()) }
+}
+
+/// Reads a value; without `keep` it comes back empty.
+fn value(input: &mut dyn Read, kind: u8, depth: usize, keep: bool) -> io::Result<Value> {
+    check_depth(depth)?;
+    Ok(match kind {
         TRUE | FALSE => Value::Bool(kind),
-        BYTE => Value::Byte(byte(rest)?),
-        4..=6 => Value::Number(zigzag(rest)?),
-        DOUBLE => Value::Double(take(rest, 8)?.try_into().ok()?),
+        BYTE => Value::Byte(byte(input)?),
+        kind if INTEGERS.contains(&kind) => Value::Number(zigzag(input)?),
+        DOUBLE => {
+            let mut bytes = [0; 8];
+            input.read_exact(&mut bytes)?;
+            Value::Double(bytes)
+        }
         BINARY => {
-            let length = usize::try_from(varint(rest)?).ok()?;
-            Value::Binary(take(rest, length)?.to_vec())
+            let length = varint(input)?;
+            Value::Binary(binary(input, length, keep)?)
         }
         LIST | SET => {
-            let head = byte(rest)?;
-            let length = if head >> 4 == 15 { usize::try_from(varint(rest)?).ok()? } else { usize::from(head >> 4) };
-            let kind = head & 15;
-            // Each item takes a byte at least.
-            if length > rest.len() {
-                return None;
-            }
-            let item = |_| match kind {
-                TRUE | FALSE => Some(Value::Bool(byte(rest)?)),
-                _ => value(rest, kind, depth + 1),
-            };
-            Value::List(kind, (0..length).map(item).collect::<Option<_>>()?)
+            let head = byte(input)?;
+            let length = if head >> 4 == 15 { varint(input)? } else { u64::from(head >> 4) };
+            Value::List(head & 15, items(input, length, &[head & 15], (depth, keep))?)
+        }
+        // Parquet has none, so that none is written back.
+        MAP if !keep => {
+            let length = varint(input)?;
+            let kinds = if length > 0 { byte(input)? } else { 0 };
+            Value::List(MAP, items(input, length, &[kinds >> 4, kinds & 15], (depth, keep))?)
         }
         STRUCT => {
-            let mut fields = Vec::new();
-            let mut number = 0;
-            loop {
-                let head = byte(rest)?;
-                if head == 0 {
-                    break Value::Struct(fields);
+            let mut list = Vec::new();
+            fields(input, depth, &mut |input, number, kind| {
+                let value = value(input, kind, depth + 1, keep)?;
+                if keep {
+                    list.push(Field { number, kind, value });
                 }
-                number = if head >> 4 == 0 { zigzag(rest)? } else { number + i64::from(head >> 4) };
-                let kind = head & 15;
-                fields.push(Field { number, kind, value: value(rest, kind, depth + 1)? });
+                Ok(())
+            })?;
+            Value::Struct(list)
+        }
+        _ => return Err(io::Error::other("it is damaged")),
+    })
+}
+
+/// Reads `count` items, each of values of these kinds. Each value takes at least one byte, so a false count ends with
+/// the input.
+fn items(input: &mut dyn Read, count: u64, kinds: &[u8], (depth, keep): (usize, bool)) -> io::Result<Vec<Value>> {
+    let mut items = Vec::new();
+    for _ in 0..count {
+        for &kind in kinds {
+            let item = match kind {
+                TRUE | FALSE => Value::Bool(byte(input)?),
+                _ => value(input, kind, depth + 1, keep)?,
+            };
+            if keep {
+                items.push(item);
             }
         }
-        _ => return None,
-    })
+    }
+    Ok(items)
+}
+
+fn binary(input: &mut dyn Read, length: u64, keep: bool) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut input = input.take(length);
+    let read = if keep { input.read_to_end(&mut bytes)? as u64 } else { io::copy(&mut input, &mut io::sink())? };
+    if read == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 pub fn write(value: &Value) -> Vec<u8> {
@@ -121,7 +170,7 @@ pub fn write(value: &Value) -> Vec<u8> {
     out
 }
 
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;

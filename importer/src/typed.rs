@@ -1,7 +1,7 @@
-//! `--type column=TEXT`: another type than the file's, for columns in which no value changes by it.
+//! `--type column=TEXT` stores a column in another type, if no value changes.
 
 use crate::args::TypeArg;
-use crate::mapping::{Cells, Fault};
+use crate::cells::{Cells, Fault};
 use arrow_array::{Float64Array, Int64Array, LargeBinaryArray, LargeStringArray};
 
 /// One batch of a column in the type that was asked for.

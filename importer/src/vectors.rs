@@ -1,4 +1,4 @@
-//! The vector columns: which Arrow columns can be one, how long their vectors are, and the bytes that each row stores.
+//! Vector columns: the Arrow types that can hold vectors, the length of each vector, and the bytes to store.
 
 use crate::failure::{Failure, Result};
 use arrow_array::builder::{Float32Builder, LargeListBuilder};
@@ -13,42 +13,42 @@ use std::fmt;
 use std::sync::Arc;
 use vecrank::internals::distance::{Element, Metric, decode_into, f32_to_f16};
 
-/// A fixed-size binary column is taken for vectors by itself only above this size: below it are UUIDs and hashes.
+/// Fixed-size binary up to this size may be UUIDs or hashes, so it is not chosen automatically.
 const LARGEST_HASH: i32 = 64;
 
 /// How likely a column is to hold vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Aptness {
+pub enum VectorLikelihood {
     /// It cannot.
     No,
-    /// It may, if the user says so.
+    /// It can, if the user names it.
     Named,
-    /// A list of lists of floating-point numbers, one to each row: chosen by itself if nothing else is there.
+    /// A list of lists of floating-point numbers, one list per row: chosen automatically if there is nothing better.
     Nested,
-    /// Fixed-size binary, too long for a hash: chosen by itself if no list of floats is there.
+    /// Fixed-size binary that is too long for a hash: chosen automatically if there is no list of floats.
     Binary,
-    /// A list of floating-point numbers: chosen by itself.
+    /// A list of floating-point numbers: chosen automatically.
     Floats,
 }
 
 /// Judges a column by its type.
-pub fn aptness(data_type: &DataType) -> Aptness {
+pub fn likelihood(data_type: &DataType) -> VectorLikelihood {
     if let Some(inner) = item(data_type) {
         return match inner {
-            inner if inner.is_floating() => Aptness::Floats,
-            inner if inner.is_integer() || inner.is_null() => Aptness::Named,
-            inner if item(inner).is_some_and(DataType::is_floating) => Aptness::Nested,
-            inner if item(inner).is_some_and(DataType::is_integer) => Aptness::Named,
-            _ => Aptness::No,
+            inner if inner.is_floating() => VectorLikelihood::Floats,
+            inner if inner.is_integer() || inner.is_null() => VectorLikelihood::Named,
+            inner if item(inner).is_some_and(DataType::is_floating) => VectorLikelihood::Nested,
+            inner if item(inner).is_some_and(DataType::is_integer) => VectorLikelihood::Named,
+            _ => VectorLikelihood::No,
         };
     }
     match data_type {
-        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > LARGEST_HASH => Aptness::Binary,
-        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > 0 => Aptness::Named,
-        DataType::FixedSizeBinary(_) => Aptness::No,
-        DataType::Dictionary(_, value) => aptness(value).min(Aptness::Named),
-        kind if kind.is_string() || kind.is_binary() || kind.is_null() => Aptness::Named,
-        _ => Aptness::No,
+        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > LARGEST_HASH => VectorLikelihood::Binary,
+        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > 0 => VectorLikelihood::Named,
+        DataType::FixedSizeBinary(_) => VectorLikelihood::No,
+        DataType::Dictionary(_, value) => likelihood(value).min(VectorLikelihood::Named),
+        kind if kind.is_string() || kind.is_binary() || kind.is_null() => VectorLikelihood::Named,
+        _ => VectorLikelihood::No,
     }
 }
 
@@ -64,12 +64,12 @@ fn item(data_type: &DataType) -> Option<&DataType> {
     }
 }
 
-/// True for a type that has no values but NULL and empty lists.
+/// True for a type whose values are all NULL or empty lists.
 pub fn holds_nothing(data_type: &DataType) -> bool {
     item(data_type).unwrap_or(data_type).is_null()
 }
 
-/// What a type of sparse vectors is: they have a number for each component that is not zero.
+/// Describes a type of sparse vectors, which store only the components that are not zero.
 pub fn sparse(data_type: &DataType) -> Option<&'static str> {
     match data_type {
         DataType::Map(..) => Some("sparse vectors (a map)"),
@@ -90,7 +90,7 @@ pub fn fixed_dims(data_type: &DataType) -> Option<usize> {
     }
 }
 
-/// What a vector column is made as.
+/// The type of a vector column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VectorType {
     pub dims: usize,
@@ -104,7 +104,7 @@ pub enum Vectors {
     Lists {
         lists: LargeListArray,
         values: Float32Array,
-        /// Rows that hold something else than one vector.
+        /// Rows that do not hold exactly one vector.
         unusable: BTreeMap<usize, Unusable>,
     },
     Bytes(LargeBinaryArray),
@@ -151,14 +151,14 @@ impl fmt::Display for Unusable {
             }
             Unusable::Zero => f.write_str("expected a direction (metric cosine), got a vector of zeros"),
             Unusable::BeyondF16 { component, value } => {
-                write!(f, "component {component}: expected -65504 to 65504 (element f16), got {value}")
+                write!(f, "component {component}: expected -65504 to 65504 (element f16), got {value:?}")
             }
             Unusable::NotWhole { component, value } => {
-                write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value}")
+                write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value:?}")
             }
             Unusable::NotJson(start) => write!(f, "expected a JSON array of numbers, got {start:?}"),
             Unusable::SeveralVectors(count) => write!(f, "expected one vector, got {count}"),
-            Unusable::OddBytes(bytes) => write!(f, "expected 4 bytes a component (float32), got {bytes} bytes"),
+            Unusable::OddBytes(bytes) => write!(f, "expected 4 bytes per component (float32), got {bytes} bytes"),
         }
     }
 }

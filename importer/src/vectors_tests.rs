@@ -88,7 +88,7 @@ fn unusable_vectors_are_told_apart() {
 fn f16_refuses_what_it_cannot_hold() {
     let f16 = VectorType { element: Element::F16, ..COSINE };
     let column = lists(&[Some(&[Some(1.0), Some(70_000.0)]), Some(&[Some(1e-9), Some(0.0)])]);
-    let expected = "component 1: expected -65504 to 65504 (element f16), got 70000";
+    let expected = "component 1: expected -65504 to 65504 (element f16), got 70000.0";
     assert_eq!(encoded(&column, 0, f16), Err(expected.to_owned()));
     assert_eq!(encoded(&column, 1, f16), Err("expected a direction (metric cosine), got a vector of zeros".to_owned()));
 }
@@ -107,7 +107,7 @@ fn i8_scales_directions_and_keeps_whole_numbers() {
 #[test]
 fn lists_of_integers_serve_when_named() {
     let inner = Arc::new(Field::new("element", DataType::Int8, true));
-    assert_eq!(aptness(&DataType::List(inner.clone())), Aptness::Named);
+    assert_eq!(likelihood(&DataType::List(inner.clone())), VectorLikelihood::Named);
     let values = Arc::new(Int8Array::from(vec![-128, 127]));
     let column: ArrayRef = Arc::new(arrow_array::FixedSizeListArray::new(inner, 2, values, None));
     assert_eq!(encoded(&column, 0, VectorType { element: Element::I8, ..L2 }), Ok(vec![0x80, 0x7f]));
@@ -150,7 +150,7 @@ fn binary_of_any_length_is_a_vector_if_it_fits() {
     assert_eq!(encoded(&column, 0, COSINE), Ok(two.clone()));
     let why = |row| encoded(&column, row, COSINE).unwrap_err();
     assert_eq!(why(1), "expected 2 dimensions, got 1");
-    assert_eq!(why(2), "expected 4 bytes a component (float32), got 7 bytes");
+    assert_eq!(why(2), "expected 4 bytes per component (float32), got 7 bytes");
     assert_eq!(why(3), "expected a vector, got NULL");
 }
 

@@ -1,6 +1,8 @@
 //! What is refused before any file is touched, and in which words.
 
 mod support;
+use arrow_array::{ArrayRef, FixedSizeBinaryArray, StringArray};
+use std::sync::Arc;
 use support::*;
 
 fn refusal(arguments: &[&str]) -> String {
@@ -55,6 +57,7 @@ fn options_out_of_range() {
     assert_eq!(import("--m", "1"), "m: expected 2 to 64, got 1");
     assert_eq!(import("--ef-construction", "0"), "ef_construction: expected 1 to 10000, got 0");
     assert_eq!(import("--page-size", "5000"), "--page-size: expected a power of two from 512 to 65536, got 5000");
+    assert_eq!(import("--dims", "0"), "--dims: expected vectors of 1 to 16384 dimensions, got 0");
     assert_eq!(
         import("--table", "sqlite_x"),
         "table name \"sqlite_x\": names that begin with sqlite_ belong to SQLite"
@@ -84,11 +87,11 @@ fn columns_that_do_not_fit() {
     assert_eq!(import("--rename", "nr=id"), "a.parquet: no column \"nr\"; the columns are id, name, v");
     assert_eq!(
         refusal(&["import", "a.parquet", "feed.db", "--key", "id", "--exclude", "id"]),
-        "column \"id\" is both needed (--key or --index) and left out"
+        "column \"id\" is both needed (--key, --index or --type) and left out"
     );
     assert_eq!(
         refusal(&["import", "a.parquet", "feed.db", "--embedding", "v", "--type", "v=TEXT"]),
-        "--type v=TEXT: the column holds vectors"
+        "--type v=TEXT: the column holds vectors; --element says how they are stored"
     );
     assert_eq!(
         import("--exclude", "v"),
@@ -156,7 +159,29 @@ fn a_column_of_nulls_has_no_dimensions() {
     let place = Place::new();
     place.parquet("a.parquet", vec![("v", vectors_of(&[None, None]))]);
     let line = place.run(&["import", "a.parquet", "feed.db"]).failed();
-    assert_eq!(line, "column \"v\": no row has a vector, so its dimensions are unknown");
+    assert_eq!(line, "column \"v\": no row has a vector, so its dimensions are unknown; --dims N gives them");
+}
+
+#[test]
+fn columns_that_may_hold_vectors_are_named_where_none_is_found() {
+    let place = Place::new();
+    let bytes = |size: usize| -> ArrayRef {
+        Arc::new(FixedSizeBinaryArray::try_from_iter([vec![0; size]].into_iter()).unwrap())
+    };
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["[1, 2]"]));
+    place.parquet("a.parquet", vec![("u", bytes(16)), ("w", bytes(24)), ("odd", bytes(15)), ("text", text)]);
+    let refused = |more: &[&str]| place.run(&[&["import", "a.parquet", "feed.db"], more].concat()).failed();
+    let start = "a.parquet: no column has lists of floating-point numbers; name the column with the vectors: --embedding \
+                 COLUMN";
+    assert_eq!(
+        refused(&[]),
+        format!(
+            "{start}; these may have some, and are taken for vectors only by name: \"u\" (FixedSizeBinary(16)), \"w\" \
+             (FixedSizeBinary(24))"
+        )
+    );
+    assert_eq!(refused(&["--exclude", "u,w"]), start);
+    place.run(&["import", "a.parquet", "feed.db", "--embedding", "w", "--metric", "l2"]).done();
 }
 
 #[test]

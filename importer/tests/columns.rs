@@ -234,7 +234,7 @@ fn a_delta_without_rows_or_vectors_is_added() {
         assert!(said.out.contains(", 1 row added, 1 vector left out, v FLOAT[2] cosine, "), "{said:?}");
     }
     assert_eq!(stored(&place, "id, v IS NULL"), ["1|0", "2|1", "3|1"]);
-    let unknown = "column \"v\": no row has a vector, so its dimensions are unknown";
+    let unknown = "column \"v\": no row has a vector, so its dimensions are unknown; --dims N gives them";
     for mode in ["--append", "--upsert", "--replace"] {
         assert_eq!(place.run(&["import", "none.parquet", "new.db", "--key", "id", mode]).failed(), unknown);
     }
@@ -344,6 +344,135 @@ fn vectors_may_be_fields_of_structs() {
         refused(&place, &["b.parquet"], &["--embedding", "s"]),
         "b.parquet: --embedding s: expected all components of a vector, got sparse vectors (a struct of indices and values)"
     );
+}
+
+fn member(name: &str, values: ArrayRef) -> (Arc<Field>, ArrayRef) {
+    (Arc::new(Field::new(name, values.data_type().clone(), true)), values)
+}
+
+#[test]
+fn several_fields_of_one_struct_may_be_vectors() {
+    let place = Place::new();
+    file(&place, "old.parquet", 9, None);
+    import(&place, &["old.parquet"], &[]).done();
+    let directions = |ids: [i64; 2]| vectors_of(&ids.map(|id| Some(direction(id).to_vec())));
+    let inner = StructArray::from(vec![member("c", directions([5, 6])), member("d", texts(&["x", "y"]))]);
+    let parts = vec![
+        member("a", directions([1, 2])),
+        member("word", texts(&["one", "two"])),
+        member("inner", Arc::new(inner)),
+        member("b", directions([3, 4])),
+    ];
+    let whole: ArrayRef = Arc::new(StructArray::from(parts));
+    place.parquet("a.parquet", vec![("id", ints(&[1, 2])), ("p", whole.clone()), ("q", whole)]);
+    let take =
+        |fields: &[&str]| fields.iter().flat_map(|field| ["--embedding".to_owned(), field.to_string()]).collect();
+    let import = |fields: &[&str]| {
+        let options: Vec<String> = take(fields);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        import(&place, &["a.parquet"], &[&options[..], &["--exclude", "q"]].concat())
+    };
+    let vectors = |column: &str| place.run(&["query", "feed.db", "--columns", column, "--json", "--limit", "1"]).done();
+    // In any order, and one named twice.
+    for fields in [["p.a", "p.b", "p.inner.c", "p.a"], ["p.inner.c", "p.b", "p.b", "p.a"]] {
+        import(&fields).done();
+        let rest = |word: &str, d: &str| format!("{{\"word\":\"{word}\",\"inner\":{{\"d\":\"{d}\"}}}}");
+        assert_eq!(stored(&place, "id, p"), [format!("1|{}", rest("one", "x")), format!("2|{}", rest("two", "y"))]);
+        for (column, id) in [("a", 1), ("b", 3), ("c", 5)] {
+            let [x, y] = direction(id).map(f64::from);
+            assert_eq!(vectors(column), format!("[\n  {{\"{column}\":[{x:?},{y:?}]}}\n]\n"));
+        }
+    }
+    // A struct of which nothing is left is no column.
+    let two = StructArray::from(vec![member("a", directions([1, 2])), member("b", directions([3, 4]))]);
+    place.parquet("two.parquet", vec![("id", ints(&[1, 2])), ("p", Arc::new(two))]);
+    let options = ["--embedding", "p.a", "--embedding", "p.b", "--key", "id"];
+    place.run(&[&["import", "two.parquet", "two.db"], &options[..]].concat()).done();
+    assert_eq!(place.run(&["query", "two.db", "--json", "--limit", "1"]).done(), "[\n  {\"id\":1}\n]\n");
+    let line = import(&["p.a", "p.c"]).failed();
+    assert_eq!(line, "a.parquet: no column \"p.c\"; the columns are id, p, a, q");
+    assert_eq!(
+        import(&["p.a", "q.a"]).failed(),
+        "a.parquet: --embedding q.a: there is another column \"a\"; give this one a name of its own, such as --embedding \
+         'q_a=q.a'"
+    );
+    import(&["p.a", "q_a=q.a"]).done();
+}
+
+#[test]
+fn one_column_takes_one_type_and_one_new_name() {
+    let place = Place::new();
+    place.parquet("a.parquet", vec![("id", ints(&[1])), ("x", ints(&[7])), ("v", unit_vectors(1))]);
+    import(&place, &["a.parquet"], &[]).done();
+    let refused = |options: &[&str]| refused(&place, &["a.parquet"], options);
+    let again = "--type x=INTEGER: the column has a --type already";
+    assert_eq!(refused(&["--type", "x=TEXT", "--type", "x=INTEGER"]), again);
+    assert_eq!(refused(&["--type", "x=integer", "--type", "x=INTEGER"]), again);
+    assert_eq!(
+        refused(&["--rename", "x=y", "--rename", "x=z"]),
+        "--rename x=z: the column is renamed already, by --rename x=y"
+    );
+    for options in [&["--type", "v=TEXT"][..], &["--type", "v=TEXT", "--embedding", "v"]] {
+        assert_eq!(refused(options), "--type v=TEXT: the column holds vectors; --element says how they are stored");
+    }
+    let left_out = "column \"x\" is both needed (--key, --index or --type) and left out";
+    assert_eq!(refused(&["--type", "x=TEXT", "--exclude", "x"]), left_out);
+    assert_eq!(refused(&["--type", "x=TEXT", "--columns", "id"]), left_out);
+    assert_eq!(
+        refused(&["--embedding", "v", "--exclude", "v"]),
+        "column \"v\" is both needed (--embedding) and left out"
+    );
+    // Vectors that only the table knows for such.
+    place.parquet("null.parquet", vec![("id", ints(&[2])), ("x", ints(&[7])), ("v", Arc::new(NullArray::new(1)))]);
+    let add = ["--append", "--on-bad-row", "null", "--type", "v=TEXT"];
+    let line = place.run(&[&["import", "null.parquet", "feed.db", "--table", "t"], &add[..]].concat()).failed();
+    assert!(line.ends_with("--type v=TEXT: the column holds vectors; --element says how they are stored"), "{line}");
+}
+
+#[test]
+fn a_type_that_was_asked_for_holds_when_rows_are_added() {
+    let place = Place::new();
+    let number = |value: u64| Arc::new(UInt64Array::from(vec![value])) as ArrayRef;
+    file(&place, "a.parquet", 1, Some(number(1)));
+    import(&place, &["a.parquet"], &["--type", "x=TEXT"]).done();
+    file(&place, "b.parquet", 2, Some(number(u64::MAX)));
+    import(&place, &["b.parquet"], &["--type", "x=TEXT", "--append"]).done();
+    assert_eq!(stored(&place, "id, x"), ["1|1", "2|18446744073709551615"]);
+}
+
+#[test]
+fn names_that_differ_in_case_alone_are_refused_in_several_files() {
+    let place = Place::new();
+    file(&place, "a.parquet", 1, Some(texts(&["a"])));
+    import(&place, &["a.parquet"], &[]).done();
+    place.parquet("b.parquet", vec![("id", ints(&[2])), ("v", unit_vectors(1)), ("X", texts(&["b"]))]);
+    place.parquet("c.parquet", vec![("id", ints(&[3])), ("V", unit_vectors(1)), ("x", texts(&["c"]))]);
+    for more in [&["--union-by-name"][..], &[]] {
+        assert_eq!(
+            refused(&place, &["a.parquet", "b.parquet"], more),
+            "b.parquet: column \"X\": expected \"x\", as in a.parquet: they are one name for SQLite; --rename 'X=x' makes \
+             them one column"
+        );
+        assert!(
+            refused(&place, &["c.parquet", "a.parquet"], more).starts_with("a.parquet: column \"v\": expected \"V\", ")
+        );
+    }
+    import(&place, &["a.parquet", "b.parquet"], &["--union-by-name", "--rename", "X=x"]).done();
+    assert_eq!(stored(&place, "id, x"), ["1|a", "2|b"]);
+}
+
+#[test]
+fn very_large_numbers_are_shown_with_an_exponent() {
+    let place = Place::new();
+    file(&place, "a.parquet", 1, Some(Arc::new(Float64Array::from(vec![1e300]))));
+    let line = place.run(&["import", "a.parquet", "feed.db", "--table", "t", "--type", "x=INTEGER"]).failed();
+    assert_eq!(line, "a.parquet: row 1, column \"x\": 1e300 would not keep its value as INTEGER (--type)");
+    let line =
+        place.run(&["import", "a.parquet", "feed.db", "--table", "t", "--key", "x", "--embedding", "x"]).failed();
+    assert!(!line.contains("000000"), "{line}");
+    place.parquet("b.parquet", vec![("v", vectors_of(&[Some(vec![1.0, 3e38])]))]);
+    let line = place.run(&["import", "b.parquet", "feed.db", "--element", "f16"]).failed();
+    assert!(line.contains("expected -65504 to 65504 (element f16), got 3e38; "), "{line}");
 }
 
 #[test]

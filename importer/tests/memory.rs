@@ -2,10 +2,10 @@
 
 mod support;
 use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BinaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::basic::{Compression, Encoding};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::fs::File;
 use std::ops::Range;
@@ -162,12 +162,88 @@ fn rows_of_any_size_are_read_in_little_memory() {
             "big.parquet",
             vec![("a", column)],
             &vectors,
-            properties.set_statistics_enabled(parquet::file::properties::EnabledStatistics::None),
+            properties.set_statistics_enabled(EnabledStatistics::None),
         );
         let (most, said) = peak(&place, &["import", "big.parquet", "feed.db"]);
         let line = said.failed();
         assert!(line.starts_with("big.parquet: row 1, column \"v\": expected a vector, got NULL"), "{name}: {line}");
         assert!(most < 200, "{name}: {most} MB");
+    }
+}
+
+/// So many rows per page, as some writers have it, whatever their size.
+fn rows_per_page(values: usize, version: WriterVersion) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_data_page_size_limit(1 << 30)
+        .set_data_page_row_count_limit(values)
+        .set_write_batch_size(values)
+        .set_dictionary_enabled(false)
+        .set_encoding(Encoding::PLAIN)
+        .set_writer_version(version)
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::None)
+}
+
+const VERSIONS: [WriterVersion; 2] = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
+
+/// Two pages of 150 MB, of which the second has a row without a vector.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_large_page_at_a_time_is_in_memory() {
+    const ROWS: usize = 100;
+    let text = |row: usize| (!row.is_multiple_of(7)).then(|| ["x", "y"][row % 2].repeat(3_500_000));
+    let texts: ArrayRef = Arc::new((0..ROWS).map(text).collect::<StringArray>());
+    let fixed = (0..ROWS).map(|row| text(row).or(text(row + 1)).map(String::into_bytes));
+    let fixed: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(fixed, 3_500_000).unwrap());
+    for (name, column, version) in [("text", &texts, VERSIONS[0]), ("fixed", &fixed, VERSIONS[1])] {
+        let place = Place::new();
+        let mut vectors = vectors(ROWS);
+        vectors[ROWS / 2 + 5] = None;
+        write(&place, "big.parquet", vec![("a", column.clone())], &vectors, rows_per_page(ROWS / 2, version));
+        let (most, said) = peak(&place, &["import", "big.parquet", "feed.db"]);
+        let line = said.failed();
+        assert!(line.starts_with("big.parquet: row 56, column \"v\": expected a vector, got NULL"), "{name}: {line}");
+        assert!(most < 300, "{name}, {version:?}: {most} MB");
+    }
+}
+
+#[test]
+fn a_large_page_is_read_value_by_value() {
+    const ROWS: usize = 60;
+    let text = |row: usize| {
+        (!row.is_multiple_of(5)).then(|| format!("{row} ").repeat(if row.is_multiple_of(3) { row } else { 200_000 }))
+    };
+    let fixed = |row: usize| (!row.is_multiple_of(4)).then(|| vec![row as u8; 500_000]);
+    let list = |row: usize| match row % 4 {
+        0 => None,
+        some => Some((1..some).map(|place| text(row + place)).collect::<Vec<_>>()),
+    };
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    (0..ROWS).for_each(|row| lists.append_option(list(row)));
+    let columns = vec![
+        ("n", Arc::new(Int64Array::from_iter_values(0..ROWS as i64)) as ArrayRef),
+        ("text", Arc::new((0..ROWS).map(text).collect::<StringArray>())),
+        (
+            "fixed",
+            Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size((0..ROWS).map(fixed), 500_000).unwrap()),
+        ),
+        ("list", Arc::new(lists.finish())),
+    ];
+    let expected = (0..ROWS).map(|row| {
+        let text = text(row).unwrap_or_else(|| "NULL".to_owned());
+        let fixed = fixed(row).map_or("NULL".to_owned(), |bytes| format!("{}|{:02X}", bytes.len(), bytes[0]));
+        let list = list(row).map_or("NULL".to_owned(), |list| serde_json::to_string(&list).unwrap());
+        format!("{row}|{text}|{fixed}|{list}")
+    });
+    let expected: Vec<String> = expected.collect();
+    for version in VERSIONS {
+        let place = Place::new();
+        write(&place, "big.parquet", columns.clone(), &vectors(ROWS), rows_per_page(1024, version));
+        place.run(&["import", "big.parquet", "feed.db", "--table", "t", "--key", "n"]).done();
+        let fixed = "CASE WHEN fixed IS NULL THEN 'NULL' ELSE length(fixed) || '|' || hex(substr(fixed, 1, 1)) END";
+        let stored = lines(&place.open("feed.db"), &format!("SELECT n, text, {fixed}, list FROM t_rows ORDER BY n"));
+        let different = (0..ROWS).find(|&row| stored.get(row) != expected.get(row));
+        assert_eq!(different, None, "{version:?}");
     }
 }
 

@@ -274,6 +274,59 @@ fn a_table_without_rows_is_refused() {
     assert_eq!(lines(&place.open("feed.db"), "SELECT count(*) FROM t_rows"), ["3"]);
 }
 
+/// Lists say no dimensions where there are none; a table that is replaced, or --dims, does.
+#[test]
+fn a_table_without_rows_can_have_lists_of_any_length() {
+    let place = place();
+    let import = |more: &[&str]| place.run(&[&["import", "t.parquet", "feed.db", "--key", "id"], more].concat());
+    import(&["--element", "f16"]).done();
+    let (ids, names) = (Int64Array::from(Vec::<i64>::new()), StringArray::from(Vec::<&str>::new()));
+    let columns = vec![("id", Arc::new(ids) as ArrayRef), ("name", Arc::new(names)), ("v", vectors_of(&[]))];
+    place.parquet("t.parquet", columns);
+    let before = std::fs::read(place.path("feed.db")).unwrap();
+    let unknown = "column \"v\": no row has a vector, so its dimensions are unknown; --dims N gives them";
+    assert_eq!(import(&[]).failed(), unknown);
+    assert!(std::fs::read(place.path("feed.db")).unwrap() == before);
+    for others in ["", "CREATE TABLE users(name)"] {
+        place.open("feed.db").execute_batch(others).unwrap();
+        assert!(import(&["--allow-empty"]).done().starts_with("feed.db: table t, 0 rows, v FLOAT[2] cosine, "));
+    }
+    let new = |more: &[&str]| place.run(&[&["import", "t.parquet", "new.db", "--allow-empty"], more].concat());
+    assert_eq!(new(&[]).failed(), unknown);
+    assert_eq!(new(&["--append"]).failed(), unknown);
+    assert!(new(&["--dims", "7"]).done().starts_with("new.db: table t, 0 rows, v FLOAT[7] cosine, "));
+    // What --dims says holds for the vectors that are there.
+    place.catalogue("t.parquet", 1, 3);
+    let line = new(&["--dims", "3"]).failed();
+    assert!(line.starts_with("t.parquet: row 1, column \"v\": expected 3 dimensions, got 2; "), "{line}");
+    let fixed = arrow_array::FixedSizeListArray::new_null(
+        Arc::new(arrow_schema::Field::new("item", arrow_schema::DataType::Float32, true)),
+        2,
+        1,
+    );
+    place.parquet("t.parquet", vec![("v", Arc::new(fixed))]);
+    assert_eq!(new(&["--dims", "3"]).failed(), "t.parquet: column \"v\": expected 3 dimensions, as --dims says, got 2");
+}
+
+/// SQLite allows NULL in a UNIQUE column.
+#[test]
+fn rows_of_the_table_without_a_key_are_deleted() {
+    let place = Place::new();
+    let write = |ids: [Option<&str>; 3], first: i64| {
+        let vectors: Vec<_> = (first..first + 3).map(|id| Some(direction(id).to_vec())).collect();
+        let ids: ArrayRef = Arc::new(StringArray::from(ids.to_vec()));
+        place.parquet("t.parquet", vec![("id", ids), ("v", vectors_of(&vectors))]);
+    };
+    write([None, None, Some("0")], 1);
+    place.run(&["import", "t.parquet", "feed.db"]).done();
+    place.open("feed.db").execute_batch("CREATE UNIQUE INDEX by_id ON t_rows(id)").unwrap();
+    write([Some("0"), Some("1"), Some("2")], 4);
+    let out = mirror(&place, &[]).done();
+    assert!(out.contains(", 3 rows, 2 inserted, 1 updated, 2 deleted, "), "{out}");
+    assert_eq!(lines(&place.open("feed.db"), "SELECT id FROM t_rows ORDER BY id"), ["0", "1", "2"]);
+    place.run(&["check", "feed.db"]).done();
+}
+
 #[test]
 fn fewer_rows_than_asked_for_are_refused() {
     let place = place();

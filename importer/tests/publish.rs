@@ -117,6 +117,21 @@ fn special_files_are_no_databases() {
             assert_eq!(place.run(&[command, path]).failed(), expected);
         }
     }
+    std::os::unix::fs::symlink("loop", place.path("loop")).unwrap();
+    for (path, what) in [
+        ("loop", "cannot be opened: Too many levels of symbolic links (os error 40)"),
+        ("a.parquet/feed.db", "cannot be opened: Not a directory (os error 20)"),
+        ("fifo/", "ends in a slash as directories do, expected a file name"),
+        ("socket/", "ends in a slash as directories do, expected a file name"),
+        ("new/", "ends in a slash as directories do, expected a file name"),
+    ] {
+        let expected = format!("{path}: {what}");
+        assert_eq!(place.run(&["import", "a.parquet", path, "--table", "t"]).failed(), expected);
+        for command in ["query", "info", "check", "recall"] {
+            assert_eq!(place.run(&[command, path]).failed(), expected);
+        }
+    }
+    std::fs::remove_file(place.path("loop")).unwrap();
     assert_eq!(place.names(), names);
     let null = std::fs::metadata("/dev/null").unwrap();
     assert!(!null.is_file());
@@ -447,8 +462,8 @@ fn samples_that_were_there_stay() {
     assert_eq!(lines(&place.open("feed.db"), "SELECT tbl FROM sqlite_stat4 WHERE tbl = 'u'"), ["u"]);
 }
 
-/// A column, a table and a value that would colour the terminal and set its title.
-const EVIL: &str = "a\u{1b}[31m\u{1b}]0;owned\u{7}\u{9b}31m";
+/// A column, a table and a value that would colour the terminal, set its title and turn text around.
+const EVIL: &str = "a\u{1b}[31m\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}";
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -482,8 +497,10 @@ fn escape_sequences_reach_no_terminal() {
         // On a pipe: text is escaped all the same, and data stay data.
         let said = place.run(command);
         let is_data = command.contains(&"--csv") || command.contains(&"--explain");
-        assert_eq!(said.out.contains('\u{1b}'), is_data, "{said:?}");
-        assert!(!said.err.contains('\u{1b}'), "{said:?}");
+        for control in ['\u{1b}', '\u{202e}'] {
+            assert_eq!(said.out.contains(control), is_data, "{said:?}");
+            assert!(!said.err.contains(control), "{said:?}");
+        }
         // `script` runs it on a terminal.
         let quoted: Vec<String> = command.iter().map(|word| format!("'{word}'")).collect();
         let line = format!("{} {}", env!("CARGO_BIN_EXE_vecrank"), quoted.join(" "));
@@ -492,7 +509,7 @@ fn escape_sequences_reach_no_terminal() {
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
         let traces = ["a\\x1b[31m", "v\\x1b[1m", "t\\x1b[4m", "\\u001b", "a [31m"];
         assert!(traces.iter().any(|trace| shown.contains(trace)), "{command:?}: {shown:?}");
-        for sequence in ["\u{1b}[31m", "\u{1b}[1m", "\u{1b}[4m", "\u{1b}]", "\u{9b}"] {
+        for sequence in ["\u{1b}[31m", "\u{1b}[1m", "\u{1b}[4m", "\u{1b}]", "\u{9b}", "\u{202e}"] {
             assert!(!shown.contains(sequence), "{command:?}: {shown:?}");
         }
     }

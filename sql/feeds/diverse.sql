@@ -1,5 +1,5 @@
--- A diverse page by maximal marginal relevance (Carbonell & Goldstein, 1998): of the 40 nearest, each step takes the one
--- that is near to the taste and far from all that were taken before.
+-- A diverse page by maximal marginal relevance (Carbonell & Goldstein, 1998): from the 40 nearest, each step takes the
+-- article with the best balance of near to the taste and far from all that were taken before.
 -- :taste = (SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A00982', 'A01153'))
 WITH RECURSIVE
   pool AS MATERIALIZED (
@@ -8,7 +8,7 @@ WITH RECURSIVE
   apart AS MATERIALIZED (
     SELECT a.id AS a, b.id AS b, vec_cosine(a.embedding, b.embedding) AS d FROM pool AS a JOIN pool AS b
   ),
-  -- For every step what each candidate scores, the best of them, and the ids taken so far.
+  -- One row per step: its number, and the ids taken so far. Each step adds the candidate with the best score.
   page(n, ids) AS (
     SELECT 1, (SELECT ',' || id || ',' FROM pool ORDER BY d LIMIT 1)
     UNION ALL

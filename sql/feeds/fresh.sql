@@ -1,5 +1,5 @@
--- Fresh and near: of the 200 nearest in stock, the distance and a tenth for each year of age decide. Further down a young
--- article might still win: the heavier the age weighs, the more candidates it takes.
+-- Fresh and near: orders the 200 nearest in stock by the distance plus 0.1 per year of age. Beyond the 200 a new article
+-- might still win: the more the age weighs, the more candidates are needed.
 -- :taste = (SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A00982', 'A01153'))
 -- :today = '2025-10-01'
 SELECT article_id, main_name, listed_on, round(d + 0.1 * age, 3) AS score FROM (

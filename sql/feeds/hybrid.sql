@@ -1,5 +1,5 @@
--- Hybrid search: words by FTS5 and meaning by the graph, blended by reciprocal rank fusion (Cormack et al., 2009): each list
--- votes for its rows, with less weight from place to place. `words` keeps no copy of the text; triggers on articles_rows can
+-- Hybrid search: words by FTS5 and meaning by the graph, blended by reciprocal rank fusion (Cormack et al., 2009). Each list
+-- votes for its rows, and a lower rank gives a smaller vote. `words` keeps no copy of the text; triggers on articles_rows can
 -- keep it up to date.
 -- :taste = (SELECT embedding FROM articles WHERE article_id = 'A00018')
 CREATE VIRTUAL TABLE words USING fts5(main_name, description, content = '');

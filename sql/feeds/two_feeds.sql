@@ -1,4 +1,4 @@
--- Two feeds in one page: rows of one and of the other in turn, each article once.
+-- Two feeds on one page: one row from each in turn, each article once.
 -- :first = (SELECT embedding FROM articles WHERE article_id = 'A00018')
 -- :second = (SELECT embedding FROM articles WHERE article_id = 'A00495')
 SELECT article_id, main_name FROM (

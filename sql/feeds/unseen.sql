@@ -1,4 +1,4 @@
--- Nothing twice: what a user has seen is left out, and the page is full all the same.
+-- Nothing twice: the articles that a user has seen are left out, and the page is still full.
 -- :taste = (SELECT vec_avg(embedding) FROM articles WHERE article_id IN ('A00018', 'A00982', 'A01153'))
 CREATE TABLE seen(user INTEGER, article_id TEXT, PRIMARY KEY (user, article_id)) WITHOUT ROWID;
 INSERT INTO seen SELECT 1, article_id FROM articles(:taste) ORDER BY distance LIMIT 100;

@@ -67,6 +67,31 @@ fn the_last_line_sums_the_tests_of_all_runners() {
     assert_eq!((code, &lines[..]), (Some(0), &expected.map(String::from)[..]));
 }
 
+/// A `cargo install` that leaves an mdBook of the version it was asked for, and notes that it ran.
+const INSTALLS_MDBOOK: &str = r#"[ "$1 $2 $3" = "install mdbook --version" ] || exit 1
+mkdir -p "$CARGO_TARGET_DIR/tools/bin" && echo x >>"$CARGO_TARGET_DIR/installed"
+printf '#!/bin/sh\necho "mdbook v%s"\n' "$4" >"$CARGO_TARGET_DIR/tools/bin/mdbook"
+chmod +x "$CARGO_TARGET_DIR/tools/bin/mdbook""#;
+
+#[test]
+fn the_book_is_built_by_an_mdbook_that_is_installed_once() {
+    let run = Run::new(INSTALLS_MDBOOK, "echo '7 passed in 0.50s'");
+    for _ in 0..2 {
+        let (code, lines) = run.summary(&["docs"], true);
+        let expected = ["docs passed: 7 passed, 0 failed, 0 skipped", "7 passed, 0 failed"];
+        assert_eq!((code, &lines[..]), (Some(0), &expected.map(String::from)[..]));
+    }
+    assert_eq!(std::fs::read_to_string(run.0.path().join("installed")).unwrap(), "x\n");
+}
+
+#[test]
+fn a_book_that_cannot_be_built_is_a_failure() {
+    let run = Run::new("exit 101", "echo '7 passed in 0.50s'");
+    let (code, lines) = run.summary(&["docs"], false);
+    let expected = ["docs failed", "failed: docs", "0 passed, 1 failed"];
+    assert_eq!((code, &lines[..]), (Some(1), &expected.map(String::from)[..]));
+}
+
 #[test]
 fn failures_are_counted_and_stop_no_other_step() {
     let cargo =

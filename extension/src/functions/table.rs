@@ -1,4 +1,4 @@
-//! The list of SQL functions. Registration and the test of README loop over it.
+//! The list of SQL functions. Registration and the test of the manual loop over it.
 
 /// How SQL calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct FunctionEntry {
     pub name: &'static str,
-    /// As README writes them, optional ones in brackets: `v [, weight]`.
+    /// As the manual writes them, optional ones in brackets: `v [, weight]`.
     pub arguments: &'static str,
     /// The result, in one line.
     pub what: &'static str,

@@ -1,4 +1,4 @@
-"""What the importer should store, by the rules that `vecrank import --help` and README.md give, written a second time.
+"""What the importer should store, by the rules that `vecrank import --help` and the book give, written a second time.
 
 Works on Arrow scalars, as a Python library read them: dates and times are counted from their integers, so that neither
 Python's calendar nor its microseconds limit what can be compared.

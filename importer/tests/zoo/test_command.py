@@ -151,6 +151,18 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(place):
     assert not any(" left" in line for line in lines[summary:])
 
 
+def test_every_phase_has_a_rate_and_the_time_left(place):
+    phases = ("Reading rows", "Building the index", "Writing the file", "Putting it in place", "Comparing rows", "Changing rows")
+    seen = ""
+    for more in ((), ("--mirror",)):
+        code, sent = on_a_terminal("import", "products.parquet", "phases.db", "--table", "t", "--key", "id", *more, folder=place)
+        assert code == 0
+        seen += re.sub("\x1b\\[[0-9]*[A-Z]", "", sent)
+    shown = [line for line in re.split("[\r\n]+", seen) if line.startswith(phases)]
+    assert {"Reading rows", "Comparing rows"} <= {phase for phase in phases if any(line.startswith(phase) for line in shown)}
+    assert all(re.search(r"\d+% .*/s  \S+ left", line) for line in shown), shown
+
+
 def test_colours_can_be_turned_off(place):
     assert "\x1b[" in on_a_terminal("query", "--help", folder=place)[1]
     assert "\x1b[" not in on_a_terminal("query", "--help", folder=place, NO_COLOR="1")[1]

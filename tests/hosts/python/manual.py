@@ -6,9 +6,8 @@ A file is a list of statements. Comments at its top say what it needs:
 NAME.expected beside it has what comes out: a row a line, columns parted by `|`, or `error: ...`; of EXPLAIN QUERY PLAN
 the part after `VIRTUAL TABLE INDEX n:`, for the rest differs between SQLite versions, and N for the sizes of shadow tables.
 
-    python manual.py             writes every .expected file anew, through the current apsw, and README's copies of them
-
-In README a ```text block that follows a ```sql block is the output of that block.
+    python manual.py             writes every .expected file anew, through the current apsw, and the copies of them in README
+                                 and the book
 """
 import pathlib
 import re
@@ -20,11 +19,8 @@ import tempfile
 from dataclasses import dataclass
 
 from hosts import CLI, HOSTS, ROOT, Session
+from pages import BLOCK, PAGES
 
-README = ROOT / "README.md"
-SHOWN = re.compile(
-    r"^```sql\n(?P<sql>(?:(?!```).*\n)*)```\n(?P<between>\n(?:prints\n\n)?)```text\n(?:(?!```).*\n)*```$", re.MULTILINE
-)
 BYTES = re.compile(r"^(articles\|bytes_\w+\||articles_\w+\|)(?:[\d|]+|NULL)$")
 FOLDERS = tuple(ROOT / "sql" / name for name in ("manual", "inspect", "feeds"))
 CATALOGUE = ROOT / "examples" / "catalogue" / "catalogue.parquet"
@@ -47,15 +43,16 @@ class SqlFile:
     def parameters(self) -> dict[str, str]:
         return dict(re.findall(r"^-- :(\w+) = (.+)$", self.text, re.MULTILINE))
 
-    def statements(self) -> list[str]:
-        statements, pending = [], ""
-        for line in self.text.splitlines(keepends=True):
-            pending += line
-            if sqlite3.complete_statement(pending):
-                statements.append(pending.strip())
-                pending = ""
-        assert not re.sub(r"--.*", "", pending).strip(), f"{self.path}: no semicolon after {pending!r}"
-        return statements
+
+def statements(text: str) -> list[str]:
+    found, pending = [], ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            found.append(pending.strip())
+            pending = ""
+    assert not re.sub(r"--.*", "", pending).strip(), f"no semicolon after {pending!r}"
+    return found
 
 
 def sql_files() -> list[SqlFile]:
@@ -72,7 +69,7 @@ def output(sql_file: SqlFile, session: Session) -> str:
     """What the file prints on this host."""
     values = {name: session.value(f"SELECT {expression}") for name, expression in sql_file.parameters.items()}
     lines = []
-    for statement in sql_file.statements():
+    for statement in statements(sql_file.text):
         asked = {name: value for name, value in values.items() if f":{name}" in statement}
         answer = session.answer(statement, **asked)
         if answer.error is not None:
@@ -84,15 +81,16 @@ def output(sql_file: SqlFile, session: Session) -> str:
     return "".join(BYTES.sub(r"\1N", line) + "\n" for line in lines)
 
 
-def with_outputs(readme: str) -> str:
-    """README with every shown output as the .expected files have it."""
+def with_outputs(page: str) -> str:
+    """The text of a page with every output that it shows of a SQL block as the .expected files have it."""
     outputs = {f.text: f.expected.read_text("utf8") for f in sql_files()}
 
     def shown(match: re.Match) -> str:
-        text = outputs[match["sql"]]
-        return f"```sql\n{match['sql']}```\n{match['between']}```text\n{text}```"
+        if match["kind"] != "sql" or match["output"] is None:
+            return match[0]
+        return f"```sql\n{match['text']}```\n\n```text\n{outputs[match['text']]}```"
 
-    return SHOWN.sub(shown, readme)
+    return BLOCK.sub(shown, page)
 
 
 def write_expected() -> None:
@@ -103,7 +101,8 @@ def write_expected() -> None:
             shutil.copy(catalogue, copy)
             with HOSTS[0].open(":memory:" if sql_file.empty_database else copy) as session:
                 sql_file.expected.write_text(output(sql_file, session), "utf8")
-    README.write_text(with_outputs(README.read_text("utf8")), "utf8")
+    for page in PAGES:
+        page.write_text(with_outputs(page.read_text("utf8")), "utf8")
 
 
 if __name__ == "__main__":

@@ -1,31 +1,27 @@
-"""The manual tells the truth: README's SQL is sql/manual's, and every file gives what it says, on every host."""
-import re
-
+"""The manual tells the truth: the SQL of README and the book is that of files, and every file gives what it says, on every
+host."""
 import pytest
 
-from manual import README, output, sql_files, with_outputs
-
-MANUAL = [f for f in sql_files() if f.path.parent.name == "manual"]
-
-
-def readme_blocks() -> list[str]:
-    return re.findall(r"^```sql\n(.*?)^```$", README.read_text("utf8"), re.MULTILINE | re.DOTALL)
+from hosts import ROOT
+from manual import output, sql_files, with_outputs
+from pages import PAGES, blocks
 
 
-def test_every_sql_block_of_readme_is_a_file_that_is_run():
-    texts = {f.text: f.path.name for f in MANUAL}
-    strangers = [block for block in readme_blocks() if block not in texts]
-    assert not strangers, "README has SQL that no file of sql/manual holds:\n" + "\n".join(strangers)
+def test_every_sql_block_is_a_file_that_is_run():
+    texts = {f.text for f in sql_files()}
+    assert [block.place for block in blocks("sql") if block.text not in texts] == []
 
 
-def test_readme_shows_every_file_of_the_manual():
-    blocks = set(readme_blocks())
-    assert [f.path.name for f in MANUAL if f.text not in blocks] == []
+def test_the_pages_show_every_file_of_the_manual_and_the_cookbook():
+    shown = {block.text for block in blocks("sql")}
+    hidden = [f.path.name for f in sql_files() if f.path.parent.name in ("manual", "feeds") and f.text not in shown]
+    assert hidden == []
 
 
-def test_outputs_in_readme_are_the_expected_ones():
-    readme = README.read_text("utf8")
-    assert readme == with_outputs(readme)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_outputs_of_sql_are_the_expected_ones(page):
+    text = page.read_text("utf8")
+    assert text == with_outputs(text)
 
 
 @pytest.mark.parametrize("sql_file", sql_files(), ids=lambda f: f"{f.path.parent.name}/{f.path.stem}")

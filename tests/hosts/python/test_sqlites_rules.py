@@ -1,4 +1,4 @@
-"""README's "SQLite's rules for virtual tables": what ORMs, schema tools and drivers make of them, and the ways out."""
+"""The book's "SQLite's rules for virtual tables": what ORMs, schema tools and drivers make of them, and the ways out."""
 import json
 import os
 import pathlib
