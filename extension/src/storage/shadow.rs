@@ -76,6 +76,17 @@ pub const SHADOW_TABLES: [ShadowTable; 6] = [
     },
 ];
 
+impl ShadowTable {
+    /// Whether an index over a table of the user's has it, or a table of its own.
+    pub fn is_of(&self, has_content: bool) -> bool {
+        match self.of {
+            Tables::All => true,
+            Tables::WithRows => !has_content,
+            Tables::OverContent => has_content,
+        }
+    }
+}
+
 /// A virtual table, and how many vector columns it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -118,8 +129,8 @@ impl Owner {
 
     /// The suffixes of all shadow tables, with their definitions.
     fn tables(&self) -> impl Iterator<Item = (String, Definition)> {
-        let other = if self.has_content { Tables::WithRows } else { Tables::OverContent };
-        SHADOW_TABLES.iter().filter(move |shadow| shadow.of != other).flat_map(|shadow| match shadow.copies {
+        let has_content = self.has_content;
+        SHADOW_TABLES.iter().filter(move |shadow| shadow.is_of(has_content)).flat_map(|shadow| match shadow.copies {
             Copies::One => vec![(shadow.suffix.to_string(), shadow.definition)],
             Copies::PerVectorColumn => (0..self.vectors).map(|n| (nodes_suffix(n), shadow.definition)).collect(),
         })
