@@ -128,6 +128,9 @@ fn every_command_explains_itself() {
     }
     assert!(place.run(&["man", "import"]).done().contains("vecrank\\-import"));
     let line = place.run(&["man", "imports"]).failed();
-    assert_eq!(line, "no subcommand \"imports\"; there is import, query, info, check, recall, fold, completions, man, help");
+    assert_eq!(
+        line,
+        "no subcommand \"imports\"; there is import, query, info, check, recall, fold, completions, man, help"
+    );
     assert_eq!(place.run(&["import"]).code, 2);
 }
