@@ -171,3 +171,26 @@ fn joins_and_table_valued_searches_work() {
         assert_eq!(host.line(users), "1|10 1|20 25|250 25|240");
     }
 }
+
+#[test]
+fn triggers_may_search_the_index_while_rows_are_written() {
+    for host in products() {
+        host.run(
+            "CREATE TABLE seen(id INTEGER, near INTEGER);
+             CREATE TRIGGER see AFTER INSERT ON products BEGIN
+               INSERT INTO seen SELECT new.id, id FROM near WHERE embedding MATCH new.embedding AND id <> new.id
+                 ORDER BY distance LIMIT 1;
+             END",
+        );
+        host.run("INSERT INTO products(id, embedding) VALUES (1, '[50,1]'), (2, '[52,1]'), (3, '[54,1]')");
+        assert_eq!(host.rows("SELECT * FROM seen"), ["1|300", "2|1", "3|2"]);
+        // The third row breaks the key: the whole statement is undone, and what its searches folded.
+        let insert = "INSERT INTO products(id, embedding) VALUES (4, '[60,1]'), (5, '[62,1]'), (1, '[64,1]')";
+        host.run("BEGIN; UPDATE products SET embedding = '[70,1]' WHERE id = 3");
+        assert_eq!(host.refusal(insert).message, "UNIQUE constraint failed: products.id");
+        assert_eq!(nearest(&host, "[62,1]"), "3 2 1");
+        host.run("COMMIT");
+        check_same(&host, "products", "id");
+        host.check_sound("near");
+    }
+}
