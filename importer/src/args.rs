@@ -35,6 +35,7 @@ pub enum Command {
     Info(InfoArgs),
     Check(CheckArgs),
     Recall(RecallArgs),
+    Fold(FoldArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -243,6 +244,27 @@ pub struct InfoArgs {
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
     /// Print a JSON array with one object per table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Bring indexes over tables up to date with their logs
+///
+/// An index over a table of the user's, with sync = 'log', keeps the rows that have changed in a log, which each search
+/// reads. This folds the log into the graph, as the command 'fold' does in SQL. Rows with a wrong vector stay in the log;
+/// the exit code is 1 then.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  vecrank fold shop.db --table products_near")]
+pub struct FoldArgs {
+    /// The SQLite file
+    #[arg(value_name = "DATABASE")]
+    pub database: PathBuf,
+    /// Only this index
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Print a JSON array with one object per index
     #[arg(long)]
     pub json: bool,
 }

@@ -114,14 +114,18 @@ pub fn is_shadow(table: &str, name: &str) -> bool {
     start.eq_ignore_ascii_case(table) && rest.strip_prefix('_').is_some_and(is_shadow_name)
 }
 
-/// All vecrank tables of the file, by name: virtual tables that have all our shadow tables.
+/// All vecrank tables of the file, by name: virtual tables that have all our shadow tables, those of a table of its own
+/// or of an index over one.
 pub fn tables(connection: &Connection) -> Result<Vec<Table>> {
-    let suffixes = SHADOW_TABLES
-        .iter()
-        .map(|shadow| format!("EXISTS (SELECT 1 FROM sqlite_schema s WHERE s.name = v.name || '_{}')", shadow.suffix));
-    let sql = format!(
-        "SELECT name FROM pragma_table_list v WHERE schema = 'main' AND type = 'virtual' AND {} ORDER BY name",
+    let have_all = [false, true].map(|has_content| {
+        let suffixes = SHADOW_TABLES.iter().filter(|shadow| shadow.is_of(has_content)).map(|shadow| {
+            format!("EXISTS (SELECT 1 FROM sqlite_schema s WHERE s.name = v.name || '_{}')", shadow.suffix)
+        });
         suffixes.collect::<Vec<_>>().join(" AND ")
+    });
+    let sql = format!(
+        "SELECT name FROM pragma_table_list v WHERE schema = 'main' AND type = 'virtual' AND ({}) ORDER BY name",
+        have_all.join(" OR ")
     );
     let mut statement = connection.prepare(&sql)?;
     let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;

@@ -10,6 +10,7 @@ mod columns;
 mod database;
 mod existing;
 mod failure;
+mod fold;
 mod folder;
 mod footer;
 mod guard;
@@ -84,6 +85,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Query(args) => query::run(args).map(|()| true),
         Command::Info(args) => info::run(args).map(|()| true),
         Command::Check(args) => check::run(args).map(|()| true),
+        Command::Fold(args) => fold::run(args),
         Command::Recall(args) => recall::run(args).map(|()| true),
         Command::Completions(args) => manual::completions(args).map(|()| true),
         Command::Man(args) => manual::page(args).map(|()| true),

@@ -40,18 +40,7 @@ fn import(place: &Place, night: i64) -> Said {
 
 /// The program that serves the pages, with the extension loaded.
 fn reader(place: &Place) -> Connection {
-    type EntryPoint = unsafe extern "C" fn(
-        *mut rusqlite::ffi::sqlite3,
-        *mut *mut std::ffi::c_char,
-        *const rusqlite::ffi::sqlite3_api_routines,
-    ) -> std::ffi::c_int;
-    let init = vecrank::sqlite3_vecrank_init as *const ();
-    // SAFETY: both types are SQLite's entry point of an extension, in the words of two crates.
-    let registered = unsafe {
-        let init = std::mem::transmute::<*const (), EntryPoint>(init);
-        rusqlite::auto_extension::register_auto_extension(init)
-    };
-    registered.unwrap();
+    load_everywhere();
     Connection::open_with_flags(place.path("feed.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
 }
 

@@ -326,7 +326,7 @@ fn an_unusable_match_is_an_error_and_no_scan() {
 
 #[test]
 fn an_unknown_or_misused_command_changes_nothing() {
-    const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
+    const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache'";
     let ef = |got: &str| {
         format!(
             "f: the command 'ef_search' expects 1 to 10000 as k, got {got}: INSERT INTO f(f, k) VALUES ('ef_search', 100)"

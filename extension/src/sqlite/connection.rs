@@ -145,6 +145,38 @@ impl Connection {
         unsafe { Blob::new(*self, blob) }
     }
 
+    /// The collation that the columns of an ordinary table are compared by; None if there is no such column.
+    pub fn collation_of(&self, column: &BlobColumn<'_>) -> Result<Option<String>> {
+        let (schema, table, name) = (c_string(column.schema)?, c_string(column.table)?, c_string(column.column)?);
+        let mut collation = std::ptr::null();
+        let unused = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the connection is open, the names end with NUL, and SQLite passes over null outputs. The collation's
+        // name lives as long as the schema, which nothing changes before it is copied.
+        unsafe {
+            let (schema, table, name) = (schema.as_ptr(), table.as_ptr(), name.as_ptr());
+            let (type_name, not_null, key, increment) = unused;
+            let collation_out = &raw mut collation;
+            match call!(
+                self.api,
+                table_column_metadata(
+                    self.raw,
+                    schema,
+                    table,
+                    name,
+                    type_name,
+                    collation_out,
+                    not_null,
+                    key,
+                    increment
+                )
+            ) {
+                code::OK => Ok(Some(utf8(collation, "the name of a collation")?.to_string())),
+                code::ERROR => Ok(None),
+                status => Err(self.error(status)),
+            }
+        }
+    }
+
     /// Declares the columns of a table: `CREATE TABLE x(...)`. Only in `create` and `connect`.
     pub(super) fn declare_vtab(&self, schema: &str) -> Result<()> {
         let schema = c_string(schema)?;
@@ -307,7 +339,7 @@ impl Connection {
     }
 }
 
-/// The column that `Connection::open_blob` opens.
+/// A column of an ordinary table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobColumn<'a> {
     pub schema: &'a str,

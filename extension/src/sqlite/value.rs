@@ -51,6 +51,18 @@ pub enum Content<'a> {
     Blob(&'a [u8]),
 }
 
+impl Content<'_> {
+    pub fn kind(self) -> Kind {
+        match self {
+            Content::Null => Kind::Null,
+            Content::Integer(_) => Kind::Integer,
+            Content::Real(_) => Kind::Real,
+            Content::Text(_) => Kind::Text,
+            Content::Blob(_) => Kind::Blob,
+        }
+    }
+}
+
 /// A value that SQLite lends for the time of a callback (or, from a column, until the next step).
 #[derive(Clone, Copy)]
 pub struct Value<'a> {

@@ -82,6 +82,11 @@ impl VectorColumn {
         Ok(rows)
     }
 
+    /// The distance of a vector that has no node yet, as the one that it will have once it has.
+    pub fn exact_distance(&self, query: &ExactQuery, vector: &[u8]) -> f64 {
+        query.distance(query.key(vector, self.spec.inverse_norm(vector)))
+    }
+
     /// Ranks the given rows by their exact distances.
     pub fn rank(&mut self, query: &[f32], rows: &[RowNode]) -> Result<Ranked> {
         self.check_query(query)?;

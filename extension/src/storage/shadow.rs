@@ -10,13 +10,25 @@ pub struct ShadowTable {
     pub suffix: &'static str,
     definition: Definition,
     copies: Copies,
+    of: Tables,
+}
+
+/// Which virtual tables have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    All,
+    /// Those that keep their rows themselves.
+    WithRows,
+    /// Indexes over a table of the user's. Their triggers write these tables, so they are no shadow tables in SQLite's
+    /// sense: in defensive mode triggers may not write those.
+    OverContent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Definition {
     Fixed(&'static str),
-    /// The user's columns.
-    Rows,
+    /// The columns that the caller gives: those of the rows, or of their keys.
+    Given,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,27 +42,50 @@ enum Copies {
 /// The suffixes of the shadow tables; NODES is that of the first vector column.
 pub const CONFIG: &str = "config";
 pub const ROWS: &str = "rows";
+pub const MAP: &str = "map";
+pub const CHANGES: &str = "changes";
 pub const NODES: &str = "nodes";
 pub const GRAPH: &str = "graph";
 
-pub const SHADOW_TABLES: [ShadowTable; 4] = [
+pub const SHADOW_TABLES: [ShadowTable; 6] = [
     ShadowTable {
         suffix: CONFIG,
         definition: Definition::Fixed("(key TEXT PRIMARY KEY, value) WITHOUT ROWID"),
         copies: Copies::One,
+        of: Tables::All,
     },
-    ShadowTable { suffix: ROWS, definition: Definition::Rows, copies: Copies::One },
+    ShadowTable { suffix: ROWS, definition: Definition::Given, copies: Copies::One, of: Tables::WithRows },
+    ShadowTable { suffix: MAP, definition: Definition::Given, copies: Copies::One, of: Tables::OverContent },
+    ShadowTable {
+        suffix: CHANGES,
+        definition: Definition::Fixed("(id INTEGER PRIMARY KEY)"),
+        copies: Copies::One,
+        of: Tables::OverContent,
+    },
     ShadowTable {
         suffix: NODES,
         definition: Definition::Fixed("(id INTEGER PRIMARY KEY, data BLOB)"),
         copies: Copies::PerVectorColumn,
+        of: Tables::All,
     },
     ShadowTable {
         suffix: GRAPH,
         definition: Definition::Fixed("(column INTEGER PRIMARY KEY, header BLOB, entry BLOB)"),
         copies: Copies::One,
+        of: Tables::All,
     },
 ];
+
+impl ShadowTable {
+    /// Whether an index over a table of the user's has it, or a table of its own.
+    pub fn is_of(&self, has_content: bool) -> bool {
+        match self.of {
+            Tables::All => true,
+            Tables::WithRows => !has_content,
+            Tables::OverContent => has_content,
+        }
+    }
+}
 
 /// A virtual table, and how many vector columns it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +93,8 @@ pub struct Owner {
     pub schema: String,
     pub table: String,
     pub vectors: usize,
+    /// It is an index over a table of the user's.
+    pub has_content: bool,
 }
 
 /// The suffix of the nodes table of a vector column.
@@ -67,7 +104,7 @@ pub fn nodes_suffix(ordinal: usize) -> String {
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
 pub fn is_shadow_name(suffix: &str) -> bool {
-    SHADOW_TABLES.iter().any(|shadow| {
+    SHADOW_TABLES.iter().filter(|shadow| shadow.of != Tables::OverContent).any(|shadow| {
         let Some(rest) = strip_prefix_ignore_case(suffix, shadow.suffix) else { return false };
         let is_copy = || rest.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('0');
         rest.is_empty() || (shadow.copies == Copies::PerVectorColumn && is_copy())
@@ -92,7 +129,8 @@ impl Owner {
 
     /// The suffixes of all shadow tables, with their definitions.
     fn tables(&self) -> impl Iterator<Item = (String, Definition)> {
-        SHADOW_TABLES.iter().flat_map(|shadow| match shadow.copies {
+        let has_content = self.has_content;
+        SHADOW_TABLES.iter().filter(move |shadow| shadow.is_of(has_content)).flat_map(|shadow| match shadow.copies {
             Copies::One => vec![(shadow.suffix.to_string(), shadow.definition)],
             Copies::PerVectorColumn => (0..self.vectors).map(|n| (nodes_suffix(n), shadow.definition)).collect(),
         })
@@ -102,12 +140,13 @@ impl Owner {
         self.tables().map(|(suffix, _)| suffix)
     }
 
-    /// Creates all shadow tables, empty. `rows`: what stands between the parentheses of CREATE TABLE of the rows table.
-    pub fn create(&self, db: Connection, rows: &str) -> Result<()> {
+    /// Creates all shadow tables, empty. `columns`: what stands between the parentheses of CREATE TABLE of the rows table, or
+    /// of the map.
+    pub fn create(&self, db: Connection, columns: &str) -> Result<()> {
         for (suffix, definition) in self.tables() {
             let definition = match definition {
                 Definition::Fixed(definition) => definition.to_string(),
-                Definition::Rows => format!("({rows})"),
+                Definition::Given => format!("({columns})"),
             };
             db.run(&format!("CREATE TABLE {}{definition}", self.shadow(&suffix)), &[])
                 .map_err(|error| self.in_table(error))?;
@@ -176,9 +215,14 @@ mod tests {
 
     #[test]
     fn a_table_owns_the_listed_shadow_tables_and_no_others() {
-        let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3 };
+        let owner = Owner { schema: "ma\"in".into(), table: "a b".into(), vectors: 3, has_content: false };
+        let index = Owner { has_content: true, ..owner.clone() };
         let suffixes: Vec<String> = owner.suffixes().collect();
         assert_eq!(suffixes, ["config", "rows", "nodes", "nodes1", "nodes2", "graph"]);
+        assert_eq!(
+            index.suffixes().collect::<Vec<_>>(),
+            ["config", "map", "changes", "nodes", "nodes1", "nodes2", "graph"]
+        );
         assert_eq!(owner.shadow("rows"), "\"ma\"\"in\".\"a b_rows\"");
         for suffix in suffixes.iter().map(String::as_str).chain(["NODES17", "Config"]) {
             assert!(is_shadow_name(suffix), "{suffix}");
@@ -186,6 +230,8 @@ mod tests {
         for suffix in [
             "",
             "row",
+            "map",
+            "changes",
             "rows_category",
             "nodes_",
             "nodes_1",

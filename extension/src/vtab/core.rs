@@ -28,6 +28,8 @@ pub struct TableCore {
     vectors: RefCell<Vec<VectorColumn>>,
     /// The format version in the file was read and is known.
     is_known_version: Cell<bool>,
+    /// The version of the schema whose content table was found to be right.
+    pub checked_schema: Cell<Option<i64>>,
     /// The number of open cursors.
     pub cursors: Cell<usize>,
 }
@@ -47,6 +49,7 @@ impl TableCore {
             filter_cache: FilterCache::default(),
             vectors: RefCell::new(vectors),
             is_known_version: Cell::new(false),
+            checked_schema: Cell::new(None),
             cursors: Cell::new(0),
         }
     }
@@ -79,7 +82,9 @@ impl TableCore {
     pub fn check_version(&self) -> Result<()> {
         if !self.is_known_version.get() {
             self.names()?.owner.check_version(self.db)?;
-            self.rows.check_columns()?;
+            if self.schema.content.is_none() {
+                self.rows.check_columns()?;
+            }
             self.is_known_version.set(true);
         }
         Ok(())
@@ -134,6 +139,9 @@ impl TableCore {
     pub fn config(&self) -> Vec<(String, Parameter<'_>)> {
         let version = Parameter::Integer(i64::from(crate::format::FORMAT_VERSION));
         let mut entries = vec![("format_version".to_string(), version)];
+        if let Some(content) = &self.schema.content {
+            entries.push(("sync".to_string(), Parameter::Text(content.sync.name())));
+        }
         for (ordinal, (_, column, params)) in self.schema.vectors().enumerate() {
             let integer = |value: usize| Parameter::Integer(i64::try_from(value).unwrap_or(i64::MAX));
             let of_column = [

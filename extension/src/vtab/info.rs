@@ -1,6 +1,11 @@
 //! `hnsw_info(table [, schema])`: the parameters and figures of a table, as keys and values.
 
 use super::MODULE;
+use super::content::definition::describe;
+use super::content::triggers::table_with;
+use super::core::TableCore;
+use super::declaration::content::{ContentTable, SyncMode};
+use super::declaration::schema::{Column, ColumnKind, TableSchema};
 use super::declaration::tokens::module_of;
 use super::rows::create;
 use super::rows::owned_value::OwnedValue;
@@ -152,7 +157,7 @@ fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<O
             is_ours.then(|| row.column_text(0, "table").map(str::to_string)).transpose()
         };
         if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)?.flatten() {
-            return Ok(Some(Owner { schema, table, vectors: 0 }));
+            return Ok(Some(Owner { schema, table, vectors: 0, has_content: false }));
         }
     }
     Ok(None)
@@ -171,14 +176,26 @@ impl Reader {
         let text = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
         let names: Vec<String> = (0..).map_while(|n| text(format!("vector.{n}.name")).map(shown)).collect();
         self.owner.vectors = names.len();
+        let sync = text("sync".to_string()).cloned();
+        self.owner.has_content = sync.is_some();
+        let content = if self.owner.has_content { table_with(self.db, &self.owner)? } else { None };
+        let rows = match (self.owner.has_content, &content) {
+            (false, _) => create::count(self.db, &self.owner.shadow("rows"))?,
+            (true, Some(content)) => {
+                let (schema, content) = (quote_identifier(&self.owner.schema), quote_identifier(content));
+                create::count(self.db, &format!("{schema}.{content}"))?
+            }
+            (true, None) => None,
+        };
         let mut entries = vec![
             ("format_version".to_string(), OwnedValue::Integer(i64::from(FORMAT_VERSION))),
-            ("rows".to_string(), create::count(self.db, &self.owner)?.map_or(OwnedValue::Null, OwnedValue::Integer)),
+            ("rows".to_string(), rows.map_or(OwnedValue::Null, OwnedValue::Integer)),
             (
                 "node_cache".to_string(),
                 text("node_cache".to_string()).cloned().unwrap_or(integer(DEFAULT_CACHE_MIB as u64)),
             ),
         ];
+        let mut columns = Vec::new();
         for (ordinal, name) in names.iter().enumerate() {
             // With several vector columns, each key begins with the column's name.
             let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
@@ -195,6 +212,7 @@ impl Reader {
             let params = params(&value).ok_or_else(|| {
                 Error::corrupt(self.owner.shadow_name("config"), format!("the parameters of {name} cannot be read"))
             })?;
+            columns.push(vector_column(name, ordinal, &params));
             let stats = self.open(ordinal, name, params).stats()?;
             for (key, number) in [
                 ("nodes", stats.nodes),
@@ -208,8 +226,35 @@ impl Reader {
                 add(key, integer(number));
             }
         }
+        if let Some(sync) = sync {
+            entries.extend(self.content_entries(content, sync, columns)?);
+        }
         for suffix in self.owner.suffixes() {
             entries.push((format!("bytes_{suffix}"), self.bytes(&suffix)?));
+        }
+        Ok(entries)
+    }
+
+    /// What an index says of its content and of the log.
+    fn content_entries(
+        &self,
+        content: Option<String>,
+        sync: OwnedValue,
+        columns: Vec<Column>,
+    ) -> Result<Vec<(String, OwnedValue)>> {
+        let name = content.clone().unwrap_or_default();
+        let declared = ContentTable::declared(name.clone(), SyncMode::named(&shown(&sync)).unwrap_or_default());
+        let declared = TableSchema { columns, constraints: Vec::new(), content: Some(declared) };
+        // A content that is not there, or has no triggers, is the error of a search.
+        let described = content.as_ref().and_then(|name| describe(self.db, &self.owner, &declared, name).ok());
+        let core = TableCore::new(self.db, described.clone().unwrap_or(declared), self.owner.clone());
+        let mut entries = vec![
+            ("content".to_string(), content.map_or(OwnedValue::Null, |name| OwnedValue::Text(name.into_bytes()))),
+            ("sync".to_string(), sync),
+            ("logged".to_string(), OwnedValue::Integer(core.log_length()?)),
+        ];
+        if described.is_some() {
+            entries.push(("logged_wrong".to_string(), integer(core.wrong_rows()?)));
         }
         Ok(entries)
     }
@@ -246,7 +291,8 @@ impl Reader {
         let columns = match suffix {
             "config" => "length(key) + length(value)",
             "graph" => "length(header) + length(entry)",
-            "rows" => return Ok(OwnedValue::Null),
+            "rows" | "map" => return Ok(OwnedValue::Null),
+            "changes" => "8",
             suffix if suffix.starts_with(&nodes_suffix(0)) => "length(data)",
             _ => return Ok(OwnedValue::Null),
         };
@@ -254,6 +300,11 @@ impl Reader {
         let bytes = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(OwnedValue::of(row.column_content(0))))?;
         Ok(bytes.filter(|bytes| *bytes != OwnedValue::Null).unwrap_or(OwnedValue::Integer(0)))
     }
+}
+
+fn vector_column(name: &str, ordinal: usize, params: &Params) -> Column {
+    let kind = ColumnKind::Vector { ordinal, params: params.clone(), model: None };
+    Column { name: name.to_string(), not_null: false, kind }
 }
 
 fn params<'a>(value: &dyn Fn(&str) -> Option<&'a OwnedValue>) -> Option<Params> {

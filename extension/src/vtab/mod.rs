@@ -1,5 +1,6 @@
 //! The virtual table `hnsw`: the meaning of its SQL.
 
+mod content;
 mod core;
 mod declaration;
 mod info;

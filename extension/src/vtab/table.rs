@@ -1,5 +1,7 @@
 //! The connected virtual table, as SQLite calls it.
 
+use super::content::definition::describe;
+use super::content::triggers;
 use super::core::{TableCore, column_names};
 use super::declaration::arguments;
 use super::declaration::schema::TableSchema;
@@ -9,7 +11,7 @@ use super::reading::context::ReadContext;
 use super::reading::cursor::HnswCursor;
 use super::rows::create;
 use super::rows::filter::RowsFilter;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::sqlite::{
     BestIndex, Change, Conflict, Connected, Connection, IndexInfo, ModuleArguments, Overload, StoredTable, TableOption,
     VirtualTable,
@@ -30,7 +32,8 @@ impl HnswTable {
     fn parse(arguments: &ModuleArguments<'_>) -> Result<(TableSchema, Owner)> {
         let schema = arguments::parse(arguments.table, &arguments.arguments)?;
         let (name, table) = (arguments.schema.to_string(), arguments.table.to_string());
-        let owner = Owner { schema: name, table, vectors: schema.vectors().count() };
+        let has_content = schema.content.is_some();
+        let owner = Owner { schema: name, table, vectors: schema.vectors().count(), has_content };
         Ok((schema, owner))
     }
 
@@ -61,7 +64,16 @@ impl VirtualTable for HnswTable {
     type Cursor<'t> = HnswCursor<'t>;
 
     fn connect(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
-        let (schema, owner) = HnswTable::parse(arguments)?;
+        let (mut schema, owner) = HnswTable::parse(arguments)?;
+        if let Some(content) = &schema.content {
+            let name = triggers::table_with(db, &owner)?.unwrap_or_else(|| content.name.clone());
+            match describe(db, &owner, &schema, &name) {
+                Ok(described) => schema = described,
+                // The statement that searches says it. A table that could not be connected could not be dropped.
+                Err(Error::Invalid(_) | Error::Sqlite { code: code::ERROR, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         HnswTable::connected(db, schema, owner)
     }
 
@@ -82,7 +94,10 @@ impl VirtualTable for HnswTable {
                 info.set_in_list(used.index)?;
             }
         }
-        let (number, text) = planned.plan.encode(&self.core().schema);
+        let (number, mut text) = planned.plan.encode(&self.core().schema);
+        if let Plan::Knn(_) = planned.plan {
+            text.push_str(&self.core().log_text());
+        }
         info.set_plan(number, &text)?;
         info.set_estimate(planned.cost, planned.rows as i64);
         if planned.is_order_consumed {
@@ -110,20 +125,32 @@ impl VirtualTable for HnswTable {
 
 impl StoredTable for HnswTable {
     fn create(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
-        let (schema, owner) = HnswTable::parse(arguments)?;
+        let (mut schema, owner) = HnswTable::parse(arguments)?;
+        if let Some(content) = &schema.content {
+            schema = describe(db, &owner, &schema, &content.name)?;
+        }
         create::shadow_tables(db, &owner, &schema)?;
         for (name, (_, _, params)) in column_names(&schema, &owner).iter().zip(schema.vectors()) {
             VectorColumn::create(db, name, params)?;
         }
         let connected = HnswTable::connected(db, schema, owner)?;
-        connected.table.core().write_config()?;
+        let core = connected.table.core();
+        core.write_config()?;
+        if core.schema.content.is_some() {
+            core.make_triggers()?;
+            core.build_from_content()?;
+        }
         Ok(connected)
     }
 
     fn destroy(&self) -> Result<()> {
         // A damaged table may be dropped, and one of a newer format too: SQLite cannot report why it may not.
         self.core().rows.statements.clear();
-        self.core().names()?.owner.drop(self.core().db)
+        let names = self.core().names()?;
+        if names.owner.has_content {
+            triggers::drop_all(self.core().db, &names.owner)?;
+        }
+        names.owner.drop(self.core().db)
     }
 
     fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
@@ -143,9 +170,14 @@ impl StoredTable for HnswTable {
         // Links now: at COMMIT SQLite asks only the objects that wrote, and they look for the old name.
         self.core().sync()?;
         self.core().rows.statements.clear();
+        let has_triggers = names.owner.has_content && triggers::table_with(self.core().db, &names.owner)?.is_some();
+        if has_triggers {
+            triggers::drop_all(self.core().db, &names.owner)?;
+        }
         names.owner.rename(self.core().db, new_name)?;
         self.core().transaction.note_rename(names.owner.clone())?;
-        self.context.rename(Owner { table: new_name.to_string(), ..names.owner.clone() })
+        self.context.rename(Owner { table: new_name.to_string(), ..names.owner.clone() })?;
+        if has_triggers { self.core().make_triggers() } else { Ok(()) }
     }
 
     fn begin(&self) -> Result<()> {

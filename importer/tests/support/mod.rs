@@ -86,6 +86,12 @@ impl Place {
         );
     }
 
+    /// The database, with the extension.
+    pub fn open_with_extension(&self, name: &str) -> Connection {
+        load_everywhere();
+        self.open(name)
+    }
+
     /// The database, without the extension: the rows tables are ordinary tables.
     pub fn open(&self, name: &str) -> Connection {
         Connection::open(self.path(name)).unwrap()
@@ -113,6 +119,22 @@ impl Place {
     pub fn has_draft(&self) -> bool {
         self.working_folder().is_some_and(|folder| folder.join("draft.db").exists())
     }
+}
+
+/// Loads the extension into every connection that this process opens from now on.
+pub fn load_everywhere() {
+    type EntryPoint = unsafe extern "C" fn(
+        *mut rusqlite::ffi::sqlite3,
+        *mut *mut std::ffi::c_char,
+        *const rusqlite::ffi::sqlite3_api_routines,
+    ) -> std::ffi::c_int;
+    let init = vecrank::sqlite3_vecrank_init as *const ();
+    // SAFETY: both types are SQLite's entry point of an extension, in the words of two crates.
+    let registered = unsafe {
+        let init = std::mem::transmute::<*const (), EntryPoint>(init);
+        rusqlite::auto_extension::register_auto_extension(init)
+    };
+    registered.unwrap();
 }
 
 /// Longer than anything takes on the busiest machine.

@@ -19,6 +19,8 @@ use vecrank_tests::{Host, library, long_or};
 const STATEMENTS: u32 = 12_000;
 /// The number on the system's SQLite, whose planner differs.
 const SYSTEM_STATEMENTS: u32 = 3_000;
+/// Of each mode of an index over a table.
+const CONTENT_STATEMENTS: u32 = 3_000;
 const GRAPH_STATEMENTS: u32 = 600;
 /// Numbers of rows: few, many, and more than a search ranks exactly by itself.
 const SIZES: [usize; 12] = [0, 1, 3, 20, 40, 60, 80, 100, 120, 150, 200, 1_300];
@@ -37,17 +39,56 @@ impl Numbers {
     }
 }
 
-/// Creates the tables `v` (with vectors), `o` (an ordinary table with the same rows), `other` and `users`, and views of
+/// Where the rows of `v` are.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    /// In a table of its own.
+    Own,
+    /// In the ordinary table `c`: `v` is an index over it, with this value of `sync`.
+    Content(&'static str),
+}
+
+impl Rows {
+    /// Creates `v`, and fills it with the rows of `o`. An index learns of half the rows when it is made.
+    fn create(self) -> String {
+        let columns = COLUMNS.replace(" INDEXED", "");
+        match self {
+            Rows::Own => format!(
+                "CREATE VIRTUAL TABLE v USING hnsw({COLUMNS}, e FLOAT[3]);
+                 CREATE INDEX own ON v_rows(s, n); CREATE INDEX half ON v_rows(r) WHERE n > 1;
+                 INSERT INTO v(id, t, s, n, r, x, e) SELECT * FROM o; DELETE FROM v WHERE id % 13 = 5;"
+            ),
+            Rows::Content(sync) => format!(
+                "CREATE TABLE c({columns}, e BLOB); CREATE INDEX by_t ON c(t); CREATE INDEX by_n ON c(n);
+                 CREATE INDEX own ON c(s, n); CREATE INDEX half ON c(r) WHERE n > 1;
+                 INSERT INTO c SELECT * FROM o WHERE id % 2 = 0;
+                 CREATE VIRTUAL TABLE v USING hnsw(content = c, e FLOAT[3], sync = {sync});
+                 INSERT INTO c SELECT * FROM o WHERE id % 2 = 1; DELETE FROM c WHERE id % 13 = 5;"
+            ),
+        }
+    }
+}
+
+/// Fills an empty database with the tables `v` (vectors), `o` (the same rows, ordinary), `other` and `users`, and views of
 /// feeds.
-fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
+fn fill(host: &Host, kept: Rows, seed: u64, count: usize, steps: usize) {
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let columns = COLUMNS.replace(" INDEXED", "");
     let mut sql = format!(
-        "CREATE VIRTUAL TABLE v USING hnsw({COLUMNS}, e FLOAT[3]); CREATE TABLE o({columns}, e BLOB);
+        "CREATE TABLE o({columns}, e BLOB);
          CREATE TABLE other(v TEXT, i INTEGER, u); CREATE TABLE users(id INTEGER PRIMARY KEY, taste BLOB);
          INSERT INTO other VALUES ('5', 5, 5), ('a', -3, 'a'), (NULL, NULL, NULL), ('abc', 1, x'61'), ('b', 2, 7);
-         CREATE INDEX own ON v_rows(s, n); CREATE INDEX half ON v_rows(r) WHERE n > 1; BEGIN;"
+         BEGIN;"
     );
+    for id in 1..=count {
+        let values: Vec<&str> = (0..5).map(|_| LITERALS[numbers.below(LITERALS.len())]).collect();
+        let mut component = || numbers.below(steps + 1) as f64 / steps as f64 * 2.0 - 1.0;
+        let (a, b, c) = (component(), component(), component());
+        let is_null = (a, b, c) == (0.0, 0.0, 0.0) || id % 17 == 0;
+        let vector = if is_null { "NULL".to_string() } else { format!("vec_parse('[{a},{b},{c}]')") };
+        sql.push_str(&format!("INSERT INTO o VALUES ({id}, {}, {vector});", values.join(", ")));
+    }
+    sql.push_str(&format!("COMMIT; {} DELETE FROM o WHERE id % 13 = 5;", kept.create()));
     for (number, query) in QUERIES.into_iter().enumerate() {
         sql.push_str(&format!(
             "INSERT INTO users(taste) VALUES (vec_parse('{query}'));
@@ -58,16 +99,6 @@ fn fill(host: &Host, seed: u64, count: usize, steps: usize) {
         ));
     }
     sql.push_str("INSERT INTO users(taste) VALUES (NULL);");
-    for id in 1..=count {
-        let values: Vec<&str> = (0..5).map(|_| LITERALS[numbers.below(LITERALS.len())]).collect();
-        let mut component = || numbers.below(steps + 1) as f64 / steps as f64 * 2.0 - 1.0;
-        let (a, b, c) = (component(), component(), component());
-        let is_null = (a, b, c) == (0.0, 0.0, 0.0) || id % 17 == 0;
-        let vector = if is_null { "NULL".to_string() } else { format!("vec_parse('[{a},{b},{c}]')") };
-        sql.push_str(&format!("INSERT INTO o VALUES ({id}, {}, {vector});", values.join(", ")));
-    }
-    sql.push_str("INSERT INTO v(id, t, s, n, r, x, e) SELECT * FROM o; COMMIT;");
-    sql.push_str("DELETE FROM v WHERE id % 13 = 5; DELETE FROM o WHERE id % 13 = 5;");
     host.run(&sql);
 }
 
@@ -89,11 +120,11 @@ fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(
 }
 
 /// `host` makes an empty database.
-fn exact_statements_agree(cases: u32, host: impl Fn() -> Host) {
+fn exact_statements_agree(cases: u32, kept: Rows, host: impl Fn() -> Host) {
     let tables: Vec<Host> = SIZES.iter().map(|_| host()).collect();
     for (seed, (host, size)) in (1..).zip(tables.iter().zip(SIZES)) {
         host.load(library()).expect("the library loads");
-        fill(host, seed, size, 4);
+        fill(host, kept, seed, size, 4);
     }
     let (met, all) = (Cell::new(0), Cell::new(0));
     let has_right_joins = tables.iter().all(|host| host.version() >= 3_039_000);
@@ -111,13 +142,22 @@ fn exact_statements_agree(cases: u32, host: impl Fn() -> Host) {
 
 #[test]
 fn exact_statements_agree_with_an_ordinary_table() {
-    exact_statements_agree(STATEMENTS, || Host::bundled(":memory:"));
+    exact_statements_agree(STATEMENTS, Rows::Own, || Host::bundled(":memory:"));
+}
+
+#[test]
+fn exact_statements_on_an_index_agree_with_its_content() {
+    for sync in ["commit", "log"] {
+        exact_statements_agree(CONTENT_STATEMENTS, Rows::Content(sync), || Host::bundled(":memory:"));
+    }
 }
 
 #[test]
 fn exact_statements_agree_on_the_system_sqlite() {
     if Host::system(":memory:").is_some() {
-        exact_statements_agree(SYSTEM_STATEMENTS, || Host::system(":memory:").expect("it was there a moment ago"));
+        exact_statements_agree(SYSTEM_STATEMENTS, Rows::Own, || {
+            Host::system(":memory:").expect("it was there a moment ago")
+        });
     }
 }
 
@@ -127,13 +167,24 @@ fn number(cell: &Option<String>) -> f64 {
 
 #[test]
 fn graph_searches_return_ordered_rows_and_full_pages() {
+    statements_through_the_graph_agree(GRAPH_STATEMENTS, Rows::Own);
+}
+
+#[test]
+fn graph_searches_of_an_index_return_ordered_rows_and_full_pages() {
+    for sync in ["commit", "log"] {
+        statements_through_the_graph_agree(GRAPH_STATEMENTS / 3, Rows::Content(sync));
+    }
+}
+
+fn statements_through_the_graph_agree(cases: u32, kept: Rows) {
     let host = &Host::bundled(":memory:");
     host.load(library()).expect("the library loads");
-    fill(host, 99, 4_000, 400);
+    fill(host, kept, 99, 4_000, 400);
     let joins =
         ["", "JOIN other w ON w.i = a.n", "LEFT JOIN other w ON w.u = a.x", "JOIN o ON o.id = a.id AND o.n > 0"];
     let statement = (0..QUERIES.len(), tree(), filler(), 0..joins.len(), any::<bool>(), page());
-    run(GRAPH_STATEMENTS, statement, |(query, filter, filler, join, is_call, page)| {
+    run(cases, statement, |(query, filter, filler, join, is_call, page)| {
         let (join, filter) = (joins[join], filter.replace("FROM feed", &format!("FROM plain_{query}")));
         let query = QUERIES[query];
         let ordinary = ordinary(&format!("vec_parse('{query}')"));

@@ -346,11 +346,11 @@ fn commands_do_their_work_and_refuse_other_values() {
         &[
             (
                 "INSERT INTO t(t) VALUES ('vacuum')",
-                "t: unknown command 'vacuum': expected 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'",
+                "t: unknown command 'vacuum': expected 'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache'",
             ),
             (
                 "INSERT INTO t(t) VALUES (3)",
-                "t: expected a command, 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache', got INTEGER",
+                "t: expected a command, 'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache', got INTEGER",
             ),
             ("INSERT INTO t(t, name) VALUES ('optimize', 'x')", "t: the command 'optimize' takes no value beside it"),
             ("INSERT INTO t(t, k) VALUES ('rebuild', 3)", "t: the command 'rebuild' takes no value beside it"),

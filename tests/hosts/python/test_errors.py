@@ -19,7 +19,7 @@ CREATING = {
     "hnsw(v FLOAT[3], metric = 'manhattan')": "t: metric: expected 'cosine', 'l2' or 'dot', got 'manhattan'",
     "hnsw(v FLOAT[3], m = 1)": "t: m: expected 2 to 64, got 1",
     "hnsw(v FLOAT[3], ef_construction = 0)": "t: ef_construction: expected 1 to 10000, got 0",
-    "hnsw(v FLOAT[3], speed = 9)": 't: unknown option "speed": expected metric, m, ef_construction, ef_search or model',
+    "hnsw(v FLOAT[3], speed = 9)": 't: unknown option "speed": expected metric, m, ef_construction, ef_search, model, content or sync',
     "hnsw(v FLOAT[3], w.metric = 'l2')": "t: the option w.metric is for no vector column of the table",
     "hnsw(v FLOAT[3], m = 8, m = 9)": "t: the option m is given twice",
     "hnsw(v FLOAT[3] DEFAULT '[1,2,3]')": "t.v: a vector column takes NOT NULL and nothing else, got DEFAULT",
@@ -52,7 +52,7 @@ WRITING = {
     "INSERT INTO two VALUES ('[1, 2, 3, 70000]', '[1, 2]')":
         "two.words: component 3: expected -65504 to 65504 for FLOAT16, got 70000",
     "INSERT INTO paints(paints) VALUES ('polish')":
-        "paints: unknown command 'polish': expected 'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'",
+        "paints: unknown command 'polish': expected 'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache'",
     "INSERT INTO paints(paints, k) VALUES ('ef_search', 0)":
         "paints: the command 'ef_search' expects 1 to 10000 as k, got 0: "
         "INSERT INTO paints(paints, k) VALUES ('ef_search', 100)",

@@ -3,6 +3,7 @@
 //! Names are quoted again, and types and CHECK expressions are put together from their tokens. So no argument can end
 //! one construct of the SQL that we write and begin another.
 
+use super::content::ContentOptions;
 use super::options::Options;
 use super::schema::{Column, ColumnKind, HIDDEN_COLUMNS, Key, OrdinaryColumn, TableSchema, is_hidden_name};
 use super::tokens::{Token, TokenKind, join, tokenise};
@@ -20,6 +21,7 @@ use crate::sqlite::quote_identifier;
 pub fn parse(table: &str, arguments: &[&str]) -> Result<TableSchema> {
     let mut parsed = Parsed::default();
     let mut options = Options::default();
+    let mut content = ContentOptions::default();
     for argument in arguments {
         let tokens =
             tokenise(argument).map_err(|error| Error::invalid(format!("{table}: in {argument:?}: {error}")))?;
@@ -28,12 +30,13 @@ pub fn parse(table: &str, arguments: &[&str]) -> Result<TableSchema> {
             Argument::Empty => {
                 return Err(Error::invalid(format!("{table}: expected a column or an option, got nothing")));
             }
+            Argument::Option if content.take(table, &tokens)? => {}
             Argument::Option => options.take(table, &tokens)?,
             Argument::Constraint => parsed.table_constraint(cursor)?,
             Argument::Column => parsed.column(cursor)?,
         }
     }
-    parsed.finish(table, options)
+    content.apply(table, parsed.finish(table, options)?)
 }
 
 enum Argument {
@@ -297,7 +300,7 @@ impl Parsed {
             }
         }
         options.apply(table, &mut self.columns)?;
-        Ok(TableSchema { columns: self.columns, constraints: self.constraints })
+        Ok(TableSchema { columns: self.columns, constraints: self.constraints, content: None })
     }
 }
 

@@ -46,7 +46,7 @@ impl Options {
         let name = name.content();
         let known = NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(&name)).ok_or_else(|| {
             Error::invalid(format!(
-                "{table}: unknown option \"{name}\": expected metric, m, ef_construction, ef_search or model"
+                "{table}: unknown option \"{name}\": expected metric, m, ef_construction, ef_search, model, content or sync"
             ))
         })?;
         let entry = Entry { column, name: known, value: value_text(table, known, value)? };

@@ -1,6 +1,7 @@
 //! The checked columns of one table, and the SQL that follows from them: the declaration of the virtual table, and the
 //! definition of the ordinary table `<table>_rows`, which holds everything but the vectors.
 
+use super::content::ContentTable;
 use crate::filter::predicate::Affinity;
 use crate::hnsw::Params;
 use crate::sqlite::quote_identifier;
@@ -15,6 +16,8 @@ pub struct TableSchema {
     pub columns: Vec<Column>,
     /// UNIQUE (...) and CHECK (...) over several columns, as SQL.
     pub constraints: Vec<String>,
+    /// The table of the user's that it is an index over.
+    pub content: Option<ContentTable>,
 }
 
 /// A declared column.
@@ -193,12 +196,37 @@ impl TableSchema {
         position.map(|position| self.columns.len() + position)
     }
 
-    /// The vector columns with their numbers in the virtual table, by ordinal.
+    /// The vector columns with their numbers in the virtual table, by ordinal. (A content table may have them in another
+    /// order than the declaration.)
     pub fn vectors(&self) -> impl Iterator<Item = (usize, &Column, &Params)> {
-        self.columns.iter().enumerate().filter_map(|(number, column)| match &column.kind {
-            ColumnKind::Vector { params, .. } => Some((number, column, params)),
-            ColumnKind::Ordinary(_) => None,
+        (0..).map_while(|wanted| {
+            self.columns.iter().enumerate().find_map(|(number, column)| match &column.kind {
+                ColumnKind::Vector { ordinal, params, .. } if *ordinal == wanted => Some((number, column, params)),
+                _ => None,
+            })
         })
+    }
+
+    /// The rowid, in SQL on the rows.
+    pub fn rowid_sql(&self) -> String {
+        match &self.content {
+            None => quote_identifier(self.rowid_name()),
+            Some(content) => content.key.rowid_sql(),
+        }
+    }
+
+    /// A declared column, in SQL on the rows. In a table of its own a vector column gives the node.
+    pub fn column_sql(&self, number: usize) -> String {
+        let name = quote_identifier(self.columns.get(number).map_or("", |column| &column.name));
+        if self.content.is_some() { format!("r.{name}") } else { name }
+    }
+
+    /// The node of a vector column, in SQL on the rows.
+    pub fn node_sql(&self, number: usize) -> String {
+        match (&self.content, self.vector(number)) {
+            (Some(_), Some(vector)) => format!("m.n{}", vector.ordinal),
+            _ => self.column_sql(number),
+        }
     }
 
     /// The number of the column that is the rowid, if the user declared one.

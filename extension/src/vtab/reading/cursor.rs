@@ -7,7 +7,7 @@ use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::format::node::RowId;
 use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
-use crate::sqlite::{Context, Cursor, Values};
+use crate::sqlite::{Context, Cursor, Kind, Values};
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::Plan;
 use crate::vtab::rows::owned_value::OwnedValue;
@@ -35,6 +35,8 @@ impl<'t> HnswCursor<'t> {
         // Returns the statements to the cache, from which the new walk takes them.
         self.walk = Walk::None;
         self.context.core.check_version()?;
+        self.context.core.check_content()?;
+        let text = self.context.core.without_log_text(text);
         let plan = Plan::decode(number, text, &self.context.core.schema)?;
         self.walk = match &plan {
             Plan::Scan(scan) => Walk::Scan(Scan::start(&self.context.core, scan, arguments)?),
@@ -77,8 +79,18 @@ impl<'t> HnswCursor<'t> {
         };
         match (self.context.core.schema.column(column), &mut self.walk) {
             (_, Walk::None) => return Err(self.no_row()),
-            (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column)?,
-            (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column)?,
+            (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column).map(drop)?,
+            (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column).map(drop)?,
+            (Some(ColumnRef::Vector(_, vector)), walk) if self.context.core.schema.content.is_some() => {
+                let kind = match walk {
+                    Walk::Scan(scan) => scan.ordinary(context, column)?,
+                    Walk::Knn(knn) => knn.ordinary(context, column)?,
+                    Walk::None => None,
+                };
+                if kind == Some(Kind::Blob) {
+                    mark(context, vector.params.element);
+                }
+            }
             (Some(ColumnRef::Vector(_, vector)), walk) => {
                 let (node, rowid) = match walk {
                     Walk::Scan(scan) => (scan.node(column)?, scan.rowid()),
@@ -89,12 +101,7 @@ impl<'t> HnswCursor<'t> {
                     let bytes =
                         self.context.core.with_vector(vector.ordinal, |vector| vector.vector(node, RowId(rowid)))?;
                     context.blob(&bytes);
-                    // Marks the element, for functions such as vec_avg(embedding).
-                    match vector.params.element {
-                        Element::F32 => {}
-                        Element::F16 => context.subtype(SUBTYPE_FLOAT16),
-                        Element::I8 => context.subtype(SUBTYPE_INT8),
-                    }
+                    mark(context, vector.params.element);
                 }
             }
             (Some(ColumnRef::Distance), Walk::Knn(knn)) => context.f64(knn.distance()?),
@@ -104,16 +111,21 @@ impl<'t> HnswCursor<'t> {
                 }
             }
             // SQLite may test the arguments of the table-valued form again.
-            (Some(ColumnRef::Query), Walk::Knn(knn)) => argument(knn.arguments().query.as_deref()),
-            (Some(ColumnRef::K), Walk::Knn(knn)) => argument(knn.arguments().k.as_ref()),
-            (Some(ColumnRef::EfSearch), Walk::Knn(knn)) => argument(knn.arguments().ef_search.as_ref()),
+            (Some(ColumnRef::Query), Walk::Knn(knn)) if knn.arguments().query.is_some() => {
+                argument(knn.arguments().query.as_deref());
+            }
+            (Some(ColumnRef::K), Walk::Knn(knn)) if knn.arguments().k.is_some() => argument(knn.arguments().k.as_ref()),
+            (Some(ColumnRef::EfSearch), Walk::Knn(knn)) if knn.arguments().ef_search.is_some() => {
+                argument(knn.arguments().ef_search.as_ref());
+            }
             (Some(hidden @ ColumnRef::GroupBy), Walk::Knn(knn)) => {
                 given(knn.arguments().group_by.as_ref(), hidden.hidden_name())?;
             }
             (Some(hidden @ ColumnRef::GroupLimit), Walk::Knn(knn)) => {
                 given(knn.arguments().group_limit.as_ref(), hidden.hidden_name())?;
             }
-            _ => {}
+            (Some(hidden), _) => return self.context.core.check_not_left_out(hidden),
+            (None, _) => {}
         }
         Ok(())
     }
@@ -127,6 +139,15 @@ impl<'t> HnswCursor<'t> {
 
     fn no_row(&self) -> Error {
         Error::internal("a cursor that stands on no row")
+    }
+}
+
+/// So that vec_avg(embedding) and the like read the column for what it is.
+fn mark(context: &Context<'_>, element: Element) {
+    match element {
+        Element::F32 => {}
+        Element::F16 => context.subtype(SUBTYPE_FLOAT16),
+        Element::I8 => context.subtype(SUBTYPE_INT8),
     }
 }
 

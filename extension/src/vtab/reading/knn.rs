@@ -9,11 +9,12 @@ use super::distance_terms::{DistanceTerms, Measure};
 use super::group_limit::{GroupLimit, GroupStatements};
 use super::ranked_rows::{RankedRows, Request, tester};
 use super::result_row::ResultRow;
+use super::scan::give_one;
 use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
-use crate::sqlite::{Content, Context, Parameter, Value, Values};
+use crate::sqlite::{Content, Context, Kind, Parameter, Value, Values};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
@@ -128,7 +129,7 @@ impl<'t> Knn<'t> {
             presence: None,
             given: None,
             hit: None,
-            row: ResultRow::new(Selection::new(&core.schema, plan.columns), plan.column),
+            row: ResultRow::new(&core.schema, Selection::new(&core.schema, plan.columns), plan.column),
             skips_rows: plan.has_offset,
             snapshot: None,
             began: 0,
@@ -226,7 +227,7 @@ impl<'t> Knn<'t> {
                 // Under ORDER BY distance no nearer row can follow.
                 break;
             }
-            if !self.distances.admits(hit.distance) {
+            if !self.distances.admits(hit.distance) || self.is_gone_from_content(&hit)? {
                 continue;
             }
             self.remaining -= u64::from(self.counted.counts(self.core, &hit)?);
@@ -250,7 +251,28 @@ impl<'t> Knn<'t> {
         let Some(ranked) = &self.ranked else { return Ok(true) };
         let before = self.position.saturating_sub(1);
         let given = self.given.get_or_insert_with(|| ranked.given(before).iter().copied().collect());
-        Ok(given.insert(hit.rowid.0) && self.core.rows.node_of(hit.rowid.0, self.column)?.is_some())
+        // A logged row has no node yet.
+        let is_there = match self.core.schema.content {
+            Some(_) => self.core.rows.has_row(hit.rowid.0)?,
+            None => self.core.rows.node_of(hit.rowid.0, self.column)?.is_some(),
+        };
+        Ok(given.insert(hit.rowid.0) && is_there)
+    }
+
+    /// Whether the row of a hit has vanished from the content table without a trigger, as by REPLACE. The row is read for
+    /// the statement's columns as well.
+    fn is_gone_from_content(&mut self, hit: &Hit) -> Result<bool> {
+        let is_known = self.ranked.as_ref().is_some_and(|ranked| self.position <= ranked.rows_seen);
+        if self.core.schema.content.is_none() || is_known {
+            return Ok(false);
+        }
+        let is_there = self.row.read(self.context, hit.rowid.0, None, self.snapshot)?;
+        if is_there {
+            self.note_row_seen();
+        } else {
+            self.row.leave();
+        }
+        Ok(!is_there)
     }
 
     /// Keeps the search for the next page, if it would return the same rows again.
@@ -302,18 +324,16 @@ impl<'t> Knn<'t> {
         &self.arguments
     }
 
-    /// Sets the result to an ordinary column of the current row.
-    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    /// Sets the result to an ordinary column of the current row, and returns its kind.
+    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<Option<Kind>> {
         let Some(position) = self.row.position(column) else {
-            return self.core.rows.read_one(self.rowid()?, column, |row| {
-                context.value(row.column_value(0));
-                Ok(())
-            });
+            return give_one(self.core, self.rowid()?, column, context);
         };
-        if let Some(content) = self.read_row(position)? {
+        let content = self.read_row(position)?;
+        if let Some(content) = content {
             context.content(content);
         }
-        Ok(())
+        Ok(content.map(|content| content.kind()))
     }
 
     /// The node of a vector column in the current row; None for NULL.
@@ -334,7 +354,8 @@ impl<'t> Knn<'t> {
     fn read_row(&mut self, position: usize) -> Result<Option<Content<'_>>> {
         let hit = self.current()?;
         if self.row.is_unread() {
-            let is_unchanged = self.writes == self.core.transaction.writes();
+            let is_own = self.core.schema.content.is_none();
+            let is_unchanged = is_own && self.writes == self.core.transaction.writes();
             let node = is_unchanged.then_some(hit.node);
             if !self.row.read(self.context, hit.rowid.0, node, self.snapshot)? && is_unchanged {
                 return Err(self.missing_row(&hit)?);
@@ -347,6 +368,9 @@ impl<'t> Knn<'t> {
     /// Refuses a hit whose row is gone. Looks the row up if no column of it was read and no filter has tested it.
     fn check_row(&mut self) -> Result<()> {
         let (Some(hit), Some(ranked)) = (self.hit, &self.ranked) else { return Ok(()) };
+        if self.core.schema.content.is_some() {
+            return Ok(());
+        }
         let is_filtered = !ranked.request.filter.sql.is_empty();
         let is_seen = !self.row.is_unread() || is_filtered || self.position <= ranked.rows_seen;
         if is_seen || self.writes != self.core.transaction.writes() {

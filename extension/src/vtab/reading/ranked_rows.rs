@@ -14,6 +14,7 @@ use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::storage::filtered_search::Ranked;
 use crate::storage::search::ColumnSearch;
+use crate::vtab::content::logged_rows::{LogQuery, LoggedRows};
 use crate::vtab::core::TableCore;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
@@ -68,6 +69,10 @@ pub struct RankedRows {
     is_remembered: bool,
     /// So many of the first hits have a row in the rows table.
     pub rows_seen: usize,
+    /// Rows that are ranked beside the graph.
+    logged: Option<LoggedRows>,
+    /// The next hit of the graph, while logged rows come before it.
+    graph_hit: Option<Hit>,
 }
 
 enum GivenBefore {
@@ -100,11 +105,15 @@ impl RankedRows {
             hits: Vec::new(),
             rows_seen: 0,
             is_remembered: true,
+            logged: None,
+            graph_hit: None,
         }
     }
 
     /// Chooses a strategy and begins.
     pub fn begin<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
+        let Request { column, ordinal, query, filter, .. } = &self.request;
+        self.logged = LoggedRows::read(core, &LogQuery { column: *column, ordinal: *ordinal, query, filter })?;
         if self.request.filter.sql.is_empty() {
             let ef = self.request.ef;
             return self.walk(core, ef);
@@ -263,7 +272,33 @@ impl RankedRows {
         self.given.get(..position).unwrap_or(&self.given)
     }
 
+    /// The next hit of graph and log.
     fn pull<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<Option<Hit>> {
+        if self.logged.is_none() {
+            return self.pull_from_graph(core, test);
+        }
+        while self.graph_hit.is_none() {
+            match self.pull_from_graph(core, test)? {
+                Some(hit) if self.logged.as_ref().is_some_and(|logged| logged.contains(&hit)) => {}
+                Some(hit) => self.graph_hit = Some(hit),
+                None => break,
+            }
+        }
+        let Some(logged) = &mut self.logged else { return Ok(None) };
+        match (logged.next(), self.graph_hit) {
+            (Some(hit), other) if other.is_none_or(|other| is_before(&hit, &other)) => {
+                logged.advance();
+                Ok(Some(hit))
+            }
+            _ => Ok(self.graph_hit.take()),
+        }
+    }
+
+    fn pull_from_graph<'t>(
+        &mut self,
+        core: &'t TableCore,
+        test: &mut Option<CachedStatement<'t>>,
+    ) -> Result<Option<Hit>> {
         loop {
             if self.is_renumbered(core)? {
                 self.start_over(core)?;
@@ -378,8 +413,14 @@ impl RankedRows {
         let matches = self.matches.as_ref().map_or(0, |matches| matches.bytes());
         let before = if let Some(GivenBefore::These(rowids)) = &self.given_before { rowids.capacity() * 16 } else { 0 };
         let own = self.hits.capacity() * size_of::<Hit>() + self.given.capacity() * 8 + self.request.query.len() * 4;
-        source + matches + before + own + self.request.filter.bytes() + self.groups.bytes()
+        let logged = self.logged.as_ref().map_or(0, LoggedRows::bytes);
+        source + matches + before + own + logged + self.request.filter.bytes() + self.groups.bytes()
     }
+}
+
+/// By distance, ties by rowid.
+fn is_before(hit: &Hit, other: &Hit) -> bool {
+    hit.distance.total_cmp(&other.distance).then(hit.rowid.cmp(&other.rowid)).is_lt()
 }
 
 /// A window of so many quarters of the given one.

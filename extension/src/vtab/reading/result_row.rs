@@ -5,6 +5,7 @@ use super::row_cache::Values;
 use crate::error::Result;
 use crate::format::node::NodeId;
 use crate::sqlite::Content;
+use crate::vtab::declaration::schema::TableSchema;
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
@@ -30,8 +31,10 @@ enum State {
 
 impl<'t> ResultRow<'t> {
     /// A reader of rows. `selection` are the columns that the statement reads, `column` is the searched one.
-    pub fn new(selection: Selection, column: usize) -> ResultRow<'t> {
-        ResultRow { selection: selection.without(column), column, statement: None, state: State::Unread }
+    pub fn new(schema: &TableSchema, selection: Selection, column: usize) -> ResultRow<'t> {
+        // An index gives the vector that its content has.
+        let selection = if schema.content.is_some() { selection } else { selection.without(column) };
+        ResultRow { selection, column, statement: None, state: State::Unread }
     }
 
     /// The position of a column of the table in the row; None if the row does not have it.

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::format::node::NodeId;
-use crate::sqlite::{Context, Values};
+use crate::sqlite::{Context, Kind, Values};
 use crate::vtab::core::TableCore;
 use crate::vtab::planning::plan::ScanPlan;
 use crate::vtab::rows::filter::RowsFilter;
@@ -58,17 +58,14 @@ impl<'t> Scan<'t> {
         self.rowid
     }
 
-    /// Sets the result to an ordinary column of the current row.
-    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    /// Sets the result to an ordinary column of the current row, and returns its kind.
+    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<Option<Kind>> {
         match (&self.rows, self.selection.position(column)) {
             (Some(rows), Some(position)) => {
                 context.value(rows.column_value(position));
-                Ok(())
+                Ok(Some(rows.column_kind(position)))
             }
-            _ => self.core.rows.read_one(self.rowid, column, |row| {
-                context.value(row.column_value(0));
-                Ok(())
-            }),
+            _ => give_one(self.core, self.rowid, column, context),
         }
     }
 
@@ -81,4 +78,15 @@ impl<'t> Scan<'t> {
             _ => self.core.rows.node_of(self.rowid, column),
         }
     }
+}
+
+/// Gives a column of one row, and says its kind; None if there is no such row.
+pub fn give_one(core: &TableCore, rowid: i64, column: usize, context: &Context<'_>) -> Result<Option<Kind>> {
+    let mut kind = None;
+    core.rows.read_one(rowid, column, |row| {
+        kind = Some(row.column_kind(0));
+        context.value(row.column_value(0));
+        Ok(())
+    })?;
+    Ok(kind)
 }

@@ -7,6 +7,9 @@ use crate::vtab::declaration::schema::TableSchema;
 
 /// Creates the shadow tables of a new virtual table, empty, and the indexes of its rows table.
 pub fn shadow_tables(db: Connection, owner: &Owner, schema: &TableSchema) -> Result<()> {
+    if let Some(content) = &schema.content {
+        return owner.create(db, &content.key.map_definition(owner.vectors));
+    }
     owner.create(db, &schema.rows_definition())?;
     let is_indexed = |number: &usize| {
         let column = schema.columns.get(*number).and_then(|column| column.as_ordinary());
@@ -36,8 +39,7 @@ fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usi
         .map_err(|error| owner.in_table(error))
 }
 
-/// Counts the rows of a table, whether or not it is connected.
-pub fn count(db: Connection, owner: &Owner) -> Result<Option<i64>> {
-    let sql = format!("SELECT count(*) FROM {}", owner.shadow("rows"));
-    db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))
+/// Counts the rows of a table. `table` is quoted.
+pub fn count(db: Connection, table: &str) -> Result<Option<i64>> {
+    db.prepare_shadow(&format!("SELECT count(*) FROM {table}"))?.query_one(&[], |row| Ok(row.column_i64(0)))
 }

@@ -167,7 +167,8 @@ fn range_term(
     use Comparison::{Eq, Ge, Glob, Gt, In, Is, IsNot, IsNotNull, IsNull, Le, Like, Lt, Ne};
     let column = filter.column?;
     let Some(ColumnRef::Ordinary(named, ordinary)) = schema.column(column) else { return None };
-    if !ordinary.is_indexed || filter.collation.is_some() {
+    // Indexes of a content table do not hold the nodes.
+    if !ordinary.is_indexed || filter.collation.is_some() || schema.content.is_some() {
         return None;
     }
     let is_plain =
@@ -197,12 +198,14 @@ fn range_term(
 
 /// Calls `work` with a filter as a predicate on the rows table.
 fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predicate<'_>) -> Clause) -> Clause {
-    let (name, affinity) = match filter.column.and_then(|number| schema.column(number)) {
-        Some(ColumnRef::Ordinary(column, ordinary)) => (column.name.as_str(), ordinary.affinity()),
-        Some(ColumnRef::Vector(column, _)) => (column.name.as_str(), Affinity::Blob),
-        _ => (schema.rowid_name(), Affinity::Numeric),
+    let number = filter.column.filter(|number| *number < schema.columns.len());
+    let affinity = match number.and_then(|number| schema.column(number)) {
+        Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.affinity(),
+        Some(ColumnRef::Vector(..)) => Affinity::Blob,
+        _ => Affinity::Numeric,
     };
-    let (column, collation) = (quote_identifier(name), filter.collation.as_deref().map(quote_identifier));
+    let column = number.map_or_else(|| schema.rowid_sql(), |number| schema.column_sql(number));
+    let collation = filter.collation.as_deref().map(quote_identifier);
     let comparison = filter.comparison;
     work(Predicate { column: &column, affinity, collation: collation.as_deref(), comparison })
 }

@@ -6,34 +6,46 @@ use crate::format::node::{NodeId, RowId};
 use crate::sqlite::Parameter;
 use crate::storage::row_nodes::{Move, Moves, RowNodes, SyncReason};
 
-/// The column of the rows table that has the nodes of one vector column.
+/// The column of the rows table, or of the map, that has the nodes of one vector column.
 pub struct ColumnNodes<'r> {
     rows: &'r RowsTable,
     /// The column's name, quoted.
     node: String,
+    /// The rowid's name, quoted.
+    key: String,
 }
 
 impl RowsTable {
     /// The nodes of the vector column `column`.
     pub fn nodes(&self, column: usize) -> ColumnNodes<'_> {
-        ColumnNodes { rows: self, node: self.column(column) }
+        let (node, key) = match (&self.schema.content, self.schema.vector(column)) {
+            (Some(_), Some(vector)) => (format!("n{}", vector.ordinal), "id".to_string()),
+            _ => (self.column(column), self.key()),
+        };
+        ColumnNodes { rows: self, node, key }
     }
 }
 
 impl ColumnNodes<'_> {
     fn set_sql(&self) -> Result<String> {
-        Ok(format!("UPDATE {} SET {} = ?2 WHERE {} = ?1", self.rows.names()?.rows, self.node, self.rows.key()))
+        Ok(format!("UPDATE {} SET {} = ?2 WHERE {} = ?1", self.rows.names()?.nodes, self.node, self.key))
     }
 
     /// Appends the rows without a node to `order`.
     fn with_rows_without_node(&self, mut order: Vec<RowId>) -> Result<Vec<RowId>> {
-        let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
+        let (rows, node, rowid) = (&self.rows.names()?.nodes, &self.node, &self.key);
         let sql = format!("SELECT {rowid} FROM {rows} WHERE {node} IS NULL ORDER BY {rowid}");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
             order.push(RowId(row.column_i64(0)));
             Ok(())
         })?;
         Ok(order)
+    }
+
+    fn has_row(&self, rowid: RowId) -> Result<bool> {
+        let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", self.rows.names()?.nodes, self.key);
+        let mut row = self.rows.statements.reading(sql)?;
+        Ok(row.query_one(&[Parameter::Integer(rowid.0)], |_| Ok(()))?.is_some())
     }
 
     fn write(&self, nodes: &mut dyn Iterator<Item = (RowId, Option<NodeId>)>) -> Result<u64> {
@@ -47,10 +59,12 @@ impl ColumnNodes<'_> {
                 continue;
             }
             // Triggers in the temp schema fire even when triggers are off.
-            if self.rows.has_row(rowid.0)? {
-                let table = &self.rows.names()?.owner.table;
+            if self.has_row(rowid)? {
+                let names = self.rows.names()?;
                 return Err(Error::invalid(format!(
-                    "{table}: a trigger on {table}_rows prevented writing the node of row {rowid}"
+                    "{}: a trigger on {} prevented writing the node of row {rowid}",
+                    names.table(),
+                    names.nodes_table()
                 )));
             }
             missing += 1;
@@ -61,7 +75,7 @@ impl ColumnNodes<'_> {
 
 impl RowNodes for ColumnNodes<'_> {
     fn each(&self, work: &mut dyn FnMut(RowId, i64)) -> Result<()> {
-        let (rows, node, rowid) = (&self.rows.names()?.rows, &self.node, self.rows.key());
+        let (rows, node, rowid) = (&self.rows.names()?.nodes, &self.node, &self.key);
         let sql = format!("SELECT {rowid}, {node} FROM {rows} WHERE {node} IS NOT NULL");
         self.rows.db.prepare_shadow(&sql)?.query(&[], |row| {
             work(RowId(row.column_i64(0)), row.column_i64(1));
@@ -76,9 +90,10 @@ impl RowNodes for ColumnNodes<'_> {
             return self.write(nodes);
         }
         if !db.is_alone() {
-            let table = &self.rows.names()?.owner.table;
+            let names = self.rows.names()?;
+            let (table, nodes) = (names.table(), names.nodes_table());
             return Err(Error::invalid(format!(
-                "{table}: nodes cannot be renumbered while another statement is running, because {table}_rows has a trigger \
+                "{table}: nodes cannot be renumbered while another statement is running, because {nodes} has a trigger \
                  on every UPDATE: end the statement, or name the trigger's columns (AFTER UPDATE OF ...)"
             )));
         }
@@ -98,7 +113,7 @@ impl RowNodes for ColumnNodes<'_> {
     /// Moves the rows above all old rowids, then down to 1. The user's triggers fire, since they may maintain a
     /// full-text index, and may write virtual tables.
     fn reorder(&self, order: Vec<RowId>) -> Result<Moves> {
-        let (db, names, rowid) = (self.rows.db, self.rows.names()?, self.rows.key());
+        let (db, names, rowid) = (self.rows.db, self.rows.names()?, &self.key);
         let (table, rows) = (names.table(), &names.rows);
         let order = self.with_rows_without_node(order)?;
         let count = order.len() as i64;
@@ -115,11 +130,7 @@ impl RowNodes for ColumnNodes<'_> {
         for (from, rank) in order.iter().zip(1..) {
             update.run(&[Parameter::Integer(from.0), Parameter::Integer(shift + rank)])?;
             if db.changes() == 0 {
-                return Err(if self.rows.has_row(from.0)? {
-                    kept_back()
-                } else {
-                    names.missing_row(&format!("row {from}"))
-                });
+                return Err(if self.has_row(*from)? { kept_back() } else { names.missing_row(&format!("row {from}")) });
             }
         }
         let down =

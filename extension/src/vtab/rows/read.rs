@@ -38,7 +38,12 @@ impl RowsTable {
 
     /// Reads one column of one row. Does not call `read` if the row does not exist.
     pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
-        self.value_reader(column)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
+        self.read_sql(rowid, &self.column(column), read)
+    }
+
+    fn read_sql(&self, rowid: i64, column: &str, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT {column} FROM {} WHERE {} = ?1", self.names()?.rows, self.key());
+        self.statements.reading(sql)?.query_one(&[Parameter::Integer(rowid)], read).map(|_| ())
     }
 
     /// The statement that reads one column of the row ?1.
@@ -58,13 +63,13 @@ impl RowsTable {
 
     /// A statement that reads the row ?1: the rowid, the selected columns, then the node of `column`.
     pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
-        let (columns, node, key) = (selection.sql(&self.schema), self.column(column), self.key());
+        let (columns, node, key) = (selection.sql(&self.schema), self.node(column), self.key());
         self.statements.reading(format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
     /// A statement that finds the row ?1 if its node of `column` is ?2.
     pub fn node_test(&self, column: usize) -> Result<CachedStatement<'_>> {
-        let (node, key) = (self.column(column), self.key());
+        let (node, key) = (self.node(column), self.key());
         self.statements.reading(format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", self.names()?.rows))
     }
 
@@ -87,16 +92,16 @@ impl RowsTable {
         Ok(is_there)
     }
 
-    /// Whether the table has no row.
+    /// Whether no row can have a node.
     pub fn is_empty(&self) -> Result<bool> {
-        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.rows))?;
+        let mut any = self.statements.reading(format!("SELECT 1 FROM {} LIMIT 1", self.names()?.nodes))?;
         Ok(any.query_one(&[], |_| Ok(()))?.is_none())
     }
 
     /// The node of a row's vector; None for NULL, and for a row that does not exist.
     pub fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
         let mut node = None;
-        self.read_one(rowid, column, |row| {
+        self.read_sql(rowid, &self.node(column), |row| {
             node = self.node_in(row.column_content(0))?;
             Ok(())
         })?;
@@ -117,7 +122,7 @@ impl RowsTable {
 
     /// The SELECT of the rows with a vector that pass `filter`. Its columns are `r`, the rowid, and `n`, the node.
     pub(super) fn matching_sql(&self, column: usize, filter: &str) -> Result<String> {
-        let (node, key, from) = (self.column(column), self.key(), &self.names()?.rows);
+        let (node, key, from) = (self.node(column), self.key(), &self.names()?.rows);
         let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
         Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
     }
@@ -160,8 +165,8 @@ impl RowsTable {
 
     /// Whether the user has created a partial index.
     pub fn has_partial_index(&self) -> Result<bool> {
-        let owner = &self.names()?.owner;
-        let (schema, rows) = (quote_identifier(&owner.schema), quote_identifier(&owner.shadow_name("rows")));
+        let names = self.names()?;
+        let (schema, rows) = (quote_identifier(&names.owner.schema), quote_identifier(&names.rows_table()));
         let mut indexes = self.statements.reading(format!("PRAGMA {schema}.index_list({rows})"))?;
         while indexes.step()? {
             if indexes.column_i64(4) != 0 {

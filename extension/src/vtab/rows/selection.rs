@@ -1,6 +1,5 @@
 //! The columns that a statement on the rows table reads.
 
-use crate::sqlite::quote_identifier;
 use crate::vtab::declaration::schema::TableSchema;
 use crate::vtab::planning::plan::ColumnSet;
 
@@ -17,9 +16,8 @@ impl Selection {
 
     /// The columns as SQL: `"rowid", "a", "b"`.
     pub fn sql(&self, schema: &TableSchema) -> String {
-        let names = self.columns.iter().filter_map(|column| schema.columns.get(*column));
-        let names = names.map(|column| quote_identifier(&column.name));
-        std::iter::once(quote_identifier(schema.rowid_name())).chain(names).collect::<Vec<_>>().join(", ")
+        let columns = self.columns.iter().map(|column| schema.column_sql(*column));
+        std::iter::once(schema.rowid_sql()).chain(columns).collect::<Vec<_>>().join(", ")
     }
 
     /// The same without one column.

@@ -11,9 +11,10 @@ use crate::storage::row_nodes::{Moves, RowNodes};
 use crate::storage::vector_column::VectorColumn;
 use crate::storage::{check, repair};
 use crate::vtab::core::TableCore;
+use crate::vtab::declaration::content::SyncMode;
 use crate::vtab::declaration::schema::HIDDEN_COLUMNS;
 
-const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'integrity-check', 'ef_search' or 'node_cache'";
+const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache'";
 /// The commands that take a number as k.
 const SETTINGS: [&str; 2] = ["ef_search", "node_cache"];
 
@@ -45,6 +46,7 @@ impl TableCore {
             "rebuild" => self.rebuild(),
             "integrity-check" => self.integrity_check(),
             "cluster" => self.cluster(),
+            "fold" => self.fold_log(),
             "ef_search" => self.set_ef_search(k),
             "node_cache" => self.set_node_cache(k),
             _ => Err(Error::invalid(format!("{table}: unknown command '{name}': expected {COMMANDS}"))),
@@ -59,6 +61,7 @@ impl TableCore {
     /// Finds damage of the graphs, and rows and nodes that disagree. Returns one line per problem.
     pub fn problems(&self) -> Result<Vec<String>> {
         let mut problems = self.config_problems()?;
+        problems.extend(self.content_problems()?);
         for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
             let found = self.with_vector(ordinal, |vector| check::check(vector, &self.rows.nodes(number)))?;
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
@@ -68,6 +71,7 @@ impl TableCore {
 
     /// Rebuilds the graphs: links pending nodes and removes tombstones.
     fn optimize(&self) -> Result<()> {
+        self.fold_log()?;
         let missing = self.each_vector(|vector, rows| {
             vector.refresh()?;
             rebuild::rebuild(vector, rows)
@@ -79,11 +83,24 @@ impl TableCore {
         }
     }
 
-    /// Repairs rows and nodes so that they agree, then rebuilds the graphs.
+    /// Brings the graphs of an index up to date with its content. COMMIT links the nodes. (A table of its own has no log.)
+    fn fold_log(&self) -> Result<()> {
+        match self.fold()? {
+            Some(wrong) if self.content(SyncMode::Commit).is_some() => Err(Error::Invalid(wrong)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Repairs rows and nodes so that they agree, then rebuilds the graphs. Of an index it recreates the triggers too.
     fn rebuild(&self) -> Result<()> {
+        if self.schema.content.is_some() {
+            self.make_triggers()?;
+        }
         let repaired = self.each_vector(repair::repair);
         self.transaction.note_change();
         repaired?;
+        self.note_all_rows()?;
+        self.fold_log()?;
         self.each_vector(|vector, rows| {
             vector.refresh()?;
             rebuild::rebuild_repaired(vector, rows)
@@ -104,6 +121,12 @@ impl TableCore {
     fn cluster(&self) -> Result<()> {
         let names = self.names()?;
         let table = names.table();
+        if names.content.is_some() {
+            return Err(Error::invalid(format!(
+                "{table}: the command 'cluster' moves rows, but those of an index over {0} stay where they are in {0}",
+                names.rows_table()
+            )));
+        }
         if self.schema.rowid_column().is_some() {
             return Err(Error::invalid(format!(
                 "{table}: the command 'cluster' renumbers rows, but {} is the rowid and must keep its values",

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::storage::row_nodes::SyncReason;
 use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
+use crate::vtab::declaration::content::SyncMode;
 
 impl TableCore {
     /// Links pending nodes for a search.
@@ -51,7 +52,25 @@ impl TableCore {
         if result.is_err() && self.db.total_changes() != before {
             self.poison();
         }
-        result?;
+        match result? {
+            None => self.transaction.note_synced(),
+            // The graph is right but for those rows: the transaction may go on, and set them right.
+            Some(wrong) => return Err(Error::Invalid(wrong)),
+        }
+        Ok(())
+    }
+
+    /// Builds a new index, or one that `rebuild` has made empty, from the rows of its content.
+    pub fn build_from_content(&self) -> Result<()> {
+        self.note_all_rows()?;
+        let wrong = self.keeping_last_rowid(|| {
+            let wrong = self.fold()?;
+            if wrong.is_none() {
+                self.link_nodes(SyncReason::Commit)?;
+            }
+            Ok(wrong)
+        })?;
+        wrong.map_or(Ok(()), |wrong| Err(Error::Invalid(wrong)))?;
         self.transaction.note_synced();
         Ok(())
     }
@@ -62,12 +81,29 @@ impl TableCore {
         if self.db.is_autocommit() {
             return Ok(false);
         }
+        if self.content(SyncMode::Commit).is_some() && self.has_log()? {
+            return Ok(true);
+        }
         let mut vectors = self.vectors()?;
         let mut stale = vectors.iter_mut().map(VectorColumn::is_stale);
         stale.try_fold(false, |any, stale| Ok(any || stale?))
     }
 
-    fn link(&self, reason: SyncReason) -> Result<()> {
+    /// Links what is pending, after a fold where the mode asks for it. Gives what is wrong with a row of the content.
+    fn link(&self, reason: SyncReason) -> Result<Option<String>> {
+        let mut wrong = None;
+        if self.content(SyncMode::Commit).is_some() {
+            match self.fold() {
+                // A content table that the transaction dropped or remade is the error of the next search.
+                Err(Error::Invalid(_)) if reason == SyncReason::Commit && self.check_triggers().is_err() => {}
+                folded => wrong = folded?,
+            }
+        }
+        self.link_nodes(reason)?;
+        Ok(wrong)
+    }
+
+    fn link_nodes(&self, reason: SyncReason) -> Result<()> {
         let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
         let is_empty = reason != SyncReason::Write && has_deleted && self.rows.is_empty()?;
         for (vector, (number, _, _)) in self.vectors()?.iter_mut().zip(self.schema.vectors()) {

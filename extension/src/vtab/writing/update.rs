@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use crate::error::{Error, Result, code};
 use crate::format::node::{NodeId, RowId};
 use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values};
+use crate::vtab::content::triggers::CHANGED;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key};
 use crate::vtab::rows::table::Names;
@@ -48,11 +49,13 @@ impl TableCore {
 
     fn change_row(&self, names: &Names, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
         match change {
+            Change::Delete { .. } | Change::Update { .. } if names.content.is_some() => Err(names.not_written_here()),
             Change::Delete { rowid } => self.delete(names, rowid).map(|()| None),
             Change::Insert { rowid, values } => {
                 let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
                 match command.filter(|command| !command.is_null()) {
                     Some(command) => self.command(command, values).map(|()| None),
+                    None if names.content.is_some() => self.note_changed(names, values).map(|()| Some(0)),
                     None => self.insert(names, rowid, values, conflict).map(Some),
                 }
             }
@@ -60,6 +63,16 @@ impl TableCore {
                 self.update_row(names, rowid, new_rowid, values, conflict).map(|()| None)
             }
         }
+    }
+
+    /// A trigger on the content says that the log has grown.
+    fn note_changed(&self, names: &Names, values: Values<'_>) -> Result<()> {
+        let query = values.at(self.schema.columns.len())?;
+        if query.content() != Content::Text(CHANGED) {
+            return Err(names.not_written_here());
+        }
+        self.transaction.note_change();
+        Ok(())
     }
 
     fn insert(&self, names: &Names, rowid: Option<Value<'_>>, values: Values<'_>, conflict: Conflict) -> Result<i64> {

@@ -141,7 +141,10 @@ fn wrong_declarations_are_refused_with_a_reason() {
             "t: UNIQUE cannot mention the vector column \"e\": vectors are kept apart from the rows \
              (NOT NULL is offered, and the length is checked anyway)",
         ),
-        (vec![e, "foo = 3"], "t: unknown option \"foo\": expected metric, m, ef_construction, ef_search or model"),
+        (
+            vec![e, "foo = 3"],
+            "t: unknown option \"foo\": expected metric, m, ef_construction, ef_search, model, content or sync",
+        ),
         (vec![e, "m = 3", "M = 3"], "t: the option m is given twice"),
         (vec![e, "e.m = 3", "E.m = 4"], "t: the option E.m is given twice"),
         (vec![e, "m = 1"], "t: m: expected 2 to 64, got 1"),

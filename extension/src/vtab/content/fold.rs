@@ -1,0 +1,183 @@
+//! Folding the log: the nodes of rows that have changed become those of their vectors now.
+
+use super::triggers;
+use crate::error::{Error, Result};
+use crate::format::node::{NodeId, RowId};
+use crate::sqlite::{Parameter, Statement};
+use crate::storage::shadow::{CHANGES, MAP};
+use crate::vtab::core::TableCore;
+use crate::vtab::declaration::content::RowKey;
+use crate::vtab::rows::table::{ContentName, Names};
+
+/// Rows of the log that are read at a time.
+const BATCH: i64 = 1024;
+
+/// The statements of one fold.
+struct Fold {
+    /// The nodes of a row; no row if the map has none.
+    nodes: Statement,
+    /// The vectors of a row; no row if the content has none.
+    vectors: Statement,
+    write: Statement,
+    forget: Statement,
+    done: Statement,
+}
+
+/// The vectors of a row of the content, checked; None if the row is gone.
+type NewVectors = Option<Vec<Option<Vec<u8>>>>;
+
+impl Fold {
+    fn prepare(core: &TableCore, names: &Names, content: &ContentName) -> Result<Fold> {
+        let (map, changes, rows) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
+        let columns: Vec<String> = core.schema.vectors().map(|(number, _, _)| core.schema.column_sql(number)).collect();
+        let (columns, nodes) = (columns.join(", "), node_columns(names.owner.vectors));
+        let vectors = match &content.key {
+            RowKey::Rowid(_) => format!("SELECT {columns} FROM {rows} AS r WHERE {} = ?1", content.key.rowid_sql()),
+            RowKey::Columns(_) => {
+                let condition = content.key.condition("r.");
+                format!("SELECT {columns} FROM {map} AS m JOIN {rows} AS r ON {condition} WHERE m.id = ?1")
+            }
+        };
+        let parameters: Vec<String> = (2..names.owner.vectors + 2).map(|number| format!("?{number}")).collect();
+        let sets: Vec<String> = (0..names.owner.vectors).map(|n| format!("n{n} = excluded.n{n}")).collect();
+        let write = format!(
+            "INSERT INTO {map}(id, {nodes}) VALUES (?1, {}) ON CONFLICT(id) DO UPDATE SET {}",
+            parameters.join(", "),
+            sets.join(", ")
+        );
+        let db = core.db;
+        Ok(Fold {
+            nodes: db.prepare_shadow(&format!("SELECT {nodes} FROM {map} WHERE id = ?1"))?,
+            vectors: db.prepare_shadow(&vectors)?,
+            write: db.prepare_shadow(&write)?,
+            forget: db.prepare_shadow(&format!("DELETE FROM {map} WHERE id = ?1"))?,
+            done: db.prepare_shadow(&format!("DELETE FROM {changes} WHERE id = ?1"))?,
+        })
+    }
+}
+
+fn node_columns(vectors: usize) -> String {
+    (0..vectors).map(|ordinal| format!("n{ordinal}")).collect::<Vec<_>>().join(", ")
+}
+
+impl TableCore {
+    /// Makes the nodes of the logged rows those of their vectors, in bounded memory: the graph links them later. Rows
+    /// with a wrong vector stay in the log; the result says what is wrong with the first of them.
+    pub fn fold(&self) -> Result<Option<String>> {
+        if self.schema.content.is_none() || !self.has_log()? {
+            return Ok(None);
+        }
+        self.check_triggers()?;
+        let names = self.names()?;
+        let Some(content) = &names.content else { return Ok(None) };
+        self.vectors()?.iter_mut().try_for_each(|vector| vector.refresh())?;
+        self.transaction.note_change();
+        let mut fold = Fold::prepare(self, &names, content)?;
+        let changes = names.owner.shadow(CHANGES);
+        let mut batch =
+            self.db.prepare_shadow(&format!("SELECT id FROM {changes} WHERE id >= ?1 ORDER BY id LIMIT {BATCH}"))?;
+        let (mut next, mut wrong) = (Some(i64::MIN), None);
+        while let Some(first) = next {
+            self.db.check_interrupt()?;
+            let mut ids = Vec::new();
+            batch.query(&[Parameter::Integer(first)], |row| {
+                ids.push(row.column_i64(0));
+                Ok(())
+            })?;
+            for &id in &ids {
+                match self.fold_row(&names, &mut fold, id)? {
+                    None => fold.done.run(&[Parameter::Integer(id)])?,
+                    Some(problem) => wrong = wrong.or(Some(problem)),
+                }
+            }
+            next = ids.last().and_then(|last| last.checked_add(1));
+        }
+        Ok(wrong)
+    }
+
+    /// Folds one row. What is wrong with its vector, if anything is: then nothing was changed.
+    fn fold_row(&self, names: &Names, fold: &mut Fold, id: i64) -> Result<Option<String>> {
+        let key = [Parameter::Integer(id)];
+        let old = fold.nodes.query_one(&key, |row| {
+            (0..names.owner.vectors)
+                .map(|ordinal| self.rows.node_in(row.column_content(ordinal)))
+                .collect::<Result<Vec<_>>>()
+        })?;
+        let new = fold.vectors.query_one(&key, |row| Ok(self.checked_vectors(names, row)))?.transpose();
+        let new: NewVectors = match new {
+            Ok(new) => new,
+            Err(Error::Invalid(message)) => return Ok(Some(self.wrong_row(names, id, &message))),
+            Err(error) => return Err(error),
+        };
+        let is_gone = new.is_none();
+        let new = new.unwrap_or_else(|| vec![None; names.owner.vectors]);
+        let mut nodes = Vec::with_capacity(new.len());
+        for (ordinal, vector) in new.iter().enumerate() {
+            let before = old.as_ref().and_then(|nodes| nodes.get(ordinal).copied().flatten());
+            nodes.push(self.settle(ordinal, id, before, vector.as_deref())?);
+        }
+        let is_keyed = names.content.as_ref().is_some_and(|content| matches!(content.key, RowKey::Columns(_)));
+        let is_kept = nodes.iter().any(Option::is_some) || (is_keyed && !is_gone);
+        if !is_kept {
+            if old.is_some() {
+                fold.forget.run(&key)?;
+            }
+            return Ok(None);
+        }
+        if old.as_ref() != Some(&nodes) {
+            let mut parameters = key.to_vec();
+            parameters.extend(
+                nodes.iter().map(|node| node.map_or(Parameter::Null, |node| Parameter::Integer(i64::from(node.0)))),
+            );
+            fold.write.run(&parameters)?;
+        }
+        Ok(None)
+    }
+
+    fn checked_vectors(&self, names: &Names, row: &Statement) -> Result<Vec<Option<Vec<u8>>>> {
+        let columns = self.schema.vectors().enumerate();
+        columns
+            .map(|(position, (number, _, _))| {
+                let value = row.column_value(position);
+                Ok(self.vector_input(names.table(), number)?.stored(value)?.map(|bytes| bytes.into_owned()))
+            })
+            .collect()
+    }
+
+    /// The node of a vector: the one that the row has, if its vector is the same, else a new one.
+    fn settle(&self, ordinal: usize, id: i64, old: Option<NodeId>, vector: Option<&[u8]>) -> Result<Option<NodeId>> {
+        self.with_vector(ordinal, |column| {
+            if let Some(old) = old {
+                if vector.is_some_and(|vector| column.vector(old, RowId(id)).is_ok_and(|stored| stored == vector)) {
+                    return Ok(Some(old));
+                }
+                self.transaction.note_delete();
+                column.remove(old, RowId(id))?;
+            }
+            vector.map(|vector| column.add(RowId(id), vector)).transpose()
+        })
+    }
+
+    /// `products_near.embedding: expected ...` with the row of the content that it is in.
+    fn wrong_row(&self, names: &Names, id: i64, message: &str) -> String {
+        let Some(content) = &names.content else { return message.to_string() };
+        let key = self.shown_key(names, content, id).unwrap_or_else(|_| id.to_string());
+        format!("{message} (row {key} of {})", content.table)
+    }
+
+    fn shown_key(&self, names: &Names, content: &ContentName, id: i64) -> Result<String> {
+        let RowKey::Columns(columns) = &content.key else { return Ok(id.to_string()) };
+        let shown: Vec<String> = (0..columns.len()).map(|position| format!("quote(k{position})")).collect();
+        let sql = format!("SELECT {} FROM {} WHERE id = ?1", shown.join(" || ', ' || "), names.owner.shadow(MAP));
+        let key =
+            self.db.query_one(&sql, &[Parameter::Integer(id)], |row| Ok(row.column_text(0, "a key")?.to_string()))?;
+        Ok(key.unwrap_or_else(|| id.to_string()))
+    }
+
+    /// Writes all rows into the log: for a new index, and for `rebuild`.
+    pub fn note_all_rows(&self) -> Result<()> {
+        let names = self.names()?;
+        let Some(content) = &names.content else { return Ok(()) };
+        triggers::note_all(self.db, &names.owner, content)
+    }
+}

@@ -1,0 +1,141 @@
+//! The logged rows of one search. The graph does not know their vectors yet, so they are ranked beside it.
+
+use std::collections::HashSet;
+
+use crate::distance::ExactQuery;
+use crate::error::{Error, Result};
+use crate::format::node::{NodeId, RowId};
+use crate::hnsw::Hit;
+use crate::sqlite::Parameter;
+use crate::storage::shadow::{CHANGES, MAP};
+use crate::vtab::core::TableCore;
+use crate::vtab::declaration::content::{RowKey, SyncMode};
+use crate::vtab::rows::filter::RowsFilter;
+
+/// Rows ranked between two checks of the host's interrupt flag.
+const INTERRUPT_STRIDE: usize = 256;
+
+/// What a search asks of the log.
+pub struct LogQuery<'q> {
+    /// The vector column: its number in the table, and its ordinal.
+    pub column: usize,
+    pub ordinal: usize,
+    pub query: &'q [f32],
+    pub filter: &'q RowsFilter,
+}
+
+/// The logged rows, and those of them that a search gives.
+pub struct LoggedRows {
+    ids: HashSet<i64>,
+    /// Nearest first, ties by rowid.
+    hits: Vec<Hit>,
+    given: usize,
+}
+
+impl LoggedRows {
+    /// The log of a search; None if there is none.
+    pub fn read(core: &TableCore, query: &LogQuery<'_>) -> Result<Option<LoggedRows>> {
+        if core.content(SyncMode::Log).is_none() || !core.has_log()? {
+            return Ok(None);
+        }
+        let changes = core.names()?.owner.shadow(CHANGES);
+        let mut ids = HashSet::new();
+        core.rows.statements.reading(format!("SELECT id FROM {changes}"))?.query(&[], |row| {
+            ids.insert(row.column_i64(0));
+            Ok(())
+        })?;
+        let hits = hits(core, query)?;
+        Ok(Some(LoggedRows { ids, hits, given: 0 }))
+    }
+
+    /// Whether a hit of the graph is of a logged row: its node may be that of an older vector.
+    pub fn contains(&self, hit: &Hit) -> bool {
+        self.ids.contains(&hit.rowid.0)
+    }
+
+    pub fn next(&self) -> Option<Hit> {
+        self.hits.get(self.given).copied()
+    }
+
+    pub fn advance(&mut self) {
+        self.given += 1;
+    }
+
+    /// Bytes of memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        self.ids.capacity() * 16 + self.hits.capacity() * size_of::<Hit>()
+    }
+}
+
+fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
+    let names = core.names()?;
+    let Some(content) = &names.content else { return Ok(Vec::new()) };
+    let input = core.vector_input(names.table(), query.column)?;
+    let exact = ExactQuery::new(query.query, input.params.metric, input.params.element);
+    let (vector, key) = (core.schema.column_sql(query.column), content.key.rowid_sql());
+    let (changes, map, rows) = (names.owner.shadow(CHANGES), names.owner.shadow(MAP), content.sql(&names.owner));
+    let from = match &content.key {
+        RowKey::Rowid(_) => format!("{changes} AS c CROSS JOIN {rows} AS r ON {key} = c.id"),
+        RowKey::Columns(_) => {
+            let condition = content.key.condition("r.");
+            format!("{changes} AS c CROSS JOIN {map} AS m ON m.id = c.id CROSS JOIN {rows} AS r ON {condition}")
+        }
+    };
+    // Parameter 1 is the filter's to leave out.
+    let sql = format!(
+        "SELECT {key}, {vector} FROM {from} WHERE ?1 IS NULL AND {vector} IS NOT NULL{}",
+        query.filter.and_sql()
+    );
+    let mut statement = core.rows.statements.reading(sql)?;
+    query.filter.bind(&mut statement)?;
+    let mut hits = Vec::new();
+    let mut seen = 0usize;
+    while statement.step()? {
+        seen += 1;
+        if seen.is_multiple_of(INTERRUPT_STRIDE) {
+            core.db.check_interrupt()?;
+        }
+        match input.stored(statement.column_value(1)) {
+            Ok(Some(vector)) => {
+                let distance = core.with_vector(query.ordinal, |column| Ok(column.exact_distance(&exact, &vector)))?;
+                hits.push(Hit { rowid: RowId(statement.column_i64(0)), node: NodeId::FREE, distance });
+            }
+            // A row with a wrong vector is in no search until it is put right.
+            Ok(None) | Err(Error::Invalid(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
+    Ok(hits)
+}
+
+impl TableCore {
+    /// The logged rows that no search gives, since a vector of theirs is wrong.
+    pub fn wrong_rows(&self) -> Result<u64> {
+        let (names, mut wrong) = (self.names()?, 0);
+        let Some(content) = &names.content else { return Ok(0) };
+        let columns: Vec<(usize, String)> =
+            self.schema.vectors().map(|(number, _, _)| (number, self.schema.column_sql(number))).collect();
+        let selected: Vec<&str> = columns.iter().map(|(_, sql)| sql.as_str()).collect();
+        let (key, changes) = (content.key.rowid_sql(), names.owner.shadow(CHANGES));
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {key} IN (SELECT id FROM {changes})",
+            selected.join(", "),
+            names.rows_sql()
+        );
+        self.rows.statements.reading(sql)?.query(&[] as &[Parameter<'_>], |row| {
+            for (position, (number, _)) in columns.iter().enumerate() {
+                match self.vector_input(names.table(), *number)?.stored(row.column_value(position)) {
+                    Ok(_) => {}
+                    Err(Error::Invalid(_)) => {
+                        wrong += 1;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(wrong)
+    }
+}

@@ -1,0 +1,120 @@
+//! What the integrity check says of an index and its content. Rows in the log are left out: they are known to differ.
+
+use crate::error::{Error, Result};
+use crate::format::node::{NodeId, RowId};
+use crate::sqlite::Statement;
+use crate::storage::shadow::{CHANGES, MAP};
+use crate::vtab::core::TableCore;
+use crate::vtab::declaration::content::RowKey;
+use crate::vtab::rows::table::{ContentName, Names};
+
+/// The most problems reported of each kind.
+const MAX_PROBLEMS: usize = 100;
+
+impl TableCore {
+    /// Where the index and its content disagree.
+    pub fn content_problems(&self) -> Result<Vec<String>> {
+        match self.check_content() {
+            // The statement that searches would say the same.
+            Err(Error::Invalid(message)) => return Ok(vec![message]),
+            result => result?,
+        }
+        let names = self.names()?;
+        let Some(content) = &names.content else { return Ok(Vec::new()) };
+        let mut problems = self.rows_apart(&names, content)?;
+        for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
+            let found = self.vectors_apart(&names, (ordinal, number))?;
+            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
+        }
+        Ok(problems)
+    }
+
+    /// Rows of the map without one of the content, and the other way round.
+    fn rows_apart(&self, names: &Names, content: &ContentName) -> Result<Vec<String>> {
+        let (map, changes, rows) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
+        let (condition, table, map_name) = (content.key.condition("r."), &content.table, names.nodes_table());
+        let gone = format!(
+            "SELECT m.id FROM {map} AS m WHERE NOT EXISTS (SELECT 1 FROM {rows} AS r WHERE {condition}) \
+             AND m.id NOT IN (SELECT id FROM {changes})"
+        );
+        let columns = content.key.columns("r.");
+        let (shown, wanted) = match &content.key {
+            RowKey::Rowid(_) => {
+                let vectors = self.schema.vectors().map(|(number, _, _)| self.schema.column_sql(number));
+                let is_some = vectors.map(|vector| format!("{vector} IS NOT NULL")).collect::<Vec<_>>().join(" OR ");
+                let key = columns.join(", ");
+                (key.clone(), format!("({is_some}) AND {key} NOT IN (SELECT id FROM {changes})"))
+            }
+            RowKey::Columns(_) => {
+                let shown: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
+                let is_there: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
+                (shown.join(" || ', ' || "), is_there.join(" AND "))
+            }
+        };
+        let unknown = format!(
+            "SELECT {shown} FROM {rows} AS r WHERE {wanted} AND NOT EXISTS (SELECT 1 FROM {map} AS m WHERE {condition})"
+        );
+        let mut problems = Vec::new();
+        for (sql, what) in [
+            (gone, format!("of {map_name} is of no row of {table}")),
+            (unknown, format!("of {table} has no row of {map_name}")),
+        ] {
+            let sql = format!(
+                "SELECT CAST(key AS TEXT) FROM (SELECT NULL AS key WHERE 0 UNION ALL {sql}) LIMIT {MAX_PROBLEMS}"
+            );
+            self.db.prepare_shadow(&sql)?.query(&[], |row| {
+                problems.push(format!("row {} {what}", String::from_utf8_lossy(row.column_bytes(0))));
+                Ok(())
+            })?;
+        }
+        Ok(problems)
+    }
+
+    /// Rows whose node has another vector than they have.
+    fn vectors_apart(&self, names: &Names, (ordinal, number): (usize, usize)) -> Result<Vec<String>> {
+        let (key, vector, node) =
+            (self.schema.rowid_sql(), self.schema.column_sql(number), self.schema.node_sql(number));
+        let changes = names.owner.shadow(CHANGES);
+        let sql = format!(
+            "SELECT {key}, {vector}, {node} FROM {} WHERE ({vector} IS NOT NULL OR {node} IS NOT NULL) \
+             AND {key} NOT IN (SELECT id FROM {changes})",
+            names.rows_sql()
+        );
+        let (mut problems, mut seen) = (Vec::new(), 0usize);
+        let table = names.rows_table();
+        self.db.prepare_shadow(&sql)?.query(&[], |row| {
+            seen += 1;
+            if seen.is_multiple_of(MAX_PROBLEMS) {
+                self.db.check_interrupt()?;
+            }
+            let node = self.rows.node_in(row.column_content(2))?;
+            if problems.len() < MAX_PROBLEMS && !self.is_same_vector(names, (ordinal, number), row, node)? {
+                problems.push(format!("row {} has another vector in {table} than in the index", row.column_i64(0)));
+            }
+            Ok(())
+        })?;
+        Ok(problems)
+    }
+
+    fn is_same_vector(
+        &self,
+        names: &Names,
+        (ordinal, number): (usize, usize),
+        row: &Statement,
+        node: Option<NodeId>,
+    ) -> Result<bool> {
+        let expected = match self.vector_input(names.table(), number)?.stored(row.column_value(1)) {
+            Ok(expected) => expected,
+            Err(Error::Invalid(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let Some(node) = node else { return Ok(expected.is_none()) };
+        let stored = self.with_vector(ordinal, |column| column.vector(node, RowId(row.column_i64(0))));
+        match stored {
+            Ok(stored) => Ok(expected.is_some_and(|expected| *stored == *expected)),
+            // The check of the graph reports it.
+            Err(Error::Corrupt { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
