@@ -88,23 +88,25 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
     );
     let mut statement = core.rows.statements.reading(sql)?;
     query.filter.bind(&mut statement)?;
-    let mut hits = Vec::new();
-    let mut seen = 0usize;
-    while statement.step()? {
-        seen += 1;
-        if seen.is_multiple_of(INTERRUPT_STRIDE) {
-            core.db.check_interrupt()?;
-        }
-        match input.stored(statement.column_value(1)) {
-            Ok(Some(vector)) => {
-                let distance = core.with_vector(query.ordinal, |column| Ok(column.exact_distance(&exact, &vector)))?;
-                hits.push(Hit { rowid: statement.column_i64(0), node: FREE, distance });
+    let mut hits = core.with_vector(query.ordinal, |column| {
+        let (mut hits, mut seen) = (Vec::new(), 0usize);
+        while statement.step()? {
+            seen += 1;
+            if seen.is_multiple_of(INTERRUPT_STRIDE) {
+                core.db.check_interrupt()?;
             }
-            // A row with a wrong vector is in no search until it is put right.
-            Ok(None) | Err(Error::Invalid(_)) => {}
-            Err(error) => return Err(error),
+            match input.stored(statement.column_value(1)) {
+                Ok(Some(vector)) => {
+                    let distance = column.exact_distance(&exact, &vector);
+                    hits.push(Hit { rowid: statement.column_i64(0), node: FREE, distance });
+                }
+                // A row with a wrong vector is in no search until it is put right.
+                Ok(None) | Err(Error::Invalid(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
-    }
+        Ok(hits)
+    })?;
     hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
     Ok(hits)
 }

@@ -26,7 +26,7 @@ impl StatementCache {
         StatementCache { db, idle: RefCell::new(Vec::new()) }
     }
 
-    /// A statement that reads shadow tables.
+    /// A statement on shadow tables that fires no trigger of the user's.
     pub fn reading(&self, sql: String) -> Result<CachedStatement<'_>> {
         self.get(sql, false)
     }
