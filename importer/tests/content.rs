@@ -29,6 +29,11 @@ fn an_index_over_a_table_is_described_checked_and_folded() {
     assert!(liked(&["--like", "id=b"]).starts_with("id,distance\nb,"));
     assert!(liked(&["--like", "id=a", "--like", "id=c"]).starts_with("id,distance\nb,"));
     place.catalogue("t.parquet", 1, 5);
+    place.run(&["import", "t.parquet", "feed.db", "--table", "t", "--key", "id"]).done();
+    place.open_with_extension("feed.db").execute("INSERT INTO products VALUES ('e', '[1,0.1]')", []).unwrap();
+    let after = place.run(&["query", "feed.db", "--table", "near", "--vector", "[1,0.1]", "--columns", "id", "--csv"]);
+    assert!(after.done().starts_with("id,distance\ne,"));
+    place.run(&["check", "feed.db"]).done();
     place.run(&["import", "t.parquet", "other.db", "--key", "id"]).done();
     assert_eq!(
         place.run(&["fold", "other.db"]).failed(),

@@ -1,7 +1,8 @@
-//! The rows table `<table>_rows`: its names, its statements, and all SQL on it. Nothing outside this folder names it in SQL.
+//! The rows: their names, their statements, and the SQL that scans, searches and the graph run on them.
 //!
-//! The graph reaches it through the trait `storage::row_nodes::RowNodes`, which an index over a table of the user's own
-//! can implement as well.
+//! They are the rows table `<table>_rows`, or of an index over a table of the user's that table joined with
+//! `<table>_map`. Nothing outside this folder and `content` names them in SQL. The graph reaches their nodes through the
+//! trait `storage::row_nodes::RowNodes`.
 
 pub mod collect_rowids;
 mod conflicts;
