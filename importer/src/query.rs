@@ -154,7 +154,9 @@ impl<'a> Question<'a> {
         for like in likes {
             let before = found.len();
             let name = quote_if_needed(&vector.name);
-            let rows_of = format!("SELECT {name} FROM {} WHERE {}", quote_if_needed(&table.name), like.sql());
+            // An index over a table gives JSON text where the table has it.
+            let stored = format!("iif(typeof({name}) = 'text', {}({name}), {name})", from_json(vector.element));
+            let rows_of = format!("SELECT {stored} FROM {} WHERE {}", quote_if_needed(&table.name), like.sql());
             let mut statement = connection.prepare(&rows_of)?;
             let mut rows = 0;
             for stored in statement.query_map([], |row| row.get::<_, Option<Vec<u8>>>(0))? {
@@ -258,6 +260,15 @@ fn read_vector(argument: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     Err(Failure::new(format!("--vector {argument}: expected JSON such as [0.1, -0.2], or @FILE with such JSON in it")))
+}
+
+/// The function that makes the stored bytes of JSON text.
+fn from_json(element: Element) -> &'static str {
+    match element {
+        Element::F32 => "vec_parse",
+        Element::F16 => "vec_f16",
+        Element::I8 => "vec_int8",
+    }
 }
 
 /// The mean of stored vectors, as JSON: a FLOAT16 or INT8 column takes that too.

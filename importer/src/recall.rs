@@ -107,7 +107,8 @@ fn sample(connection: &Connection, table: &Table, vector: &VectorColumn, count: 
     }
     let mut one = connection.prepare(&format!("SELECT {column} FROM {name} WHERE {rowid} = ?1"))?;
     let queries = spread(rowids, count as usize).map(|rowid| {
-        let vector = Value::Blob(one.query_row([rowid], |row| row.get(0))?);
+        // An index over a table gives JSON text where the table has it.
+        let vector: Value = one.query_row([rowid], |row| row.get(0))?;
         Ok(Query { name: format!("row {rowid}"), rowid: Some(rowid), vector, exact: Vec::new() })
     });
     queries.collect()

@@ -25,7 +25,15 @@ fn an_index_over_a_table_is_described_checked_and_folded() {
     assert!(said.contains("\"folded\":1") && said.contains("\"left\":0"), "{said}");
     place.run(&["check", "feed.db"]).done();
     place.run(&["recall", "feed.db", "--k", "1", "--sample", "2"]).done();
+    let liked = |likes: &[&str]| place.run(&[&["query", "feed.db", "--columns", "id", "--csv"], likes].concat()).done();
+    assert!(liked(&["--like", "id=b"]).starts_with("id,distance\nb,"));
+    assert!(liked(&["--like", "id=a", "--like", "id=c"]).starts_with("id,distance\nb,"));
     place.catalogue("t.parquet", 1, 5);
+    place.run(&["import", "t.parquet", "feed.db", "--table", "t", "--key", "id"]).done();
+    place.open_with_extension("feed.db").execute("INSERT INTO products VALUES ('e', '[1,0.1]')", []).unwrap();
+    let after = place.run(&["query", "feed.db", "--table", "near", "--vector", "[1,0.1]", "--columns", "id", "--csv"]);
+    assert!(after.done().starts_with("id,distance\ne,"));
+    place.run(&["check", "feed.db"]).done();
     place.run(&["import", "t.parquet", "other.db", "--key", "id"]).done();
     assert_eq!(
         place.run(&["fold", "other.db"]).failed(),

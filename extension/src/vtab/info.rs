@@ -180,7 +180,7 @@ impl Reader {
         self.owner.has_content = sync.is_some();
         let content = if self.owner.has_content { table_with(self.db, &self.owner)? } else { None };
         let rows = match (self.owner.has_content, &content) {
-            (false, _) => create::count(self.db, &self.owner.shadow("rows"))?,
+            (false, _) => create::count(self.db, &create::rows_table(&self.owner))?,
             (true, Some(content)) => {
                 let (schema, content) = (quote_identifier(&self.owner.schema), quote_identifier(content));
                 create::count(self.db, &format!("{schema}.{content}"))?

@@ -86,6 +86,38 @@ def test_a_dump_restores_the_table(dump, read, tmp_path):
     db.close()
 
 
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("dump", DUMPS)
+def test_a_dump_of_a_content_table_has_its_index_and_log(dump, read, tmp_path):
+    db = apsw_connection(tmp_path / "old.db")
+    for sync in ("commit", "log"):
+        db.execute(f"CREATE TABLE {sync}_goods(id TEXT PRIMARY KEY, name TEXT, words BLOB)")
+        db.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+            f"INSERT INTO {sync}_goods SELECT 'G' || i, 'it''s ' || i, vec_parse('[' || i || ', 1]') FROM n"
+        )
+        db.execute(f"CREATE VIRTUAL TABLE {sync}_near USING hnsw(content = {sync}_goods, words FLOAT[2], sync = {sync})")
+        db.execute(f"DELETE FROM {sync}_goods WHERE id = 'G5'")
+        db.execute(f"UPDATE {sync}_goods SET words = '[70, 1]' WHERE id = 'G6'")
+    feeds = [f"SELECT rowid, id, name, distance FROM {sync}_near WHERE words MATCH '[7, 1]' ORDER BY distance" for sync in
+             ("commit", "log")]
+    expected = [db.execute(sql).fetchall() for sql in feeds]
+    assert [len(rows) for rows in expected] == [39, 39]
+    assert db.execute("SELECT value FROM hnsw_info('log_near') WHERE key = 'logged'").fetchall() == [(2,)]
+    db.close()
+
+    READS[read](DUMPS[dump](tmp_path / "old.db"), tmp_path / "new.db")
+    db = apsw_connection(tmp_path / "new.db")
+    assert [db.execute(sql).fetchall() for sql in feeds] == expected
+    for sync in ("commit", "log"):
+        db.execute(f"INSERT INTO {sync}_goods VALUES ('new', 'n', '[7, 1]')")
+        db.execute(f"INSERT INTO {sync}_near({sync}_near) VALUES ('fold')")
+        db.execute(f"INSERT INTO {sync}_near({sync}_near) VALUES ('integrity-check')")
+    assert [("new" in {row[1] for row in db.execute(sql).fetchall()[:2]}) for sql in feeds] == [True, True]
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    db.close()
+
+
 def searches() -> list[str]:
     return [
         "SELECT id, distance FROM goods WHERE words MATCH '[3, 1, -2]' ORDER BY distance",

@@ -7,35 +7,36 @@ use crate::sqlite::{Parameter, Statement};
 use crate::storage::shadow::{CHANGES, MAP};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::RowKey;
+use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::rows::table::{ContentName, Names};
 
 /// Rows of the log that are read at a time.
 const BATCH: i64 = 1024;
 
 /// The statements of one fold.
-struct Fold {
+struct Fold<'t> {
     /// The nodes of a row; no row if the map has none.
-    nodes: Statement,
+    nodes: CachedStatement<'t>,
     /// The vectors of a row; no row if the content has none.
-    vectors: Statement,
-    write: Statement,
-    forget: Statement,
-    done: Statement,
+    vectors: CachedStatement<'t>,
+    write: CachedStatement<'t>,
+    forget: CachedStatement<'t>,
+    done: CachedStatement<'t>,
 }
 
 /// The vectors of a row of the content, checked; None if the row is gone.
 type NewVectors = Option<Vec<Option<Vec<u8>>>>;
 
-impl Fold {
-    fn prepare(core: &TableCore, names: &Names, content: &ContentName) -> Result<Fold> {
-        let (map, changes, rows) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
+impl<'t> Fold<'t> {
+    fn prepare(core: &'t TableCore, names: &Names, content: &ContentName) -> Result<Fold<'t>> {
+        let (map, changes, source) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
         let columns: Vec<String> = core.schema.vectors().map(|(number, _, _)| core.schema.column_sql(number)).collect();
         let (columns, nodes) = (columns.join(", "), node_columns(names.owner.vectors));
         let vectors = match &content.key {
-            RowKey::Rowid(_) => format!("SELECT {columns} FROM {rows} AS r WHERE {} = ?1", content.key.rowid_sql()),
+            RowKey::Rowid(_) => format!("SELECT {columns} FROM {source} AS r WHERE {} = ?1", content.key.rowid_sql()),
             RowKey::Columns(_) => {
                 let condition = content.key.condition("r.");
-                format!("SELECT {columns} FROM {map} AS m JOIN {rows} AS r ON {condition} WHERE m.id = ?1")
+                format!("SELECT {columns} FROM {map} AS m JOIN {source} AS r ON {condition} WHERE m.id = ?1")
             }
         };
         let parameters: Vec<String> = (2..names.owner.vectors + 2).map(|number| format!("?{number}")).collect();
@@ -45,13 +46,13 @@ impl Fold {
             parameters.join(", "),
             sets.join(", ")
         );
-        let db = core.db;
+        let statements = &core.rows.statements;
         Ok(Fold {
-            nodes: db.prepare_shadow(&format!("SELECT {nodes} FROM {map} WHERE id = ?1"))?,
-            vectors: db.prepare_shadow(&vectors)?,
-            write: db.prepare_shadow(&write)?,
-            forget: db.prepare_shadow(&format!("DELETE FROM {map} WHERE id = ?1"))?,
-            done: db.prepare_shadow(&format!("DELETE FROM {changes} WHERE id = ?1"))?,
+            nodes: statements.reading(format!("SELECT {nodes} FROM {map} WHERE id = ?1"))?,
+            vectors: statements.reading(vectors)?,
+            write: statements.reading(write)?,
+            forget: statements.reading(format!("DELETE FROM {map} WHERE id = ?1"))?,
+            done: statements.reading(format!("DELETE FROM {changes} WHERE id = ?1"))?,
         })
     }
 }
@@ -67,15 +68,17 @@ impl TableCore {
         if self.schema.content.is_none() || !self.has_log()? {
             return Ok(None);
         }
-        self.check_triggers()?;
+        self.check_source()?;
         let names = self.names()?;
         let Some(content) = &names.content else { return Ok(None) };
         self.vectors()?.iter_mut().try_for_each(|vector| vector.refresh())?;
         self.transaction.note_change();
         let mut fold = Fold::prepare(self, &names, content)?;
         let changes = names.owner.shadow(CHANGES);
-        let mut batch =
-            self.db.prepare_shadow(&format!("SELECT id FROM {changes} WHERE id >= ?1 ORDER BY id LIMIT {BATCH}"))?;
+        let mut batch = self
+            .rows
+            .statements
+            .reading(format!("SELECT id FROM {changes} WHERE id >= ?1 ORDER BY id LIMIT {BATCH}"))?;
         let (mut next, mut wrong) = (Some(i64::MIN), None);
         while let Some(first) = next {
             self.db.check_interrupt()?;
@@ -96,7 +99,7 @@ impl TableCore {
     }
 
     /// Folds one row. What is wrong with its vector, if anything is: then nothing was changed.
-    fn fold_row(&self, names: &Names, fold: &mut Fold, id: i64) -> Result<Option<String>> {
+    fn fold_row(&self, names: &Names, fold: &mut Fold<'_>, id: i64) -> Result<Option<String>> {
         let key = [Parameter::Integer(id)];
         let old = fold.nodes.query_one(&key, |row| {
             (0..names.owner.vectors)

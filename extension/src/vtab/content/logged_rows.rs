@@ -73,12 +73,12 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
     let input = core.vector_input(names.table(), query.column)?;
     let exact = ExactQuery::new(query.query, input.params.metric, input.params.element);
     let (vector, key) = (core.schema.column_sql(query.column), content.key.rowid_sql());
-    let (changes, map, rows) = (names.owner.shadow(CHANGES), names.owner.shadow(MAP), content.sql(&names.owner));
+    let (changes, map, source) = (names.owner.shadow(CHANGES), names.owner.shadow(MAP), content.sql(&names.owner));
     let from = match &content.key {
-        RowKey::Rowid(_) => format!("{changes} AS c CROSS JOIN {rows} AS r ON {key} = c.id"),
+        RowKey::Rowid(_) => format!("{changes} AS c CROSS JOIN {source} AS r ON {key} = c.id"),
         RowKey::Columns(_) => {
             let condition = content.key.condition("r.");
-            format!("{changes} AS c CROSS JOIN {map} AS m ON m.id = c.id CROSS JOIN {rows} AS r ON {condition}")
+            format!("{changes} AS c CROSS JOIN {map} AS m ON m.id = c.id CROSS JOIN {source} AS r ON {condition}")
         }
     };
     // Parameter 1 is the filter's to leave out.
@@ -88,23 +88,25 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
     );
     let mut statement = core.rows.statements.reading(sql)?;
     query.filter.bind(&mut statement)?;
-    let mut hits = Vec::new();
-    let mut seen = 0usize;
-    while statement.step()? {
-        seen += 1;
-        if seen.is_multiple_of(INTERRUPT_STRIDE) {
-            core.db.check_interrupt()?;
-        }
-        match input.stored(statement.column_value(1)) {
-            Ok(Some(vector)) => {
-                let distance = core.with_vector(query.ordinal, |column| Ok(column.exact_distance(&exact, &vector)))?;
-                hits.push(Hit { rowid: RowId(statement.column_i64(0)), node: NodeId::FREE, distance });
+    let mut hits = core.with_vector(query.ordinal, |column| {
+        let (mut hits, mut seen) = (Vec::new(), 0usize);
+        while statement.step()? {
+            seen += 1;
+            if seen.is_multiple_of(INTERRUPT_STRIDE) {
+                core.db.check_interrupt()?;
             }
-            // A row with a wrong vector is in no search until it is put right.
-            Ok(None) | Err(Error::Invalid(_)) => {}
-            Err(error) => return Err(error),
+            match input.stored(statement.column_value(1)) {
+                Ok(Some(vector)) => {
+                    let distance = column.exact_distance(&exact, &vector);
+                    hits.push(Hit { rowid: RowId(statement.column_i64(0)), node: NodeId::FREE, distance });
+                }
+                // A row with a wrong vector is in no search until it is put right.
+                Ok(None) | Err(Error::Invalid(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
-    }
+        Ok(hits)
+    })?;
     hits.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.rowid.cmp(&b.rowid)));
     Ok(hits)
 }

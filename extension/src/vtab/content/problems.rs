@@ -31,10 +31,10 @@ impl TableCore {
 
     /// Rows of the map without one of the content, and the other way round.
     fn rows_apart(&self, names: &Names, content: &ContentName) -> Result<Vec<String>> {
-        let (map, changes, rows) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
+        let (map, changes, source) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
         let (condition, table, map_name) = (content.key.condition("r."), &content.table, names.nodes_table());
         let gone = format!(
-            "SELECT m.id FROM {map} AS m WHERE NOT EXISTS (SELECT 1 FROM {rows} AS r WHERE {condition}) \
+            "SELECT m.id FROM {map} AS m WHERE NOT EXISTS (SELECT 1 FROM {source} AS r WHERE {condition}) \
              AND m.id NOT IN (SELECT id FROM {changes})"
         );
         let columns = content.key.columns("r.");
@@ -52,7 +52,7 @@ impl TableCore {
             }
         };
         let unknown = format!(
-            "SELECT {shown} FROM {rows} AS r WHERE {wanted} AND NOT EXISTS (SELECT 1 FROM {map} AS m WHERE {condition})"
+            "SELECT {shown} FROM {source} AS r WHERE {wanted} AND NOT EXISTS (SELECT 1 FROM {map} AS m WHERE {condition})"
         );
         let mut problems = Vec::new();
         for (sql, what) in [

@@ -42,6 +42,14 @@ impl TableCore {
         Ok(())
     }
 
+    /// As `check_content`, but the columns may be others: a fold reads the key and the vectors alone.
+    pub fn check_source(&self) -> Result<()> {
+        match self.check_content() {
+            Err(Error::Invalid(_)) => self.check_triggers().map(drop),
+            result => result,
+        }
+    }
+
     /// Refuses a content that is gone, cannot have an index, or has lost the triggers; follows one that was renamed.
     pub fn check_triggers(&self) -> Result<TableSchema> {
         let name = self.find_content()?;

@@ -99,13 +99,13 @@ fn note(owner: &Owner, key: &RowKey, row: &str) -> String {
 
 /// Writes the keys of all rows of the content, and of all that the map has, into the log.
 pub fn note_all(db: Connection, owner: &Owner, content: &ContentName) -> Result<()> {
-    let (map, changes, rows) = (owner.shadow(MAP), owner.shadow(CHANGES), content.sql(owner));
+    let (map, changes, source) = (owner.shadow(MAP), owner.shadow(CHANGES), content.sql(owner));
     let columns = content.key.columns("r.");
     match &content.key {
         RowKey::Rowid(_) => {
             let id = columns.join(", ");
             let sql =
-                format!("INSERT INTO {changes}(id) SELECT {id} FROM {rows} AS r WHERE true ON CONFLICT DO NOTHING");
+                format!("INSERT INTO {changes}(id) SELECT {id} FROM {source} AS r WHERE true ON CONFLICT DO NOTHING");
             db.prepare_shadow(&sql)?.run(&[])?;
         }
         RowKey::Columns(_) => {
@@ -114,7 +114,7 @@ pub fn note_all(db: Connection, owner: &Owner, content: &ContentName) -> Result<
                 columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
             let (names, values) = (names.join(", "), columns.join(", "));
             let sql = format!(
-                "INSERT INTO {map}({names}) SELECT {values} FROM {rows} AS r WHERE {is_there} ON CONFLICT DO NOTHING"
+                "INSERT INTO {map}({names}) SELECT {values} FROM {source} AS r WHERE {is_there} ON CONFLICT DO NOTHING"
             );
             db.prepare_shadow(&sql)?.run(&[])?;
         }

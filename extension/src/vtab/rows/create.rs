@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{Owner, ROWS};
 use crate::vtab::declaration::schema::TableSchema;
 
 /// Creates the shadow tables of a new virtual table, empty, and the indexes of its rows table.
@@ -42,4 +42,9 @@ fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usi
 /// Counts the rows of a table. `table` is quoted.
 pub fn count(db: Connection, table: &str) -> Result<Option<i64>> {
     db.prepare_shadow(&format!("SELECT count(*) FROM {table}"))?.query_one(&[], |row| Ok(row.column_i64(0)))
+}
+
+/// The rows table of a virtual table, quoted.
+pub fn rows_table(owner: &Owner) -> String {
+    owner.shadow(ROWS)
 }

@@ -1,8 +1,9 @@
-//! The rows table `<table>_rows`: its names, its statements, and all SQL on it. A test holds that no file outside this
-//! folder has such SQL.
+//! The rows: their names, their statements, and the SQL that scans, searches and the graph run on them.
 //!
-//! The graph reaches it through the trait `storage::row_nodes::RowNodes`, which an index over a table of the user's own
-//! can implement too.
+//! They are the rows table `<table>_rows`, or of an index over a table of the user's that table joined with
+//! `<table>_map`. A test holds that nothing outside this folder and
+//! `content` names them in SQL. The graph reaches their nodes through the
+//! trait `storage::row_nodes::RowNodes`.
 
 pub mod collect_rowids;
 mod conflicts;

@@ -28,7 +28,7 @@ impl StatementCache {
         StatementCache { db, idle: RefCell::new(Vec::new()) }
     }
 
-    /// Returns a statement that reads shadow tables, cached or prepared.
+    /// Returns a statement on shadow tables that fires no trigger of the user's, cached or prepared.
     pub fn reading(&self, sql: String) -> Result<CachedStatement<'_>> {
         self.get(sql, false)
     }
