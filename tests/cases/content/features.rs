@@ -194,3 +194,28 @@ fn triggers_may_search_the_index_while_rows_are_written() {
         host.check_sound("near");
     }
 }
+
+#[test]
+fn group_limits_and_similarities_are_those_of_a_table_of_its_own() {
+    for host in products() {
+        host.run(
+            "CREATE VIRTUAL TABLE own USING hnsw(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE, price REAL,
+               embedding FLOAT[2], metric = 'l2');
+             INSERT INTO products VALUES (5, 'N3', 4, vec_parse('[12.5,1]')), (6, NULL, 4, vec_parse('[12.6,1]'));
+             UPDATE products SET name = upper(name) WHERE id > 100; DELETE FROM products WHERE id = 130;
+             INSERT INTO own SELECT * FROM products",
+        );
+        for rest in [
+            "AND group_by = 'name' ORDER BY distance",
+            "AND group_by = 'name' AND group_limit = 2 AND price > 0 ORDER BY distance LIMIT 4 OFFSET 3",
+            "AND group_by = 'price' AND group_limit = 3 AND k = 7 ORDER BY distance, id",
+        ] {
+            for vector in ["[12.4,1]", "[1,1]"] {
+                let sql = |table: &str| {
+                    format!("SELECT id, name, distance FROM {table} WHERE embedding MATCH '{vector}' {rest}")
+                };
+                assert_eq!(host.rows(&sql("near")), host.rows(&sql("own")), "{rest}");
+            }
+        }
+    }
+}
