@@ -92,8 +92,19 @@ fn a_full_disk_fails_a_write_and_loses_nothing() {
     }
 }
 
-/// Stops `sql` at its first, second, ... progress call, until it has fewer. After each stop the table is as before.
+/// Makes the table anew, as each statement finds it.
+fn make(host: &Host) {
+    host.run("DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS u");
+    host.run(TABLE);
+    host.run(&insert(0, 120));
+    host.run("DELETE FROM t WHERE id % 9 = 4");
+}
+
+/// Stops `sql` at its first, second, ... progress call, until it has fewer. After each stop the table is as before. Only
+/// the last calls may come when the statement is done: SQLite then reports the interrupt of what it has committed, of an
+/// ordinary table as well.
 fn stop_everywhere(host: &Host, sql: &str) {
+    make(host);
     let before = state(host);
     let (mut stops, mut call) = (0, 1);
     loop {
@@ -102,9 +113,28 @@ fn stop_everywhere(host: &Host, sql: &str) {
         let what = format!("{sql:.70}: stopped at call {call}");
         assert_eq!((code, &message[..]), (INTERRUPT, "interrupted"), "{what}");
         roll_back(host);
-        check_nothing_lost(host, &before, &what);
         stops += 1;
         call += 1 + call / 3;
+        if host.line("SELECT count(*) FROM sqlite_master WHERE name = 't'") == "1" && state(host) == before {
+            host.check_sound("t");
+            continue;
+        }
+        let tables = "SELECT name FROM sqlite_master WHERE name IN ('t', 'u')";
+        let contents = |host: &Host| {
+            let table = host.line(tables);
+            host.check_sound(&table);
+            (host.rows(&format!("SELECT id, n, quote(e) FROM {table}")), table)
+        };
+        let done = contents(host);
+        make(host);
+        host.run(sql);
+        roll_back(host);
+        assert!(
+            contents(host) == done,
+            "SQLite {}: {what}: the table is neither as before nor as after",
+            host.version()
+        );
+        break;
     }
     assert!(stops > 2, "{sql:.70}: {stops} stops");
 }
@@ -132,12 +162,8 @@ fn a_progress_handler_stops_every_kind_of_statement() {
             "ALTER TABLE t RENAME TO u".into(),
         ];
         for sql in &statements {
-            host.run(TABLE);
-            host.run(&insert(0, 120));
-            host.run("DELETE FROM t WHERE id % 9 = 4");
             stop_everywhere(&host, sql);
             roll_back(&host);
-            host.run("DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS u");
         }
     }
 }
