@@ -257,7 +257,8 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
                 "--embedding {asked}: the vector column needs a name, such as --embedding 'vector={asked}'"
             ))
         })?;
-        gather(offers, name, (before, after)).map_err(|failure| failure.at(format_args!("--embedding {asked}")))?;
+        collect_offers(offers, name, (before, after))
+            .map_err(|failure| failure.at(format_args!("--embedding {asked}")))?;
         return Ok(name.to_owned());
     }
     let name = name.unwrap_or_else(|| from.rsplit('.').next().unwrap_or(from));
@@ -278,7 +279,7 @@ fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
 
 /// Replaces the columns whose name is a number between the two parts of `around` by one vector column, at the first of
 /// them.
-fn gather(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<()> {
+fn collect_offers(offers: &mut Vec<Offer>, name: &str, around: (&str, &str)) -> Result<()> {
     let number = |offer: &Offer| -> Option<usize> {
         let digits = offer.name.strip_prefix(around.0)?.strip_suffix(around.1)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?

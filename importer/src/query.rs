@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use vecrank::internals::distance::{Element, decode};
 
 /// The query as checked before the file is opened.
-struct Question<'a> {
+struct FeedQuery<'a> {
     args: &'a QueryArgs,
     /// JSON, from --vector.
     vector: Option<String>,
@@ -23,16 +23,16 @@ struct Question<'a> {
 }
 
 pub fn run(args: &QueryArgs) -> Result<()> {
-    let question = Question::new(args)?;
+    let query = FeedQuery::new(args)?;
     let connection = database::open_readable(&args.database)?;
     let in_file = |failure: Failure| failure.at(args.database.display());
     let table = database::table(&connection, args.table.as_deref()).map_err(in_file)?;
     let _watch = interrupt::watch(&connection);
-    question.answer(&connection, &table).map_err(in_file)
+    query.answer(&connection, &table).map_err(in_file)
 }
 
-impl<'a> Question<'a> {
-    fn new(args: &'a QueryArgs) -> Result<Question<'a>> {
+impl<'a> FeedQuery<'a> {
+    fn new(args: &'a QueryArgs) -> Result<FeedQuery<'a>> {
         let likes = args.like.iter().map(|like| {
             like.split_once('=').ok_or_else(|| Failure::new(format!("--like {like}: expected COLUMN=VALUE")))
         });
@@ -48,7 +48,7 @@ impl<'a> Question<'a> {
         if vector.is_none() && likes.is_empty() && (ef_search.is_some() || args.embedding.is_some()) {
             return Err(Failure::new("--ef-search and --embedding need a vector: give --vector or --like"));
         }
-        Ok(Question { args, vector, likes, ef_search })
+        Ok(FeedQuery { args, vector, likes, ef_search })
     }
 
     fn is_ranked(&self) -> bool {

@@ -50,8 +50,16 @@ const OLD_NAMES: &[(&str, &str)] = &[
 /// Names of files that were renamed.
 const OLD_FILES: &[&str] = &["feed.rs", "gather.rs", "hit_row.rs", "machine.rs", "overlay.rs", "pool.rs", "shelf.rs"];
 
-/// The folders that are held to this. The importer's old names are replaced in a change of its own.
-const FOLDERS: &[&str] = &["extension/src", "extension/tests", "extension/benches", "tests/cases", "tests/support"];
+/// The folders that are held to this.
+const FOLDERS: &[&str] = &[
+    "extension/src",
+    "extension/tests",
+    "extension/benches",
+    "importer/src",
+    "importer/tests",
+    "tests/cases",
+    "tests/support",
+];
 
 const DOCUMENTS: &[&str] = &["extension/DESIGN.md", "extension/FORMAT.md", "CONTRIBUTING.md"];
 
