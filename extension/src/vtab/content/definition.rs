@@ -10,7 +10,7 @@ use crate::vtab::declaration::content::{ContentTable, KeyColumn, RowKey};
 use crate::vtab::declaration::schema::{Column, ColumnKind, Key, OrdinaryColumn, TableSchema, is_hidden_name};
 use crate::vtab::declaration::tokens::module_of;
 
-/// Words that a declared type may hold only in quotes, and that mean something else without.
+/// Keywords that a declared type may contain only in quotes.
 const NO_TYPE_WORDS: [&str; 16] = [
     "CONSTRAINT",
     "PRIMARY",
@@ -35,12 +35,12 @@ struct Found {
     name: String,
     type_name: String,
     not_null: bool,
-    /// Its place in the PRIMARY KEY, from 1; 0 outside.
+    /// Its position in the PRIMARY KEY, from 1; 0 for a column outside the key.
     key_place: i64,
     is_generated: bool,
 }
 
-/// What the indexes of the content say.
+/// The indexes of the content.
 #[derive(Default)]
 struct Indexes {
     /// The collations of the PRIMARY KEY's columns, by their names, if it has an index: an INTEGER PRIMARY KEY has none.
@@ -85,7 +85,7 @@ pub fn describe(db: Connection, owner: &Owner, declared: &TableSchema, name: &st
     Ok(described)
 }
 
-/// Refuses what has no rows of its own, or rows without rowids.
+/// Refuses a view, a virtual table, and a table without rowids.
 fn refuse_others(db: Connection, owner: &Owner, name: &str) -> Result<()> {
     let (table, schema) = (&owner.table, &owner.schema);
     let sql = format!(
@@ -118,7 +118,7 @@ fn refuse_others(db: Connection, owner: &Owner, name: &str) -> Result<()> {
     }
 }
 
-/// Whether a name of the rowid that is no column means nothing.
+/// Whether a table is WITHOUT ROWID: no name of the rowid is known in it.
 fn is_without_rowid(db: Connection, owner: &Owner, name: &str) -> Result<bool> {
     let found = columns(db, owner, name)?;
     let is_free = |alias: &&str| !found.iter().any(|column| column.name.eq_ignore_ascii_case(alias));
@@ -223,7 +223,7 @@ fn ordinary(
     Ok(Column { name: column.name.clone(), not_null: column.not_null, kind: ColumnKind::Ordinary(ordinary) })
 }
 
-/// A declared type that can stand in SQL of ours; another with the same affinity for one that only quotes made possible.
+/// The declared type for our own SQL. A type that needs quotes is replaced by one of the same affinity.
 fn safe_type(declared: &str) -> String {
     let (words, size) = declared.split_once('(').unwrap_or((declared, ")"));
     let is_word = |word: &str| {

@@ -1,4 +1,4 @@
-//! Folding the log: the nodes of rows that have changed become those of their vectors now.
+//! Folds the log into the graph: gives each logged row the nodes of its current vectors.
 
 use super::triggers;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ struct Fold<'t> {
     done: CachedStatement<'t>,
 }
 
-/// The vectors of a row of the content, checked; None if the row is gone.
+/// The checked vectors of a content row; None if the row is gone.
 type NewVectors = Option<Vec<Option<Vec<u8>>>>;
 
 impl<'t> Fold<'t> {
@@ -62,8 +62,8 @@ fn node_columns(vectors: usize) -> String {
 }
 
 impl TableCore {
-    /// Makes the nodes of the logged rows those of their vectors, in bounded memory: the graph links them later. Rows
-    /// with a wrong vector stay in the log; the result says what is wrong with the first of them.
+    /// Gives the logged rows the nodes of their current vectors, in bounded memory; the graph links the nodes later. Rows
+    /// with a wrong vector stay in the log. Returns the problem of the first of them.
     pub fn fold(&self) -> Result<Option<String>> {
         if self.schema.content.is_none() || !self.has_log()? {
             return Ok(None);
@@ -98,7 +98,7 @@ impl TableCore {
         Ok(wrong)
     }
 
-    /// Folds one row. What is wrong with its vector, if anything is: then nothing was changed.
+    /// Folds one row. If its vector is wrong, it changes nothing and returns the problem.
     fn fold_row(&self, names: &Names, fold: &mut Fold<'_>, id: i64) -> Result<Option<String>> {
         let key = [Parameter::Integer(id)];
         let old = fold.nodes.query_one(&key, |row| {
@@ -147,7 +147,7 @@ impl TableCore {
             .collect()
     }
 
-    /// The node of a vector: the one that the row has, if its vector is the same, else a new one.
+    /// Returns the node for a vector: the row's node if it has the same vector, otherwise a new one.
     fn settle(&self, ordinal: usize, id: i64, old: Option<NodeId>, vector: Option<&[u8]>) -> Result<Option<NodeId>> {
         self.with_vector(ordinal, |column| {
             if let Some(old) = old {
@@ -161,7 +161,7 @@ impl TableCore {
         })
     }
 
-    /// `products_near.embedding: expected ...` with the row of the content that it is in.
+    /// Adds the content row to a message: `products_near.embedding: expected ... (row 7 of products)`.
     fn wrong_row(&self, names: &Names, id: i64, message: &str) -> String {
         let Some(content) = &names.content else { return message.to_string() };
         let key = self.shown_key(names, content, id).unwrap_or_else(|_| id.to_string());

@@ -15,7 +15,7 @@ use crate::vtab::rows::filter::RowsFilter;
 /// Rows ranked between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 256;
 
-/// What a search asks of the log.
+/// The part of a search that the log depends on.
 pub struct LogQuery<'q> {
     /// The vector column: its number in the table, and its ordinal.
     pub column: usize,
@@ -24,7 +24,7 @@ pub struct LogQuery<'q> {
     pub filter: &'q RowsFilter,
 }
 
-/// The logged rows, and those of them that a search gives.
+/// The logged rows, and the hits among them.
 pub struct LoggedRows {
     ids: HashSet<i64>,
     /// Nearest first, ties by rowid.
@@ -33,7 +33,7 @@ pub struct LoggedRows {
 }
 
 impl LoggedRows {
-    /// The log of a search; None if there is none.
+    /// Reads the log for a search; None if the log is empty.
     pub fn read(core: &TableCore, query: &LogQuery<'_>) -> Result<Option<LoggedRows>> {
         if core.content(SyncMode::Log).is_none() || !core.has_log()? {
             return Ok(None);
@@ -48,7 +48,7 @@ impl LoggedRows {
         Ok(Some(LoggedRows { ids, hits, given: 0 }))
     }
 
-    /// Whether a hit of the graph is of a logged row: its node may be that of an older vector.
+    /// Whether a hit of the graph belongs to a logged row. Its node may have an older vector.
     pub fn contains(&self, hit: &Hit) -> bool {
         self.ids.contains(&hit.rowid.0)
     }
@@ -81,7 +81,7 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
             format!("{changes} AS c CROSS JOIN {map} AS m ON m.id = c.id CROSS JOIN {source} AS r ON {condition}")
         }
     };
-    // Parameter 1 is the filter's to leave out.
+    // The filter's values begin at parameter 2.
     let sql = format!(
         "SELECT {key}, {vector} FROM {from} WHERE ?1 IS NULL AND {vector} IS NOT NULL{}",
         query.filter.and_sql()
@@ -100,7 +100,7 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
                     let distance = column.exact_distance(&exact, &vector);
                     hits.push(Hit { rowid: RowId(statement.column_i64(0)), node: NodeId::FREE, distance });
                 }
-                // A row with a wrong vector is in no search until it is put right.
+                // No search returns a row with a wrong vector until it is corrected.
                 Ok(None) | Err(Error::Invalid(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -112,7 +112,7 @@ fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
 }
 
 impl TableCore {
-    /// The logged rows that no search gives, since a vector of theirs is wrong.
+    /// The number of logged rows that no search returns, because a vector of theirs is wrong.
     pub fn wrong_rows(&self) -> Result<u64> {
         let (names, mut wrong) = (self.names()?, 0);
         let Some(content) = &names.content else { return Ok(0) };

@@ -1,4 +1,4 @@
-//! What the integrity check says of an index and its content. Rows in the log are left out: they are known to differ.
+//! The integrity check of an index against its content. It skips rows in the log, which are known to differ.
 
 use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowId};
@@ -12,10 +12,10 @@ use crate::vtab::rows::table::{ContentName, Names};
 const MAX_PROBLEMS: usize = 100;
 
 impl TableCore {
-    /// Where the index and its content disagree.
+    /// Lists the differences between the index and its content.
     pub fn content_problems(&self) -> Result<Vec<String>> {
         match self.check_content() {
-            // The statement that searches would say the same.
+            // A search would report the same.
             Err(Error::Invalid(message)) => return Ok(vec![message]),
             result => result?,
         }
@@ -29,7 +29,7 @@ impl TableCore {
         Ok(problems)
     }
 
-    /// Rows of the map without one of the content, and the other way round.
+    /// Lists rows of the map without a content row, and content rows without a row of the map.
     fn rows_apart(&self, names: &Names, content: &ContentName) -> Result<Vec<String>> {
         let (map, changes, source) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
         let (condition, table, map_name) = (content.key.condition("r."), &content.table, names.nodes_table());
@@ -70,7 +70,7 @@ impl TableCore {
         Ok(problems)
     }
 
-    /// Rows whose node has another vector than they have.
+    /// Lists rows whose node has another vector than the row.
     fn vectors_apart(&self, names: &Names, (ordinal, number): (usize, usize)) -> Result<Vec<String>> {
         let (key, vector, node) =
             (self.schema.rowid_sql(), self.schema.column_sql(number), self.schema.node_sql(number));

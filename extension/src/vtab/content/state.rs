@@ -1,4 +1,4 @@
-//! Whether the content table and its triggers still are what the index was made for.
+//! Checks that the content table and its triggers still fit the index.
 
 use super::definition::describe;
 use super::triggers;
@@ -13,12 +13,12 @@ use crate::vtab::rows::table::ContentName;
 const LOG: &str = ", log ";
 
 impl TableCore {
-    /// The content table of an index with that mode.
+    /// The content table, if the index has that mode.
     pub fn content(&self, sync: SyncMode) -> Option<&ContentTable> {
         self.schema.content.as_ref().filter(|content| content.sync == sync)
     }
 
-    /// Refuses an index whose content is not what it was. After the first time it looks only where the schema has changed.
+    /// Refuses an index whose content no longer fits. After the first call it checks again only if the schema has changed.
     pub fn check_content(&self) -> Result<()> {
         if self.schema.content.is_none() {
             return Ok(());
@@ -42,7 +42,7 @@ impl TableCore {
         Ok(())
     }
 
-    /// As `check_content`, but the columns may be others: a fold reads the key and the vectors alone.
+    /// As `check_content`, but other columns may have changed: a fold reads only the key and the vectors.
     pub fn check_source(&self) -> Result<()> {
         match self.check_content() {
             Err(Error::Invalid(_)) => self.check_triggers().map(drop),
@@ -50,7 +50,7 @@ impl TableCore {
         }
     }
 
-    /// Refuses a content that is gone, cannot have an index, or has lost the triggers; follows one that was renamed.
+    /// Refuses a content that is gone, cannot have an index, or has lost the triggers. Follows a rename.
     pub fn check_triggers(&self) -> Result<TableSchema> {
         let name = self.find_content()?;
         let described = self.describe_content(&name)?;
@@ -65,14 +65,14 @@ impl TableCore {
         Ok(described)
     }
 
-    /// The name of the content table now: that of the table with the triggers, or, without them, the last one known.
+    /// The current name of the content table: the table that has the triggers, or without triggers the last known name.
     fn find_content(&self) -> Result<String> {
         let names = self.names()?;
         let found = triggers::table_with(self.db, &names.owner)?;
         Ok(found.or_else(|| names.content.as_ref().map(|content| content.table.clone())).unwrap_or_default())
     }
 
-    /// The declaration as the content table of that name makes it, which is the name of the content from now on.
+    /// Reads the declaration from the content table of that name, and takes up the name.
     fn describe_content(&self, name: &str) -> Result<TableSchema> {
         let names = self.names()?;
         let described = describe(self.db, &names.owner, &self.schema, name)?;
@@ -85,7 +85,7 @@ impl TableCore {
         Ok(described)
     }
 
-    /// Makes the triggers anew, under the names that they have now.
+    /// Recreates the triggers for the current names.
     pub fn make_triggers(&self) -> Result<()> {
         let name = self.find_content()?;
         let described = self.describe_content(&name)?;
@@ -97,33 +97,33 @@ impl TableCore {
         Ok(())
     }
 
-    /// Whether rows wait in the log.
+    /// Whether the log has rows.
     pub fn has_log(&self) -> Result<bool> {
         let sql = format!("SELECT 1 FROM {} LIMIT 1", self.names()?.owner.shadow(CHANGES));
         Ok(self.rows.statements.reading(sql)?.query_one(&[], |_| Ok(()))?.is_some())
     }
 
-    /// Rows in the log.
+    /// The number of rows in the log.
     pub fn log_length(&self) -> Result<i64> {
         let sql = format!("SELECT count(*) FROM {}", self.names()?.owner.shadow(CHANGES));
         let count = self.rows.statements.reading(sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
         Ok(count.unwrap_or_default())
     }
 
-    /// What EXPLAIN QUERY PLAN shows of the log behind the plan of a search: `, log 12`.
+    /// The text on the log that EXPLAIN QUERY PLAN shows after the plan of a search: `, log 12`.
     pub fn log_text(&self) -> String {
-        // What is wrong with the log the search itself will say.
+        // The search itself reports a damaged log.
         let length = || self.log_length().unwrap_or_default();
         self.content(SyncMode::Log).map_or(String::new(), |_| format!("{LOG}{}", length()))
     }
 
-    /// The plan alone.
+    /// The text of the plan without the text on the log.
     pub fn without_log_text<'t>(&self, text: &'t str) -> &'t str {
         let split = self.content(SyncMode::Log).and_then(|_| text.rsplit_once(LOG));
         split.map_or(text, |(plan, _)| plan)
     }
 
-    /// Refuses to give a hidden column where the content has a column of that name.
+    /// Refuses a hidden column if the content has a column of that name.
     pub fn check_not_left_out(&self, hidden: ColumnRef<'_>) -> Result<()> {
         let (Some(content), names) = (&self.schema.content, self.names()?) else { return Ok(()) };
         let table = names.table();

@@ -8,7 +8,7 @@ use crate::vtab::declaration::content::{RowKey, SyncMode};
 use crate::vtab::declaration::schema::TableSchema;
 use crate::vtab::rows::table::ContentName;
 
-/// What a trigger gives as `query` to tell the virtual table that the log has grown.
+/// The value of `query` by which a trigger reports to the virtual table that the log has grown.
 pub const CHANGED: &[u8] = b"changed";
 
 const EVENTS: [&str; 3] = ["insert", "delete", "update"];
@@ -17,7 +17,7 @@ fn name_of(owner: &Owner, event: &str) -> String {
     owner.shadow_name(&format!("after_{event}"))
 }
 
-/// The triggers that are there: their names, and the tables that they are on.
+/// The existing triggers: their names and their tables.
 fn existing(db: Connection, owner: &Owner) -> Result<Vec<(String, String)>> {
     let schema = quote_identifier(&owner.schema);
     let sql = format!("SELECT name, tbl_name FROM {schema}.sqlite_master WHERE type = 'trigger' AND name = ?1");
@@ -32,7 +32,7 @@ fn existing(db: Connection, owner: &Owner) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// The table that has all the triggers: it is the content, whatever its name is by now.
+/// The table that has all the triggers. It is the content, whatever its current name is.
 pub fn table_with(db: Connection, owner: &Owner) -> Result<Option<String>> {
     let mut tables: Vec<String> = existing(db, owner)?.into_iter().map(|(_, table)| table).collect();
     let is_one = tables.len() == EVENTS.len() && tables.windows(2).all(|pair| pair.first() == pair.last());
@@ -46,7 +46,7 @@ pub fn drop_all(db: Connection, owner: &Owner) -> Result<()> {
         .try_for_each(|(name, _)| db.run(&format!("DROP TRIGGER {schema}.{}", quote_identifier(&name)), &[]))
 }
 
-/// `described`: with the columns of the content as it is now.
+/// Creates the triggers. `described` has the current columns of the content.
 pub fn create_all(db: Connection, owner: &Owner, described: &TableSchema, content: &ContentName) -> Result<()> {
     let Some(table) = &described.content else { return Ok(()) };
     let (schema, on) = (quote_identifier(&owner.schema), quote_identifier(&content.table));
@@ -97,7 +97,7 @@ fn note(owner: &Owner, key: &RowKey, row: &str) -> String {
     }
 }
 
-/// Writes the keys of all rows of the content, and of all that the map has, into the log.
+/// Writes the keys of all rows of the content and of the map into the log.
 pub fn note_all(db: Connection, owner: &Owner, content: &ContentName) -> Result<()> {
     let (map, changes, source) = (owner.shadow(MAP), owner.shadow(CHANGES), content.sql(owner));
     let columns = content.key.columns("r.");

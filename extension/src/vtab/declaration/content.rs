@@ -1,4 +1,4 @@
-//! The table of the user's that an index is over: `content = 'products', sync = 'commit'`.
+//! The content table of an index, a table of the user: `content = 'products', sync = 'commit'`.
 
 use super::schema::{Column, TableSchema};
 use super::tokens::{Token, TokenKind, join};
@@ -28,13 +28,13 @@ impl SyncMode {
     }
 }
 
-/// What the declaration says of the content table, and what is known of it since the schema was loaded.
+/// The content table as the declaration names it, and as it was when the schema was loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContentTable {
     pub name: String,
     pub sync: SyncMode,
     pub key: RowKey,
-    /// Columns that the index cannot show, since their names are reserved.
+    /// Columns that the index cannot show, because their names are reserved.
     pub left_out: Vec<String>,
     /// A vector is a generated column: any UPDATE may change it.
     pub has_generated_vector: bool,
@@ -48,12 +48,12 @@ impl ContentTable {
     }
 }
 
-/// What identifies a row of the content table.
+/// The key that identifies a row of the content table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowKey {
     /// The INTEGER PRIMARY KEY of that name.
     Rowid(String),
-    /// Another PRIMARY KEY. The map gives each key an integer of ours.
+    /// Another PRIMARY KEY. The map assigns an integer to each key.
     Columns(Vec<KeyColumn>),
 }
 
@@ -65,7 +65,7 @@ pub struct KeyColumn {
 }
 
 impl RowKey {
-    /// `"a", "b"`, each behind a prefix such as `new.`.
+    /// The key columns as SQL, each with a prefix such as `new.`: `new."a", new."b"`.
     pub fn columns(&self, prefix: &str) -> Vec<String> {
         let quoted = |name: &String| format!("{prefix}{}", quote_identifier(name));
         match self {
@@ -82,7 +82,7 @@ impl RowKey {
         }
     }
 
-    /// How a row of the content, whose key columns stand behind a prefix, finds its row of the map `m`.
+    /// The SQL condition that joins a content row, whose key columns have a prefix, to its row of the map `m`.
     pub fn condition(&self, prefix: &str) -> String {
         let equal = |(position, column): (usize, String)| match self {
             RowKey::Rowid(_) => format!("m.id = {column}"),
@@ -91,7 +91,7 @@ impl RowKey {
         self.columns(prefix).into_iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
     }
 
-    /// What stands between the parentheses of CREATE TABLE of the map.
+    /// The column definitions in CREATE TABLE of the map.
     pub fn map_definition(&self, vectors: usize) -> String {
         let mut parts = vec!["id INTEGER PRIMARY KEY".to_string()];
         if let RowKey::Columns(columns) = self {
@@ -109,7 +109,7 @@ impl RowKey {
     }
 }
 
-/// The options that are for the table, not for its vector columns.
+/// The options of the table, as opposed to those of its vector columns.
 #[derive(Debug, Default)]
 pub struct ContentOptions {
     content: Option<String>,
@@ -144,7 +144,7 @@ impl ContentOptions {
         if self.sync.replace(sync).is_some() { twice("sync") } else { Ok(true) }
     }
 
-    /// Makes a declaration that of an index, if it names a content table.
+    /// Turns a declaration into that of an index, if it names a content table.
     pub fn apply(self, table: &str, mut schema: TableSchema) -> Result<TableSchema> {
         let Some(name) = self.content else {
             return match self.sync {

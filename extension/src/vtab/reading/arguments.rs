@@ -7,7 +7,7 @@ use crate::sqlite::{Value, Values};
 use crate::vtab::planning::plan::KnnPlan;
 use crate::vtab::rows::owned_value::OwnedValue;
 
-/// The arguments as SQLite gives them; None for those that the plan does not have.
+/// The arguments as SQLite passes them; None for those that the plan does not have.
 pub struct GivenArguments<'v> {
     pub query: Option<Value<'v>>,
     pub k: Option<Value<'v>>,
@@ -17,7 +17,7 @@ pub struct GivenArguments<'v> {
 }
 
 impl<'v> GivenArguments<'v> {
-    /// Reads them, and gives the values behind them.
+    /// Reads the arguments, and returns the values after them.
     pub fn read(plan: &KnnPlan, values: Values<'v>) -> Result<(GivenArguments<'v>, Values<'v>)> {
         let mut rest = values;
         let mut next = |is_there: bool| {
@@ -35,7 +35,7 @@ impl<'v> GivenArguments<'v> {
         Ok((given, rest))
     }
 
-    /// Copies that outlive the call.
+    /// Copies the values, so that they outlive the call.
     pub fn kept(&self) -> Arguments {
         let kept = |value: Option<Value<'_>>| value.map(|value| OwnedValue::of(value.content()));
         Arguments {
@@ -48,7 +48,7 @@ impl<'v> GivenArguments<'v> {
     }
 }
 
-/// The arguments as they came, for SQLite to test again.
+/// The arguments as given: SQLite may test them again.
 #[derive(Debug, Default)]
 pub struct Arguments {
     pub query: Option<Rc<OwnedValue>>,

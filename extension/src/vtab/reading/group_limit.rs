@@ -1,8 +1,8 @@
-//! The group limit: of the rows with the same value of a column at most so many come, counted along the sequence.
+//! The group limit: a search returns at most so many rows with the same value of a column, counted along its sequence.
 //!
-//! What SQLite calls equal is equal here. Numbers and BLOBs are compared without a collation, texts by that of the column;
-//! one other than BINARY may be the host's own, so SQLite compares them: a text that was not seen before is looked for
-//! among one text of each group, kept in the order of the collation.
+//! Values are equal if SQLite calls them equal. Numbers and BLOBs need no collation. Texts need that of the column, which
+//! may be the host's own unless it is BINARY, so SQLite compares them: a new text is searched by bisection among one text
+//! per group, in the order of the collation.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
 use crate::vtab::rows::statement_cache::CachedStatement;
 
-/// What the counts depend on, beside the sequence.
+/// The parameters of the counts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupLimit {
-    /// The number of the column whose values make the groups.
+    /// The number of the grouping column.
     column: usize,
     limit: u64,
-    /// Rows that it refuses come, and are not counted.
+    /// Rows that this filter refuses are returned without being counted.
     counted: RowsFilter,
 }
 
@@ -37,7 +37,7 @@ impl GroupLimit {
         Ok(GroupLimit { column, limit, counted: RowsFilter::default() })
     }
 
-    /// Leaves rows that the filter refuses uncounted.
+    /// Sets the filter of the rows to be counted.
     pub fn counting(mut self, counted: RowsFilter) -> GroupLimit {
         self.counted = counted;
         self
@@ -64,11 +64,11 @@ fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<usiz
     }
 }
 
-/// A value that groups rows: two are equal where SQLite's are, but for the collation of texts.
+/// The value of a group, equal as SQLite compares it, without the collation of texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum GroupKey {
     Integer(i64),
-    /// The bits of a number that is no i64.
+    /// The bits of a number that is not an i64.
     Real(u64),
     Text(Vec<u8>),
     Blob(Vec<u8>),
@@ -94,17 +94,17 @@ impl GroupKey {
     }
 }
 
-/// The groups of the rows given so far. It holds no statement, so that it can be kept between two pages.
+/// The groups of the rows returned so far. It holds no statement, so that it can be kept between two pages.
 #[derive(Debug, Default)]
 pub struct GroupCounts {
-    /// Rows given, by group.
+    /// The number of returned rows per group.
     counts: Vec<u64>,
-    /// The group of each value given.
+    /// The group of each returned value.
     known: HashMap<GroupKey, usize>,
-    /// Under a collation other than BINARY: one text of each group and the group, in the order of the collation.
+    /// Under a collation other than BINARY: one text per group, and the group, in the order of the collation.
     texts: Vec<(Vec<u8>, usize)>,
     bytes: usize,
-    /// Rows of full groups that came up, and how many of them make the next look for other groups due.
+    /// The number of dropped rows, and the number at which the next check for open groups is due.
     dropped: u64,
     next_look: u64,
 }
@@ -112,13 +112,13 @@ pub struct GroupCounts {
 /// Compares two texts by a collation.
 type Compare<'c> = dyn FnMut(&[u8], &[u8]) -> Result<Ordering> + 'c;
 
-/// Least number of dropped rows, and share of the table, that make a look for other groups due: it costs as much.
+/// The first check for open groups is due after so many dropped rows, or after this share of the table.
 const LEAST_DROPPED: u64 = 200;
 const DROPPED_SHARE: u64 = 16;
 
 impl GroupCounts {
-    /// Whether the next row of the sequence comes; then it is counted. `compare`: None if texts are equal that have the
-    /// same bytes.
+    /// Whether the next row of the sequence is returned; if so, it is counted. `compare`: None if texts are equal exactly if
+    /// their bytes are.
     fn admits(&mut self, value: Content<'_>, limit: u64, compare: Option<&mut Compare<'_>>) -> Result<bool> {
         let Some(key) = GroupKey::of(value) else { return Ok(true) };
         let has_order = compare.is_some();
@@ -145,14 +145,14 @@ impl GroupCounts {
         Ok(true)
     }
 
-    /// Whether no row with this value comes any more.
+    /// Whether the group of a value is full.
     fn is_full(&self, value: Content<'_>, limit: u64, compare: Option<&mut Compare<'_>>) -> Result<bool> {
         let Some(key) = GroupKey::of(value) else { return Ok(false) };
         let group = self.group_of(&key, compare)?.ok();
         Ok(group.and_then(|group| self.counts.get(group)).is_some_and(|count| *count >= limit))
     }
 
-    /// The group of a value, or else the place of its text in the order.
+    /// The group of a value, or the index at which a new text belongs in the order.
     fn group_of(&self, key: &GroupKey, compare: Option<&mut Compare<'_>>) -> Result<std::result::Result<usize, usize>> {
         match (self.known.get(key), key, compare) {
             (Some(group), ..) => Ok(Ok(*group)),
@@ -175,8 +175,7 @@ impl GroupCounts {
         Ok(Err(least))
     }
 
-    /// Whether so many rows were dropped that a look for other groups costs less than to go on without one. `rows`: those
-    /// of the table.
+    /// Whether a check for open groups is due. `rows`: the number of rows of the table.
     pub fn takes_look(&mut self, rows: u64) -> bool {
         let is_due = self.dropped >= self.next_look.max(LEAST_DROPPED).max(rows / DROPPED_SHARE);
         if is_due {
@@ -185,7 +184,7 @@ impl GroupCounts {
         is_due
     }
 
-    /// Bytes of memory that it takes, about.
+    /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -200,7 +199,7 @@ pub struct GroupStatements<'t> {
 }
 
 impl<'t> GroupStatements<'t> {
-    /// Whether the next row of the sequence comes. One that is gone does: whoever reads it says what that means.
+    /// Whether the next row of the sequence is returned. A missing row is: the reader of the row reports it.
     pub fn admit(
         &mut self,
         core: &'t TableCore,
@@ -228,8 +227,8 @@ impl<'t> GroupStatements<'t> {
         admits
     }
 
-    /// Whether a row can still come of those with a vector in the column `vector` that pass a filter: one with NULL, or one
-    /// of a group that is not full.
+    /// Whether a row that passes the filter and has a vector in the column `vector` can still be returned: it has NULL, or
+    /// its group is not full.
     pub fn has_room(
         &mut self,
         core: &'t TableCore,
@@ -251,13 +250,13 @@ impl<'t> GroupStatements<'t> {
         Ok(false)
     }
 
-    /// Gives the statements back.
+    /// Returns the statements to the cache.
     pub fn clear(&mut self) {
         *self = GroupStatements::default();
     }
 }
 
-/// How SQLite compares two texts of the column; None where it compares their bytes.
+/// The statement that compares two texts by the column's collation; None if SQLite compares bytes.
 fn by_collation<'s, 't>(
     core: &'t TableCore,
     column: usize,
@@ -295,7 +294,7 @@ fn prepared<'s, 't>(
 mod tests {
     use super::*;
 
-    /// The values that come of these, by their positions.
+    /// The indexes of the values that are admitted.
     fn admitted(values: &[Content<'_>], limit: u64, mut compare: Option<&mut Compare<'_>>) -> Vec<usize> {
         let mut counts = GroupCounts::default();
         let mut admits = |value: &Content<'_>| counts.admits(*value, limit, compare.as_deref_mut()).unwrap();
