@@ -3,7 +3,7 @@
 # Python packages into a virtual environment under the Cargo target directory.
 #
 #   tests/run.sh                 everything
-#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts zoo docs quickstart
+#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts packages zoo docs quickstart
 #
 # A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
 # summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
@@ -16,7 +16,7 @@ python_home=$target/python-hosts
 logs=$target/test-logs
 old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
 mdbook_version=0.5.4
-all_steps=(prepare fmt clippy build rust hosts zoo docs quickstart)
+all_steps=(prepare fmt clippy build rust hosts packages zoo docs quickstart)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -108,6 +108,9 @@ pytest() {
 
 hosts() { pytest hosts tests/hosts/python; }
 
+# Every package, built from the tree and used from an empty folder.
+packages() { pytest packages packages/tests; }
+
 # Parquet files of other writers, through the importer.
 zoo() { pytest zoo importer/tests/zoo; }
 
@@ -134,6 +137,7 @@ budget() {
     build) echo 780 ;;
     rust) echo 1800 ;;
     hosts) echo 540 ;;
+    packages) echo 900 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
   esac
@@ -155,7 +159,7 @@ counts() {
   local results=''
   case $1 in
     rust) results=$(grep -aE '^test result: ' "$logs/$1" 2>/dev/null) ;;
-    hosts | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
+    hosts | packages | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
   esac
   echo "$(sum_of passed <<<"$results") $(sum_of '(failed|error)' <<<"$results") $(sum_of '(ignored|skipped)' <<<"$results")"
 }
