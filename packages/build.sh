@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 builder=$root/packages/$1/build.sh
 if [ ! -f "$builder" ]; then
-  echo "unknown package: $1 (there are: $(cd "$root/packages" && ls -d -- */build.sh | xargs -n1 dirname | xargs))" >&2
+  echo "unknown package: $1 (there are: $(cd "$root/packages" && printf '%s\n' */build.sh | xargs -n1 dirname | xargs))" >&2
   exit 2
 fi
 mkdir -p "$2"
