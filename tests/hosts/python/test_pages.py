@@ -51,7 +51,7 @@ def loading_python() -> str:
 
 
 def saved_as(block: Block) -> str | None:
-    named = re.match(r"# ([\w.]+)\n", block.text)
+    named = re.match(r"# ([\w./]+\.py)\n", block.text)
     return named and named[1]
 
 
@@ -174,7 +174,9 @@ WITH_COMMANDS = [page for page in PAGES if any(block.page == page and not is_els
 def test_the_commands_of_a_page_run_as_it_says(page, tmp_path, imported, monkeypatch):
     folder = source_tree(tmp_path / "vecrank") if page in IN_SOURCES else feed_folder(tmp_path / "feeds", imported)
     monkeypatch.chdir(folder)
-    command(tmp_path / "bin" / "python3", f'exec {shlex.quote(loading_python())} "$@"')
+    # Django comes from the environment of the tests.
+    python = f"PYTHONPATH={shlex.quote(sysconfig.get_path('purelib'))} exec {shlex.quote(loading_python())}"
+    command(tmp_path / "bin" / "python3", f'{python} "$@"')
     commands = [str(tmp_path / "bin"), *([] if page in IN_SOURCES else [str(CLI.parent)]), os.environ["PATH"]]
     terminal = Terminal(folder, {**os.environ, "PATH": ":".join(commands), "HOME": str(tmp_path)})
     foreign, port = None, str(free_port())
@@ -184,7 +186,9 @@ def test_the_commands_of_a_page_run_as_it_says(page, tmp_path, imported, monkeyp
             if block.kind == "sh":
                 terminal.run(block, text)
             elif block.kind == "python":
-                (tmp_path / "feeds" / saved_as(block)).write_text(text, "utf8")
+                file = tmp_path / "feeds" / saved_as(block)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, "utf8")
             else:
                 foreign = foreign or Foreign(folder)
                 foreign.run(block)

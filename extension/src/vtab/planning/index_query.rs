@@ -18,7 +18,7 @@ pub struct Term {
     pub collation: String,
     /// The right side is a constant that is known at planning.
     pub is_constant: bool,
-    /// That constant, if it is a text and the operator is `>=` or `<`.
+    /// That constant, if it is a text and the operator is `>=`, `<`, LIKE or GLOB.
     pub text: Option<Vec<u8>>,
 }
 
@@ -54,7 +54,8 @@ pub fn read(info: &IndexInfo<'_>, is_like_case_sensitive: impl FnOnce() -> Resul
     for constraint in info.constraints() {
         let index = constraint.index;
         let is_bound = constraint.is_usable && matches!(constraint.operator, Operator::Ge | Operator::Lt);
-        let is_asked = is_bound || constraint.is_usable && constraint.operator == Operator::Eq;
+        let is_pattern = matches!(constraint.operator, Operator::Like | Operator::Glob);
+        let is_asked = constraint.is_usable && (is_bound || is_pattern || constraint.operator == Operator::Eq);
         let right = if is_asked { info.right_side(index)? } else { None };
         let is_hint = matches!(constraint.operator, Operator::Limit | Operator::Offset);
         terms.push(Term {
@@ -65,7 +66,7 @@ pub fn read(info: &IndexInfo<'_>, is_like_case_sensitive: impl FnOnce() -> Resul
             is_list: constraint.operator == Operator::Eq && info.is_in_list(index)?,
             collation: if is_hint { String::new() } else { info.collation(index)?.to_string() },
             is_constant: right.is_some(),
-            text: right.filter(|_| is_bound).and_then(text_of),
+            text: right.filter(|_| is_bound || is_pattern).and_then(text_of),
         });
     }
     // SQLite turns LIKE into a range of texts.

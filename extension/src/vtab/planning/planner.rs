@@ -1,6 +1,7 @@
 //! Chooses the plan of a query. Pure functions: `index_query.rs` reads SQLite's description of the query.
 
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
+use super::like_range::{Origin, origin};
 use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::search_arguments::{
     check_arguments, check_no_argument, check_similarity, is_argument, no_vector, two_vectors,
@@ -213,8 +214,8 @@ fn take_bounds(
     bounds
 }
 
-/// Uses the terms that may belong to a later join: on distance and similarity, or on columns. They exclude no row, but only
-/// rows that pass them are counted.
+/// Uses the terms that may belong to a later join, or to a LIKE that SQLite does not offer: on distance and similarity, or
+/// on columns. They exclude no row, but only rows that pass them are counted.
 fn take_counted(
     schema: &TableSchema,
     query: &IndexQuery,
@@ -228,7 +229,8 @@ fn take_counted(
     for term in usable(query).filter(|term| is_measure(term) == is_measured) {
         let Some(filter) = filter_of(schema, term) else { continue };
         let is_answered = is_measured || affinity_of(schema, term.column, filter.comparison).is_some();
-        if is_answered && query.may_be_of_later_join(filter.comparison) {
+        let may_be_of_others = query.may_be_of_later_join(filter.comparison) || origin(query, term) == Origin::Unknown;
+        if is_answered && may_be_of_others {
             used.take(term, Recheck::Yes);
             counted.push(filter);
         }
@@ -241,7 +243,7 @@ fn left_over(schema: &TableSchema, query: &IndexQuery, used: &UsedConstraints) -
     let is_taken = |term: &Term| used.constraints.iter().any(|used| used.index == term.index);
     let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
     let left = query.terms.iter().filter(|term| !is_taken(term) && is_declared(term));
-    left.filter(|term| !is_from_like(query, term)).filter_map(|term| filter_of(schema, term)).collect()
+    left.filter(|term| origin(query, term) == Origin::Statement).filter_map(|term| filter_of(schema, term)).collect()
 }
 
 fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
@@ -294,7 +296,7 @@ fn usable(query: &IndexQuery) -> impl Iterator<Item = &Term> {
 fn take_filters(schema: &TableSchema, query: &IndexQuery, used: &mut UsedConstraints) -> Vec<Filter> {
     let mut filters = Vec::new();
     for term in usable(query) {
-        if is_from_like(query, term) {
+        if origin(query, term) != Origin::Statement {
             continue;
         }
         let Some(filter) = filter_of(schema, term) else { continue };
@@ -335,47 +337,6 @@ fn is_open(term: &Term) -> bool {
 /// no row is lost, and SQLite tests the rows.
 fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
     is_open(term) && term.collation.eq_ignore_ascii_case("BINARY") && is_foreign(schema, term)
-}
-
-/// Whether SQLite derived the term from a LIKE: it turns `a LIKE 'x%'` into `a >= 'x' AND a < 'y'`. That range excludes
-/// BLOBs, which LIKE admits, and SQLite does not test it again; a range that the user wrote it does. A LIKE with ESCAPE
-/// is not offered.
-fn is_from_like(query: &IndexQuery, term: &Term) -> bool {
-    let mut others = query.terms.iter().filter(|other| other.column == term.column);
-    match term.operator {
-        Operator::Ge => others.any(|other| are_from_like(query, term, other)),
-        Operator::Lt => others.any(|other| are_from_like(query, other, term)),
-        _ => false,
-    }
-}
-
-/// Whether two terms are the range of a LIKE: `least` is the first text with the pattern's prefix, `most` the one after
-/// the last. If LIKE ignores case, `least` is in upper case and `most` in lower case.
-fn are_from_like(query: &IndexQuery, least: &Term, most: &Term) -> bool {
-    let (Operator::Ge, Some(least_text)) = (least.operator, &least.text) else { return false };
-    let (Operator::Lt, Some(most_text)) = (most.operator, &most.text) else { return false };
-    let is_in = |collation: &str| least.collation.eq_ignore_ascii_case(collation);
-    let is_glob = |term: &Term| term.operator == Operator::Glob && term.column == least.column;
-    if is_in("NOCASE") && !query.is_like_case_sensitive {
-        *least_text == least_text.to_ascii_uppercase() && *most_text == past(least_text.to_ascii_lowercase())
-    } else if is_in("BINARY") && (query.is_like_case_sensitive || query.terms.iter().any(is_glob)) {
-        *most_text == past(least_text.clone())
-    } else {
-        false
-    }
-}
-
-/// The text after all texts with a prefix: SQLite adds one to the last character of the UTF-8 text.
-fn past(mut text: Vec<u8>) -> Vec<u8> {
-    const LAST_CONTINUATION: u8 = 0xbf;
-    for byte in text.iter_mut().rev() {
-        if *byte != LAST_CONTINUATION {
-            *byte = byte.wrapping_add(1);
-            break;
-        }
-        *byte = 0x80;
-    }
-    text
 }
 
 /// The affinity of a column in the rows table; None if the rows table cannot answer the comparison. Of a vector it

@@ -177,28 +177,41 @@ fn range(least: &str, most: &str, collation: &str) -> Vec<Term> {
 
 #[test]
 fn ranges_that_sqlite_made_of_a_pattern_are_left_alone() {
-    let used = |range: Vec<Term>, pattern| {
-        let terms = [range, vec![term(2, 1, pattern), term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)]].concat();
-        let planned = ask(terms, &[], OrderUse::Sorted).unwrap().unwrap();
-        planned.used.iter().map(|used| used.index).collect::<Vec<_>>()
+    let used = |range: Vec<Term>, operator, pattern: &str| {
+        let pattern = Term { text: Some(pattern.into()), ..term(2, 1, operator) };
+        let others = [pattern, term(3, 1, Operator::Lt), term(4, 2, Operator::Lt)];
+        let arguments = [term(5, E, Operator::Match), term(6, K, Operator::Eq)];
+        let planned =
+            ask([range, others.to_vec(), arguments.to_vec()].concat(), &[], OrderUse::Sorted).unwrap().unwrap();
+        let mut used: Vec<usize> = planned.used.iter().map(|used| used.index).filter(|index| *index < 5).collect();
+        used.sort_unstable();
+        used
     };
-    assert_eq!(used(range("A", "b", "NOCASE"), Operator::Like), [2, 3, 4]);
-    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Glob), [2, 3, 4]);
-    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Like), [0, 1, 2, 3, 4]);
+    assert_eq!(used(range("A", "b", "NOCASE"), Operator::Like, "a%"), [2, 3, 4]);
+    assert_eq!(used(range("AB", "ac", "NOCASE"), Operator::Like, "aB_d%"), [2, 3, 4]);
+    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Glob, "aB?*"), [2, 3, 4]);
+    let all = [0, 1, 2, 3, 4];
+    assert_eq!(used(range("A", "b", "NOCASE"), Operator::Like, "%a"), all, "the user wrote the range");
+    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Glob, "a*"), all);
+    assert_eq!(used(range("aB", "aC", "BINARY"), Operator::Like, "aB%"), all);
 }
 
 #[test]
-fn ranges_of_a_like_that_sqlite_hides_are_left_alone() {
-    let is_taken = |terms: Vec<Term>, is_like_case_sensitive| {
+fn a_range_that_may_be_of_a_hidden_like_is_only_counted() {
+    let is_filter = |terms: Vec<Term>, is_like_case_sensitive| {
+        let arguments = [term(2, E, Operator::Match), term(3, K, Operator::Eq)];
         let query = IndexQuery {
-            terms,
+            terms: [terms, arguments.to_vec()].concat(),
             order: Vec::new(),
             order_use: OrderUse::Sorted,
             columns_used: 0,
             is_like_case_sensitive,
             hides_later_joins: true,
         };
-        !choose("t", &parse("t", &TABLE).unwrap(), &query).unwrap().unwrap().used.is_empty()
+        let planned = choose("t", &parse("t", &TABLE).unwrap(), &query).unwrap().unwrap();
+        let knn = knn_of(&planned);
+        assert_eq!((knn.filters.len() + knn.counted.len(), knn.after_k.len()), (2, 0));
+        knn.counted.is_empty()
     };
     for (least, most, collation, is_sensitive, used) in [
         ("AB-", "ab.", "NOCASE", false, false),
@@ -211,6 +224,6 @@ fn ranges_of_a_like_that_sqlite_hides_are_left_alone() {
         ("\u{ff}", "\u{100}", "NOCASE", false, false),
         ("", "", "NOCASE", false, false),
     ] {
-        assert_eq!(is_taken(range(least, most, collation), is_sensitive), used, "{least} {most} {collation}");
+        assert_eq!(is_filter(range(least, most, collation), is_sensitive), used, "{least} {most} {collation}");
     }
 }
