@@ -131,7 +131,6 @@ def test_a_platform_package_that_is_left_out_is_named(project):
 
 def test_the_types_take_what_the_package_takes(project, modules):
     compiler = modules / "typescript" / "bin" / "tsc"
-    options = ("--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--types", "node")
-    for name in ("types.mts", "types.cts"):
-        shutil.copy(project / "types.ts", project / name)
-        run(*runtime("node20"), compiler, *options, name, cwd=project)
+    options = ("--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node")
+    programs = [shutil.copy(project / "types.ts", project / name) for name in ("module.mts", "commonjs.cts")]
+    run(*runtime("node20"), compiler, *options, *programs, cwd=project)
