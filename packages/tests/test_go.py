@@ -1,6 +1,7 @@
 """The Go module, used by a module in an empty folder."""
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ TOUR = Path(__file__).parent / "go" / "tour.go"
 EXAMPLE = ROOT / "examples" / "go" / "page.go"
 
 
-def go(*arguments, cwd: Path) -> str:
+def go(*arguments, cwd: Path, cgo: str = "1") -> str:
     # go-sqlite3 is C, and compiled once unless the flags change; unoptimised, for it is not measured.
-    return run(need("go"), *arguments, cwd=cwd, CGO_ENABLED="1", CGO_CFLAGS="-O0")
+    return run(need("go"), *arguments, cwd=cwd, CGO_ENABLED=cgo, CGO_CFLAGS="-O0")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def program(module: Path, source: Path, folder: Path) -> Path:
     home = folder / source.stem
     home.mkdir()
     shutil.copy(source, home)
-    (home / "go.mod").write_text(f"module example\n\ngo 1.21\n\nrequire {MODULE} v0.0.0\n\nreplace {MODULE} => {module}\n")
+    (home / "go.mod").write_text(f"module example\n\ngo 1.21\n\nreplace {MODULE} => {module}\n")
     go("mod", "tidy", cwd=home)
     go("vet", ".", cwd=home)
     go("build", "-o", "program", ".", cwd=home)
@@ -68,3 +69,11 @@ def test_a_platform_without_a_library_compiles_and_says_so(module, tmp_path):
     )
     said = go("test", "-v", "./...", cwd=copy)
     assert "vecrank has no library for linux/amd64: build the package on that platform" in said
+
+
+def test_a_program_without_cgo_compiles_and_says_what_it_needs(module, feed_file, tmp_path):
+    home = program(module, EXAMPLE, tmp_path).parent
+    go("build", "-o", "without", ".", cwd=home, cgo="0")
+    done = subprocess.run([home / "without", feed_file], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Binary was compiled with 'CGO_ENABLED=0', go-sqlite3 requires cgo to work." in done.stderr

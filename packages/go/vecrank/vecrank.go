@@ -15,8 +15,6 @@ import (
 // DriverName is the driver that Register adds to database/sql.
 const DriverName = "sqlite3_vecrank"
 
-const entryPoint = "sqlite3_vecrank_init"
-
 // Register adds the driver DriverName to database/sql: go-sqlite3, with vecrank on each connection of the pool. Calling
 // it again does nothing. A program with a driver of its own calls Load in its ConnectHook instead.
 func Register() error {
@@ -37,7 +35,7 @@ func Load(connection *sqlite3.SQLiteConn) error {
 	if err != nil {
 		return err
 	}
-	if err := connection.LoadExtension(path, entryPoint); err != nil {
+	if err := loadFile(connection, path); err != nil {
 		return fmt.Errorf("vecrank: loading %s: %w", path, err)
 	}
 	return nil
