@@ -31,7 +31,7 @@ def classpath(repository, tmp_path_factory) -> str:
     """A project with the three programs, compiled."""
     project = tmp_path_factory.mktemp("project")
     (jar,) = repository.rglob("*.jar")
-    pom = (SOURCES / "pom.xml").read_text().replace("@REPOSITORY@", str(repository)).replace("@VERSION@", jar.parent.name)
+    pom = (SOURCES / "pom.xml").read_text().replace("REPOSITORY", str(repository)).replace("VERSION", jar.parent.name)
     (project / "pom.xml").write_text(pom)
     sources = project / "src" / "main" / "java"
     sources.mkdir(parents=True)
