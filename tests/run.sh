@@ -30,10 +30,14 @@ debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted=() package
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
-    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl; do
+    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl libsqlite3-dev r-cran-rsqlite \
+    luajit lua-sql-sqlite3; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
+  command -v go >/dev/null || wanted+=(golang-go)
+  command -v javac >/dev/null || wanted+=(default-jdk-headless)
+  command -v mvn >/dev/null || wanted+=(maven)
   [ ${#wanted[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     missing "Debian packages ${wanted[*]} (not root: install them by hand)"

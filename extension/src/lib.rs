@@ -61,6 +61,42 @@ pub unsafe extern "C" fn sqlite3_vecrank_init(
     unsafe { sqlite::enter(db, message, api, register) }
 }
 
+/// Gives every connection that an SQLite library opens from now on the extension. This crate depends on no SQLite: the
+/// caller passes its own library's `sqlite3_auto_extension`, such as `rusqlite::ffi::sqlite3_auto_extension`. Bindings
+/// declare the callback's type in their own ways; `Callback` is inferred.
+///
+/// # Safety
+/// `auto_extension` is the function sqlite3_auto_extension() of an SQLite library.
+///
+/// # Errors
+/// What the library answers: SQLITE_NOMEM, or SQLITE_MISUSE of a library that is too old.
+pub unsafe fn register_auto_extension<Callback: Copy>(
+    auto_extension: unsafe extern "C" fn(Callback) -> c_int,
+) -> Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { sqlite::add_auto_extension(auto_extension, sqlite3_vecrank_init) }
+}
+
+/// The BLOB to bind for a vector: little-endian 32-bit floats.
+pub fn vector(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// The numbers of a vector that was read from a table.
+///
+/// # Errors
+/// The BLOB is empty, or its length is not a multiple of four.
+pub fn from_vector(blob: &[u8]) -> Result<Vec<f32>> {
+    let (numbers, rest) = blob.as_chunks::<4>();
+    if numbers.is_empty() || !rest.is_empty() {
+        return Err(Error::invalid(format!(
+            "expected the BLOB of a vector, 4 bytes for each number, got {} bytes",
+            blob.len()
+        )));
+    }
+    Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
 /// What the importer, the tests, the benches and the fuzz targets of this project use. It may change with every release:
 /// other programs use SQL.
 #[doc(hidden)]

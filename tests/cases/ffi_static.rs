@@ -1,23 +1,10 @@
 //! The library linked into a program, which registers it for every connection that it opens.
 
-use std::ffi::{c_char, c_int};
-
-use rusqlite::ffi;
-
-unsafe extern "C" fn enter(
-    db: *mut ffi::sqlite3,
-    message: *mut *mut c_char,
-    table: *const ffi::sqlite3_api_routines,
-) -> c_int {
-    // SAFETY: handed on as SQLite gave it.
-    unsafe { vecrank::sqlite3_vecrank_init(db.cast(), message, table.cast()) }
-}
-
 #[test]
 fn an_automatic_extension_serves_every_new_connection() {
-    // SAFETY: the callback has the signature that SQLite expects.
-    unsafe { rusqlite::auto_extension::register_auto_extension(enter) }.unwrap();
     for _ in 0..2 {
+        // SAFETY: it is sqlite3_auto_extension() of the library that rusqlite uses.
+        unsafe { vecrank::register_auto_extension(rusqlite::ffi::sqlite3_auto_extension) }.unwrap();
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let dims: i64 = connection.query_row("SELECT vec_dims('[1, 2, 3]')", [], |row| row.get(0)).unwrap();
         assert_eq!(dims, 3);
@@ -26,5 +13,16 @@ fn an_automatic_extension_serves_every_new_connection() {
         let sum: String =
             connection.query_row("SELECT vec_json(vec_sum(v)) FROM (SELECT '[1]' v)", [], |row| row.get(0)).unwrap();
         assert_eq!(sum, "[1]");
+    }
+}
+
+#[test]
+fn vectors_are_what_the_functions_of_sql_read_and_give() {
+    let blob = vecrank::vector(&[1.0, -2.5]);
+    assert_eq!(blob, [0, 0, 0x80, 0x3f, 0, 0, 0x20, 0xc0]);
+    assert_eq!(vecrank::from_vector(&blob).unwrap(), [1.0, -2.5]);
+    for length in [0, 7] {
+        let error = vecrank::from_vector(&vec![0; length]).unwrap_err().to_string();
+        assert_eq!(error, format!("expected the BLOB of a vector, 4 bytes for each number, got {length} bytes"));
     }
 }

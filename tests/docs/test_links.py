@@ -13,7 +13,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOK = ROOT / "docs" / "src"
 RENDERED = pathlib.Path(os.environ.get("VECRANK_TARGET", ROOT / "target")) / "book"
-SOURCES = [*ROOT.glob("*.md"), *ROOT.glob("e*/**/*.md"), *ROOT.glob("tests/**/*.md"), *BOOK.rglob("*.md")]
+SOURCES = [*ROOT.glob("*.md"), *ROOT.glob("[ep]*/**/*.md"), *ROOT.glob("tests/**/*.md"), *BOOK.rglob("*.md")]
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\]\(([^()\s]+)\)|<(https?:[^>\s]+)>")

@@ -22,7 +22,7 @@ mod value;
 pub use bindings::{sqlite3, sqlite3_api_routines};
 pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identifier};
 pub use context::Context;
-pub use entry::enter;
+pub use entry::{add_auto_extension, enter};
 pub use function::{Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar};
 pub use index_info::{BestIndex, IndexInfo, Operator, OrderTerm, OrderUse, Recheck};
 pub use module::{register_eponymous, register_module};

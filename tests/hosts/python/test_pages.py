@@ -24,11 +24,24 @@ from hosts import CLI, LIBRARY, ROOT, TARGET, HostMissing, python_that_loads_ext
 from manual import CATALOGUE, sql_files, statements
 from pages import BOOK, PAGES, README, Block, blocks
 
-# Shell commands that are run elsewhere: by the steps quickstart, build and rust of tests/run.sh, by tests/run.sh
-# itself, or by a person with hours to measure.
-ELSEWHERE = ("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/filters/")
+# Shell commands that are run elsewhere: by the steps quickstart, build, rust and packages of tests/run.sh, by
+# tests/run.sh itself, or by a person with hours to measure.
+ELSEWHERE = (
+    *("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/filters/"),
+    *("packages/build.sh ", "npm install ", "go mod edit ", "cc page.c "),
+)
 FOREIGN = ("sql duckdb", "sql sqlite-vec")
-PROGRAMS = ("python", "js", "perl", "php", "ruby", "tcl")
+PROGRAMS = ("python", "js", "perl", "php", "ruby", "tcl", "r", "lua")
+# Programs of examples/, which the tests of the packages run.
+EXAMPLES = {
+    "js example": "examples/node/page.mjs",
+    "rust example": "examples/rust/page.rs",
+    "go example": "examples/go/page.go",
+    "java example": "examples/java/Page.java",
+    "c example": "examples/c/page.c",
+}
+# Parts of programs and files that the tests run.
+QUOTED = {"rust": "tests/hosts/rusqlite/src/main.rs", "xml": "packages/tests/java/pom.xml"}
 IN_SOURCES = (README, BOOK / "performance.md", BOOK / "tutorial.md")
 MARK = "\x1e"
 
@@ -204,6 +217,8 @@ PROBES = {
     "php": ("php", "<?php new SQLite3(':memory:');"),
     "ruby": ("ruby", "require 'sqlite3'"),
     "tcl": ("tclsh", "if {[catch {package require sqlite3}]} {exit 1}"),
+    "r": ("Rscript", "library(RSQLite)"),
+    "lua": ("luajit", 'require("luasql.sqlite3")'),
 }
 
 
@@ -218,8 +233,10 @@ def interpreter(block: Block, folder: Path) -> tuple[list[str], dict]:
             missing(f"no Node with {modules}: tests/run.sh prepare installs it")
         (folder / "node_modules").symlink_to(modules)
         return ["node"], {}
-    name, probe = PROBES[block.kind]
-    if shutil.which(name) is None or subprocess.run([name], input=probe, capture_output=True, text=True, check=False).returncode:
+    name, code = PROBES[block.kind]
+    probe = folder / "probe"
+    probe.write_text(code, "utf8")
+    if shutil.which(name) is None or subprocess.run([name, probe], capture_output=True, check=False).returncode:
         missing(f"no {name} with SQLite: tests/run.sh prepare installs it")
     return [name, *(["-d", f"sqlite3.extension_dir={folder}"] if name == "php" else [])], {}
 
@@ -239,21 +256,27 @@ def test_a_program_prints_what_the_page_says(block, tmp_path, imported):
 
 
 def test_every_block_is_of_a_kind_that_is_run():
-    kinds = {"sql", "sh", "text", "rust", "sql pgvector", *FOREIGN, *PROGRAMS}
+    kinds = {"sql", "sh", "text", "sql pgvector", *FOREIGN, *PROGRAMS, *EXAMPLES, *QUOTED}
     assert [block.place for block in blocks() if block.kind not in kinds] == []
 
 
-def test_rust_is_that_of_the_host_that_is_tested():
-    source = (ROOT / "tests" / "hosts" / "rusqlite" / "src" / "main.rs").read_text("utf8")
-    quoted = blocks("rust")
+@pytest.mark.parametrize("kind, file", QUOTED.items(), ids=QUOTED)
+def test_quoted_lines_are_those_of_the_file_that_is_tested(kind, file):
+    source = (ROOT / file).read_text("utf8")
+    quoted = blocks(kind)
     assert quoted and [block.place for block in quoted if block.text not in source] == []
+
+
+@pytest.mark.parametrize("kind, file", EXAMPLES.items(), ids=EXAMPLES)
+def test_an_example_is_the_program_that_the_tests_of_the_packages_run(kind, file):
+    assert [block.text for block in blocks(kind)] == [(ROOT / file).read_text("utf8")]
 
 
 def test_commands_that_are_run_elsewhere_are_there():
     """Their programs exist and take the options that the page gives them."""
     for line in (line for block in blocks("sh") if is_elsewhere(block) for line in block.text.splitlines()):
         words = shlex.split(line, comments=True)
-        files = [word for word in words if word.startswith(("examples/", "extension/", "tests/"))]
+        files = [word for word in words if word.startswith(("examples/", "extension/", "packages/", "tests/"))]
         assert [file for file in files if not (ROOT / file).exists()] == []
         script = next((file for file in files if file.endswith(".py")), None)
         if script:

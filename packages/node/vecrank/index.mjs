@@ -1,0 +1,3 @@
+import vecrank from "./index.js";
+
+export const { fromVector, getLoadablePath, load, vector } = vecrank;
