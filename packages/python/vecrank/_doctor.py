@@ -62,6 +62,8 @@ def _version(connection: Any) -> str:
 
 def _load(name: str) -> str:
     connection = _memory(name)
+    if not hasattr(connection, "enable_load_extension"):
+        raise LoadError("no, the module was built without extension loading")
     load_driver(connection)
     return _version(connection)
 

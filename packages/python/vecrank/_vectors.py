@@ -96,7 +96,7 @@ def _packed(numbers: "list[Any]") -> bytes:
         packed = struct.pack(f"<{len(numbers)}f", *numbers)
         if all(map(math.isfinite, numbers)):
             return packed
-    except (TypeError, OverflowError, struct.error):
+    except (TypeError, ValueError, OverflowError, struct.error):
         pass
     raise _wrong_number(numbers)
 
@@ -112,7 +112,9 @@ def _wrong_number(numbers: "list[Any]") -> Exception:
                 continue
         except OverflowError:
             pass
-        except (TypeError, struct.error):
+        except (TypeError, ValueError, struct.error):
+            if isinstance(number, int):  # beyond a double, too
+                return _no_float(place, number)
             return TypeError(f"vector: expected numbers, got {type(number).__name__} at {place}")
         return _no_float(place, number)
     return TypeError("vector: expected numbers that keep their values while they are read")
