@@ -8,18 +8,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from conftest import COMMAND, ROOT, TARGET, run
+from conftest import COMMAND, ROOT, run
 from tour import check
 
 TOUR = ROOT / "packages" / "tests" / "programs" / "tour.py"
 EXAMPLE = ROOT / "examples" / "python" / "feed.py"
-DRIVERS = ROOT / "packages" / "tests" / "requirements-python.txt"
 CLOSED = "import sqlite3, sys; sys.exit(hasattr(sqlite3.Connection, 'enable_load_extension') or sqlite3.sqlite_version_info < (3, 38))"
-
-
-def absent(what: str) -> None:
-    """A skip, which under CI is a failure."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{what} is missing")
 
 
 def closed_pythons() -> list[str]:
@@ -30,57 +24,16 @@ def closed_pythons() -> list[str]:
     return [str(path) for path in new_enough if subprocess.run([path, "-c", CLOSED], capture_output=True).returncode == 0]
 
 
-def pip(python: Path, *arguments) -> None:
-    """Installs into an environment with the pip of the tests: to copy a pip into each takes seconds."""
-    options = ("--python", python, "install", "--quiet", "--disable-pip-version-check")
-    run(sys.executable, "-m", "pip", *options, *arguments, cwd=ROOT)
-
-
 @pytest.fixture(scope="session")
-def wheel(package) -> Path:
-    (file,) = package("python").glob("vecrank-*.whl")
-    return file
-
-
-@pytest.fixture(scope="session")
-def installed(wheel, tmp_path_factory):
-    """Makes an empty virtual environment of a Python, installs the wheel without an index, and returns its interpreter."""
-    made = {}
-
-    def install(python: str) -> Path:
-        if python not in made:
-            folder = tmp_path_factory.mktemp("venv")
-            run(python, "-m", "venv", "--without-pip", folder, cwd=folder)
-            made[python] = folder / "bin" / "python"
-            pip(made[python], "--no-index", wheel)
-        return made[python]
-
-    return install
-
-
-@pytest.fixture(scope="session")
-def debian(installed) -> Path:
-    if not Path("/usr/bin/python3").exists():
-        absent("/usr/bin/python3")
-    return installed("/usr/bin/python3")
-
-
-@pytest.fixture(scope="session")
-def drivers(debian) -> str:
-    """A folder of drivers for Debian's Python, kept between runs."""
-    folder = TARGET / "package-drivers"
-    stamp = DRIVERS.read_text("utf8") + run(debian, "--version", cwd=ROOT)
-    if not (folder / "stamp").exists() or (folder / "stamp").read_text("utf8") != stamp:
-        pip(debian, "--upgrade", "--target", folder, "-r", DRIVERS)
-        (folder / "stamp").write_text(stamp, "utf8")
-    return str(folder)
+def drivers(kept) -> str:
+    return kept("drivers")
 
 
 @pytest.fixture(scope="session")
 def vecrank(wheel, tmp_path_factory):
     """The package itself, in the Python of the tests."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "zipfile", "-e", wheel, folder, cwd=folder)
+    run(sys.executable, "-m", "zipfile", "-e", wheel("python"), folder, cwd=folder)
     sys.path.insert(0, str(folder))
     import vecrank as module
 
@@ -100,7 +53,7 @@ def error_of(python: Path, program: str, **environment) -> str:
 
 
 def test_the_wheel_is_of_the_platform_and_of_no_python(wheel):
-    name, version, python, abi, platform = wheel.stem.split("-")
+    name, version, python, abi, platform = wheel("python").stem.split("-")
     assert (name, python, abi) == ("vecrank", "py3", "none")
     assert platform.startswith(("manylinux_", "musllinux_", "macosx_"))
     assert f'version = "{version}"' in (ROOT / "Cargo.toml").read_text("utf8")
@@ -121,7 +74,7 @@ def test_pythons_that_cannot_load_extensions_take_the_tour_through_auto(installe
     if not pythons:
         pytest.skip("no Python without extension loading is at hand")
     for python in {pythons[0], pythons[-1]}:
-        check(json.loads(run(installed(python), TOUR, "auto", feed_file, cwd=feed_file.parent)), tour)
+        check(json.loads(run(installed(python, "python"), TOUR, "auto", feed_file, cwd=feed_file.parent)), tour)
 
 
 def test_auto_serves_pythons_that_can_load_extensions_too(debian, feed_file, tour):
@@ -159,7 +112,7 @@ def test_doctor_names_the_way_out_of_a_python_that_cannot_load(installed):
     pythons = closed_pythons()
     if not pythons:
         pytest.skip("no Python without extension loading is at hand")
-    printed = run(installed(pythons[0]), "-m", "vecrank", "doctor", cwd=ROOT).splitlines()
+    printed = run(installed(pythons[0], "python"), "-m", "vecrank", "doctor", cwd=ROOT).splitlines()
     assert printed[2] == "load(), sqlite3:   no, the module was built without extension loading"
     assert printed[3] == "load(), apsw:      apsw is not installed"
     assert printed[4] == "load(), pysqlite3: pysqlite3 is not installed"
@@ -209,7 +162,7 @@ def test_load_names_the_way_out_where_loading_is_compiled_out(installed):
     if not pythons:
         pytest.skip("no Python without extension loading is at hand")
     program = "import sqlite3, vecrank; vecrank.load(sqlite3.connect(':memory:'))"
-    assert error_of(installed(pythons[0]), program) == (
+    assert error_of(installed(pythons[0], "python"), program) == (
         "vecrank._errors.LoadError: load: sqlite3 was built without extension loading in this interpreter. Call "
         "vecrank.auto() before connecting, or use apsw (pip install apsw); `python -m vecrank doctor` says what works"
     )
