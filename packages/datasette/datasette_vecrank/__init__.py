@@ -54,7 +54,7 @@ def filters_from_request(request, database, table, datasette):
         embed = (datasette.plugin_config("datasette-vecrank", database=database, table=table) or {}).get("embed")
         text = request.args.get("_search", "").strip() if embed and not await db.fts_table(table) else ""
         likes = request.args.getlist("_like")
-        box = {"supports_search": True, "search": text} if embed else {}
+        box = {"supports_search": True} if embed else {}
         if not likes and not text:
             return FilterArguments([], extra_context=box)
         column = request.args.get("_by") or hnsw.vectors[0]
@@ -70,6 +70,12 @@ def filters_from_request(request, database, table, datasette):
         return FilterArguments([match], params, [await _description(db, table, hnsw, likes, text)], box)
 
     return filters
+
+
+@hookimpl
+def extra_template_vars(request, view_name):
+    """What was searched, into the search box: 1.0 alphas leave it empty."""
+    return {"search": request.args.get("_search", "")} if view_name == "table" else {}
 
 
 def _match(table, hnsw, column, embed, likes, text):

@@ -26,7 +26,7 @@ async def main(file, settings):
         if "json" in path and answer.status_code == 200:
             found[name] = answer.json()
         else:
-            heading = re.search(r"<h3>(.*?)</h3>", answer.text, re.S)
+            heading = re.search(r'<h3(?: class="table-summary")?>(.*?)</h3>', answer.text, re.S)
             found[name] = {
                 "status": answer.status_code,
                 "heading": heading and plain(heading[1]),
