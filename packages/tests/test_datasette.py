@@ -77,6 +77,7 @@ def test_each_row_has_a_link_to_a_ranked_page(serve, feed_file, sql):
     assert like["heading"] == f"5,000 rows where nearest to {name} sorted by distance"
     assert like["title"] == f"feed: articles: 5,000 rows where nearest to {name} sorted by distance"
     assert like["columns"] == ["Link", "rowid", *VISIBLE, "distance"]
+    assert "more like this 0.0000" in like["text"]
     assert like["text"].index(ranked(sql, LIKE_18)[0]) < like["text"].index(ranked(sql, LIKE_18)[1])
 
 

@@ -114,13 +114,17 @@ async def _description(db, table, hnsw, likes, text):
 
 @hookimpl
 def render_cell(row, value, column, table, database, datasette):
-    """A link in the place of each vector."""
-    if table is None or not isinstance(value, bytes):
+    """A link in the place of each vector, and a distance in few digits."""
+    if table is None or not isinstance(value, (bytes, float)):
         return None
 
     async def link():
         hnsw = await hnsw_table(datasette.get_database(database), table)
-        if hnsw is None or column not in hnsw.vectors or hnsw.key not in row.keys():
+        if hnsw is None:
+            return None
+        if column == "distance":
+            return f"{value:.4f}"
+        if column not in hnsw.vectors or hnsw.key not in row.keys():
             return None
         arguments = {"_like": row[hnsw.key]}
         if column != hnsw.vectors[0]:
