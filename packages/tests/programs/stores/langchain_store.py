@@ -6,9 +6,8 @@ from langchain_tests.integration_tests import VectorStoreIntegrationTests
 from vecrank.langchain import VecrankVectorStore
 
 
-@pytest.mark.parametrize("vectorstore", ["memory", "file"], indirect=True)
 class TestStandard(VectorStoreIntegrationTests):
-    @pytest.fixture
+    @pytest.fixture(params=["memory", "file"])
     def vectorstore(self, request, tmp_path):
         return VecrankVectorStore(self.get_embeddings(), ":memory:" if request.param == "memory" else str(tmp_path / "documents.db"))
 
