@@ -173,3 +173,17 @@ def test_a_file_on_a_read_only_disk_is_served(serve, feed_file, sql, immutable):
         feed_file.parent.chmod(stat.S_IRWXU)
     assert sum(found["walk"], []) == ranked(sql, LIKE_18)
     assert feed_file.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_example_embeds_what_is_typed(version, installed, kept, feed_file):
+    python = installed("/usr/bin/python3", "python", "datasette")
+    example = ROOT / "examples" / "datasette"
+    options = ("-i", feed_file, "--metadata", example / "metadata.yml", "--plugins-dir", example / "plugins")
+    path = "/feed/articles.json?_search=waterproof+hiking+boots&_shape=array"
+    libraries = f"{kept(f'datasette-{version}')}:{kept('wordllama')}"
+    environment = {"PYTHONPATH": libraries, "PYTHONDONTWRITEBYTECODE": "1"}
+    rows = json.loads(run(python, "-m", "datasette", "serve", *options, "--get", path, cwd=feed_file.parent, **environment))
+    assert len(rows) == 20
+    assert [row["distance"] for row in rows] == sorted(row["distance"] for row in rows)
+    assert sum("boots" in row["main_name"] for row in rows) > 10
