@@ -112,12 +112,26 @@ def test_a_chosen_order_is_kept(serve, feed_file):
     assert prices == sorted(prices) and prices[0] < prices[-1]
 
 
-def test_a_wrong_like_is_an_error_of_the_page(serve, feed_file):
-    found = serve(feed_file, ask={"row": "/feed/articles?_like=99999", "column": "/feed/articles?_like=18&_by=image"})
+def test_a_wrong_argument_is_an_error_of_the_page(serve, feed_file):
+    ask = {
+        "row": "/feed/articles?_like=99999",
+        "column": "/feed/articles?_like=18&_by=image",
+        "chosen": "/feed/articles?_like=18&_col=brand",
+        "left_out": "/feed/articles?_like=18&_nocol=distance",
+    }
+    found = serve(feed_file, ask=ask)
     assert found["row"]["status"] == 404
     assert "_like: articles has no row 99999" in found["row"]["text"]
     assert found["column"]["status"] == 400
     assert "_by: expected a vector column of articles (embedding), got image" in found["column"]["text"]
+    for page in (found["chosen"], found["left_out"]):
+        assert page["status"] == 400
+        assert "_col: expected distance among the columns of a page in its order: add &amp;_col=distance" in page["text"]
+
+
+def test_pages_of_chosen_columns_tile(serve, feed_file, sql):
+    found = serve(feed_file, walk="/feed/articles.json?_like=18&_col=article_id&_col=distance&_shape=objects&_size=1000&_nofacet=1")
+    assert sum(found["walk"], []) == ranked(sql, LIKE_18)
 
 
 def test_the_second_vector_column_is_named_in_the_link(serve, feed_file, sql):

@@ -19,7 +19,7 @@ CLOSED = "import sqlite3, sys; sys.exit(hasattr(sqlite3.Connection, 'enable_load
 def closed_pythons() -> list[str]:
     """Pythons at hand whose sqlite3 cannot load extensions: pyenv's."""
     folder = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = sorted(folder.glob("3.*/bin/python"), key=lambda path: [int(n) for n in path.parts[-3].split(".") if n.isdigit()])
+    found = sorted(folder.glob("3.*/bin/python"), key=lambda path: [int(part) for part in path.parts[-3].split(".") if part.isdigit()])
     new_enough = [path for path in found if int(path.parts[-3].split(".")[1]) >= 9]
     return [str(path) for path in new_enough if subprocess.run([path, "-c", CLOSED], capture_output=True).returncode == 0]
 

@@ -14,7 +14,7 @@ from datasette.utils.asgi import BadRequest, NotFound
 from datasette.utils.sqlite import sqlite3
 from markupsafe import Markup
 
-from .tables import RANKED, hide_columns_and_shadow_tables, hnsw_table
+from .tables import ASKED, RANKED, hide_columns_and_shadow_tables, hnsw_table
 
 hide_columns_and_shadow_tables()
 
@@ -29,13 +29,14 @@ def prepare_connection(conn):
 
 @hookimpl
 def asgi_wrapper():
-    """Tells `tables` which requests rank rows: they show the column `distance`."""
+    """Begins what `tables` knows of each request. Those that rank rows show the column `distance`."""
 
     def wrap(app):
         async def serve(scope, receive, send):
             arguments = parse_qs(scope.get("query_string", b"").decode("latin-1"))
             sorts = arguments.get("_sort", []) + arguments.get("_sort_desc", [])
             RANKED.set("_like" in arguments or "_search" in arguments or "distance" in sorts)
+            ASKED.set({})
             await app(scope, receive, send)
 
         return serve
@@ -66,6 +67,9 @@ def filters_from_request(request, database, table, datasette):
             params["like_text"] = text
         # Datasette reads the order after this hook.
         if "_sort" not in request.args and "_sort_desc" not in request.args:
+            chosen = request.args.getlist("_col")
+            if (chosen and "distance" not in chosen) or "distance" in request.args.getlist("_nocol"):
+                raise BadRequest("_col: expected distance among the columns of a page in its order: add &_col=distance")
             request.scope["query_string"] += b"&_sort=distance"
         return FilterArguments([match], params, [await _description(db, table, hnsw, likes, text)], box)
 
@@ -115,7 +119,7 @@ async def _description(db, table, hnsw, likes, text):
 @hookimpl
 def render_cell(row, value, column, table, database, datasette):
     """A link in the place of each vector, and a distance in few digits."""
-    if table is None or not isinstance(value, (bytes, float)):
+    if table is None or not (isinstance(value, bytes) or (column == "distance" and isinstance(value, float))):
         return None
 
     async def link():

@@ -1,24 +1,33 @@
 """What Datasette should know of hnsw tables: their keys, their vectors, and what to hide."""
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Optional
 
 from datasette.database import Database
 
 # Whether the request under way ranks rows.
 RANKED: ContextVar[bool] = ContextVar("ranked", default=False)
+# The tables that the request under way has asked about, by database and name: each cell asks.
+ASKED: ContextVar[Optional[dict]] = ContextVar("asked", default=None)
 
 
 @dataclass(frozen=True)
 class HnswTable:
     key: str
     label: str
-    vectors: "tuple[str, ...]"
-    hidden: "frozenset[str]"
+    vectors: tuple[str, ...]
+    hidden: frozenset[str]
 
 
-async def hnsw_table(db: Database, table: str):
+async def hnsw_table(db: Database, table: str) -> Optional[HnswTable]:
     """The description of an hnsw table; None for any other."""
-    return await db.execute_fn(lambda connection: _describe(connection, table))
+    asked, key = ASKED.get(), (db.name, table)
+    if asked is not None and key in asked:
+        return asked[key]
+    described = await db.execute_fn(lambda connection: _describe(connection, table))
+    if asked is not None:
+        asked[key] = described
+    return described
 
 
 def _describe(connection, table):

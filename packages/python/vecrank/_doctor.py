@@ -3,6 +3,7 @@ import importlib
 import platform
 import subprocess
 import sys
+from functools import partial
 from typing import Any, Callable
 
 from ._auto import auto, way_out
@@ -18,7 +19,7 @@ def main() -> int:
     print(f"vecrank: {loadable_path()}")
     print(f"Python {platform.python_version()}: {sys.executable}")
     # auto() comes last: a connection that is opened after it has the extension by itself.
-    works = [_line(f"load(), {name}", lambda name=name: _load(name)) for name in ("sqlite3", "apsw", "pysqlite3")]
+    works = [_line(f"load(), {name}", partial(_load, name)) for name in ("sqlite3", "apsw", "pysqlite3")]
     works.append(_line("auto(), sqlite3", _auto))
     _line("command", _command)
     if not works[0]:

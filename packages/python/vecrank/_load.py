@@ -35,10 +35,12 @@ def load(connection: Any) -> Optional[Awaitable[None]]:
     if "django" in packages:
         from ._django import load_django
 
-        return load_django(connection)
+        load_django(connection)
+        return None
     if inspect.iscoroutinefunction(getattr(connection, "load_extension", None)):
         return _load_awaited(connection)
-    return load_driver(connection)
+    load_driver(connection)
+    return None
 
 
 def load_driver(connection: Any) -> None:

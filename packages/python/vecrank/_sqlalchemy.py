@@ -14,7 +14,7 @@ LOADED = "vecrank.loaded"
 
 def load_sqlalchemy(connection: Any) -> Optional[Awaitable[None]]:
     if isinstance(connection, AsyncConnection):
-        return connection.run_sync(load_sqlalchemy)
+        return connection.run_sync(_load_connection)
     if isinstance(connection, AsyncEngine):
         connection = connection.sync_engine
     if not isinstance(connection, (Engine, Connection)):
@@ -22,11 +22,15 @@ def load_sqlalchemy(connection: Any) -> Optional[Awaitable[None]]:
     if connection.dialect.name != "sqlite":
         raise TypeError(f"load: expected an engine or a connection to SQLite, got one to {connection.dialect.name}")
     if isinstance(connection, Connection):
-        _load_pooled(connection.connection.dbapi_connection)
+        _load_connection(connection)
     elif not event.contains(connection, "checkout", _at_checkout):
         # At "checkout", not at "connect": the pool may hold connections already.
         event.listen(connection, "checkout", _at_checkout)
     return None
+
+
+def _load_connection(connection: Connection) -> None:
+    _load_pooled(connection.connection.dbapi_connection)
 
 
 def _at_checkout(dbapi_connection: Any, record: Any, _proxy: Any) -> None:

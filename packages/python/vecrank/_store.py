@@ -9,13 +9,13 @@ from ._auto import auto
 from ._load import load_driver
 from ._vectors import vector
 
-Term = "tuple[str, list[Any]]"
+Term = tuple[str, list[Any]]
 
 
 class Text(NamedTuple):
     id: str
     text: str
-    metadata: "dict[str, Any]"
+    metadata: dict[str, Any]
     embedding: bytes
     distance: float = 0.0
 
@@ -36,7 +36,7 @@ class TextTable:
         # The stores' async methods run the others in threads.
         self.lock = threading.RLock()
 
-    def put(self, texts: Iterable["tuple[str, str, dict[str, Any], Sequence[float]]"]) -> "list[str]":
+    def put(self, texts: Iterable[tuple[str, str, dict[str, Any], Sequence[float]]]) -> list[str]:
         """Writes texts in one transaction. One with a known id replaces the old one."""
         rows = [(id, text, json.dumps(metadata), vector(embedding)) for id, text, metadata, embedding in texts]
         if rows:
@@ -54,16 +54,16 @@ class TextTable:
             with self.lock, self.connection:
                 self.connection.execute(f"DELETE FROM {self.table} WHERE {sql}", values)
 
-    def get(self, term: Term) -> "list[Text]":
+    def get(self, term: Term) -> list[Text]:
         """The texts that match, in the order in which they were written first."""
         return self._texts(f"{term[0]} ORDER BY rowid", term[1])
 
-    def search(self, embedding: Sequence[float], limit: int, term: Term = ("1", []), offset: int = 0) -> "list[Text]":
+    def search(self, embedding: Sequence[float], limit: int, term: Term = ("1", []), offset: int = 0) -> list[Text]:
         """The texts that match, the nearest first."""
         values = [vector(embedding), *term[1], int(limit), int(offset)]
         return self._texts(f"embedding MATCH ? AND {term[0]} ORDER BY distance LIMIT ? OFFSET ?", values)
 
-    def _texts(self, rest: str, values: "list[Any]") -> "list[Text]":
+    def _texts(self, rest: str, values: list[Any]) -> list[Text]:
         if not self._exists():
             return []
         with self.lock:
@@ -92,7 +92,7 @@ def of_metadata(key: str, operator: str, value: Any) -> Term:
     return f"json_extract(metadata, ?) {operator} ?", [path, value]
 
 
-def together(terms: "list[Term]", by: str = "AND") -> Term:
+def together(terms: list[Term], by: str = "AND") -> Term:
     """The conjunction of terms, or their disjunction by "OR"."""
     if not terms:
         return "1", []

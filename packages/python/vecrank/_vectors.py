@@ -88,7 +88,7 @@ def _of_array(numbers: Any) -> bytes:
     return packed.tobytes()
 
 
-def _packed(numbers: "list[Any]") -> bytes:
+def _packed(numbers: list[Any]) -> bytes:
     if not isinstance(numbers, list):
         _one_dimension(())
     _one_dimension((len(numbers),))
@@ -101,7 +101,7 @@ def _packed(numbers: "list[Any]") -> bytes:
     raise _wrong_number(numbers)
 
 
-def _wrong_number(numbers: "list[Any]") -> Exception:
+def _wrong_number(numbers: list[Any]) -> Exception:
     """The error for the first number that no 32-bit float holds."""
     for place, number in enumerate(numbers):
         if isinstance(number, (list, tuple)):

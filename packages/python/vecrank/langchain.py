@@ -19,7 +19,7 @@ from langchain_core.vectorstores.utils import maximal_marginal_relevance
 from ._store import Text, TextTable, of_ids, of_metadata, together
 from ._vectors import from_vector
 
-Filter = "Optional[dict[str, Any]]"
+Filter = Optional[dict[str, Any]]
 
 
 class VecrankVectorStore(VectorStore):
@@ -41,60 +41,60 @@ class VecrankVectorStore(VectorStore):
     def add_texts(
         self,
         texts: Iterable[str],
-        metadatas: "Optional[list[dict[str, Any]]]" = None,
+        metadatas: Optional[list[dict[str, Any]]] = None,
         *,
-        ids: "Optional[list[Optional[str]]]" = None,
+        ids: Optional[list[str]] = None,
         **kwargs: Any,
-    ) -> "list[str]":
+    ) -> list[str]:
         texts = list(texts)
         metadatas = metadatas or [{} for _ in texts]
-        ids = ids or [None] * len(texts)
-        for name, given in (("metadatas", metadatas), ("ids", ids)):
-            if len(given) != len(texts):
-                raise ValueError(f"{name}: expected {len(texts)}, one per text, got {len(given)}")
-        known = [id or str(uuid.uuid4()) for id in ids]
-        return self._texts.put(zip(known, texts, metadatas, self._embedding.embed_documents(texts)))
+        # LangChain itself passes None in the place of a missing id.
+        ids = [id or str(uuid.uuid4()) for id in ids or [""] * len(texts)]
+        for name, given in (("metadatas", len(metadatas)), ("ids", len(ids))):
+            if given != len(texts):
+                raise ValueError(f"{name}: expected {len(texts)}, one per text, got {given}")
+        return self._texts.put(zip(ids, texts, metadatas, self._embedding.embed_documents(texts)))
 
-    def delete(self, ids: "Optional[list[str]]" = None, **kwargs: Any) -> bool:
+    def delete(self, ids: Optional[list[str]] = None, **kwargs: Any) -> bool:
         """Deletes the documents with these ids; without ids, all."""
         self._texts.delete(("1", []) if ids is None else of_ids(ids))
         return True
 
-    def get_by_ids(self, ids: Sequence[str], /) -> "list[Document]":
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         return [_document(text) for text in self._texts.get(of_ids(ids))]
 
     def similarity_search(
         self, query: str, k: int = 4, filter: Filter = None, offset: int = 0, **kwargs: Any
-    ) -> "list[Document]":
+    ) -> list[Document]:
         return [document for document, _ in self.similarity_search_with_score(query, k, filter, offset)]
 
     def similarity_search_with_score(
         self, query: str, k: int = 4, filter: Filter = None, offset: int = 0, **kwargs: Any
-    ) -> "list[tuple[Document, float]]":
+    ) -> list[tuple[Document, float]]:
         """Documents with their cosine distances, the nearest first."""
         found = self._texts.search(self._embedding.embed_query(query), k, _term(filter), offset)
         return [(_document(text), text.distance) for text in found]
 
     def similarity_search_by_vector(
-        self, embedding: "list[float]", k: int = 4, filter: Filter = None, offset: int = 0, **kwargs: Any
-    ) -> "list[Document]":
+        self, embedding: list[float], k: int = 4, filter: Filter = None, offset: int = 0, **kwargs: Any
+    ) -> list[Document]:
         return [_document(text) for text in self._texts.search(embedding, k, _term(filter), offset)]
 
     def max_marginal_relevance_search(
         self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, filter: Filter = None, **kwargs: Any
-    ) -> "list[Document]":
+    ) -> list[Document]:
         embedding = self._embedding.embed_query(query)
         return self.max_marginal_relevance_search_by_vector(embedding, k, fetch_k, lambda_mult, filter=filter)
 
     def max_marginal_relevance_search_by_vector(
         self,
-        embedding: "list[float]",
+        embedding: list[float],
         k: int = 4,
         fetch_k: int = 20,
         lambda_mult: float = 0.5,
         filter: Filter = None,
         **kwargs: Any,
-    ) -> "list[Document]":
+    ) -> list[Document]:
         import numpy
 
         found = self._texts.search(embedding, fetch_k, _term(filter))
@@ -105,11 +105,11 @@ class VecrankVectorStore(VectorStore):
     @classmethod
     def from_texts(
         cls,
-        texts: "list[str]",
+        texts: list[str],
         embedding: Embeddings,
-        metadatas: "Optional[list[dict[str, Any]]]" = None,
+        metadatas: Optional[list[dict[str, Any]]] = None,
         *,
-        ids: "Optional[list[Optional[str]]]" = None,
+        ids: Optional[list[str]] = None,
         database: Union[str, Connection] = ":memory:",
         table: str = "documents",
         **kwargs: Any,

@@ -50,7 +50,7 @@ class VecrankVectorStore(BasePydanticVectorStore):
     def client(self) -> Connection:
         return self._texts.connection
 
-    def add(self, nodes: "list[BaseNode]", **kwargs: Any) -> "list[str]":
+    def add(self, nodes: list[BaseNode], **kwargs: Any) -> list[str]:
         return self._texts.put(
             (node.node_id, node.get_content(), node_to_metadata_dict(node, flat_metadata=True), node.get_embedding())
             for node in nodes
@@ -61,7 +61,7 @@ class VecrankVectorStore(BasePydanticVectorStore):
         self._texts.delete(of_metadata("ref_doc_id", "IS", ref_doc_id))
 
     def delete_nodes(
-        self, node_ids: "Optional[list[str]]" = None, filters: Optional[MetadataFilters] = None, **kwargs: Any
+        self, node_ids: Optional[list[str]] = None, filters: Optional[MetadataFilters] = None, **kwargs: Any
     ) -> None:
         """Deletes the nodes that match both; without both, none."""
         if node_ids is not None or filters is not None:
@@ -71,8 +71,8 @@ class VecrankVectorStore(BasePydanticVectorStore):
         self._texts.delete(("1", []))
 
     def get_nodes(
-        self, node_ids: "Optional[list[str]]" = None, filters: Optional[MetadataFilters] = None
-    ) -> "list[BaseNode]":
+        self, node_ids: Optional[list[str]] = None, filters: Optional[MetadataFilters] = None
+    ) -> list[BaseNode]:
         return [metadata_dict_to_node(text.metadata) for text in self._texts.get(_term(node_ids, filters))]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
@@ -90,7 +90,7 @@ class VecrankVectorStore(BasePydanticVectorStore):
         )
 
 
-def _term(node_ids: "Optional[list[str]]", filters: Optional[MetadataFilters]) -> Any:
+def _term(node_ids: Optional[list[str]], filters: Optional[MetadataFilters]) -> Any:
     terms = [] if node_ids is None else [of_ids(node_ids)]
     if filters is not None:
         terms.append(_filters(filters))
