@@ -31,7 +31,7 @@ debian_packages() {
   local wanted=() package
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
     libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl libsqlite3-dev r-cran-rsqlite \
-    luajit lua-sql-sqlite3; do
+    luajit lua-sql-sqlite3 chromium; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)

@@ -8,6 +8,7 @@ import pytest
 
 from tour import expected
 
+pytest_plugins = ["pythons"]
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("VECRANK_TARGET", ROOT / "target")).resolve()
 LIBRARY = TARGET / "release" / "libvecrank.so"
