@@ -282,7 +282,7 @@ class Bfloat16(Tensor):
         raise TypeError("Got unsupported ScalarType BFloat16")
 """
 BYTES = "0000803f000020c000004040"
-IMPORTS = "import array, collections, decimal, fractions\n"
+IMPORTS = "import array, collections, decimal, fractions, io\n"
 
 
 def packed(python: Path, expressions, **environment) -> list[str]:
@@ -304,6 +304,8 @@ def test_vectors_need_no_numpy(debian):
 WRONG = [
     ("None", "TypeError: vector: expected numbers, got None (is the embedding missing? bind None itself to store NULL)"),
     ("b'abcd'", "TypeError: vector: expected numbers, got bytes: bind a BLOB as it is"),
+    ("memoryview(b'abcd')", "TypeError: vector: expected numbers, got memoryview: bind a BLOB as it is"),
+    ("io.BytesIO(b'abcd')", "TypeError: vector: expected numbers, got bytes at 0"),
     ("'[1, 2]'", "TypeError: vector: expected numbers, got str: bind JSON text as it is"),
     ("7", "TypeError: vector: expected a list, tuple, array or tensor of numbers, got int"),
     ("{1: 2}", "TypeError: vector: expected a list, tuple, array or tensor of numbers, got dict"),

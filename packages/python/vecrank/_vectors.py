@@ -22,14 +22,15 @@ def vector(numbers: Any) -> bytes:
     """
     if numbers is None:
         raise TypeError("vector: expected numbers, got None (is the embedding missing? bind None itself to store NULL)")
-    if isinstance(numbers, (bytes, bytearray)):
+    if isinstance(numbers, (bytes, bytearray)) or (isinstance(numbers, memoryview) and isinstance(numbers.obj, (bytes, bytearray))):
         raise TypeError(f"vector: expected numbers, got {type(numbers).__name__}: bind a BLOB as it is")
     if isinstance(numbers, str):
         raise TypeError("vector: expected numbers, got str: bind JSON text as it is")
     if isinstance(numbers, (array, memoryview)):
         _one_dimension(memoryview(numbers).shape or ())
         return _packed(memoryview(numbers).tolist())
-    if hasattr(numbers, "detach"):  # A tensor that knows its gradient, or lives on a GPU, has no __array__ that works.
+    # A tensor that knows its gradient, or lives on a GPU, has no __array__ that works.
+    if hasattr(numbers, "detach") and hasattr(numbers, "cpu"):
         numbers = numbers.detach().cpu()
     if hasattr(numbers, "__array__") and not isinstance(numbers, (list, tuple)):
         return _of_array(numbers)

@@ -14,13 +14,15 @@ def main(chromium, url, screenshot):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(180_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{url}/feed/articles?main_name__contains=tent&_size=8")
         found["first"] = articles(page)
         page.locator("tbody tr").first.get_by_text("more like this").click()
         page.wait_for_url("**_like=**")
         found["likes"] = page.url.split("?")[1]
-        page.goto(page.url + "&_size=8&_facet=category&category__in=Tents,Backpacks,Hiking+boots&_nocol=description&_nocol=listed_on")
+        chosen = "category__in=Tents,Backpacks,Hiking+boots&_nocol=description&_nocol=listed_on"
+        page.goto(f"{page.url}&_size=8&_facet=category&{chosen}")
         page.screenshot(path=screenshot)
         found["pages"] = [articles(page)]
         for _ in range(3):
