@@ -1,6 +1,7 @@
 """Feeds of a vecrank file over HTTP: python service.py --port 8000, with the settings of settings.py."""
 import argparse
 import signal
+import socket
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -188,16 +189,6 @@ def in_one_line(error: dict) -> str:
     return f"{field}: expected {EXPECTED.get(field, 'a JSON object')}"
 
 
-class Server(uvicorn.Server):
-    """Says where it listens, which port 0 leaves open."""
-
-    async def startup(self, sockets=None):
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"serving at http://{host}:{port}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -205,15 +196,23 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         app = service(environment.read())
+        listening = listen(arguments.host, arguments.port)
     except Fault as fault:
         print(f"feed service: {fault}", file=sys.stderr)
         return 2
-    options = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 10}
+    host, port = listening.getsockname()[:2]
+    print(f"serving at http://{host}:{port}", file=sys.stderr, flush=True)
     # uvicorn raises the signal that ended it once more when all requests are answered.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    server = Server(uvicorn.Config(app, host=arguments.host, port=arguments.port, **options))
-    server.run()
-    return 0 if server.started else 2
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)).run([listening])
+    return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        raise Fault(f"{host}:{port}: the address cannot be used: {error.strerror}") from None
 
 
 if __name__ == "__main__":
