@@ -30,7 +30,7 @@ debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted=() package
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
-    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 libsqlite3-tcl; do
+    libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 libsqlite3-tcl chromium; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
@@ -43,7 +43,8 @@ debian_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
-python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt)
+python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt
+  packages/tests/requirements.txt)
 
 # A virtual environment with the hosts, the zoo's writers and pytest, and beside it apsws with older SQLites.
 python_packages() {

@@ -53,8 +53,9 @@ class Catalogue:
         self.db = connect(settings)
         try:
             self.table = describe(self.db, settings)
-        except sqlite3.Error as error:
-            raise Fault(f"{settings.database}: {error}") from None
+        except (sqlite3.Error, Fault) as error:
+            self.db.close()
+            raise error if isinstance(error, Fault) else Fault(f"{settings.database}: {error}") from None
         self._about = None
 
     def about(self) -> dict:

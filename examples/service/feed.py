@@ -1,13 +1,12 @@
 """Requests for a page: what may be asked, and the SQL that answers it."""
 import json
 import math
-import sqlite3
 import struct
 from array import array
 from typing import Annotated
 
 from catalogue import Catalogue, ELEMENTS, Table, mean, quote
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from settings import Settings
 
 MOST_LIKED = 100
@@ -16,15 +15,19 @@ MOST_OF_A_GROUP = 1000
 
 # JSON's own types: "1" is no number, and 1.5 no count.
 Strict = ConfigDict(extra="forbid", strict=True)
-Value = str | int | float | bool
+# Whole numbers that SQLite has; larger ones in a filter are REAL.
+Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+# JSON can write halves of characters, which UTF-8 has not: encode() refuses them.
+Text = Annotated[str, AfterValidator(lambda text: text.encode().decode())]
+Value = Text | Whole | float | bool
 
 
 class Range(BaseModel):
     """Bounds of a column's values; both belong to the range."""
 
     model_config = Strict
-    min: int | float | str | None = None
-    max: int | float | str | None = None
+    min: Text | Whole | float | None = None
+    max: Text | Whole | float | None = None
 
 
 class FeedRequest(BaseModel):
@@ -34,11 +37,11 @@ class FeedRequest(BaseModel):
     limit: Annotated[int, Field(description="rows of the page")] = 20
     offset: Annotated[int, Field(description="rows before the page")] = 0
     embedding: Annotated[list[int | float] | None, Field(description="the taste, as a vector")] = None
-    liked: Annotated[list[str | int] | None, Field(description="keys of rows whose mean is the taste; they are left out")] = None
+    liked: Annotated[list[Text | Whole] | None, Field(description="keys of rows whose mean is the taste; they are left out")] = None
     filters: Annotated[
-        dict[str, Value | list[Value] | Range], Field(description="by column: a value, a list of values, or a range")
+        dict[Text, Value | list[Value] | Range], Field(description="by column: a value, a list of values, or a range")
     ] = {}
-    group_by: Annotated[str | None, Field(description="a column of whose values few rows are to come")] = None
+    group_by: Annotated[Text | None, Field(description="a column of whose values few rows are to come")] = None
     group_limit: Annotated[int | None, Field(description="how many rows of one value; 1 unless given")] = None
 
 
@@ -197,10 +200,7 @@ def stored_vectors(catalogue: Catalogue, liked: list) -> list[bytes]:
 
 
 def rows(catalogue: Catalogue, sql: str, values: list, names: list[str]) -> list[dict]:
-    try:
-        return [dict(zip(names, map(plain, row))) for row in catalogue.db.execute(sql, values)]
-    except (OverflowError, sqlite3.DataError) as error:
-        raise Refused(f"a value is too large for SQLite: {error}") from None
+    return [dict(zip(names, map(plain, row))) for row in catalogue.db.execute(sql, values)]
 
 
 def plain(value):

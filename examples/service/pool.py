@@ -66,7 +66,8 @@ class Pool:
                 return self._refuse(now, str(fault))
             self._served, self.swaps = fresh.identity, self.swaps + 1
             # All are renewed, for an open file keeps its space on the disk.
-            self._idle = [self._renewed(old) for old in self._idle[:-1]] + [fresh]
+            self._idle.pop().db.close()
+            self._idle = [*map(self._renewed, self._idle), fresh]
         if now != self._seen:
             self.version, self._seen = version(self.settings.database), now
         self.fault = self._refused = None

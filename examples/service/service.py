@@ -162,7 +162,7 @@ def is_within(headers: dict) -> bool:
 
 
 def refusal(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status)
+    return JSONResponse({"error": text.encode("utf8", "replace").decode()}, status)
 
 
 EXPECTED = {

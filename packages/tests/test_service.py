@@ -185,6 +185,31 @@ def test_what_is_no_number_or_no_json_is_refused(service, body):
     assert service.refused(body).startswith(("body: ", "embedding: number 1 is not a finite 32-bit float"))
 
 
+NASTY = [
+    rb'{"liked": ["\ud800"]}',
+    rb'{"filters": {"brand": "\ud800"}}',
+    rb'{"filters": {"brand": ["x", "\ud800"]}}',
+    rb'{"filters": {"\ud800": "x"}}',
+    rb'{"group_by": "\ud800", "liked": ["A00018"]}',
+    b'{"liked": [36893488147419103232]}',
+    b'{"liked": ["\xff"]}',
+    b"[" * 100_000,
+    b'{"filters": ' * 1000,
+    b'{"embedding": [1' + b"0" * 400 + b"]}",
+]
+
+
+@pytest.mark.parametrize("body", NASTY, ids=range(len(NASTY)))
+def test_a_body_that_no_client_sends_is_refused(service, body):
+    status, _, text = service.ask("POST", "/feed", body)
+    assert status in (400, 422) and set(json.loads(text)) == {"error"}, text
+
+
+def test_a_number_beyond_sqlites_integers_is_compared_as_a_real(service):
+    assert service.feed(filters={"in_stock": 2**70})["rows"] == []
+    assert len(service.feed(filters={"in_stock": {"max": 2**70}, "retail_price": {"min": -(2**70)}})["rows"]) == 20
+
+
 def test_a_large_body_is_refused(service):
     status, _, text = service.ask("POST", "/feed", b" " * 1_000_001)
     assert (status, json.loads(text)) == (413, {"error": "body: expected a length of at most 1000000 bytes"})
@@ -318,7 +343,7 @@ def test_no_page_mixes_two_files_while_they_are_swapped(own, file, tmp_path):
     assert wrong == [] and min(counts) > 0
     running.feed()
     files = [os.readlink(entry) for entry in os.scandir(f"/proc/{running.process.pid}/fd")]
-    assert [name for name in files if name.endswith("(deleted)")] == [], "replaced files are closed"
+    assert [name for name in files if name.endswith(".db (deleted)")] == [], "replaced files are closed"
 
 
 def test_a_file_that_cannot_be_used_leaves_the_old_one_served(own, file, tmp_path):

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 COLUMNS = "article_id, main_name, description, category, brand, retail_price, in_stock, rating, listed_on"
-DISTANCE = "array_cosine_distance(embedding, ?::FLOAT[256])"
+# The vector is a text in the statement: a bound list costs some twenty milliseconds more.
+DISTANCE = "array_cosine_distance(embedding, '[{}]'::FLOAT[256])"
 
 
 def connect(file: str, **options) -> duckdb.DuckDBPyConnection:
@@ -57,8 +58,9 @@ def service(file: str, connections: int) -> FastAPI:
             (key,) = request.liked
             (taste,) = cursor.execute("SELECT embedding FROM articles WHERE article_id = ?", [key]).fetchone()
             # A WHERE would keep the index from being used, and so would an OFFSET; the liked row is left out here.
-            sql = f"SELECT {COLUMNS}, {DISTANCE} AS distance FROM articles ORDER BY distance LIMIT ?"
-            found = cursor.execute(sql, [taste, request.offset + request.limit + 1]).fetchall()
+            distance = DISTANCE.format(",".join(map(repr, taste)))
+            sql = f"SELECT {COLUMNS}, {distance} AS distance FROM articles ORDER BY distance LIMIT {{}}"
+            found = cursor.execute(sql.format(request.offset + request.limit + 1)).fetchall()
         finally:
             cursors.put(cursor)
         rows = [{**dict(zip(names, row)), "listed_on": str(row[8])} for row in found if row[0] != key]
@@ -72,7 +74,7 @@ if __name__ == "__main__":
     parser.add_argument("file")
     parser.add_argument("--build", metavar="PARQUET", help="make the file and end")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=1, help="searches at once; with 4 the process crashes under load")
     arguments = parser.parse_args()
     if arguments.build:
         build(arguments.build, arguments.file)

@@ -35,8 +35,8 @@ request = function()
   return wrk.format("POST", "/feed", {{["Content-Type"] = "application/json"}}, body)
 end
 done = function(summary, latency)
-  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50),
-    latency:percentile(99), summary.errors.status + summary.errors.read + summary.errors.timeout))
+  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50),
+    latency:percentile(99), summary.errors.status + summary.errors.read, summary.errors.timeout))
 end
 """
 
@@ -99,14 +99,14 @@ class Running:
                 time.sleep(0.001)
         sys.exit(f"a service ended: {self.process.args}")
 
-    def measure(self, connections: int, seconds: int, script: Path) -> tuple[float, int, int]:
-        """Requests per second, and p50 and p99 in microseconds."""
+    def measure(self, connections: int, seconds: int, script: Path) -> tuple[float, int, int, int]:
+        """Requests per second, p50 and p99 in microseconds, and the requests that took more than 2 seconds."""
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", script, f"http://127.0.0.1:{self.port}"]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        requests, microseconds, p50, p99, errors = map(int, re.search(r"RESULT (.*)", output)[1].split())
+        requests, microseconds, p50, p99, errors, late = map(int, re.search(r"RESULT (.*)", output)[1].split())
         if errors:
             sys.exit(f"{errors} requests failed: {self.process.args}")
-        return requests / microseconds * 1e6, p50, p99
+        return requests / microseconds * 1e6, p50, p99, late
 
     def stop(self) -> None:
         self.process.terminate()
@@ -134,9 +134,9 @@ def main() -> None:
                     best[label, connections] = max(best.get((label, connections), (0,)), found)
                 running.stop()
         print(f"{arguments.rows} rows, 20 rows per page, best of {arguments.rounds} rounds of {arguments.seconds} s\n")
-        print("| service | connections | requests/s | p50, ms | p99, ms |\n|---|--:|--:|--:|--:|")
-        for (label, connections), (rate, p50, p99) in best.items():
-            print(f"| {label} | {connections} | {rate:.0f} | {p50 / 1000:.2f} | {p99 / 1000:.2f} |")
+        print("| service | connections | requests/s | p50, ms | p99, ms | over 2 s |\n|---|--:|--:|--:|--:|--:|")
+        for (label, connections), (rate, p50, p99, late) in best.items():
+            print(f"| {label} | {connections} | {rate:.0f} | {p50 / 1000:.2f} | {p99 / 1000:.2f} | {late} |")
         print("\n| service | start to first page, ms |\n|---|--:|")
         for label, command in there.items():
             seconds = []

@@ -58,7 +58,8 @@ impl Catalogue {
         let rows = info("content")?.unwrap_or_else(|| format!("{}_rows", table.name));
         let names = |sql: &str| -> Result<Vec<String>> {
             let mut statement = connection.prepare(sql)?;
-            let mut names = statement.query_map([&rows], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+            let mut names =
+                statement.query_map([&rows], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
             names.retain(|name| table.columns.contains(name));
             Ok(names)
         };

@@ -53,7 +53,8 @@ async fn serve(args: &ServeArgs, pool: Arc<Pool>) -> Result<()> {
     let listener = TcpListener::bind((args.host.as_str(), args.port)).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;
     eprintln!("serving {} at http://{address}", escaped(&args.database.to_string_lossy()));
-    let server = axum::serve(listener, routes::router(pool)).with_graceful_shutdown(async move { waiting.notified().await });
+    let server =
+        axum::serve(listener, routes::router(pool)).with_graceful_shutdown(async move { waiting.notified().await });
     tokio::select! {
         served = async { server.await } => served.map_err(|error| Failure::new(format!("the service ended: {error}"))),
         () = drained(&signalled, &stopped) => Ok(()),

@@ -165,14 +165,8 @@ mod tests {
 
     #[test]
     fn a_request_has_defaults() {
-        let expected = FeedRequest {
-            limit: 20,
-            offset: 0,
-            taste: None,
-            filters: Vec::new(),
-            group_by: None,
-            group_limit: 1,
-        };
+        let expected =
+            FeedRequest { limit: 20, offset: 0, taste: None, filters: Vec::new(), group_by: None, group_limit: 1 };
         assert_eq!(FeedRequest::parse(b"{}").unwrap(), expected);
         assert_eq!(FeedRequest::parse(b"{\"limit\": 20, \"liked\": null}").unwrap(), expected);
     }

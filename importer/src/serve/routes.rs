@@ -62,7 +62,10 @@ pub fn router(pool: Arc<Pool>) -> Router {
 /// Counts a request, and adds the headers of every response.
 async fn account(State(service): Shared, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().replace("*", ""));
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().replace("*", ""));
     let mut response = next.run(request).await;
     response.headers_mut().extend(HEADERS);
     service.metrics.count(route, response.status().as_u16(), began.elapsed());

@@ -26,7 +26,11 @@ from pages import BOOK, PAGES, README, Block, blocks
 
 # Shell commands that are run elsewhere: by the steps quickstart, build and rust of tests/run.sh, by tests/run.sh
 # itself, or by a person with hours to measure.
-ELSEWHERE = ("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/filters/")
+# Packages, services and images have tests of their own in packages/tests.
+ELSEWHERE = (
+    "examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/filters/", "docker ", "gcloud ",
+    "python3 -m venv ~/feeds/service", "python3 extension/benches/service/",
+)
 FOREIGN = ("sql duckdb", "sql sqlite-vec")
 PROGRAMS = ("python", "js", "perl", "php", "ruby", "tcl")
 IN_SOURCES = (README, BOOK / "performance.md", BOOK / "tutorial.md")
