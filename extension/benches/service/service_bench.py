@@ -136,7 +136,8 @@ def main() -> None:
         print(f"{arguments.rows} rows, 20 rows per page, best of {arguments.rounds} rounds of {arguments.seconds} s\n")
         print("| service | connections | requests/s | p50, ms | p99, ms | over 2 s |\n|---|--:|--:|--:|--:|--:|")
         for (label, connections), (rate, p50, p99, late) in best.items():
-            print(f"| {label} | {connections} | {rate:.0f} | {p50 / 1000:.2f} | {p99 / 1000:.2f} | {late} |")
+            measured = f"{p50 / 1000:.2f} | {p99 / 1000:.2f}" if p50 else "- | -"
+            print(f"| {label} | {connections} | {rate:.0f} | {measured} | {late} |")
         print("\n| service | start to first page, ms |\n|---|--:|")
         for label, command in there.items():
             seconds = []

@@ -11,10 +11,11 @@ use crate::args::ServeArgs;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::screen::escaped;
+use axum::serve::ListenerExt;
 use pool::{Pool, Settings};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// How long requests that have begun may take once the service is to end.
@@ -53,6 +54,8 @@ async fn serve(args: &ServeArgs, pool: Arc<Pool>) -> Result<()> {
     let listener = TcpListener::bind((args.host.as_str(), args.port)).await.map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;
     eprintln!("serving {} at http://{address}", escaped(&args.database.to_string_lossy()));
+    // Answers are sent at once; that fails only on a connection that is gone.
+    let listener = listener.tap_io(|stream: &mut TcpStream| drop(stream.set_nodelay(true)));
     let server =
         axum::serve(listener, routes::router(pool)).with_graceful_shutdown(async move { waiting.notified().await });
     tokio::select! {
