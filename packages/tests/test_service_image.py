@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("VECRANK_LONG") != "1", reason="V
 
 LIKED = ["A00018", "A00982"]
 # How this machine reaches the network, which Docker would see to.
-NETWORK = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
+NETWORK = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt", "usr/local/share/ca-certificates")
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ class Stage:
         return ["chroot", f"--userspec={self.user}", self.root, "sh", "-c", 'cd "$1"; shift; exec "$@"', "sh", self.folder]
 
     def run(self, script: str) -> None:
-        more = {name: value for name, value in os.environ.items() if name.startswith("PIP_")} | {"DEBIAN_FRONTEND": "noninteractive"}
+        more = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))} | {"DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
             [*self.chroot(), "sh", "-c", script], env=self.environment | more, capture_output=True, text=True, check=False
         )
@@ -113,7 +113,7 @@ def stages(tmp_path_factory):
     for name in NETWORK:
         if Path("/", name).exists():
             (base / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(Path("/", name), base / name)
+            subprocess.run(["cp", "-rT", Path("/", name), base / name], check=True)
     yield build(base, folder)
     shutil.rmtree(folder, ignore_errors=True)
 
