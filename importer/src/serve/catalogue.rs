@@ -1,6 +1,6 @@
 //! One connection to the file, and what the file's table looks like.
 
-use super::pool::{Identity, Settings};
+use super::connections::{Identity, Settings};
 use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
 use crate::sql::quote;

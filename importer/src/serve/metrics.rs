@@ -1,6 +1,6 @@
 //! Counters in the text format of Prometheus.
 
-use super::pool::Report;
+use super::connections::Report;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};

@@ -1,18 +1,19 @@
 //! `vecrank serve`: feeds over HTTP, from one file that may be replaced at any time.
 
+mod answer;
+mod args;
 mod catalogue;
-mod feed;
+mod connections;
 mod metrics;
-mod pool;
 mod request;
 mod routes;
 
-use crate::args::ServeArgs;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::screen::escaped;
+pub use args::ServeArgs;
 use axum::serve::ListenerExt;
-use pool::{Pool, Settings};
+use connections::{Connections, Settings};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,20 +23,20 @@ use tokio::sync::Notify;
 const DRAIN: Duration = Duration::from_secs(10);
 
 pub fn run(args: &ServeArgs) -> Result<()> {
-    let connections = args.connections.map_or_else(default_connections, usize::from);
+    let count = args.connections.map_or_else(default_connections, usize::from);
     let settings = Settings {
         database: args.database.clone(),
         table: args.table.clone(),
         embedding: args.embedding.clone(),
-        connections,
+        connections: count,
         max_limit: args.max_limit,
         max_offset: args.max_offset,
     };
-    let pool = Arc::new(Pool::new(settings)?);
+    let connections = Arc::new(Connections::new(settings)?);
     // A thread per connection, and some that take requests.
-    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(connections).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(count).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("the service cannot start: {error}")))?;
-    let served = runtime.block_on(serve(args, pool));
+    let served = runtime.block_on(serve(args, connections));
     runtime.shutdown_timeout(Duration::ZERO);
     served
 }
@@ -44,7 +45,7 @@ fn default_connections() -> usize {
     std::thread::available_parallelism().map_or(2, |cpus| 2 * cpus.get())
 }
 
-async fn serve(args: &ServeArgs, pool: Arc<Pool>) -> Result<()> {
+async fn serve(args: &ServeArgs, connections: Arc<Connections>) -> Result<()> {
     let signalled = Arc::new(Notify::new());
     let for_handler = Arc::clone(&signalled);
     let _watch = interrupt::on_signal(move || for_handler.notify_one());
@@ -56,8 +57,8 @@ async fn serve(args: &ServeArgs, pool: Arc<Pool>) -> Result<()> {
     eprintln!("serving {} at http://{address}", escaped(&args.database.to_string_lossy()));
     // Answers are sent at once; that fails only on a connection that is gone.
     let listener = listener.tap_io(|stream: &mut TcpStream| drop(stream.set_nodelay(true)));
-    let server =
-        axum::serve(listener, routes::router(pool)).with_graceful_shutdown(async move { waiting.notified().await });
+    let server = axum::serve(listener, routes::router(connections))
+        .with_graceful_shutdown(async move { waiting.notified().await });
     tokio::select! {
         served = async { server.await } => served.map_err(|error| Failure::new(format!("the service ended: {error}"))),
         () = drained(&signalled, &stopped) => Ok(()),

@@ -1,9 +1,9 @@
 //! The paths that are answered.
 
+use super::answer::{self, Problem};
 use super::catalogue::Catalogue;
-use super::feed::{self, Problem};
+use super::connections::{Connections, Report, Settings};
 use super::metrics::Metrics;
-use super::pool::{Pool, Report, Settings};
 use super::request::FeedRequest;
 use crate::screen::escaped;
 use axum::Router;
@@ -36,14 +36,14 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 struct Service {
-    pool: Arc<Pool>,
+    connections: Arc<Connections>,
     metrics: Metrics,
 }
 
 type Shared = State<Arc<Service>>;
 
-pub fn router(pool: Arc<Pool>) -> Router {
-    let service = Arc::new(Service { pool, metrics: Metrics::default() });
+pub fn router(connections: Arc<Connections>) -> Router {
+    let service = Arc::new(Service { connections, metrics: Metrics::default() });
     Router::new()
         .route("/feed", post(page))
         .route("/items/{*key}", get(item))
@@ -77,10 +77,10 @@ async fn page(State(service): Shared, body: Result<Bytes, axum::extract::rejecti
         let text = format!("body: expected a length of at most {MOST_BYTES} bytes");
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &text);
     };
-    answer(service, move |catalogue, file, settings| {
+    with_connection(service, move |catalogue, file, settings| {
         let request = FeedRequest::parse(&body).map_err(Problem::Refused)?;
         let (limit, offset) = (request.limit, request.offset);
-        let rows = feed::feed(catalogue, request, settings)?;
+        let rows = answer::page(catalogue, request, settings)?;
         let next = offset + limit;
         let is_last = i64::try_from(rows.len()).unwrap_or(limit) < limit || next > i64::from(settings.max_offset);
         let next_offset = if is_last { Value::Null } else { json!(next) };
@@ -90,11 +90,11 @@ async fn page(State(service): Shared, body: Result<Bytes, axum::extract::rejecti
 }
 
 async fn item(State(service): Shared, Path(key): Path<String>) -> Response {
-    answer(service, move |catalogue, _, _| feed::item(catalogue, &key)).await
+    with_connection(service, move |catalogue, _, _| answer::item(catalogue, &key)).await
 }
 
 async fn catalogue(State(service): Shared) -> Response {
-    answer(service, |catalogue, file, settings| {
+    with_connection(service, |catalogue, file, settings| {
         let mut about = catalogue.about()?.clone();
         about.insert("max_limit".to_owned(), json!(settings.max_limit));
         about.insert("max_offset".to_owned(), json!(settings.max_offset));
@@ -106,7 +106,7 @@ async fn catalogue(State(service): Shared) -> Response {
 
 /// Says whether requests are answered, and from the file that is there now.
 async fn health(State(service): Shared) -> Response {
-    answer(service, |catalogue, file, _| {
+    with_connection(service, |catalogue, file, _| {
         catalogue.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let status = if file.fault.is_some() { "stale" } else { "ok" };
         Ok(json!({ "status": status, "fault": file.fault, "version": file.version }))
@@ -115,7 +115,7 @@ async fn health(State(service): Shared) -> Response {
 }
 
 async fn exposition(State(service): Shared) -> Response {
-    let text = service.metrics.text(&service.pool.report());
+    let text = service.metrics.text(&service.connections.report());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
@@ -125,15 +125,15 @@ async fn web_page() -> Response {
 }
 
 /// Runs the work with a connection, on a thread where it may wait for the disk.
-async fn answer<W>(service: Arc<Service>, work: W) -> Response
+async fn with_connection<W>(service: Arc<Service>, work: W) -> Response
 where
     W: FnOnce(&Catalogue, &Report, &Settings) -> Result<Value, Problem> + Send + 'static,
 {
-    let Some(permit) = service.pool.permit().await else { return busy() };
-    let pool = Arc::clone(&service.pool);
+    let Some(permit) = service.connections.permit().await else { return busy() };
+    let connections = Arc::clone(&service.connections);
     let done = tokio::task::spawn_blocking(move || {
-        let (lease, file) = pool.lease(permit)?;
-        Some(work(lease.catalogue()?, &file, &pool.settings).map(|value| value.to_string()))
+        let (lease, file) = connections.lease(permit)?;
+        Some(work(lease.catalogue()?, &file, &connections.settings).map(|value| value.to_string()))
     });
     match done.await {
         Ok(Some(Ok(text))) => ([(header::CONTENT_TYPE, JSON)], text).into_response(),

@@ -1,7 +1,7 @@
 //! The SQL that answers a request, and its rows as JSON.
 
 use super::catalogue::Catalogue;
-use super::pool::Settings;
+use super::connections::Settings;
 use super::request::{FeedRequest, Filter, Taste, within};
 use crate::failure::Failure;
 use crate::output::{self, Column};
@@ -43,7 +43,7 @@ impl Terms {
     }
 }
 
-pub fn feed(catalogue: &Catalogue, request: FeedRequest, settings: &Settings) -> Answer<Vec<Value>> {
+pub fn page(catalogue: &Catalogue, request: FeedRequest, settings: &Settings) -> Answer<Vec<Value>> {
     let refused = Problem::Refused;
     within("limit", request.limit, 1, i64::from(settings.max_limit)).map_err(refused)?;
     within("offset", request.offset, 0, i64::from(settings.max_offset)).map_err(refused)?;

@@ -27,7 +27,7 @@ pub struct Settings {
 /// A fixed number of connections. A request has one for itself.
 ///
 /// A new file that cannot be used (half a copy, no such table) is reported, and the old one goes on being served.
-pub struct Pool {
+pub struct Connections {
     pub settings: Settings,
     free: Arc<Semaphore>,
     state: Mutex<State>,
@@ -68,19 +68,20 @@ struct Stat {
 
 /// A connection for one request, which goes back when it is dropped.
 pub struct Lease {
-    pool: Arc<Pool>,
+    connections: Arc<Connections>,
     catalogue: Option<Catalogue>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Pool {
-    pub fn new(settings: Settings) -> Result<Pool> {
+impl Connections {
+    pub fn new(settings: Settings) -> Result<Connections> {
         let idle = (0..settings.connections).map(|_| open(&settings)).collect::<Result<Vec<_>>>()?;
         let served = idle.last().map_or(Identity(0, 0), |catalogue| catalogue.identity);
         let state = State { idle, served, seen: None, report: Report::default(), refused: None };
-        let pool = Pool { free: Arc::new(Semaphore::new(settings.connections)), state: Mutex::new(state), settings };
-        pool.report();
-        Ok(pool)
+        let connections =
+            Connections { free: Arc::new(Semaphore::new(settings.connections)), state: Mutex::new(state), settings };
+        connections.report();
+        Ok(connections)
     }
 
     /// Waits for a connection to be free. None if none was for too long.
@@ -90,12 +91,12 @@ impl Pool {
     }
 
     /// A connection to the file that is there now, and what is known of the file.
-    pub fn lease(self: &Arc<Pool>, permit: OwnedSemaphorePermit) -> Option<(Lease, Report)> {
+    pub fn lease(self: &Arc<Connections>, permit: OwnedSemaphorePermit) -> Option<(Lease, Report)> {
         let mut state = self.state();
         state.follow(&self.settings);
         let catalogue = state.idle.pop()?;
         let catalogue = state.renewed(catalogue, &self.settings);
-        let lease = Lease { pool: Arc::clone(self), catalogue: Some(catalogue), _permit: permit };
+        let lease = Lease { connections: Arc::clone(self), catalogue: Some(catalogue), _permit: permit };
         Some((lease, state.report.clone()))
     }
 
@@ -119,9 +120,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut state = self.pool.state();
+        let mut state = self.connections.state();
         if let Some(catalogue) = self.catalogue.take() {
-            let catalogue = state.renewed(catalogue, &self.pool.settings);
+            let catalogue = state.renewed(catalogue, &self.connections.settings);
             state.idle.push(catalogue);
         }
     }
