@@ -17,8 +17,6 @@ import pytest
 from conftest import COMMAND, LIBRARY, ROOT, need
 from service import SOURCE, Service, by_sql, vector, wait_until
 
-pytestmark = pytest.mark.skipif(os.environ.get("VECRANK_LONG") != "1", reason="VECRANK_LONG=1 builds an image")
-
 LIKED = ["A00018", "A00982"]
 # How this machine reaches the network, which Docker would see to.
 NETWORK = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt", "usr/local/share/ca-certificates")
