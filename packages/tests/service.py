@@ -68,6 +68,7 @@ class Service:
 
     def __init__(self, kind: str, database: Path, folder: Path, **settings):
         program, environment = command(kind, database, **{"port": 0, **settings})
+        self.kind = kind
         self.log = folder / f"{kind}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(program, cwd=folder, env=os.environ | environment, stderr=log)

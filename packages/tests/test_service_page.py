@@ -34,10 +34,13 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(params=SIZES)
-def page(request, browser, service):
-    """A page that fails the test if a script fails, or if anything is asked of another host."""
-    width, height = SIZES[request.param]
+@pytest.fixture
+def page(browser, service):
+    """A page that fails the test if a script fails, or if anything is asked of another host.
+
+    Both services serve the same page: one is visited by phone, the other on a desktop.
+    """
+    width, height = SIZES[{"python": "phone", "rust": "desktop"}[service.kind]]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light", reduced_motion="reduce")
     context.set_default_timeout(1000 * VERY_LONG)
     opened, wrong = context.new_page(), []
