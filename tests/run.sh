@@ -47,7 +47,8 @@ debian_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
-python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt)
+python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt
+  packages/tests/requirements.txt)
 
 # A virtual environment with the hosts, the zoo's writers and pytest, and beside it apsws with older SQLites.
 python_packages() {

@@ -1,5 +1,6 @@
 //! The command line as typed. Each subcommand's own file turns its part into checked values before any file is touched.
 
+use crate::serve::ServeArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub enum Command {
     Check(CheckArgs),
     Recall(RecallArgs),
     Fold(FoldArgs),
+    Serve(ServeArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

@@ -2,12 +2,13 @@
 //! the second ends the process at once.
 
 use crate::failure::{Failure, Result};
-use rusqlite::{Connection, InterruptHandle};
+use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 static STOP: AtomicBool = AtomicBool::new(false);
-static RUNNING: Mutex<Option<InterruptHandle>> = Mutex::new(None);
+/// What ends the work.
+static STOPPER: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
 /// The exit code of a process that SIGINT ended, as shells report it.
 pub const EXIT_CODE: u8 = 130;
@@ -21,16 +22,21 @@ pub fn install() {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(EXIT_CODE));
         }
-        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = running.as_ref() {
-            handle.interrupt();
+        if let Some(stop) = STOPPER.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            stop();
         }
     });
 }
 
 /// A signal also interrupts the statement that runs on this connection, from now until the result is dropped.
 pub fn watch(connection: &Connection) -> Watch {
-    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.get_interrupt_handle());
+    let handle = connection.get_interrupt_handle();
+    on_signal(move || handle.interrupt())
+}
+
+/// A signal also calls this, from now until the result is dropped.
+pub fn on_signal(stop: impl Fn() + Send + 'static) -> Watch {
+    *STOPPER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
     Watch
 }
 
@@ -39,7 +45,7 @@ pub struct Watch;
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *STOPPER.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -37,6 +37,7 @@ mod query;
 mod recall;
 mod report;
 mod screen;
+mod serve;
 mod special;
 mod spool;
 mod sql;
@@ -87,6 +88,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Check(args) => check::run(args).map(|()| true),
         Command::Fold(args) => fold::run(args),
         Command::Recall(args) => recall::run(args).map(|()| true),
+        Command::Serve(args) => serve::run(args).map(|()| true),
         Command::Completions(args) => manual::completions(args).map(|()| true),
         Command::Man(args) => manual::page(args).map(|()| true),
     }

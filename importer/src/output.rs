@@ -129,7 +129,8 @@ fn print_json(mut rows: Rows<'_>, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-fn object(row: &Row<'_>, columns: &[Column]) -> Result<Value> {
+/// A row as JSON: vectors as lists, other BLOBs in hexadecimal.
+pub fn object(row: &Row<'_>, columns: &[Column]) -> Result<Value> {
     let mut object = Map::new();
     for (position, column) in columns.iter().enumerate() {
         let value = match row.get_ref(position)? {

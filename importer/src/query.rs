@@ -263,7 +263,7 @@ fn read_vector(argument: &str) -> Result<String> {
 }
 
 /// The function that makes the stored bytes of JSON text.
-fn from_json(element: Element) -> &'static str {
+pub fn from_json(element: Element) -> &'static str {
     match element {
         Element::F32 => "vec_parse",
         Element::F16 => "vec_f16",
@@ -272,7 +272,7 @@ fn from_json(element: Element) -> &'static str {
 }
 
 /// The mean of stored vectors, as JSON: a FLOAT16 or INT8 column takes that too.
-fn mean(stored: &[Vec<u8>], element: Element) -> Value {
+pub fn mean(stored: &[Vec<u8>], element: Element) -> Value {
     let mut sums: Vec<f64> = Vec::new();
     for bytes in stored {
         let components = decode(bytes, element);
