@@ -54,7 +54,7 @@ fn signs_of_numbers_and_packed_bits_give_the_same_table() {
         assert!(said.contains("BIT[16] hamming"), "{said}");
         assert_eq!(stored(&place), expected, "{file}");
         let info = place.run(&["info", "feed.db"]).done();
-        assert!(info.contains("BIT[16]") && info.contains("hamming"), "{info}");
+        assert!(info.contains("BIT") && info.contains("hamming"), "{info}");
         place.run(&["check", "feed.db"]).done();
     }
 }
@@ -62,7 +62,7 @@ fn signs_of_numbers_and_packed_bits_give_the_same_table() {
 #[test]
 fn query_and_recall_read_bits() {
     let place = Place::new();
-    place.parquet("f.parquet", vec![("id", ids(1..200)), ("v", vectors_of(&floats(1..200)))]);
+    place.parquet("f.parquet", vec![("id", ids(1..100)), ("v", vectors_of(&floats(1..100)))]);
     import(&place, "f.parquet", &[]).done();
     let query = |more: &[&str]| {
         place.run(&[&["query", "feed.db", "--limit", "3", "--csv", "--columns", "id,distance"], more].concat()).done()
