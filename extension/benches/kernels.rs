@@ -35,7 +35,7 @@ impl fmt::Display for Case {
 
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for element in Element::ALL {
+    for element in [Element::F32, Element::F16, Element::I8] {
         for dims in DIMS {
             cases.extend(available().into_iter().map(|set| Case { set, element, dims }));
         }
@@ -53,7 +53,7 @@ fn pair(case: &Case) -> (Vec<f32>, Vec<u8>) {
 
 fn bench_metric(bencher: Bencher<'_, '_>, case: &Case, metric: Metric) {
     let (query, stored) = pair(case);
-    let kernel = case.set.of(metric, case.element);
+    let kernel = case.set.of(metric, case.element).unwrap();
     bencher.counter(BytesCount::of_slice(&stored)).bench(|| kernel.sum(black_box(&query), black_box(&stored)));
 }
 

@@ -104,7 +104,8 @@ pub mod internals {
     /// Distances, elements and metrics.
     pub mod distance {
         pub use crate::distance::{
-            Element, ExactQuery, Kernels, Metric, available, cosine, decode, decode_into, dot, encode, f32_to_f16, l2,
+            BitKernel, Element, ExactQuery, Kernels, Metric, available, available_for_bits, cosine, decode,
+            decode_into, dot, encode, f32_to_f16, l2, signs,
         };
     }
 

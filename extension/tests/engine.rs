@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Graph, Random, clustered};
+use common::{Graph, Random, clustered, element_of, signs};
 use std::cell::RefCell;
 use std::sync::Arc;
 use vecrank::internals::distance::{Element, Metric, encode};
@@ -28,10 +28,14 @@ fn recall_holds_its_floor_for_every_metric_and_element() {
     let whole: Vec<Vec<f32>> =
         vectors.iter().map(|v| v.iter().map(|x| (x * 20.0).round().clamp(-128.0, 127.0)).collect()).collect();
     let whole_queries: Vec<Vec<f32>> = queries.iter().map(|v| v.iter().map(|x| x * 20.0).collect()).collect();
+    let (bits, bit_queries) = (signs(&vectors), signs(&queries));
     for metric in Metric::ALL {
-        for element in Element::ALL {
-            let (vectors, queries) =
-                if element == Element::I8 { (&whole, &whole_queries) } else { (&vectors, &queries) };
+        for element in Element::ALL.into_iter().filter(|element| element.takes(metric)) {
+            let (vectors, queries) = match element {
+                Element::I8 => (&whole, &whole_queries),
+                Element::Bit => (&bits, &bit_queries),
+                _ => (&vectors, &queries),
+            };
             let mut graph = Graph::build(vectors, element, metric, 2);
             assert_recall(&mut graph, queries, 0.95, &format!("{metric:?} {element:?}"));
         }
@@ -181,8 +185,11 @@ fn insert_all(graph: &mut Graph, vectors: &[Vec<f32>]) {
 #[test]
 fn insertion_keeps_the_recall_of_a_build() {
     for metric in Metric::ALL {
-        let (vectors, queries) = data(7, 4000, 96);
-        let mut graph = Graph::build(&vectors[..2000], Element::F32, metric, 2);
+        let (mut vectors, mut queries) = data(7, 4000, 96);
+        if metric == Metric::Hamming {
+            (vectors, queries) = (signs(&vectors), signs(&queries));
+        }
+        let mut graph = Graph::build(&vectors[..2000], element_of(metric), metric, 2);
         insert_all(&mut graph, &vectors[2000..]);
         assert_recall(&mut graph, &queries, 0.95, &format!("half inserted, {metric:?}"));
     }
@@ -202,7 +209,8 @@ fn of_many_lengths(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
 fn no_neighbour_list_drops_a_child() {
     let vectors = of_many_lengths(21, 2500, 64);
     for metric in Metric::ALL {
-        let mut graph = Graph::build(&vectors[..1000], Element::F32, metric, 2);
+        let vectors = if metric == Metric::Hamming { signs(&vectors) } else { vectors.clone() };
+        let mut graph = Graph::build(&vectors[..1000], element_of(metric), metric, 2);
         insert_all(&mut graph, &vectors[1000..]);
         let mut lists = Vec::new();
         let mut read = |node: Node<'_>| {

@@ -3,8 +3,8 @@
 mod common;
 
 use common::Random;
-use simsimd::SpatialSimilarity;
-use vecrank::internals::distance::{Element, ExactQuery, Metric, cosine, dot, encode, l2};
+use simsimd::{BinarySimilarity, SpatialSimilarity};
+use vecrank::internals::distance::{Element, ExactQuery, Metric, available_for_bits, cosine, decode, dot, encode, l2};
 
 fn vector(random: &mut Random, dims: usize) -> Vec<f32> {
     (0..dims).map(|_| random.normal()).collect()
@@ -34,5 +34,20 @@ fn int8_products_equal_those_of_simsimd() {
         let stored = encode(&components(&b), Element::I8).unwrap();
         let ours = -ExactQuery::new(&components(&a), Metric::Dot, Element::I8).key(&stored, 1.0);
         assert_eq!(ours, i8::dot(&a, &b).unwrap(), "{dims}");
+    }
+}
+
+#[test]
+fn hamming_distances_equal_those_of_simsimd() {
+    let mut random = Random::new(23);
+    for bytes in (1..=40).chain([64, 96, 128, 2048]) {
+        let mut packed = || (0..bytes).map(|_| random.below(256) as u8).collect::<Vec<u8>>();
+        let (a, b) = (packed(), packed());
+        let want = <u8 as BinarySimilarity>::hamming(&a, &b).unwrap();
+        for kernel in available_for_bits() {
+            assert_eq!(f64::from(kernel.differing(&a, &b)), want, "{} {bytes}", kernel.name);
+        }
+        let exact = ExactQuery::new(&decode(&a, Element::Bit), Metric::Hamming, Element::Bit);
+        assert_eq!(exact.distance(exact.key(&b, 0.0)), want, "{bytes}");
     }
 }

@@ -105,7 +105,7 @@ pub struct ImportArgs {
     /// holds the values of all files. Without this option all files must have the same columns with the same types
     #[arg(long)]
     pub union_by_name: bool,
-    /// How two vectors are compared [default: cosine]
+    /// How two vectors are compared [default: cosine; of bits hamming]
     #[arg(long, value_name = "METRIC", value_enum)]
     pub metric: Option<MetricArg>,
     /// Column that identifies a row: becomes the PRIMARY KEY, so its values must be unique
@@ -114,7 +114,7 @@ pub struct ImportArgs {
     /// Columns that queries filter by (WHERE): each gets an ordinary index
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub index: Vec<String>,
-    /// How vectors are stored: 4, 2 or 1 bytes per component [default: f32]
+    /// How vectors are stored: 4, 2 or 1 bytes per component, or one bit [default: f32]
     #[arg(long, value_name = "TYPE", value_enum)]
     pub element: Option<ElementArg>,
     /// Dimensions of the vectors [default: those of the files]. A table without rows needs it, unless the files' type
@@ -359,6 +359,8 @@ pub enum MetricArg {
     L2,
     /// By the inner product: the larger, the nearer
     Dot,
+    /// By the number of bits that differ: for --element bit, and its default
+    Hamming,
 }
 
 impl MetricArg {
@@ -367,6 +369,7 @@ impl MetricArg {
             MetricArg::Cosine => vecrank::internals::distance::Metric::Cosine,
             MetricArg::L2 => vecrank::internals::distance::Metric::L2,
             MetricArg::Dot => vecrank::internals::distance::Metric::Dot,
+            MetricArg::Hamming => vecrank::internals::distance::Metric::Hamming,
         }
     }
 }
@@ -379,6 +382,9 @@ pub enum ElementArg {
     F16,
     /// Whole numbers from -128 to 127; under cosine each vector is scaled to them, under l2 and dot they must be such
     I8,
+    /// Bits, ranked by how many differ: those of a binary column, else the signs of the numbers, 1 where they are greater
+    /// than 0
+    Bit,
 }
 
 impl ElementArg {
@@ -387,6 +393,7 @@ impl ElementArg {
             ElementArg::F32 => vecrank::internals::distance::Element::F32,
             ElementArg::F16 => vecrank::internals::distance::Element::F16,
             ElementArg::I8 => vecrank::internals::distance::Element::I8,
+            ElementArg::Bit => vecrank::internals::distance::Element::Bit,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::parquet::Input;
 use crate::vectors::{Lengths, Unusable, VectorLikelihood, Vectors, check_dims, fixed_dims, likelihood, sparse};
 use arrow_schema::{DataType, Schema};
 use std::collections::HashMap;
+use vecrank::internals::distance::Element;
 use vecrank::internals::vtab::HIDDEN_COLUMNS;
 
 /// Rows read to find the dimensions if the type does not fix them.
@@ -23,7 +24,7 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
                     "--embedding {name}: expected all components of a vector, got {why}"
                 )));
             }
-            if likelihood(kind) == VectorLikelihood::No {
+            if likelihood(kind, options.element) == VectorLikelihood::No {
                 return Err(Failure::new(format!(
                     "--embedding {name}: expected lists of numbers, JSON arrays or binary of float32, got {kind}"
                 )));
@@ -33,7 +34,10 @@ pub fn choose_vectors(schema: &Schema, options: &Options) -> Result<Vec<String>>
     }
     let candidates = |wanted: VectorLikelihood| -> Vec<String> {
         let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
-        fields.filter(|field| likelihood(field.data_type()) == wanted).map(|field| field.name().clone()).collect()
+        fields
+            .filter(|field| likelihood(field.data_type(), options.element) == wanted)
+            .map(|field| field.name().clone())
+            .collect()
     };
     let found = [VectorLikelihood::Floats, VectorLikelihood::Binary, VectorLikelihood::Nested].map(candidates);
     let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
@@ -53,7 +57,7 @@ fn no_vectors(schema: &Schema, options: &Options) -> Failure {
     let fields = schema.fields().iter().filter(|field| !options.exclude.contains(field.name()));
     let possible = fields.filter(|field| {
         let kind = field.data_type();
-        likelihood(kind) == VectorLikelihood::Named && !kind.is_null() && !text(kind)
+        likelihood(kind, options.element) == VectorLikelihood::Named && !kind.is_null() && !text(kind)
     });
     let possible: Vec<String> = possible.map(|field| format!("\"{}\" ({})", field.name(), field.data_type())).collect();
     let possible = match possible.is_empty() {
@@ -148,15 +152,15 @@ pub fn no_column(name: &str, schema: &Schema) -> Failure {
 
 /// The dimensions of a column: from --dims, else from the type, else the most frequent length of the first vectors. The
 /// inner error says why they are unknown.
-pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result<std::result::Result<usize, Failure>> {
-    let mut unknown = None;
-    let mut found = asked.map(|dims| (dims, "as --dims says".to_owned()));
+pub fn find_dims(column: &str, inputs: &[Input], options: &Options) -> Result<std::result::Result<usize, Failure>> {
+    let (mut unknown, element) = (None, options.element);
+    let mut found = options.dims.map(|dims| (dims, "as --dims says".to_owned()));
     for input in inputs {
         let in_column = |failure: Failure| failure.at(format_args!("{}: column \"{column}\"", input.name));
         let Ok(position) = input.schema().index_of(column) else { continue };
-        let dims = match fixed_dims(input.schema().field(position).data_type()) {
+        let dims = match fixed_dims(input.schema().field(position).data_type(), element) {
             None if found.is_some() => continue,
-            None => sample(input, position, &mut unknown)?,
+            None => sample(input, position, element, &mut unknown)?,
             fixed => fixed,
         };
         match (dims, &found) {
@@ -164,7 +168,7 @@ pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result
                 return Err(in_column(Failure::new(format!("expected {known} dimensions, {source}, got {dims}"))));
             }
             (Some(dims), _) => {
-                check_dims(dims).map_err(in_column)?;
+                check_dims(dims, element).map_err(in_column)?;
                 found = Some((dims, format!("as in {}", input.name)));
             }
             (None, _) => {}
@@ -180,14 +184,14 @@ pub fn find_dims(column: &str, inputs: &[Input], asked: Option<usize>) -> Result
 
 /// The most frequent length of the first vectors. `unknown` gets the error of the first value that is neither NULL nor
 /// a vector.
-fn sample(input: &Input, position: usize, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
+fn sample(input: &Input, position: usize, element: Element, unknown: &mut Option<Failure>) -> Result<Option<usize>> {
     let mut lengths = Lengths::default();
     let mut rows = 0;
     for batch in input.batches(&[position])? {
         let batch = batch?;
         let schema = batch.schema();
         let in_column = |failure: Failure| failure.at(format_args!("column \"{}\"", schema.field(0).name()));
-        let vectors = Vectors::new(batch.column(0)).map_err(|failure| in_column(failure).at(&input.name))?;
+        let vectors = Vectors::new(batch.column(0), element).map_err(|failure| in_column(failure).at(&input.name))?;
         lengths.add(&vectors, batch.num_rows());
         let bad = (0..batch.num_rows()).find_map(|row| match vectors.length(row) {
             Ok(_) | Err(Unusable::Null) => None,

@@ -31,11 +31,16 @@ impl TargetTable<'_> {
 
     fn adopt_vector(&self, planned: &mut VectorType, vector: &VectorColumn, asked: ExplicitOptions) -> Result<()> {
         let in_column = |text: String| self.fault(&vector.name, &text);
+        let made = self.settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
+        check_explicit(asked, *made).map_err(in_column)?;
+        if vector.element == Element::Bit && planned.element != Element::Bit && planned.dims != UNKNOWN_DIMS {
+            return Err(in_column(
+                "it holds bits in the table: --element bit stores bits, or the signs of numbers".to_owned(),
+            ));
+        }
         if planned.dims != vector.dims && planned.dims != UNKNOWN_DIMS {
             return Err(in_column(format!("expected {} dimensions, the files have {}", vector.dims, planned.dims)));
         }
-        let made = self.settings.get(&vector.name).ok_or_else(|| in_column("hnsw_info does not know it".to_owned()))?;
-        check_explicit(asked, *made).map_err(in_column)?;
         planned.dims = vector.dims;
         planned.element = vector.element;
         planned.metric = made.metric.unwrap_or(planned.metric);

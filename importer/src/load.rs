@@ -134,9 +134,9 @@ impl<'a> FileReader<'a> {
                 (Kind::Ordinary { .. }, Some(mapping)) => {
                     mapping.convert(array).map(Converted::Ordinary).map_err(refused)
                 }
-                (Kind::Vector(vector_type), _) => {
-                    Vectors::new(array).map(|vectors| Converted::Vectors(vectors, *vector_type)).map_err(in_column)
-                }
+                (Kind::Vector(vector_type), _) => Vectors::new(array, vector_type.element)
+                    .map(|vectors| Converted::Vectors(vectors, *vector_type))
+                    .map_err(in_column),
                 (Kind::Ordinary { .. }, None) => Err(in_column(Failure::new("has no mapping"))),
             }
         });

@@ -87,7 +87,7 @@ impl Options {
             ef_construction: args.ef_construction,
         };
         let element = explicit.element.unwrap_or(Element::F32);
-        let mut params = Params::new(1, element, explicit.metric.unwrap_or(Metric::Cosine));
+        let mut params = Params::new(1, element, explicit.metric.unwrap_or(element.default_metric()));
         params.m = explicit.m.unwrap_or(params.m);
         params.ef_construction = explicit.ef_construction.unwrap_or(params.ef_construction);
         params.validate()?;
@@ -96,7 +96,7 @@ impl Options {
         {
             return Err(Failure::new(format!("--page-size: expected a power of two from 512 to 65536, got {size}")));
         }
-        args.dims.map_or(Ok(()), check_dims).map_err(|failure| failure.at("--dims"))?;
+        args.dims.map_or(Ok(()), |dims| check_dims(dims, element)).map_err(|failure| failure.at("--dims"))?;
         check_table_name(&table)?;
         if let Some((name, to)) = repeated(&args.types) {
             return Err(Failure::new(format!("--type {name}={}: the column has a --type already", to.name())));

@@ -73,7 +73,7 @@ impl Plan {
         {
             let name = field.name().clone();
             let kind = if vectors.contains(&name) {
-                let dims = match find_dims(&name, inputs, options.dims)? {
+                let dims = match find_dims(&name, inputs, &options)? {
                     Ok(dims) => dims,
                     Err(unknown) if may_take_dims => {
                         needs_table = Some(unknown);

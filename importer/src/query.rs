@@ -62,7 +62,11 @@ impl<'a> FeedQuery<'a> {
         let likes = self.likes.iter().map(|like| Like::new(connection, table, *like)).collect::<Result<Vec<_>>>()?;
         let value = vector.map(|vector| self.vector_value(connection, table, vector, &likes)).transpose()?;
         if self.args.explain {
-            let vector_sql = vector.map(|vector| self.vector_sql(table, vector, &likes));
+            let vector_sql = vector.map(|vector| match &value {
+                // Bits have no mean in SQL.
+                Some(Value::Text(json)) if vector.element == Element::Bit => literal(json),
+                _ => self.vector_sql(table, vector, &likes),
+            });
             return self.explain(connection, &sql, vector_sql, value);
         }
         let mut statement = self.prepare(connection, &sql)?;
@@ -268,10 +272,12 @@ pub fn from_json(element: Element) -> &'static str {
         Element::F32 => "vec_parse",
         Element::F16 => "vec_f16",
         Element::I8 => "vec_int8",
+        // Of zeros and ones they are the signs.
+        Element::Bit => "vec_bit",
     }
 }
 
-/// The mean of stored vectors, as JSON: a FLOAT16 or INT8 column takes that too.
+/// The mean of stored vectors, as JSON: a FLOAT16 or INT8 column takes that too. Of bits those that most have.
 pub fn mean(stored: &[Vec<u8>], element: Element) -> Value {
     let mut sums: Vec<f64> = Vec::new();
     for bytes in stored {
@@ -285,6 +291,10 @@ pub fn mean(stored: &[Vec<u8>], element: Element) -> Value {
     match element {
         Element::F32 => Value::Blob(components.iter().flat_map(|component| component.to_le_bytes()).collect()),
         Element::F16 | Element::I8 => Value::Text(serde_json::json!(components).to_string()),
+        Element::Bit => {
+            let bits: Vec<u8> = components.iter().map(|&share| u8::from(share > 0.5)).collect();
+            Value::Text(serde_json::json!(bits).to_string())
+        }
     }
 }
 

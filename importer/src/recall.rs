@@ -130,18 +130,22 @@ fn held_out(path: &Path, vector: &VectorColumn, count: Option<u32>) -> Result<Ve
     let input = Input::open(&Source::File(path.to_owned()), &std::env::temp_dir(), &Shape::default())?;
     let column = queries_column(&input, vector)?;
     // Whether a vector of zeros has a direction is for the search to say.
-    let as_came = VectorType { dims: vector.dims, element: Element::F32, metric: Metric::L2 };
+    let (element, metric) = match vector.element {
+        Element::Bit => (Element::Bit, Metric::Hamming),
+        _ => (Element::F32, Metric::L2),
+    };
+    let as_came = VectorType { dims: vector.dims, element, metric };
     let (mut queries, mut scratch) = (Vec::new(), Scratch::default());
     for batch in input.batches(&[column])? {
         interrupt::check()?;
         let batch = batch?;
-        let vectors = Vectors::new(batch.column(0)).map_err(|failure| failure.at(&input.name))?;
+        let vectors = Vectors::new(batch.column(0), element).map_err(|failure| failure.at(&input.name))?;
         for row in 0..batch.num_rows() {
             let name = format!("{}: row {}", input.name, queries.len() + 1);
             let bytes = vectors.encode(row, as_came, &mut scratch);
             let bytes = bytes.map_err(|why| Failure::new(format!("{name}: {why}")))?;
             let value = match vector.element {
-                Element::F32 => Value::Blob(bytes.to_vec()),
+                Element::F32 | Element::Bit => Value::Blob(bytes.to_vec()),
                 // A query is as exact as it came, whatever the column stores.
                 Element::F16 | Element::I8 => Value::Text(json!(decode(bytes, Element::F32)).to_string()),
             };
@@ -158,7 +162,7 @@ fn held_out(path: &Path, vector: &VectorColumn, count: Option<u32>) -> Result<Ve
 /// The column of the same name, or the only one that has lists of floats.
 fn queries_column(input: &Input, vector: &VectorColumn) -> Result<usize> {
     let fields = input.schema().fields();
-    let apt = |position: &usize| likelihood(fields[*position].data_type()) == VectorLikelihood::Floats;
+    let apt = |position: &usize| likelihood(fields[*position].data_type(), vector.element) == VectorLikelihood::Floats;
     let same = fields.iter().position(|field| field.name() == &vector.name);
     let mut floats = (0..fields.len()).filter(apt);
     match (same, floats.next(), floats.next()) {

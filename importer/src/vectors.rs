@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use vecrank::internals::distance::{Element, Metric, decode_into, f32_to_f16};
+use vecrank::internals::distance::{Element, Metric, decode_into, f32_to_f16, signs};
 
 /// Fixed-size binary up to this size may be UUIDs or hashes, so it is not chosen automatically.
 const LARGEST_HASH: i32 = 64;
@@ -31,8 +31,9 @@ pub enum VectorLikelihood {
     Floats,
 }
 
-/// Judges a column by its type.
-pub fn likelihood(data_type: &DataType) -> VectorLikelihood {
+/// Judges a column by its type. `element`: what the vectors are stored as; binary is packed bits for BIT, else f32.
+pub fn likelihood(data_type: &DataType, element: Element) -> VectorLikelihood {
+    let is_bit = element == Element::Bit;
     if let Some(inner) = item(data_type) {
         return match inner {
             inner if inner.is_floating() => VectorLikelihood::Floats,
@@ -43,10 +44,12 @@ pub fn likelihood(data_type: &DataType) -> VectorLikelihood {
         };
     }
     match data_type {
-        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > LARGEST_HASH => VectorLikelihood::Binary,
-        DataType::FixedSizeBinary(size) if size % 4 == 0 && *size > 0 => VectorLikelihood::Named,
+        DataType::FixedSizeBinary(size) if (size % 4 == 0 || is_bit) && *size > LARGEST_HASH => {
+            VectorLikelihood::Binary
+        }
+        DataType::FixedSizeBinary(size) if (size % 4 == 0 || is_bit) && *size > 0 => VectorLikelihood::Named,
         DataType::FixedSizeBinary(_) => VectorLikelihood::No,
-        DataType::Dictionary(_, value) => likelihood(value).min(VectorLikelihood::Named),
+        DataType::Dictionary(_, value) => likelihood(value, element).min(VectorLikelihood::Named),
         kind if kind.is_string() || kind.is_binary() || kind.is_null() => VectorLikelihood::Named,
         _ => VectorLikelihood::No,
     }
@@ -81,11 +84,14 @@ pub fn sparse(data_type: &DataType) -> Option<&'static str> {
 }
 
 /// Dimensions that the type itself fixes.
-pub fn fixed_dims(data_type: &DataType) -> Option<usize> {
+pub fn fixed_dims(data_type: &DataType, element: Element) -> Option<usize> {
     match data_type {
-        _ if item(data_type).and_then(item).is_some() => fixed_dims(item(data_type)?),
+        _ if item(data_type).and_then(item).is_some() => fixed_dims(item(data_type)?, element),
         DataType::FixedSizeList(_, size) => usize::try_from(*size).ok(),
-        DataType::FixedSizeBinary(size) => usize::try_from(*size / 4).ok(),
+        DataType::FixedSizeBinary(size) => {
+            let size = usize::try_from(*size).ok()?;
+            Some(if element == Element::Bit { 8 * size } else { size / 4 })
+        }
         _ => None,
     }
 }
@@ -106,8 +112,16 @@ pub enum Vectors {
         values: Float32Array,
         /// Rows that do not hold exactly one vector.
         unusable: BTreeMap<usize, Unusable>,
+        /// The components cannot be negative, so they have no signs.
+        is_unsigned: bool,
     },
-    Bytes(LargeBinaryArray),
+    /// Vectors of this element.
+    Bytes(LargeBinaryArray, Element),
+}
+
+/// What the bytes of a binary column are: packed bits for BIT, and numbers for all others.
+fn binary_element(element: Element) -> Element {
+    if element == Element::Bit { Element::Bit } else { Element::F32 }
 }
 
 /// Why a row has no usable vector.
@@ -134,6 +148,11 @@ pub enum Unusable {
         component: usize,
         value: f32,
     },
+    NotBit {
+        component: usize,
+        value: f32,
+    },
+    NotEight(usize),
     /// The start of the text.
     NotJson(String),
     SeveralVectors(i64),
@@ -156,6 +175,12 @@ impl fmt::Display for Unusable {
             Unusable::NotWhole { component, value } => {
                 write!(f, "component {component}: expected a whole number from -128 to 127 (element i8), got {value:?}")
             }
+            Unusable::NotBit { component, value } => write!(
+                f,
+                "component {component}: expected 0 or 1 (element bit, of unsigned numbers), got {value:?}; packed bits are a \
+                 binary column"
+            ),
+            Unusable::NotEight(dims) => write!(f, "expected a multiple of 8 dimensions (element bit), got {dims}"),
             Unusable::NotJson(start) => write!(f, "expected a JSON array of numbers, got {start:?}"),
             Unusable::SeveralVectors(count) => write!(f, "expected one vector, got {count}"),
             Unusable::OddBytes(bytes) => write!(f, "expected 4 bytes per component (float32), got {bytes} bytes"),
@@ -164,14 +189,16 @@ impl fmt::Display for Unusable {
 }
 
 impl Vectors {
-    /// Casts a column to lists of f32. The components of f32 lists are not copied.
-    pub fn new(column: &ArrayRef) -> Result<Vectors> {
+    /// Casts a column to lists of f32, or to binary. The components of f32 lists are not copied. `element`: what the
+    /// vectors will be stored as.
+    pub fn new(column: &ArrayRef, element: Element) -> Result<Vectors> {
         let kind = match column.data_type() {
             DataType::Dictionary(_, value) => value.as_ref(),
             other => other,
         };
         if kind.is_binary() || matches!(kind, DataType::FixedSizeBinary(_)) {
-            return Ok(Vectors::Bytes(cast(column, &DataType::LargeBinary)?.as_binary::<i64>().clone()));
+            let bytes = cast(column, &DataType::LargeBinary)?.as_binary::<i64>().clone();
+            return Ok(Vectors::Bytes(bytes, binary_element(element)));
         }
         let list = |inner: DataType| DataType::LargeList(Arc::new(Field::new_list_field(inner, true)));
         let (lists, unusable) = if kind.is_string() {
@@ -182,7 +209,9 @@ impl Vectors {
             (cast(column, &list(DataType::Float32))?.as_list::<i64>().clone(), BTreeMap::new())
         };
         let values = lists.values().as_primitive::<Float32Type>().clone();
-        Ok(Vectors::Lists { lists, values, unusable })
+        let inner = item(kind).map(|inner| item(inner).unwrap_or(inner));
+        let is_unsigned = inner.is_some_and(DataType::is_unsigned_integer);
+        Ok(Vectors::Lists { lists, values, unusable, is_unsigned })
     }
 
     /// Length of the row's vector.
@@ -193,11 +222,11 @@ impl Vectors {
             }
             Vectors::Lists { lists, .. } if lists.is_null(row) => Err(Unusable::Null),
             Vectors::Lists { lists, .. } => usize::try_from(lists.value_length(row)).map_err(|_| Unusable::Null),
-            Vectors::Bytes(bytes) if bytes.is_null(row) => Err(Unusable::Null),
-            Vectors::Bytes(bytes) => match bytes.value(row).len() {
-                length if length % 4 == 0 => Ok(length / 4),
-                length => Err(Unusable::OddBytes(length)),
-            },
+            Vectors::Bytes(bytes, _) if bytes.is_null(row) => Err(Unusable::Null),
+            Vectors::Bytes(bytes, element) => {
+                let length = bytes.value(row).len();
+                element.dims(length).ok_or(Unusable::OddBytes(length))
+            }
         }
     }
 
@@ -213,7 +242,7 @@ impl Vectors {
             return Err(Unusable::Length { expected: to.dims, got: length });
         }
         match self {
-            Vectors::Lists { lists, values, .. } => {
+            Vectors::Lists { lists, values, is_unsigned, .. } => {
                 let start = usize::try_from(lists.value_offsets()[row]).unwrap_or(usize::MAX);
                 if values.null_count() > 0
                     && let Some(component) = (0..length).find(|i| values.is_null(start + i))
@@ -221,13 +250,18 @@ impl Vectors {
                     return Err(Unusable::NullComponent { component });
                 }
                 let components = &values.values()[start..start + length];
+                let no_bit = |x: &f32| to.element == Element::Bit && *is_unsigned && *x > 1.0;
+                if let Some(component) = components.iter().position(no_bit) {
+                    return Err(Unusable::NotBit { component, value: components[component] });
+                }
                 if to.element == Element::F32 && cfg!(target_endian = "little") {
                     check(components, to.metric)?;
                     return Ok(&values.values().inner().as_slice()[4 * start..4 * (start + length)]);
                 }
                 encode(components, to, &mut out.bytes)?;
             }
-            Vectors::Bytes(array) => {
+            Vectors::Bytes(array, Element::Bit) => return Ok(array.value(row)),
+            Vectors::Bytes(array, _) => {
                 decode_into(array.value(row), Element::F32, &mut out.components);
                 if to.element == Element::F32 {
                     check(&out.components, to.metric)?;
@@ -305,6 +339,10 @@ fn encode(components: &[f32], to: VectorType, out: &mut Vec<u8>) -> std::result:
         Element::F32 => out.extend(components.iter().flat_map(|x| x.to_le_bytes())),
         Element::F16 => encode_f16(components, to.metric, out)?,
         Element::I8 => encode_i8(components, to.metric, out)?,
+        Element::Bit => match signs(components) {
+            Ok(bits) => *out = bits,
+            Err(_) => return Err(Unusable::NotEight(components.len())),
+        },
     }
     Ok(())
 }
@@ -365,8 +403,11 @@ impl Lengths {
 }
 
 /// Dimensions a column may have.
-pub fn check_dims(dims: usize) -> Result<()> {
+pub fn check_dims(dims: usize, element: Element) -> Result<()> {
     let most = vecrank::internals::hnsw::MAX_DIMS;
+    if element == Element::Bit && !dims.is_multiple_of(8) {
+        return Err(Failure::new(format!("expected vectors of a multiple of 8 dimensions (element bit), got {dims}")));
+    }
     if (1..=most).contains(&dims) {
         return Ok(());
     }

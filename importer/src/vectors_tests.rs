@@ -21,7 +21,7 @@ fn lists(rows: &[Option<&[Option<f32>]>]) -> ArrayRef {
 
 fn encoded(column: &ArrayRef, row: usize, to: VectorType) -> std::result::Result<Vec<u8>, String> {
     let mut scratch = Scratch::default();
-    let vectors = Vectors::new(column).unwrap();
+    let vectors = Vectors::new(column, to.element).unwrap();
     vectors.encode(row, to, &mut scratch).map(<[u8]>::to_vec).map_err(|why| why.to_string())
 }
 
@@ -107,10 +107,67 @@ fn i8_scales_directions_and_keeps_whole_numbers() {
 #[test]
 fn lists_of_integers_serve_when_named() {
     let inner = Arc::new(Field::new("element", DataType::Int8, true));
-    assert_eq!(likelihood(&DataType::List(inner.clone())), VectorLikelihood::Named);
+    assert_eq!(likelihood(&DataType::List(inner.clone()), Element::F32), VectorLikelihood::Named);
     let values = Arc::new(Int8Array::from(vec![-128, 127]));
     let column: ArrayRef = Arc::new(arrow_array::FixedSizeListArray::new(inner, 2, values, None));
     assert_eq!(encoded(&column, 0, VectorType { element: Element::I8, ..L2 }), Ok(vec![0x80, 0x7f]));
+}
+
+#[test]
+fn bits_are_those_of_binary_and_the_signs_of_numbers() {
+    let bit = VectorType { dims: 8, element: Element::Bit, metric: Metric::Hamming };
+    let some = |components: [f32; 8]| components.map(Some);
+    let (first, second) = (some([0.5, -1.0, 0.0, 3.0, -0.0, 1e-30, -7.0, 2.0]), some([0.0; 8]));
+    let column = lists(&[Some(&first), Some(&second), None, Some(&[Some(1.0), None]), Some(&[Some(f32::NAN); 8])]);
+    assert_eq!(encoded(&column, 0, bit), Ok(vec![0b1010_1001]));
+    assert_eq!(encoded(&column, 1, bit), Ok(vec![0]));
+    assert_eq!(encoded(&column, 2, bit), Err("expected a vector, got NULL".to_owned()));
+    assert_eq!(encoded(&column, 3, bit), Err("expected 8 dimensions, got 2".to_owned()));
+    assert_eq!(encoded(&column, 4, bit), Err("component 0: expected a finite number, got NaN".to_owned()));
+    let packed: ArrayRef = Arc::new(BinaryArray::from(vec![Some(&[0xa5u8, 0x01][..]), Some(&[7][..]), None]));
+    assert_eq!(encoded(&packed, 0, VectorType { dims: 16, ..bit }), Ok(vec![0xa5, 0x01]));
+    assert_eq!(encoded(&packed, 1, VectorType { dims: 16, ..bit }), Err("expected 16 dimensions, got 8".to_owned()));
+    assert_eq!(Vectors::new(&packed, Element::Bit).unwrap().length(0), Ok(16));
+    assert_eq!(Vectors::new(&packed, Element::F16).unwrap().length(0), Err(Unusable::OddBytes(2)));
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["[1,-1,1,0,0,0,0,0.1]"]));
+    assert_eq!(encoded(&texts, 0, bit), Ok(vec![0b1000_0101]));
+    assert_eq!(
+        encoded(&lists(&[Some(&[Some(1.0)])]), 0, VectorType { dims: 1, ..bit }),
+        Err("expected a multiple of 8 dimensions (element bit), got 1".to_owned())
+    );
+    assert_eq!(
+        check_dims(12, Element::Bit).unwrap_err().to_string(),
+        "expected vectors of a multiple of 8 dimensions (element bit), got 12"
+    );
+}
+
+#[test]
+fn unsigned_numbers_have_no_signs() {
+    let bit = VectorType { dims: 8, element: Element::Bit, metric: Metric::Hamming };
+    let mut bytes = ListBuilder::new(arrow_array::builder::UInt8Builder::new());
+    bytes.append_value([0, 1, 1, 0, 0, 0, 0, 1].map(Some));
+    bytes.append_value([0, 1, 200, 0, 0, 0, 0, 1].map(Some));
+    let column: ArrayRef = Arc::new(bytes.finish());
+    assert_eq!(encoded(&column, 0, bit), Ok(vec![0b1000_0110]));
+    let why =
+        "component 2: expected 0 or 1 (element bit, of unsigned numbers), got 200.0; packed bits are a binary column";
+    assert_eq!(encoded(&column, 1, bit), Err(why.to_owned()));
+}
+
+#[test]
+fn short_binary_columns_are_bits_only_by_name() {
+    for (size, floats, bits) in [
+        (128, VectorLikelihood::Binary, VectorLikelihood::Binary),
+        (130, VectorLikelihood::No, VectorLikelihood::Binary),
+        (32, VectorLikelihood::Named, VectorLikelihood::Named),
+        (1, VectorLikelihood::No, VectorLikelihood::Named),
+        (0, VectorLikelihood::No, VectorLikelihood::No),
+    ] {
+        let kind = DataType::FixedSizeBinary(size);
+        assert_eq!((likelihood(&kind, Element::F16), likelihood(&kind, Element::Bit)), (floats, bits), "{size}");
+    }
+    assert_eq!(fixed_dims(&DataType::FixedSizeBinary(32), Element::Bit), Some(256));
+    assert_eq!(fixed_dims(&DataType::FixedSizeBinary(32), Element::I8), Some(8));
 }
 
 #[test]
@@ -118,14 +175,20 @@ fn the_most_frequent_length_wins() {
     let column = lists(&[Some(&[Some(1.0)]), None, Some(&[]), Some(&[Some(1.0), None]), Some(&[None, None])]);
     let mut lengths = Lengths::default();
     assert_eq!(lengths.most_frequent(), None);
-    lengths.add(&Vectors::new(&column).unwrap(), column.len());
+    lengths.add(&Vectors::new(&column, Element::F32).unwrap(), column.len());
     assert_eq!(lengths.most_frequent(), Some(2));
 }
 
 #[test]
 fn too_many_dimensions_are_refused() {
-    assert_eq!(check_dims(16_385).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 16385");
-    assert_eq!(check_dims(0).unwrap_err().to_string(), "expected vectors of 1 to 16384 dimensions, got 0");
+    assert_eq!(
+        check_dims(16_385, Element::F32).unwrap_err().to_string(),
+        "expected vectors of 1 to 16384 dimensions, got 16385"
+    );
+    assert_eq!(
+        check_dims(0, Element::F32).unwrap_err().to_string(),
+        "expected vectors of 1 to 16384 dimensions, got 0"
+    );
 }
 
 #[test]

@@ -57,9 +57,11 @@ pub enum Element {
     Float,
     Float16,
     Int8,
+    Bit,
 }
 
 impl Element {
+    /// Those of numbers.
     pub const ALL: [Element; 3] = [Element::Float, Element::Float16, Element::Int8];
 
     /// The name in SQL.
@@ -68,16 +70,19 @@ impl Element {
             Element::Float => "FLOAT",
             Element::Float16 => "FLOAT16",
             Element::Int8 => "INT8",
+            Element::Bit => "BIT",
         }
     }
 
-    /// A close value that the element can hold: f16 keeps 11 bits and no subnormals, INT8 holds whole numbers.
+    /// A close value that the element can hold: f16 keeps 11 bits and no subnormals, INT8 holds whole numbers, BIT whether
+    /// it is greater than zero.
     pub fn rounded(self, x: f64) -> f64 {
         match self {
             Element::Float => f64::from(x as f32),
             Element::Float16 if x.abs() < 6.2e-5 => 0.0,
             Element::Float16 => f64::from(f32::from_bits((x as f32).to_bits() & 0xffff_e000)),
             Element::Int8 => x.round().clamp(-127.0, 127.0),
+            Element::Bit => f64::from(u8::from(x > 0.0)),
         }
     }
 
@@ -87,6 +92,10 @@ impl Element {
             Element::Float => vector.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
             Element::Float16 => vector.iter().flat_map(|&x| half_bits(x as f32).to_le_bytes()).collect(),
             Element::Int8 => vector.iter().map(|&x| (x as i8).cast_unsigned()).collect(),
+            Element::Bit => {
+                let byte = |eight: &[f64]| (0..8).zip(eight).map(|(bit, &x)| (x as u8) << bit).sum();
+                vector.chunks(8).map(byte).collect()
+            }
         };
         blob(&bytes)
     }
@@ -116,9 +125,11 @@ pub enum Metric {
     Cosine,
     L2,
     Dot,
+    Hamming,
 }
 
 impl Metric {
+    /// Those of numbers.
     pub const ALL: [Metric; 3] = [Metric::Cosine, Metric::L2, Metric::Dot];
 
     pub fn name(self) -> &'static str {
@@ -126,6 +137,7 @@ impl Metric {
             Metric::Cosine => "cosine",
             Metric::L2 => "l2",
             Metric::Dot => "dot",
+            Metric::Hamming => "hamming",
         }
     }
 
@@ -136,6 +148,7 @@ impl Metric {
             Metric::Cosine => 1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt(),
             Metric::L2 => a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt(),
             Metric::Dot => -dot(a, b),
+            Metric::Hamming => a.iter().zip(b).map(|(x, y)| (x - y).abs()).sum(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::bits::{self, BitSets};
 use super::{Element, Metric, scalar};
 
 /// A sum over a query (f32 components) and a stored vector (little-endian bytes) of the same dimensions.
@@ -21,6 +22,62 @@ impl Kernel {
     }
 }
 
+/// Counts over vectors of bits.
+#[derive(Debug, Clone, Copy)]
+pub struct BitKernel {
+    /// What tests and benches call it.
+    pub name: &'static str,
+    differing: unsafe fn(&[u8], &[u8]) -> u32,
+    common: unsafe fn(BitSets<'_>, &mut [f32]),
+}
+
+impl BitKernel {
+    /// The number of bits that differ.
+    #[inline]
+    pub fn differing(&self, a: &[u8], b: &[u8]) -> u32 {
+        // SAFETY: `available_for_bits` makes a kernel only if the CPU has its features.
+        unsafe { (self.differing)(a, b) }
+    }
+
+    /// Writes out[i * b_rows + j], the number of bits that a_i and b_j share.
+    pub fn common(&self, sets: BitSets<'_>, out: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.common)(sets, out) }
+    }
+}
+
+const PORTABLE_BITS: BitKernel = BitKernel { name: "portable", differing: bits::differing, common: bits::common };
+
+/// Every kernel for bits that this CPU can run, the portable one first. It is NEON's on aarch64, where every target of
+/// Rust's standard library has it.
+#[doc(hidden)]
+pub fn available_for_bits() -> Vec<BitKernel> {
+    #[allow(unused_mut)]
+    let mut kernels = vec![PORTABLE_BITS];
+    #[cfg(target_arch = "x86_64")]
+    {
+        use super::x86_64::{avx2_bits, avx512_bits};
+        let has_avx2 = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt");
+        if has_avx2 {
+            kernels.push(BitKernel { name: "avx2", differing: avx2_bits::differing, common: avx2_bits::common });
+        }
+        if has_avx2
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512vpopcntdq")
+        {
+            let (differing, common) = (avx512_bits::differing, avx512_bits::common);
+            kernels.push(BitKernel { name: "avx512vpopcntdq", differing, common });
+        }
+    }
+    kernels
+}
+
+/// The fastest kernel of this CPU for bits.
+pub fn bit_kernel() -> BitKernel {
+    static CHOSEN: OnceLock<BitKernel> = OnceLock::new();
+    *CHOSEN.get_or_init(|| available_for_bits().pop().unwrap_or(PORTABLE_BITS))
+}
+
 /// One set of kernels. All sets give bit-identical results.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
@@ -38,22 +95,14 @@ pub(super) const PORTABLE: Kernels = Kernels {
 };
 
 impl Kernels {
-    /// Inner product.
-    pub fn dot(&self, element: Element) -> Kernel {
-        Kernel(self.dot[element as usize])
-    }
-
-    /// Squared Euclidean distance.
-    pub fn l2_squared(&self, element: Element) -> Kernel {
-        Kernel(self.l2_squared[element as usize])
-    }
-
-    /// The sum that the metric is computed from.
-    pub fn of(&self, metric: Metric, element: Element) -> Kernel {
-        match metric {
-            Metric::Cosine | Metric::Dot => self.dot(element),
-            Metric::L2 => self.l2_squared(element),
-        }
+    /// The sum that the metric is computed from; None for bits, which have kernels of their own.
+    pub fn of(&self, metric: Metric, element: Element) -> Option<Kernel> {
+        let kernels = match metric {
+            Metric::Cosine | Metric::Dot => &self.dot,
+            Metric::L2 => &self.l2_squared,
+            Metric::Hamming => return None,
+        };
+        kernels.get(element as usize).copied().map(Kernel)
     }
 }
 
@@ -125,18 +174,61 @@ mod tests {
         let all = (0..=67).chain([96, 100, 256, 384, 511, 768, 1536]);
         for dims in all.filter(|dims| !cfg!(miri) || [0, 1, 7, 31, 32, 35, 64, 67].contains(dims)) {
             let query = pseudo_random(1, dims);
-            for element in Element::ALL {
+            for element in [Element::F32, Element::F16, Element::I8] {
                 let components: Vec<f32> = match element {
                     Element::I8 => pseudo_random(2, dims).iter().map(|x| (x * 40.0).round()).collect(),
                     _ => pseudo_random(2, dims),
                 };
                 let stored = encode(&components, element).unwrap();
                 for set in available() {
-                    for metric in Metric::ALL {
-                        let got = set.of(metric, element).sum(&query, &stored);
-                        let want = PORTABLE.of(metric, element).sum(&query, &stored);
+                    for metric in [Metric::Dot, Metric::L2] {
+                        let got = set.of(metric, element).unwrap().sum(&query, &stored);
+                        let want = PORTABLE.of(metric, element).unwrap().sum(&query, &stored);
                         assert_eq!(got.to_bits(), want.to_bits(), "{} {metric:?} {element:?} {dims}", set.name);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_have_kernels_of_their_own() {
+        for set in available() {
+            for element in Element::ALL {
+                assert!(set.of(Metric::Hamming, element).is_none());
+                assert_eq!(set.of(Metric::L2, element).is_none(), element == Element::Bit);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_for_bits_counts_as_one_bit_at_a_time() {
+        let noise = |seed: u64, count: usize| -> Vec<u8> {
+            pseudo_random(seed, count).iter().map(|x| (x.to_bits() >> 7) as u8).collect()
+        };
+        for bytes in (0..=70).chain([96, 128, 257, 2048]).filter(|bytes| !cfg!(miri) || *bytes <= 40) {
+            let (a, b) = (noise(3, bytes), noise(4, bytes));
+            let count = |op: fn(u8, u8) -> u8| -> u32 {
+                let pairs = a.iter().zip(&b).map(|(&x, &y)| op(x, y));
+                pairs.map(|byte| (0..8).map(|bit| u32::from(byte >> bit & 1)).sum::<u32>()).sum()
+            };
+            for kernel in available_for_bits() {
+                assert_eq!(kernel.differing(&a, &b), count(|x, y| x ^ y), "{} {bytes}", kernel.name);
+            }
+        }
+        for words in (1..=9).chain([16, 255]).filter(|words| !cfg!(miri) || *words <= 4) {
+            let packed = |seed: u64, rows: usize| -> Vec<u64> {
+                let bytes = noise(seed, 8 * words * rows);
+                bytes.as_chunks::<8>().0.iter().map(|&word| u64::from_le_bytes(word)).collect()
+            };
+            let (a, b) = (packed(5, 3), packed(6, 5));
+            for kernel in available_for_bits() {
+                let mut out = [0f32; 15];
+                kernel.common(BitSets { a: &a, b: &b, words }, &mut out);
+                for (at, got) in out.into_iter().enumerate() {
+                    let (x, y) = (&a[at / 5 * words..], &b[at % 5 * words..]);
+                    let want: u32 = x.iter().zip(y).take(words).map(|(x, y)| (x & y).count_ones()).sum();
+                    assert_eq!(got, want as f32, "{} {words} words, {at}", kernel.name);
                 }
             }
         }

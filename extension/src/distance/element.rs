@@ -1,6 +1,7 @@
 //! Stored components to f32 and back.
 
 use super::Element;
+use super::check::check_bits;
 use crate::error::{Error, Result};
 
 pub(super) fn u32_at(bytes: &[u8]) -> u32 {
@@ -56,7 +57,7 @@ pub fn f32_to_f16(value: f32) -> u16 {
 
 /// Components of a stored vector.
 pub fn decode(bytes: &[u8], element: Element) -> Vec<f32> {
-    let mut out = Vec::with_capacity(bytes.len() / element.size());
+    let mut out = Vec::new();
     decode_into(bytes, element, &mut out);
     out
 }
@@ -68,12 +69,25 @@ pub fn decode_into(bytes: &[u8], element: Element, out: &mut Vec<f32>) {
         Element::F32 => out.extend(bytes.chunks_exact(4).map(|b| f32::from_bits(u32_at(b)))),
         Element::F16 => out.extend(bytes.chunks_exact(2).map(|b| f16_to_f32(u16_at(b)))),
         Element::I8 => out.extend(bytes.iter().map(|&b| f32::from(b.cast_signed()))),
+        Element::Bit => out.extend(bytes.iter().flat_map(|&b| (0..8).map(move |bit| f32::from(b >> bit & 1)))),
     }
 }
 
-/// Encodes components. FLOAT16 rounds to nearest; INT8 accepts only whole numbers from -128 to 127.
+/// Packs components, a multiple of 8, into bits: 1 where the component is greater than zero.
+pub fn signs(components: &[f32]) -> Result<Vec<u8>> {
+    if !components.len().is_multiple_of(8) {
+        return Err(Error::invalid(format!(
+            "expected a multiple of 8 dimensions, since a byte holds 8 bits, got {}",
+            components.len()
+        )));
+    }
+    let byte = |eight: &[f32]| (0..8).zip(eight).fold(0, |byte, (bit, &x)| byte | u8::from(x > 0.0) << bit);
+    Ok(components.chunks(8).map(byte).collect())
+}
+
+/// Encodes components. FLOAT16 rounds to nearest; INT8 accepts only whole numbers from -128 to 127, BIT only 0 and 1.
 pub fn encode(components: &[f32], element: Element) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(components.len() * element.size());
+    let mut out = Vec::with_capacity(element.bytes(components.len()));
     for (i, &x) in components.iter().enumerate() {
         match element {
             Element::F32 => out.extend_from_slice(&x.to_le_bytes()),
@@ -93,6 +107,10 @@ pub fn encode(components: &[f32], element: Element) -> Result<Vec<u8>> {
                     )));
                 }
                 out.push((x as i8).cast_unsigned());
+            }
+            Element::Bit => {
+                check_bits(components)?;
+                return signs(components);
             }
         }
     }
@@ -131,6 +149,23 @@ mod tests {
         assert_eq!(encode(&[-128.0, 0.0, 127.0], Element::I8).unwrap(), [0x80, 0, 0x7f]);
         let error = encode(&[1.0, 0.5], Element::I8).unwrap_err().to_string();
         assert_eq!(error, "component 1: expected a whole number from -128 to 127 for INT8, got 0.5");
+    }
+
+    #[test]
+    fn bits_are_zeros_and_ones_the_first_in_the_lowest_bit() {
+        let components = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, -0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(encode(&components, Element::Bit).unwrap(), [0x81, 0x02]);
+        assert_eq!(decode(&[0x81, 0x02], Element::Bit), components);
+        let error = |components: &[f32]| encode(components, Element::Bit).unwrap_err().to_string();
+        let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector";
+        assert_eq!(error(&[0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), format!("component 1: {cure}"));
+        assert_eq!(error(&[0.0; 7]), "expected a multiple of 8 dimensions, since a byte holds 8 bits, got 7");
+    }
+
+    #[test]
+    fn signs_are_ones_where_a_component_is_greater_than_zero() {
+        let tiny = f32::from_bits(1);
+        assert_eq!(signs(&[0.1, -0.1, 0.0, -0.0, tiny, -tiny, f32::INFINITY, f32::NAN]).unwrap(), [0b0101_0001]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Exact distances: f32 lanes where they hold, f64 where the scale of the data would overflow or underflow them.
 
-use super::dispatch::kernels;
-use super::{Element, Kernel, Metric, decode};
+use super::dispatch::{bit_kernel, kernels};
+use super::{BitKernel, Element, Kernel, Metric, decode, signs};
 
 /// Norms and sums outside this range are computed in f64: their squares leave f32's range.
 const SAFE: std::ops::RangeInclusive<f32> = 1e-12..=1e12;
@@ -48,6 +48,19 @@ pub fn l1(a: &[f32], b: &[f32]) -> f64 {
     sum_f64(a, b, |x, y| (x - y).abs())
 }
 
+/// The number of bits that differ. Slices of equal length.
+pub fn hamming(a: &[u8], b: &[u8]) -> u32 {
+    bit_kernel().differing(a, b)
+}
+
+/// How a query is compared with stored vectors.
+#[derive(Debug, Clone)]
+enum Comparison {
+    Sums(Kernel),
+    /// With the query's bits, packed.
+    Bits(Vec<u8>, BitKernel),
+}
+
 /// A query vector prepared for comparisons with stored vectors of one column.
 ///
 /// Searches rank by `key`: the distance, but squared under l2. SQL sees `distance(key)`.
@@ -57,17 +70,19 @@ pub struct ExactQuery {
     inverse_norm: f32,
     metric: Metric,
     element: Element,
-    kernel: Kernel,
+    comparison: Comparison,
 }
 
 impl ExactQuery {
+    /// Under hamming the components are zeros and ones, a multiple of 8.
     pub fn new(components: &[f32], metric: Metric, element: Element) -> ExactQuery {
+        let bits = || Comparison::Bits(signs(components).unwrap_or_default(), bit_kernel());
         ExactQuery {
             components: components.to_vec(),
             inverse_norm: inverse_norm(components),
             metric,
             element,
-            kernel: kernels().of(metric, element),
+            comparison: kernels().of(metric, element).map_or_else(bits, Comparison::Sums),
         }
     }
 
@@ -83,7 +98,10 @@ impl ExactQuery {
     /// The ranking key of a stored vector (bytes of the column's element type) and its 1/norm.
     #[inline]
     pub fn key(&self, stored: &[u8], inverse_norm: f32) -> f64 {
-        let sum = self.kernel.sum(&self.components, stored);
+        let sum = match &self.comparison {
+            Comparison::Sums(kernel) => kernel.sum(&self.components, stored),
+            Comparison::Bits(bits, kernel) => return f64::from(kernel.differing(bits, stored)),
+        };
         match self.metric {
             Metric::Cosine if SAFE.contains(&inverse_norm) && SAFE.contains(&self.inverse_norm) => {
                 cosine_key(f64::from(sum) * (f64::from(self.inverse_norm) * f64::from(inverse_norm)))
@@ -98,7 +116,7 @@ impl ExactQuery {
     #[inline]
     pub fn distance(&self, key: f64) -> f64 {
         match self.metric {
-            Metric::Cosine | Metric::Dot => key + 0.0,
+            Metric::Cosine | Metric::Dot | Metric::Hamming => key + 0.0,
             Metric::L2 => key.sqrt(),
         }
     }
@@ -108,7 +126,8 @@ impl ExactQuery {
         let query = &self.components;
         match self.metric {
             Metric::Cosine => cosine_key(sum_f64(query, stored, |x, y| x * y) / (norm(query) * norm(stored))),
-            Metric::L2 => sum_f64(query, stored, |x, y| (x - y) * (x - y)),
+            // Of zeros and ones it is the number of those that differ.
+            Metric::L2 | Metric::Hamming => sum_f64(query, stored, |x, y| (x - y) * (x - y)),
             Metric::Dot => negated(sum_f64(query, stored, |x, y| x * y)),
         }
     }
@@ -153,7 +172,7 @@ mod tests {
         let vectors =
             [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -0.0], [-0.0, 0.0], [1e-30, 0.0], [-1e-30, 0.0], [1e30, 0.0]];
         for (a, b) in vectors.iter().flat_map(|a| vectors.iter().map(move |b| (a, b))) {
-            for metric in Metric::ALL {
+            for metric in [Metric::Cosine, Metric::L2, Metric::Dot] {
                 let distance = ExactQuery::new(a, metric, Element::F32).distance_f32(b);
                 assert!(distance.is_none_or(|x| x != 0.0 || x.is_sign_positive()), "{metric:?} {a:?} {b:?}");
             }
@@ -172,9 +191,20 @@ mod tests {
             let share = (seed >> 11) as f64 / 2_f64.powi(53) / 2_f64.powi(exponent % 60);
             for cosine in [share, -share, 1.0 - share] {
                 let distance = cosine_key(cosine);
-                assert_eq!(Metric::Cosine.similarity(distance).map(|similarity| 1.0 - similarity), Some(distance));
+                assert_eq!(Metric::Cosine.similarity(distance, 8).map(|similarity| 1.0 - similarity), Some(distance));
             }
         }
+    }
+
+    #[test]
+    fn hamming_counts_the_bits_that_differ() {
+        let query = [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        let exact = ExactQuery::new(&query, Metric::Hamming, Element::Bit);
+        assert_eq!(
+            [0b1101u8, 0, 0xff, 0b1100].map(|byte| exact.distance(exact.key(&[byte], 0.0))),
+            [0.0, 3.0, 5.0, 1.0]
+        );
+        assert_eq!(hamming(&[0xff, 1], &[0, 3]), 9);
     }
 
     #[test]

@@ -118,6 +118,27 @@ kernel!(l2_squared_f32, F32, squared_difference);
 kernel!(l2_squared_f16, F16, squared_difference);
 kernel!(l2_squared_i8, I8, squared_difference);
 
+macro_rules! bit_kernel {
+    ($module:ident, $features:literal) => {
+        pub(super) mod $module {
+            use crate::distance::bits::{self, BitSets};
+
+            #[target_feature(enable = $features)]
+            pub fn differing(a: &[u8], b: &[u8]) -> u32 {
+                bits::differing(a, b)
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn common(sets: BitSets<'_>, out: &mut [f32]) {
+                bits::common(sets, out);
+            }
+        }
+    };
+}
+
+bit_kernel!(avx2_bits, "avx2,popcnt");
+bit_kernel!(avx512_bits, "avx2,popcnt,avx512f,avx512vl,avx512vpopcntdq");
+
 /// `block::fast_dot`.
 ///
 /// # Safety

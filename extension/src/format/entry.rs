@@ -6,7 +6,7 @@
 //! 1   u8   kind: 0, a flat list
 //! 2   u8   reserved [2], 0
 //! 4   u32  count
-//! 8   f32  centre [d], not rotated; under cosine of vectors of unit length
+//! 8   f32  centre [d], not rotated; under cosine of vectors of unit length; unused under hamming
 //! ..  ceil(count / 32) groups of: u32 id[32] | f32 F1[32] | f32 F0[32] | codes of one plane-set (see `node`)
 //! ```
 //! A free lane of the last group has id 0xFFFFFFFF.

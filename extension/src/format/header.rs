@@ -3,8 +3,8 @@
 //! ```text
 //! 0   u32  format version (2)
 //! 4   u32  dimensions
-//! 8   u8   element: 0 FLOAT, 1 FLOAT16, 2 INT8 (3 is kept for BIT)
-//! 9   u8   metric: 0 cosine, 1 l2, 2 dot (3 is kept for hamming)
+//! 8   u8   element: 0 FLOAT, 1 FLOAT16, 2 INT8, 3 BIT
+//! 9   u8   metric: 0 cosine, 1 l2, 2 dot, 3 hamming
 //! 10  u8   bits per dimension in the codes: 1, 2 or 4
 //! 11  u8   reserved, 0
 //! 12  u32  degree R

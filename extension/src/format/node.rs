@@ -6,11 +6,11 @@
 //! 0   u8   version (2)
 //! 1   u8   flags: 1 tombstone, 2 pending (no links yet: the blob ends after the own vector)
 //! 2   u16  links in use, 0..=R
-//! 4   f32  1 / norm of the own vector
+//! 4   f32  1 / norm of the own vector; 0 under hamming
 //! 8   i64  rowid (0 in a tombstone)
-//! 16  own vector, the bytes as given: f32 | f16 | i8 [d]
+//! 16  own vector, the bytes as given: f32 | f16 | i8 | bits [d]
 //! ..  u32  neighbour ids [R], 0xFFFFFFFF = free
-//! ..  factors F1[R], F0[R] and, under dot, N[R]: f16 under cosine, f32 under l2 and dot
+//! ..  factors F1[R], F0[R] and, under dot, N[R]: f16 under cosine, f32 under l2 and dot; none under hamming
 //! ..  codes: R/32 groups of B planes of p/8 blocks of 32 bytes; byte j of block i holds
 //!     dimensions 8i..8i+7 of lane j, bit t = dimension 8i+t
 //! ```
@@ -87,7 +87,7 @@ pub struct NodeLayout {
     pub degree: usize,
     /// Bytes of one factor, 2 (f16) or 4 (f32).
     pub factor_bytes: usize,
-    /// Factors per neighbour, 2 or 3.
+    /// Factors per neighbour: 0, 2 or 3.
     pub factor_count: usize,
     /// Bytes of the codes of one group of 32.
     pub group_bytes: usize,
@@ -190,7 +190,7 @@ pub struct Node<'a> {
     head: &'a [u8],
     vector_bytes: usize,
     links: &'a [u8],
-    /// F1[R], F0[R] and, under dot, N[R].
+    /// F1[R], F0[R] and, under dot, N[R]; none under hamming.
     pub factors: &'a [u8],
     pub codes: &'a [u8],
 }

@@ -1,14 +1,15 @@
 //! Arguments of SQL functions: values to vectors and numbers.
 //!
-//! A BLOB is read as FLOAT unless its subtype says otherwise. sqlite-vec marks its vectors with subtypes, and so do
+//! A BLOB is read as FLOAT unless its subtype says otherwise (by `vec_hamming` as bits). sqlite-vec marks its vectors with subtypes, and so do
 //! vector columns that are not FLOAT. With both extensions loaded, each recognises the other's vectors. (SQLite drops
 //! the subtype when a value is stored, sorted or materialised.)
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::rc::Rc;
 
 use super::{arithmetic, parse};
-use crate::distance::Element;
+use crate::distance::{Element, encode};
 use crate::error::{Error, Result};
 use crate::sqlite::{Content, Context, Kind, Value, Values};
 
@@ -44,7 +45,7 @@ fn element_of(value: Value<'_>) -> Result<Element> {
 /// The element that a value is marked with; None if it has no mark.
 pub fn marked_element(value: Value<'_>) -> Result<Option<Element>> {
     match value.subtype() {
-        SUBTYPE_BIT => Err(Error::invalid("expected a vector of numbers, got a vector of bits")),
+        SUBTYPE_BIT => Ok(Some(Element::Bit)),
         SUBTYPE_INT8 => Ok(Some(Element::I8)),
         SUBTYPE_FLOAT16 => Ok(Some(Element::F16)),
         SUBTYPE_FLOAT => Ok(Some(Element::F32)),
@@ -58,6 +59,7 @@ pub(super) fn subtype_of(element: Element) -> u32 {
         Element::F32 => SUBTYPE_FLOAT,
         Element::F16 => SUBTYPE_FLOAT16,
         Element::I8 => SUBTYPE_INT8,
+        Element::Bit => SUBTYPE_BIT,
     }
 }
 
@@ -93,6 +95,25 @@ pub(super) fn vector(context: &Context<'_>, arguments: Values<'_>, position: usi
     let kept = Rc::new(read);
     context.set_auxiliary(position, kept.clone());
     Ok(Vector::Kept(kept))
+}
+
+/// The packed bits at `position` of a scalar function's arguments: of a BLOB the very bytes, of JSON zeros and ones.
+pub(super) fn bits<'v>(context: &Context<'_>, arguments: Values<'v>, position: usize) -> Result<Cow<'v, [u8]>> {
+    let value = arguments.at(position)?;
+    let Content::Blob(bytes) = value.content() else {
+        let components = vector(context, arguments, position)?;
+        return in_argument(arguments, position, encode(&components, Element::Bit).map(Cow::Owned));
+    };
+    let other = marked_element(value)?.filter(|&marked| marked != Element::Bit);
+    let checked = match other {
+        Some(other) => Err(Error::invalid(format!(
+            "expected a vector of BIT, got one of {}: vec_bit(v) takes the signs of a vector",
+            other.name()
+        ))),
+        None if bytes.is_empty() => Err(Error::invalid("expected a vector, got an empty BLOB")),
+        None => Ok(Cow::Borrowed(bytes)),
+    };
+    in_argument(arguments, position, checked)
 }
 
 /// Both arguments of a function of two vectors, which have the same dimensions.

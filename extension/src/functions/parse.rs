@@ -58,14 +58,14 @@ pub(super) fn decode_blob(bytes: &[u8], element: Element) -> Result<Vec<f32>> {
         return Err(Error::invalid("expected a vector, got an empty BLOB"));
     }
     // A single f32 may look like "[12]".
-    if let Some(error) = json_in_blob(bytes).filter(|_| element == Element::F32 && bytes.len() != element.size()) {
+    if let Some(error) = json_in_blob(bytes).filter(|_| element == Element::F32 && bytes.len() != element.bytes(1)) {
         return Err(error);
     }
-    if !bytes.len().is_multiple_of(element.size()) {
+    if element.dims(bytes.len()).is_none() {
         return Err(Error::invalid(format!(
             "expected a BLOB of {}, {} bytes a component, got {}",
             element.name(),
-            element.size(),
+            element.bytes(1),
             counted(bytes.len(), "byte")
         )));
     }

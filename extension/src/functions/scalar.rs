@@ -1,6 +1,6 @@
 //! The scalar functions.
 
-use super::argument::{self, SUBTYPE_FLOAT, SUBTYPE_INT8, in_argument, vector};
+use super::argument::{self, SUBTYPE_FLOAT, SUBTYPE_INT8, bits, in_argument, vector};
 use super::{arithmetic, parse, version};
 use crate::distance::{self, Element};
 use crate::error::{Error, Result};
@@ -23,9 +23,11 @@ pub(super) const SCALARS: &[Scalar] = &[
     scalar!("vec_l2", 2, |context, arguments| measure(context, arguments, distance::l2)),
     scalar!("vec_l1", 2, |context, arguments| measure(context, arguments, distance::l1)),
     scalar!("vec_dot", 2, |context, arguments| measure(context, arguments, distance::dot)),
+    scalar!("vec_hamming", 2, hamming),
     scalar!("vec_parse", 1, |context, arguments| give(context, &vector(context, arguments, 0)?)),
     scalar!("vec_f16", 1, |context, arguments| mark(context, arguments, Element::F16)),
     scalar!("vec_int8", 1, |context, arguments| mark(context, arguments, Element::I8)),
+    scalar!("vec_bit", 1, signs),
     scalar!("vec_json", 1, json),
     scalar!("vec_dims", 1, dims),
     scalar!("vec_norm", 1, norm),
@@ -80,6 +82,27 @@ fn cosine(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
 fn measure(context: &Context<'_>, arguments: Values<'_>, measure: fn(&[f32], &[f32]) -> f64) -> Result<()> {
     let (a, b) = argument::pair(context, arguments)?;
     context.f64(measure(&a, &b));
+    Ok(())
+}
+
+fn hamming(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    let (a, b) = (bits(context, arguments, 0)?, bits(context, arguments, 1)?);
+    if a.len() != b.len() {
+        let (a, b) = (8 * a.len(), 8 * b.len());
+        return Err(Error::invalid(format!("expected two vectors of the same dimensions, got {a} and {b}")));
+    }
+    context.i64(i64::from(distance::hamming(&a, &b)));
+    Ok(())
+}
+
+/// The signs of a vector as packed bits; of packed bits that are marked as such the very bytes.
+fn signs(context: &Context<'_>, arguments: Values<'_>) -> Result<()> {
+    let value = arguments.at(0)?;
+    if value.kind() == Kind::Blob && argument::marked_element(value)? == Some(Element::Bit) {
+        return mark(context, arguments, Element::Bit);
+    }
+    context.blob(&distance::signs(&vector(context, arguments, 0)?)?);
+    context.subtype(argument::subtype_of(Element::Bit));
     Ok(())
 }
 

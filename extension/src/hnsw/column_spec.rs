@@ -16,7 +16,7 @@ pub struct ColumnSpec {
     pub layout: NodeLayout,
     /// The centre, d components, which is subtracted from every vector before it is encoded or linked; empty for the
     /// origin. Distances do not change, and small ones keep their digits far from the origin. Not under `dot`: products
-    /// would change.
+    /// would change. Nor under hamming, where bits stay bits.
     centre: Vec<f32>,
     pub rotation: Rotation,
     pub coder: Coder,
@@ -33,7 +33,10 @@ impl ColumnSpec {
         let layout = layout(&params, bits);
         let kind = if layout.factor_bytes == 2 { FactorKind::F16 } else { FactorKind::F32 };
         ColumnSpec {
-            rotation: Rotation::new(params.dims, seed),
+            rotation: match params.metric {
+                Metric::Hamming => Rotation::identity(params.dims),
+                _ => Rotation::new(params.dims, seed),
+            },
             bits,
             layout,
             centre: Vec::new(),
@@ -46,7 +49,7 @@ impl ColumnSpec {
 
     /// A specification with the bits that suit the dimensions.
     pub fn with_seed(params: Params, seed: u64) -> ColumnSpec {
-        let bits = bits_for(params.dims);
+        let bits = bits_for(params.element, params.dims);
         ColumnSpec::new(params, seed, bits)
     }
 
@@ -57,12 +60,13 @@ impl ColumnSpec {
     /// Sets the centre that is stored with the graph.
     pub fn set_centre(&mut self, centre: &[f32]) {
         self.centre.clear();
-        if self.params.metric != Metric::Dot {
+        if matches!(self.params.metric, Metric::Cosine | Metric::L2) {
             self.centre.extend_from_slice(centre);
         }
     }
 
-    /// Transforms a stored vector into the graph's space: of unit length under cosine, relative to the centre, rotated.
+    /// Transforms a stored vector into the graph's space: of unit length under cosine, relative to the centre, rotated;
+    /// under hamming its zeros and ones.
     pub fn rotate(&self, stored: &[u8], out: &mut [f32]) {
         self.rotate_components(&decode(stored, self.params.element), out);
     }
@@ -99,8 +103,11 @@ impl ColumnSpec {
         vector.iter_mut().zip(&self.centre).for_each(|(x, centre)| *x -= centre);
     }
 
-    /// Returns 1 / norm of a stored vector, as its row keeps it.
+    /// Returns 1 / norm of a stored vector, as its row keeps it; 0 under hamming, which asks for no norm.
     pub fn inverse_norm(&self, stored: &[u8]) -> f32 {
+        if self.params.metric == Metric::Hamming {
+            return 0.0;
+        }
         inverse_norm(&decode(stored, self.params.element))
     }
 }
@@ -111,6 +118,7 @@ pub fn layout(params: &Params, bits: u8) -> NodeLayout {
         Metric::Cosine => (2, 2), // factors of unit vectors fit f16
         Metric::L2 => (4, 2),
         Metric::Dot => (4, 3), // and the neighbour's squared norm, for insertion
+        Metric::Hamming => (4, 0),
     };
     NodeLayout {
         vector_bytes: params.vector_bytes(),
@@ -124,5 +132,5 @@ pub fn layout(params: &Params, bits: u8) -> NodeLayout {
 /// Bytes of a linked node row of a column with these parameters, for choosing a page size.
 pub fn node_row_bytes(dims: usize, element: Element, metric: Metric, m: usize) -> usize {
     let params = Params { m, ..Params::new(dims, element, metric) };
-    layout(&params, bits_for(dims)).row_bytes()
+    layout(&params, bits_for(element, dims)).row_bytes()
 }

@@ -75,15 +75,6 @@ impl EntrySample {
         EntryGroup::new(&self.blob.groups[index / LANES * stride..(index / LANES + 1) * stride])
     }
 
-    /// A sample of the given nodes (ids and vectors of p components in the graph's space).
-    pub fn build(spec: &ColumnSpec, centre: &[f32], ids: &[NodeId], rotated: &[f32]) -> EntrySample {
-        let mut sample = EntrySample::with_centre(spec, centre);
-        for (&id, vector) in ids.iter().zip(rotated.chunks_exact(spec.padded())) {
-            sample.push(spec, id, vector);
-        }
-        sample
-    }
-
     /// Adds a node.
     pub fn push(&mut self, spec: &ColumnSpec, id: NodeId, rotated: &[f32]) {
         self.origin.resize(spec.padded(), 0.0);
@@ -181,6 +172,7 @@ impl EntrySample {
         let squared = || query.rotated.iter().map(|q| q * q).sum::<f32>();
         match spec.params.metric {
             Metric::L2 => squared(),
+            Metric::Hamming => 0.0,
             Metric::Cosine => 0.5 * squared(),
             Metric::Dot => -query.rotated.iter().zip(&self.origin).map(|(q, o)| q * o).sum::<f32>(),
         }

@@ -14,7 +14,7 @@ use super::select::{Candidate, Limits, add, by_product, prune, select_neighbours
 use super::{ColumnSpec, GraphStore, Query};
 use crate::distance::{Metric, decode, fast_dot};
 use crate::error::{Error, Result};
-use crate::format::node::{Node, NodeId, copy_lane, set_degree};
+use crate::format::node::{LANES, Node, NodeId, copy_lane, set_degree};
 use crate::quantize::Encoded;
 
 /// Rows that the search of an insertion reads, as a share of `ef_construction`. HNSW reads more with such a window, but
@@ -194,8 +194,16 @@ fn window(spec: &ColumnSpec) -> usize {
     spec.params.ef_construction.max(spec.params.m)
 }
 
-/// Counts a node's links to equal vectors: their factors are zero.
+/// Counts a node's links to equal vectors: their factors are zero. Under hamming their codes are the node's own vector.
 fn duplicate_lanes(spec: &ColumnSpec, node: &Node<'_>) -> usize {
+    if spec.params.metric == Metric::Hamming {
+        let groups = node.codes.chunks_exact(spec.layout.group_bytes);
+        let is_equal = |group: &[u8], lane: usize| {
+            group.chunks_exact(LANES).zip(node.vector()).all(|(block, byte)| block.get(lane) == Some(byte))
+        };
+        let lanes = groups.flat_map(|group| (0..LANES).map(move |lane| is_equal(group, lane)));
+        return lanes.take(node.degree()).filter(|&is_equal| is_equal).count();
+    }
     let width = spec.layout.factor_bytes;
     node.factors.chunks_exact(width).take(node.degree()).filter(|factor| factor.iter().all(|&byte| byte == 0)).count()
 }

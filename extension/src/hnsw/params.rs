@@ -42,9 +42,22 @@ impl Params {
     /// Fails with the option, its range and its value.
     pub fn validate(&self) -> Result<()> {
         check("dimensions", self.dims, &(1..=MAX_DIMS))?;
+        self.check_metric()?;
         check("m", self.m, &Self::M_RANGE)?;
         check("ef_construction", self.ef_construction, &Self::EF_RANGE)?;
         check("ef_search", self.ef_search, &Self::EF_RANGE)
+    }
+
+    /// Fails if the element does not take the metric.
+    pub fn check_metric(&self) -> Result<()> {
+        let (element, metric) = (self.element.name(), self.metric.name());
+        match self.element {
+            _ if self.element.takes(self.metric) => Ok(()),
+            Element::Bit => Err(Error::invalid(format!("metric: expected 'hamming', the one of BIT, got '{metric}'"))),
+            _ => Err(Error::invalid(format!(
+                "metric: expected 'cosine', 'l2' or 'dot' for {element}, got '{metric}', which is for BIT"
+            ))),
+        }
     }
 
     /// Links that a node may have at the ground level: 2 m, rounded up to a multiple of 32.
@@ -54,7 +67,7 @@ impl Params {
 
     /// Bytes of one stored vector.
     pub fn vector_bytes(&self) -> usize {
-        self.dims * self.element.size()
+        self.element.bytes(self.dims)
     }
 }
 

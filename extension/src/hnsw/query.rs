@@ -4,7 +4,7 @@ use super::ColumnSpec;
 use crate::distance::{ExactQuery, Metric};
 use crate::format::f32_at;
 use crate::format::node::{LANES, Node};
-use crate::quantize::{Estimate, Lookup};
+use crate::quantize::{Estimate, Lookup, UNIT_FACTORS};
 
 /// What a search ranks by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,13 +26,16 @@ pub struct Query {
 }
 
 impl Query {
-    /// `components`: dims finite components, not all zero under cosine.
+    /// `components`: dims finite components, not all zero under cosine, zeros and ones under hamming.
     pub fn new(spec: &ColumnSpec, components: &[f32]) -> Query {
         let mut rotated = vec![0.0; spec.padded()];
         spec.rotate_components(components, &mut rotated);
         Query {
             exact: ExactQuery::new(components, spec.params.metric, spec.params.element),
-            lookup: Lookup::new(&rotated, spec.bits),
+            lookup: match spec.params.metric {
+                Metric::Hamming => Lookup::of_bits(&rotated),
+                _ => Lookup::new(&rotated, spec.bits),
+            },
             rotated,
             ranking: Ranking::Metric,
         }
@@ -64,6 +67,11 @@ impl Query {
     #[inline]
     pub fn estimate(&self, spec: &ColumnSpec, node: &Node<'_>, key: f64, group: usize, out: &mut [f32; LANES]) {
         let layout = &spec.layout;
+        let codes = &node.codes[group * layout.group_bytes..(group + 1) * layout.group_bytes];
+        if spec.params.metric == Metric::Hamming {
+            let (f1, f0) = (&UNIT_FACTORS.0, &UNIT_FACTORS.1);
+            return spec.estimator.run(&self.lookup, &Estimate { base: 0.0, f1, f0, codes }, out);
+        }
         let (width, degree) = (layout.factor_bytes, layout.degree);
         let factors = |kind: usize| {
             let start = (kind * degree + group * LANES) * width;
@@ -73,7 +81,6 @@ impl Query {
             Ranking::Metric => key as f32,
             Ranking::Linking { .. } => self.exact.key(node.vector(), node.inverse_norm()) as f32,
         };
-        let codes = &node.codes[group * layout.group_bytes..(group + 1) * layout.group_bytes];
         spec.estimator.run(&self.lookup, &Estimate { base, f1: factors(0), f0: factors(1), codes }, out);
         if let Ranking::Linking { query_squared } = self.ranking {
             let norms = factors(2);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::frontier::Frontier;
 use super::node_set::NodeSet;
 use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
+use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::format::node::{LANES, Node, NodeId, RowId};
 
@@ -333,7 +334,7 @@ impl Search {
                     Some(Reverse(found)) => found,
                     None => return Ok(None),
                 },
-                None => match self.settled() {
+                None => match self.settled(spec) {
                     Some(found) => found,
                     None => {
                         self.expand(spec, store)?;
@@ -356,7 +357,7 @@ impl Search {
     }
 
     /// Removes and returns the nearest ready hit, if no candidate can precede it any more.
-    fn settled(&mut self) -> Option<Found> {
+    fn settled(&mut self, spec: &ColumnSpec) -> Option<Found> {
         let best = f64::from(self.traversal.best()?);
         let nearest = self.ready.peek()?.0;
         self.grow_window();
@@ -366,7 +367,9 @@ impl Search {
         // emitted.
         let tie = 1e-6 * (1.0 + nearest.key.abs());
         let spent = self.traversal.expanded >= self.budget();
-        if full && (bound <= best || spent) && nearest.key + tie < best {
+        // Under hamming many candidates are as far as the window's end, and lead to nearer ones.
+        let is_done = if spec.params.metric == Metric::Hamming { bound < best } else { bound <= best };
+        if full && (is_done || spent) && nearest.key + tie < best {
             self.ready.pop().map(|Reverse(found)| found)
         } else {
             None

@@ -9,10 +9,11 @@
 //! cosine   half of l2: of unit vectors, 1 - <q, x> = |q - x|^2 / 2
 //! ```
 //! Under l2 and cosine q, c and x may all have been moved: nothing changes but the sums' precision.
+//! Under hamming the code is x itself, and the estimate its distance: F1 = 1, F0 = 0, without key(c).
 //! A residual that is zero, or whose square is beyond f32, gives zero factors: the neighbour's estimate is the centre's
 //! key.
 
-use crate::distance::Metric;
+use crate::distance::{Metric, signs};
 
 /// The factors of one neighbour, in key form: key(x) ~ key(c) + f1 <q, u> + f0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,12 +51,23 @@ impl Coder {
     pub fn encode(&self, centre: &[f32], x: &[f32], out: &mut Encoded) {
         let plane_bytes = self.padded / 8;
         out.planes.clear();
+        if self.metric == Metric::Hamming {
+            return self.encode_bits(signs(x).unwrap_or_default().into_iter(), out);
+        }
         out.planes.resize(usize::from(self.bits) * plane_bytes, 0);
         let sums = match self.bits {
             1 => encode_signs(centre, x, &mut out.planes),
             bits => encode_levels(centre, x, bits, &mut out.planes),
         };
         out.factors = self.factors(&sums);
+    }
+
+    /// Encodes packed bits.
+    pub fn encode_bits(&self, bits: impl Iterator<Item = u8>, out: &mut Encoded) {
+        out.planes.clear();
+        out.planes.extend(bits);
+        out.planes.resize(self.padded / 8, 0);
+        out.factors = Factors { f1: 1.0, f0: 0.0 };
     }
 
     fn factors(&self, sums: &Sums) -> Factors {
@@ -67,6 +79,7 @@ impl Coder {
             Metric::L2 => (-2.0 * slope, sums.rr + 2.0 * slope * sums.cu),
             Metric::Cosine => (-slope, 0.5 * sums.rr + slope * sums.cu),
             Metric::Dot => (-slope, slope * sums.cu - sums.cr),
+            Metric::Hamming => (1.0, 0.0),
         };
         if f1.is_finite() && f0.is_finite() { Factors { f1, f0 } } else { Factors::default() }
     }

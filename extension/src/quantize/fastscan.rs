@@ -32,6 +32,18 @@ pub struct Estimator(EstimatorFn);
 /// Some estimators may run only on a CPU with the features that they were compiled for.
 type EstimatorFn = unsafe fn(&Lookup, &Estimate<'_>, &mut [f32; 32]);
 
+/// Factors that leave <q, u> as it is: 32 times 1 and 32 times 0.
+pub const UNIT_FACTORS: ([u8; 128], [u8; 128]) = {
+    let mut ones = [0u8; 128];
+    let mut lane = 0;
+    while lane < 32 {
+        let one = 1f32.to_le_bytes();
+        (ones[4 * lane + 2], ones[4 * lane + 3]) = (one[2], one[3]);
+        lane += 1;
+    }
+    (ones, [0; 128])
+};
+
 impl Estimator {
     /// Estimates the keys of a group.
     #[inline]
@@ -441,6 +453,7 @@ mod tests {
                         Metric::Dot => -inner(&f.query, x),
                         Metric::L2 => squared,
                         Metric::Cosine => 0.5 * squared,
+                        Metric::Hamming => f32::NAN,
                     }
                 };
                 let (f1, f0) = (bytes(&f.f1), bytes(&f.f0));
@@ -451,6 +464,31 @@ mod tests {
                 errors.push(error);
             }
             assert!(errors[0] < 0.2 && errors[1] < 0.6 * errors[0] && errors[2] < 0.5 * errors[1], "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn the_estimate_of_bits_is_their_distance() {
+        for dims in [8, 64, 72, 256, 1024, 16_384].into_iter().filter(|dims| !cfg!(miri) || *dims <= 72) {
+            let padded = crate::quantize::padded_dims(dims);
+            let bits = |seed: u64| -> Vec<f32> {
+                let signs = vector(seed, dims).into_iter().map(|x| f32::from(u8::from(x > 0.0)));
+                signs.chain(std::iter::repeat_n(0.0, padded - dims)).collect()
+            };
+            let (query, coder) = (bits(1), Coder::new(padded, 1, Metric::Hamming));
+            let mut codes = vec![0; coder.group_bytes()];
+            let mut encoded = Encoded::default();
+            for lane in 0..32 {
+                coder.encode(&[], &bits(10 + lane as u64), &mut encoded);
+                coder.put_lane(&mut codes, lane, &encoded.planes);
+            }
+            let group = Estimate { base: 0.0, f1: &UNIT_FACTORS.0, f0: &UNIT_FACTORS.1, codes: &codes };
+            let mut keys = [0f32; 32];
+            estimator(FactorKind::F32).run(&Lookup::of_bits(&query), &group, &mut keys);
+            for (lane, key) in keys.into_iter().enumerate() {
+                let pairs = query.iter().zip(bits(10 + lane as u64));
+                assert_eq!(key, pairs.filter(|&(&x, y)| x != y).count() as f32, "{dims} dims, lane {lane}");
+            }
         }
     }
 

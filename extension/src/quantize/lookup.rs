@@ -12,6 +12,17 @@ pub struct Lookup {
 }
 
 impl Lookup {
+    /// The lookup of a query of bits, p components of 0 and 1: A is the number of bits that differ, and so are
+    /// delta * A + bias.
+    pub fn of_bits(query: &[f32]) -> Lookup {
+        let mut tables = Vec::with_capacity(query.len() * 4);
+        for four in query.chunks_exact(4) {
+            let own = (0..4).zip(four).fold(0u8, |own, (bit, &x)| own | u8::from(x > 0.0) << bit);
+            tables.extend((0..16u8).map(|code| (code ^ own).count_ones() as u8));
+        }
+        Lookup { tables, delta: 1.0, bias: 0.0, bits: 1 }
+    }
+
     /// `query`: rotated, p components.
     pub fn new(query: &[f32], bits: u8) -> Lookup {
         let widest = query.chunks_exact(4).map(|four| four.iter().map(|x| x.abs()).sum::<f32>()).fold(0f32, f32::max);

@@ -38,6 +38,11 @@ impl Rotation {
         Rotation { padded, block, signs, scale: 1.0 / (block as f32).sqrt() }
     }
 
+    /// The map that leaves every component as it is.
+    pub fn identity(dims: usize) -> Rotation {
+        Rotation { padded: padded_dims(dims), block: 0, signs: Vec::new(), scale: 1.0 }
+    }
+
     pub fn padded(&self) -> usize {
         self.padded
     }

@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use super::row_nodes::RowNodes;
 use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
+use crate::distance::Metric;
 use crate::error::Result;
 use crate::format::header::Header;
 use crate::format::node::{LANES, Node, NodeId, RowId};
@@ -114,12 +115,13 @@ impl Checker<'_> {
     fn first_pass(&mut self, column: &mut VectorColumn) -> Result<()> {
         let spec = self.spec;
         let (nodes, extreme) = (&mut self.nodes, &mut self.extreme);
+        let is_extreme = |inverse_norm| spec.params.metric != Metric::Hamming && !STEERABLE.contains(&inverse_norm);
         let mut found = Vec::new();
         let scanned = column.nodes.reader(&mut BlobHandle::default()).scan(&mut |node| {
             if node.inverse_norm().to_bits() != spec.inverse_norm(node.vector()).to_bits() {
                 found.push(format!("node {}: 1/norm {} is not that of its vector", node.id, node.inverse_norm()));
             }
-            *extreme += usize::from(!STEERABLE.contains(&node.inverse_norm()));
+            *extreme += usize::from(is_extreme(node.inverse_norm()));
             let (linked, live) = (!node.is_pending(), !node.is_tombstone());
             nodes.insert(node.id, Seen { rowid: node.rowid(), linked, live });
             Ok(())
@@ -224,7 +226,7 @@ impl Checker<'_> {
         let layout = &self.spec.layout;
         let row = node.row();
         (0..node.degree()).find(|&lane| {
-            let steering = (0..2).all(|kind| {
+            let steering = (0..layout.factor_count.min(2)).all(|kind| {
                 let offset = layout.factor_offset(kind, lane);
                 row[offset..offset + layout.factor_bytes] == expected[offset..offset + layout.factor_bytes]
             });

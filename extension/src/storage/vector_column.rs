@@ -62,7 +62,7 @@ impl VectorColumn {
             dims: params.dims as u32,
             element: params.element as u8,
             metric: params.metric as u8,
-            bits: bits_for(params.dims),
+            bits: bits_for(params.element, params.dims),
             degree: params.degree() as u32,
             seed: rotation_seed(name.ordinal),
             linked: 0,
@@ -85,7 +85,7 @@ impl VectorColumn {
 
     /// Opens a column. It reads nothing.
     pub fn open(db: Connection, name: ColumnName, params: Params) -> VectorColumn {
-        let bits = bits_for(params.dims);
+        let bits = bits_for(params.element, params.dims);
         let spec = ColumnSpec::new(params, rotation_seed(name.ordinal), bits);
         let nodes = NodeTable::new(db, &name.schema, name.node_table(), spec.layout);
         VectorColumn {

@@ -53,6 +53,17 @@ pub fn clustered(seed: u64, count: usize, dims: usize) -> Vec<Vec<f32>> {
         .collect()
 }
 
+/// The signs of vectors: 1 where a component is greater than zero, else 0.
+pub fn signs(vectors: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let sign = |x: &f32| if *x > 0.0 { 1.0 } else { 0.0 };
+    vectors.iter().map(|vector| vector.iter().map(sign).collect()).collect()
+}
+
+/// The element that every test of a metric may use.
+pub fn element_of(metric: Metric) -> Element {
+    if metric == Metric::Hamming { Element::Bit } else { Element::F32 }
+}
+
 /// A graph over vectors whose rowids are their numbers.
 pub struct Graph {
     pub spec: ColumnSpec,
@@ -146,13 +157,13 @@ impl Graph {
         all
     }
 
-    /// Mean recall@k of `queries` at `ef`.
+    /// Mean recall@k of `queries` at `ef`: by distance, since rows at one distance are equally good.
     pub fn recall(&mut self, queries: &[Vec<f32>], ef: Ef, k: usize) -> f64 {
         let mut found = 0;
         for query in queries {
             let exact = self.exact(query, |_| true);
             let hits = self.knn(query, ef, k);
-            found += hits.iter().filter(|hit| exact[..k].iter().any(|&(rowid, _)| rowid == hit.rowid.0)).count();
+            found += hits.iter().filter(|hit| hit.distance <= exact[k - 1].1).count();
         }
         found as f64 / (queries.len() * k) as f64
     }

@@ -219,3 +219,54 @@ fn group_limits_and_similarities_are_those_of_a_table_of_its_own() {
         }
     }
 }
+
+/// The signs of the embeddings as a generated column, and packed bits as they came.
+#[test]
+fn bits_beside_the_numbers_that_they_are_the_signs_of() {
+    for sync in MODES {
+        let sql = format!(
+            "CREATE TABLE products(id INTEGER PRIMARY KEY, v BLOB, hash BLOB, signs BLOB GENERATED ALWAYS AS (vec_bit(v)));
+             WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 40)
+               INSERT INTO products(id, v, hash) SELECT i, vec_parse(json_array(i - 9, 20 - i, i % 3 - 1, i % 2, 5 - i, 1, -1, i % 5 - 2)),
+                 CAST(char(i, 127 - i) AS BLOB) FROM s;
+             UPDATE products SET v = NULL, hash = NULL WHERE id % 10 = 0;
+             CREATE VIRTUAL TABLE near USING hnsw(content = products, signs BIT[8], hash BIT[16], sync = {sync});"
+        );
+        for host in hosts(&sql) {
+            let check = |state: &str| {
+                for (column, query) in
+                    [("signs", "x'53'"), ("hash", "x'0f0f'"), ("hash", "'[1,0,1,0,1,0,1,0,1,0,1,0,1,0,1,0]'")]
+                {
+                    let found =
+                        format!("SELECT id, distance FROM near WHERE {column} MATCH {query} ORDER BY distance, id");
+                    let expected = format!(
+                        "SELECT id, CAST(vec_hamming({column}, {query}) AS REAL) AS d FROM products WHERE {column} IS NOT NULL
+                         ORDER BY d, id"
+                    );
+                    assert_eq!(host.rows(&found), host.rows(&expected), "{sync}, {state}: {column} {query}");
+                }
+            };
+            check("made");
+            host.run("UPDATE products SET v = '[1,1,-1,-1,1,1,-1,-1]' WHERE id < 4; DELETE FROM products WHERE id = 7");
+            host.run("INSERT INTO products(id, v, hash) VALUES (50, vec_parse('[1,1,-1,-1,1,-1,1,-1]'), '[1,1,1,1,0,0,0,0,1,1,1,1,0,0,0,0]')");
+            check("written");
+            host.run("INSERT INTO near(near) VALUES ('fold')");
+            check("folded");
+            host.check_sound("near");
+            host.run("INSERT INTO near(near) VALUES ('rebuild')");
+            check("rebuilt");
+            host.check_sound("near");
+        }
+        for host in hosts(&sql) {
+            let wrong = "UPDATE products SET hash = x'01' WHERE id = 8";
+            if sync == "log" {
+                host.run(wrong);
+                assert_eq!(host.line("SELECT count(*) FROM near WHERE hash MATCH x'0102'"), "35");
+                assert_eq!(host.line("SELECT value FROM hnsw_info('near') WHERE key = 'logged_wrong'"), "1");
+            } else {
+                let message = host.refusal(wrong).message;
+                assert!(message.contains("near.hash: expected 16 dimensions (2 bytes of BIT), got 8"), "{message}");
+            }
+        }
+    }
+}

@@ -90,6 +90,18 @@ fn functions_return_the_documented_values_and_types() {
             ("vec_int8('[1, -2]')", "X'01FE'"),
             ("vec_json(vec_int8(X'01FE'))", "'[1,-2]'"),
             ("vec_dims(vec_int8(X'01FE0000'))", "4"),
+            ("vec_bit('[0.5,-1,0,-0.0,1e-45,3,-3,2]')", "X'B1'"),
+            ("vec_bit(vec_int8('[1,0,-1,0,0,0,0,1,9,9,0,0,0,0,0,0]'))", "X'8103'"),
+            ("vec_bit(vec_bit('[1,0,0,0,0,0,0,1]'))", "X'81'"),
+            ("vec_bit(vec_parse('[1,0,0,0,0,0,0,1]'))", "X'81'"),
+            ("vec_json(vec_bit('[1,0,0,0,0,0,0,1]'))", "'[1,0,0,0,0,0,0,1]'"),
+            ("vec_dims(vec_bit(zeroblob(64)))", "16"),
+            ("vec_l2(vec_bit('[1,1,1,1,0,0,0,0]'), '[0,0,0,0,0,0,0,0]')", "2.0"),
+            ("vec_hamming(X'0F', X'07')", "1"),
+            ("vec_hamming(zeroblob(300), randomblob(300)) > 800", "1"),
+            ("vec_hamming('[1,1,1,1,0,0,0,0]', X'0F')", "0"),
+            ("vec_hamming(vec_bit('[1,2,3,4,0,0,0,0]'), X'F0')", "8"),
+            ("typeof(vec_hamming(X'0F', X'07'))", "'integer'"),
             ("vec_dims('[1,2,3]')", "3"),
             ("vec_dims(zeroblob(65540))", "16385"),
             ("vec_norm('[3,4]')", "5.0"),
@@ -139,7 +151,7 @@ fn cpu_features() -> &'static str {
 #[test]
 fn a_null_argument_returns_null() {
     let calls = "vec_cosine(NULL, '[1]'); vec_cosine('[1]', NULL); vec_l2(NULL, '[1]'); vec_l1('[1]', NULL);
-        vec_dot(NULL, NULL); vec_parse(NULL); vec_f16(NULL); vec_int8(NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
+        vec_dot(NULL, NULL); vec_parse(NULL); vec_f16(NULL); vec_int8(NULL); vec_bit(NULL); vec_hamming(NULL, X'00'); vec_hamming(X'00', NULL); vec_json(NULL); vec_dims(NULL); vec_norm(NULL);
         vec_unit(NULL); vec_scale(NULL, 2); vec_scale('[1]', NULL); vec_add(NULL, '[1]');
         vec_sub('[1]', NULL); vec_head(NULL, 1); vec_head('[1]', NULL); vec_avg(NULL); vec_sum(NULL);
         vec_avg('[1]', NULL); vec_sum(NULL, 1)";
@@ -198,6 +210,26 @@ fn malformed_vectors_are_named() {
             ("vec_f16(vec_int8('[1]'))", "expected a vector of FLOAT16, got one of INT8"),
             ("vec_int8('[0.5]')", "component 0: expected a whole number from -128 to 127 for INT8, got 0.5"),
             ("vec_int8(vec_add('[1]', '[1]'))", "expected a vector of INT8, got one of FLOAT"),
+            ("vec_bit(X'')", "expected a vector, got an empty BLOB"),
+            ("vec_bit(X'A1')", "expected a BLOB of FLOAT, 4 bytes a component, got 1 byte"),
+            ("vec_bit('[1,2,3]')", "expected a multiple of 8 dimensions, since a byte holds 8 bits, got 3"),
+            ("vec_bit(2)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
+            ("vec_hamming(X'', X'00')", "argument 1: expected a vector, got an empty BLOB"),
+            ("vec_hamming(X'0001', X'00')", "expected two vectors of the same dimensions, got 16 and 8"),
+            ("vec_hamming(X'00', 1)", "argument 2: expected a vector (a BLOB, or JSON text), got INTEGER"),
+            (
+                "vec_hamming('[1,0,1]', X'00')",
+                "argument 1: expected a multiple of 8 dimensions, since a byte holds 8 bits, got 3",
+            ),
+            (
+                "vec_hamming(X'00', '[1,0,0.5,0,0,0,0,0]')",
+                "argument 2: component 2: expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector",
+            ),
+            (
+                "vec_hamming(vec_int8('[1]'), X'00')",
+                "argument 1: expected a vector of BIT, got one of INT8: vec_bit(v) takes the signs of a vector",
+            ),
+            ("vec_int8(vec_bit('[1,1,1,1,1,1,1,1]'))", "expected a vector of INT8, got one of BIT"),
             ("vec_int8(1)", "expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("vec_norm('[]')", "expected a vector, got an empty JSON array"),
             ("vec_dims(X'0102030405')", "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes"),

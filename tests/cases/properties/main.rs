@@ -21,7 +21,17 @@ const STATEMENTS: u32 = 12_000;
 const SYSTEM_STATEMENTS: u32 = 3_000;
 /// Of each mode of an index over a table.
 const CONTENT_STATEMENTS: u32 = 3_000;
+const BIT_STATEMENTS: u32 = 3_000;
 const GRAPH_STATEMENTS: u32 = 600;
+/// What stands for each of QUERIES, and for a vector of ones, where the vectors are of bits.
+const BIT_QUERIES: [&str; 6] = [
+    "[1,0,0,1,1,0,1,0]",
+    "[0,0,0,0,0,0,0,0]",
+    "[1,1,1,1,0,0,0,0]",
+    "[0,1,1,0,1,0,0,1]",
+    "[0,0,0,0,0,0,1,1]",
+    "[1,1,1,1,1,1,1,1]",
+];
 /// Numbers of rows: few, many, and more than a search ranks exactly by itself.
 const SIZES: [usize; 12] = [0, 1, 3, 20, 40, 60, 80, 100, 120, 150, 200, 1_300];
 
@@ -44,16 +54,51 @@ impl Numbers {
 enum Rows {
     /// In a table of its own.
     Own,
+    /// The same, with vectors of bits.
+    Bits,
     /// In the ordinary table `c`: `v` is an index over it, with this value of `sync`.
     Content(&'static str),
 }
 
 impl Rows {
+    /// A statement about vectors of three numbers and their cosine; or the same of eight bits and how many differ.
+    fn sql(self, of_numbers: &str) -> String {
+        if !matches!(self, Rows::Bits) {
+            return of_numbers.to_string();
+        }
+        let mut sql = of_numbers.to_string();
+        for (numbers, bits) in QUERIES.into_iter().chain(["[1,1,1]"]).zip(BIT_QUERIES) {
+            sql = sql.replace(numbers, bits);
+        }
+        for (numbers, bits) in [
+            ("vec_parse(", "vec_bit("),
+            ("vec_cosine(", "vec_hamming("),
+            ("1 - vec_hamming(", "1 - 0.125 * vec_hamming("),
+            // Without the mark of the column a byte is no vector of numbers.
+            ("vec_dims(a.e) = 3", "length(a.e) = 1"),
+            ("e FLOAT[3]", "e BIT[8]"),
+        ] {
+            sql = sql.replace(numbers, bits);
+        }
+        sql
+    }
+
+    /// The literal of a random vector; None for NULL.
+    fn vector(self, numbers: &mut Numbers, steps: usize) -> Option<String> {
+        if matches!(self, Rows::Bits) {
+            let bits: Vec<String> = (0..8).map(|_| numbers.below(2).to_string()).collect();
+            return Some(format!("vec_bit('[{}]')", bits.join(",")));
+        }
+        let mut component = || numbers.below(steps + 1) as f64 / steps as f64 * 2.0 - 1.0;
+        let (a, b, c) = (component(), component(), component());
+        ((a, b, c) != (0.0, 0.0, 0.0)).then(|| format!("vec_parse('[{a},{b},{c}]')"))
+    }
+
     /// Creates `v`, and fills it with the rows of `o`. An index learns of half the rows when it is made.
     fn create(self) -> String {
         let columns = COLUMNS.replace(" INDEXED", "");
         match self {
-            Rows::Own => format!(
+            Rows::Own | Rows::Bits => format!(
                 "CREATE VIRTUAL TABLE v USING hnsw({COLUMNS}, e FLOAT[3]);
                  CREATE INDEX own ON v_rows(s, n); CREATE INDEX half ON v_rows(r) WHERE n > 1;
                  INSERT INTO v(id, t, s, n, r, x, e) SELECT * FROM o; DELETE FROM v WHERE id % 13 = 5;"
@@ -82,10 +127,7 @@ fn fill(host: &Host, kept: Rows, seed: u64, count: usize, steps: usize) {
     );
     for id in 1..=count {
         let values: Vec<&str> = (0..5).map(|_| LITERALS[numbers.below(LITERALS.len())]).collect();
-        let mut component = || numbers.below(steps + 1) as f64 / steps as f64 * 2.0 - 1.0;
-        let (a, b, c) = (component(), component(), component());
-        let is_null = (a, b, c) == (0.0, 0.0, 0.0) || id % 17 == 0;
-        let vector = if is_null { "NULL".to_string() } else { format!("vec_parse('[{a},{b},{c}]')") };
+        let vector = kept.vector(&mut numbers, steps).filter(|_| id % 17 != 0).unwrap_or("NULL".to_string());
         sql.push_str(&format!("INSERT INTO o VALUES ({id}, {}, {vector});", values.join(", ")));
     }
     sql.push_str(&format!("COMMIT; {} DELETE FROM o WHERE id % 13 = 5;", kept.create()));
@@ -99,7 +141,7 @@ fn fill(host: &Host, kept: Rows, seed: u64, count: usize, steps: usize) {
         ));
     }
     sql.push_str("INSERT INTO users(taste) VALUES (NULL);");
-    host.run(&sql);
+    host.run(&kept.sql(&sql));
 }
 
 type Row = Vec<Option<String>>;
@@ -130,10 +172,10 @@ fn exact_statements_agree(cases: u32, kept: Rows, host: impl Fn() -> Host) {
     let has_right_joins = tables.iter().all(|host| host.version() >= 3_039_000);
     run(cases, statement(tables.len(), has_right_joins), |statement| {
         let host = &tables[statement.table];
-        let expected = rows(host, &statement.sql(false))?;
+        let expected = rows(host, &kept.sql(&statement.sql(false)))?;
         all.set(all.get() + 1);
         met.set(met.get() + u32::from(!expected.is_empty()));
-        let sql = statement.sql(true);
+        let sql = kept.sql(&statement.sql(true));
         prop_assert_eq!(rows(host, &sql)?, expected, "SQLite {}: {}\n{}", host.version(), sql, statement.sql(false));
         Ok(())
     });
@@ -143,6 +185,11 @@ fn exact_statements_agree(cases: u32, kept: Rows, host: impl Fn() -> Host) {
 #[test]
 fn exact_statements_agree_with_an_ordinary_table() {
     exact_statements_agree(STATEMENTS, Rows::Own, || Host::bundled(":memory:"));
+}
+
+#[test]
+fn exact_statements_on_bits_agree_with_an_ordinary_table() {
+    exact_statements_agree(BIT_STATEMENTS, Rows::Bits, || Host::bundled(":memory:"));
 }
 
 #[test]
@@ -171,6 +218,11 @@ fn graph_searches_return_ordered_rows_and_full_pages() {
 }
 
 #[test]
+fn graph_searches_of_bits_return_ordered_rows_and_full_pages() {
+    statements_through_the_graph_agree(GRAPH_STATEMENTS / 3, Rows::Bits);
+}
+
+#[test]
 fn graph_searches_of_an_index_return_ordered_rows_and_full_pages() {
     for sync in ["commit", "log"] {
         statements_through_the_graph_agree(GRAPH_STATEMENTS / 3, Rows::Content(sync));
@@ -188,16 +240,14 @@ fn statements_through_the_graph_agree(cases: u32, kept: Rows) {
         let (join, filter) = (joins[join], filter.replace("FROM feed", &format!("FROM plain_{query}")));
         let query = QUERIES[query];
         let ordinary = ordinary(&format!("vec_parse('{query}')"));
-        let all = rows(
-            host,
-            &format!("SELECT a.id, a.distance FROM {ordinary} a {join} WHERE {filter} ORDER BY a.distance, a.id"),
-        )?;
+        let all = format!("SELECT a.id, a.distance FROM {ordinary} a {join} WHERE {filter} ORDER BY a.distance, a.id");
+        let all = rows(host, &kept.sql(&all))?;
         let (from, test) = match is_call {
             true => (format!("v('{query}') a"), "true".to_string()),
             false => ("v a".to_string(), format!("a.e MATCH '{query}'")),
         };
         let found = format!("FROM {from} {join} WHERE {test} AND {filter}{}", filler_sql(filler));
-        let sql = format!("SELECT a.id, a.distance {found} ORDER BY a.distance {}", page.sql());
+        let sql = kept.sql(&format!("SELECT a.id, a.distance {found} ORDER BY a.distance {}", page.sql()));
         let got = rows(host, &sql)?;
         let mut rest = all.iter();
         for row in &got {
@@ -208,7 +258,7 @@ fn statements_through_the_graph_agree(cases: u32, kept: Rows) {
         prop_assert!(got.len() >= wanted, "{}: {} rows of {}", sql, got.len(), wanted);
         prop_assert!(got.windows(2).all(|pair| number(&pair[0][1]) <= number(&pair[1][1])));
         // Without ORDER BY a full read misses no row.
-        let counted = format!("SELECT count(*) {found}");
+        let counted = kept.sql(&format!("SELECT count(*) {found}"));
         prop_assert_eq!(rows(host, &counted)?, [[Some(all.len().to_string())]], "{}", counted);
         Ok(())
     });

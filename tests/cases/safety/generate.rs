@@ -2,7 +2,7 @@
 
 use vecrank_tests::data::Numbers;
 
-use crate::model::{BAD_N, Conflict, E_DIMS, F_DIMS, Outcome, Row, Set, Table, Write, json};
+use crate::model::{BAD_N, Conflict, Outcome, Row, Set, Table, Write, json};
 use crate::operations::{Control, World};
 
 pub struct Step {
@@ -30,7 +30,7 @@ impl Effect {
             Effect::Write(writes, conflict) => return table.write(writes, conflict),
             Effect::Delete(ids) => ids.iter().for_each(|id| drop(table.rows.remove(id))),
             Effect::Rename(name) => table.name = name,
-            Effect::Recreate => *table = Table::new(table.needs_e),
+            Effect::Recreate => *table = Table::new(table.needs_e, table.dims),
             Effect::Nothing | Effect::Read | Effect::Transaction(_) | Effect::Reopen | Effect::VacuumInto => {}
         }
         Outcome::Done
@@ -68,25 +68,22 @@ fn key(numbers: &mut Numbers) -> Option<String> {
     }
 }
 
-fn vector(dims: usize, numbers: &mut Numbers) -> Vec<i8> {
-    (0..dims).map(|_| numbers.below(7) as i8 - 3).collect()
-}
-
 /// A row with at most one error.
-fn row(needs_e: bool, numbers: &mut Numbers) -> Row {
+fn row(world: &World, numbers: &mut Numbers) -> Row {
+    let [e_dims, f_dims] = world.dims();
     let mut row = Row {
         key: key(numbers),
         n: Some(numbers.below(13) as i64),
-        e: Some(vector(E_DIMS, numbers)),
-        f: Some(vector(F_DIMS, numbers)).filter(|_| numbers.below(3) > 0),
+        e: Some(world.vector(e_dims, numbers)),
+        f: Some(world.vector(f_dims, numbers)).filter(|_| numbers.below(3) > 0),
     };
     match numbers.below(24) {
         0 => row.n = Some(BAD_N),
-        1 => row.e = Some(vector(E_DIMS - 1, numbers)),
-        2 => row.f = Some(vector(F_DIMS + 1, numbers)),
+        1 => row.e = Some(world.vector(e_dims - 1, numbers)),
+        2 => row.f = Some(world.vector(f_dims + 1, numbers)),
         3 | 4 => row.e = None,
         5 => row.n = None,
-        6 if !needs_e => (row.e, row.f) = (None, None),
+        6 if !world.is_keyed => (row.e, row.f) = (None, None),
         _ => {}
     }
     row
@@ -109,12 +106,13 @@ impl Step {
 
     /// The initial rows, with ids from 1000.
     pub fn load(world: &World, count: usize, numbers: &mut Numbers) -> Step {
+        let [e_dims, f_dims] = world.dims();
         let mut row = |number: usize| {
             let row = Row {
                 key: None,
                 n: Some(numbers.below(13) as i64),
-                e: Some(vector(E_DIMS, numbers)),
-                f: Some(vector(F_DIMS, numbers)),
+                e: Some(world.vector(e_dims, numbers)),
+                f: Some(world.vector(f_dims, numbers)),
             };
             (Some(1_000 + number as i64), row)
         };
@@ -135,12 +133,12 @@ pub fn next_step(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
     match numbers.below(100) {
         draw @ 0..=26 => {
             let count = if draw < 20 { 1 } else { 2 + numbers.below(5) };
-            let mut new = |_| (Some(id(numbers)).filter(|_| numbers.below(4) > 0), row(table.needs_e, numbers));
+            let mut new = |_| (Some(id(numbers)).filter(|_| numbers.below(4) > 0), row(world, numbers));
             let rows = (0..count).map(&mut new).collect();
             insert(world, table.name, rows, conflict)
         }
         27..=30 => insert_from_itself(world, table, conflict, numbers),
-        31..=33 => feed(world, table, numbers),
+        31..=33 => feed(world, numbers),
         34..=53 => update(world, table, conflict, numbers),
         54..=61 => delete(world, table, numbers),
         62..=86 => transaction(world, numbers),
@@ -178,9 +176,9 @@ fn insert_from_itself(world: &World, table: &Table, conflict: Conflict, numbers:
 }
 
 /// A write through a trigger.
-fn feed(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
+fn feed(world: &World, numbers: &mut Numbers) -> Step {
     let first = 1 + numbers.below(IDS) as i64;
-    let mut new = |number: i64| (Some(first + number), Row { f: None, ..row(table.needs_e, numbers) });
+    let mut new = |number: i64| (Some(first + number), Row { f: None, ..row(world, numbers) });
     let new: Vec<(Option<i64>, Row)> = (0..3).map(&mut new).collect();
     let (schema, rows) = (world.schema, new.iter().map(values).collect::<Vec<_>>().join(", "));
     let writes = new.into_iter().map(|(id, row)| Write::Insert(id, row)).collect();
@@ -193,7 +191,7 @@ fn feed(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
 
 fn update(world: &World, table: &Table, conflict: Conflict, numbers: &mut Numbers) -> Step {
     let (filter, rows) = range(world, table, numbers);
-    let (new, target, number) = (vector(E_DIMS, numbers), id(numbers), numbers.below(15) as i64);
+    let (new, target, number) = (world.vector(world.dims()[0], numbers), id(numbers), numbers.below(15) as i64);
     let (key, shift) = (key(numbers), [1, -1, 5][numbers.below(3)]);
     let rowid = world.rowid();
     let e = literal(Some(json(&new)));
@@ -282,7 +280,8 @@ fn maintenance(world: &World, table: &Table, numbers: &mut Numbers) -> Step {
         }
         _ => {
             // A search while nodes may be pending.
-            let sql = format!("SELECT {} FROM {schema}.{name} WHERE e MATCH '[0,1,0,2]' LIMIT 7", world.rowid());
+            let query = json(&world.vector(world.dims()[0], numbers));
+            let sql = format!("SELECT {} FROM {schema}.{name} WHERE e MATCH '{query}' LIMIT 7", world.rowid());
             Step::new(sql, Effect::Read)
         }
     }

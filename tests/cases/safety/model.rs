@@ -48,8 +48,6 @@ pub struct Row {
 
 /// The value violates CHECK (n <> 13).
 pub const BAD_N: i64 = 13;
-pub const E_DIMS: usize = 4;
-pub const F_DIMS: usize = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -57,6 +55,8 @@ pub struct Table {
     pub rows: BTreeMap<i64, Row>,
     /// The column e is NOT NULL.
     pub needs_e: bool,
+    /// The dimensions of e and f.
+    pub dims: [usize; 2],
 }
 
 enum Refusal {
@@ -97,8 +97,8 @@ struct Made {
 }
 
 impl Table {
-    pub fn new(needs_e: bool) -> Table {
-        Table { name: "t", rows: BTreeMap::new(), needs_e }
+    pub fn new(needs_e: bool, dims: [usize; 2]) -> Table {
+        Table { name: "t", rows: BTreeMap::new(), needs_e, dims }
     }
 
     /// Runs a statement that writes these rows in sequence.
@@ -164,7 +164,7 @@ impl Table {
             return Some(Refusal::Constraint);
         }
         let is_wrong = |vector: &Option<Vec<i8>>, dims| vector.as_ref().is_some_and(|vector| vector.len() != dims);
-        if is_wrong(&row.e, E_DIMS) || is_wrong(&row.f, F_DIMS) {
+        if is_wrong(&row.e, self.dims[0]) || is_wrong(&row.f, self.dims[1]) {
             return Some(Refusal::Error);
         }
         if row.n == Some(BAD_N) {
@@ -190,7 +190,8 @@ impl Table {
         self.rows.iter().map(line).collect()
     }
 
-    /// The ids nearest to `query` by Euclidean distance among the rows that `keep` accepts, ties by id.
+    /// The ids nearest to `query` by Euclidean distance (of bits, how many differ) among the rows that `keep` accepts, ties
+    /// by id.
     pub fn nearest(
         &self,
         of: impl Fn(&Row) -> Option<&Vec<i8>>,

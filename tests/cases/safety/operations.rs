@@ -19,6 +19,8 @@ pub struct World {
     is_system: bool,
     /// `key` is TEXT PRIMARY KEY, and the rowid hidden. Otherwise `id` is INTEGER PRIMARY KEY.
     pub is_keyed: bool,
+    /// The vectors are BIT.
+    pub is_bits: bool,
     /// The initial rows.
     rows: usize,
 }
@@ -30,11 +32,28 @@ impl World {
 
     pub fn create(&self) -> String {
         let (key, e) = match self.is_keyed {
-            true => ("key TEXT COLLATE NOCASE PRIMARY KEY", "e FLOAT[4] NOT NULL"),
-            false => ("id INTEGER PRIMARY KEY, key TEXT COLLATE NOCASE UNIQUE", "e FLOAT[4]"),
+            true => ("key TEXT COLLATE NOCASE PRIMARY KEY", "NOT NULL"),
+            false => ("id INTEGER PRIMARY KEY, key TEXT COLLATE NOCASE UNIQUE", ""),
         };
         let n = "n INTEGER INDEXED CHECK (n <> 13)";
-        format!("CREATE VIRTUAL TABLE {}.t USING hnsw({key}, {n}, {e}, f INT8[3], metric = 'l2')", self.schema)
+        let [e_dims, f_dims] = self.dims();
+        let ([e_type, f_type], metric) = if self.is_bits { (["BIT"; 2], "hamming") } else { (["FLOAT", "INT8"], "l2") };
+        let vectors = format!("e {e_type}[{e_dims}] {e}, f {f_type}[{f_dims}], metric = '{metric}'");
+        format!("CREATE VIRTUAL TABLE {}.t USING hnsw({key}, {n}, {vectors})", self.schema)
+    }
+
+    /// The dimensions of `e` and `f`.
+    pub fn dims(&self) -> [usize; 2] {
+        if self.is_bits { [8, 16] } else { [4, 3] }
+    }
+
+    /// A component, stored or not.
+    pub fn component(&self, numbers: &mut Numbers) -> i8 {
+        if self.is_bits { numbers.below(2) as i8 } else { numbers.below(7) as i8 - 3 }
+    }
+
+    pub fn vector(&self, dims: usize, numbers: &mut Numbers) -> Vec<i8> {
+        (0..dims).map(|_| self.component(numbers)).collect()
     }
 }
 
@@ -71,7 +90,7 @@ struct Run {
 impl Run {
     fn new(world: World, seed: u64) -> Run {
         let folder = tempfile::tempdir().unwrap();
-        let (numbers, committed) = (Numbers::from_seed(seed), Table::new(world.is_keyed));
+        let (numbers, committed) = (Numbers::from_seed(seed), Table::new(world.is_keyed, world.dims()));
         let mut run = Run { world, folder, sides: Vec::new(), committed, seed, numbers, done: Vec::new() };
         let host = run.connect();
         host.run(&world.create());
@@ -349,8 +368,7 @@ impl Run {
             self.fail(format!("{name}: rows that should not be there:{surplus}\nmissing rows:{missing}"));
         }
         let mut numbers = self.numbers.clone();
-        let mut vector = |dims: usize| -> Vec<i8> { (0..dims).map(|_| numbers.below(9) as i8 - 4).collect() };
-        let (of_e, of_f) = (vector(4), vector(3));
+        let [of_e, of_f] = self.world.dims().map(|dims| self.world.vector(dims, &mut numbers));
         let nearest = |column: &str, query: &[i8], rest: &str| {
             let query = json(query);
             lines(&format!("SELECT {rowid} FROM {name} WHERE {column} MATCH '{query}' AND ef_search = 'exact' {rest}"))
@@ -420,10 +438,10 @@ fn run(world: World, seed: u64, count: usize) {
 }
 
 const fn world(schema: &'static str, journal: Option<&'static str>) -> World {
-    World { schema, journal, is_system: false, is_keyed: false, rows: 0 }
+    World { schema, journal, is_system: false, is_keyed: false, is_bits: false, rows: 0 }
 }
 
-const WORLDS: [World; 8] = [
+const WORLDS: [World; 10] = [
     world("main", Some("WAL")),
     World { is_keyed: true, ..world("main", Some("DELETE")) },
     World { is_system: true, ..world("main", Some("WAL")) },
@@ -433,6 +451,8 @@ const WORLDS: [World; 8] = [
     World { is_keyed: true, ..world("main", None) },
     // Too many rows for the engine to rank them all.
     World { rows: 1_200, ..world("main", Some("WAL")) },
+    World { is_bits: true, is_keyed: true, ..world("main", Some("WAL")) },
+    World { is_bits: true, rows: 1_200, ..world("main", Some("DELETE")) },
 ];
 
 /// Runs one test's share of all operations, over its worlds.

@@ -1,5 +1,6 @@
 //! The virtual table through SQL, on each SQLite library: accepted statements, results and errors.
 
+mod bits;
 mod caches;
 mod create;
 mod declaration;

@@ -10,7 +10,7 @@ import pytest
 from hosts import HOSTS, LIBRARY
 from conftest import opened
 
-ROWS = "SELECT rowid, id, name, picture, typeof(picture), hex(words), hex(image) FROM goods ORDER BY rowid"
+ROWS = "SELECT rowid, id, name, picture, typeof(picture), hex(words), hex(image), hex(hash) FROM goods ORDER BY rowid"
 
 
 def apsw_connection(file) -> apsw.Connection:
@@ -63,16 +63,17 @@ def test_a_dump_restores_the_table(dump, read, tmp_path):
     db = apsw_connection(tmp_path / "old.db")
     db.execute(
         "CREATE VIRTUAL TABLE goods USING hnsw(id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE INDEXED, picture BLOB, "
-        "words FLOAT16[3], image INT8[2] NOT NULL, image.metric = 'l2', model = 'it''s A', image.model = 'B')"
+        "words FLOAT16[3], image INT8[2] NOT NULL, hash BIT[16], image.metric = 'l2', model = 'it''s A', image.model = 'B')"
     )
     db.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
         "INSERT INTO goods SELECT 'G' || i, 'it''s ' || char(9731) || i, CAST(zeroblob(i % 3) || x'00ff27' AS BLOB), "
-        "iif(i % 7, vec_f16('[' || i || ', 1, -2]'), NULL), vec_int8('[' || i || ', -3]') FROM n"
+        "iif(i % 7, vec_f16('[' || i || ', 1, -2]'), NULL), vec_int8('[' || i || ', -3]'), "
+        "iif(i % 5, CAST(char(i, 127 - i) AS BLOB), NULL) FROM n"
     )
     db.execute("DELETE FROM goods WHERE id IN ('G5', 'G6')")
     expected = [db.execute(ROWS).fetchall()] + [db.execute(sql).fetchall() for sql in searches()]
-    assert expected[2] == [("words.model", "it's A"), ("image.model", "B")]
+    assert expected[2] == [("words.model", "it's A"), ("image.model", "B"), ("hash.model", "it's A")]
     db.close()
 
     READS[read](DUMPS[dump](tmp_path / "old.db"), tmp_path / "new.db")
@@ -122,5 +123,6 @@ def searches() -> list[str]:
     return [
         "SELECT id, distance FROM goods WHERE words MATCH '[3, 1, -2]' ORDER BY distance",
         "SELECT key, value FROM hnsw_info('goods') WHERE key LIKE '%model'",
+        "SELECT id, distance FROM goods WHERE hash MATCH x'0f6f' ORDER BY distance LIMIT 20",
         "SELECT id, distance FROM goods WHERE image MATCH '[9, 1]' AND name < 'it''s b' ORDER BY distance LIMIT 9",
     ]

@@ -68,7 +68,7 @@ def test_functions_of_shared_names_agree(any_order, expression):
         "vec_type(vec_add(vec_int8('[1]'), vec_int8('[1]')))",
         "vec_to_json(vec_sub(vec_add('[1]', '[2]'), '[4]'))",
         "(SELECT group_concat(value || typeof(value)) FROM vec_each(vec_int8('[1, -2]')))",
-        "(SELECT group_concat(value || typeof(value)) FROM vec_each(vec_bit(X'A1')))",
+        "(SELECT group_concat(value || typeof(value)) FROM vec_each(vec_quantize_binary('[1,-1,2,-1,-1,-1,-1,1]')))",
         "(SELECT group_concat(value || typeof(value)) FROM vec_each(vec_f32('[1, -2]')))",
     ],
 )
@@ -82,8 +82,17 @@ def test_each_extension_accepts_the_vectors_of_the_other(both):
     assert value(both, "vec_dims(vec_int8('[1, 2, 3]'))") == 3
     assert value(both, "vec_l2(vec_int8('[0, 0]'), vec_int8('[3, -4]'))") == 5.0
     assert value(both, "vec_json(vec_avg(vec_int8('[1, 2]')))") == "[1,2]"
-    with pytest.raises(apsw.SQLError, match=r"^vec_dims: expected a vector of numbers, got a vector of bits$"):
-        value(both, "vec_dims(vec_bit(X'A5'))")
+    signs = "'[1,-1,2,-1,-1,-1,-1,0.5]'"
+    assert value(both, f"vec_json(vec_quantize_binary({signs}))") == "[1,0,1,0,0,0,0,1]"
+    assert value(both, f"vec_hamming(vec_quantize_binary({signs}), X'85')") == 0
+    assert value(both, f"vec_distance_hamming(vec_quantize_binary({signs}), vec_quantize_binary('[1,1,2,-1,-1,-1,-1,1]'))") == 1
+
+
+def test_vec_bit_is_that_of_the_extension_loaded_last():
+    signs = "vec_bit(vec_parse('[1,-1,2,-1,-1,-1,-1,0.5]'))"
+    assert value(connection("vecrank-last"), f"hex({signs})") == "85"
+    assert value(connection("vecrank-last"), f"vec_distance_hamming({signs}, {signs})") == 0
+    assert value(connection("sqlite-vec-last"), "vec_json(vec_bit(X'A1'))") == "[1,0,0,0,0,1,0,1]"
 
 
 def test_the_extension_loaded_last_defines_shared_names():

@@ -5,8 +5,7 @@
 //! member goes to its nearest leaders, and a partition that is still too large is divided again.
 
 use super::parallel;
-use super::vectors::{Proximity, Vectors};
-use crate::distance::inner_products;
+use super::vectors::{Block, Proximity, Vectors};
 use crate::hnsw::geometry::Geometry;
 use crate::quantize::split_mix::{GOLDEN_GAMMA, mix};
 
@@ -72,8 +71,7 @@ fn cut(proximity: Proximity<'_>, partition: Partition, options: &PartitionOption
     let count = partition.members.len();
     let wanted = (2 * count * fan_out).div_ceil(options.leaf).clamp(2, MAX_LEADERS).max(fan_out);
     let leaders = choose_leaders(&partition.members, wanted, options.seed ^ (cuts << 20));
-    let mut leader_vectors = Vec::new();
-    proximity.vectors.gather(&leaders, &mut leader_vectors);
+    let leader_vectors = proximity.vectors.block(&leaders);
     let assigned = parallel::map(options.threads, count.div_ceil(BLOCK), |block| {
         let members = &partition.members[block * BLOCK..((block + 1) * BLOCK).min(count)];
         assign(proximity, members, &leaders, &leader_vectors, fan_out)
@@ -99,13 +97,11 @@ fn assign(
     proximity: Proximity<'_>,
     members: &[u32],
     leaders: &[u32],
-    leader_vectors: &[f32],
+    leader_vectors: &Block,
     fan_out: usize,
 ) -> Vec<u32> {
-    let mut block = Vec::new();
-    proximity.vectors.gather(members, &mut block);
     let mut products = vec![0f32; members.len() * leaders.len()];
-    inner_products(&block, leader_vectors, proximity.vectors.padded, &mut products);
+    proximity.vectors.block(members).products(0..members.len(), leader_vectors, 0, &mut products);
     let half_norms: Vec<f32> = leaders.iter().map(|&leader| proximity.vectors.half_norm(leader)).collect();
     let mut out = Vec::with_capacity(members.len() * fan_out);
     let mut best: Vec<(f32, u32)> = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::candidate_lists::{EMPTY, Packed, Packing};
 use super::vectors::Proximity;
-use crate::distance::{PairRow, inner_products, near_pairs};
+use crate::distance::{PairRow, near_pairs};
 
 /// Rows per tile: enough for a fast matrix product, few enough to keep its result in the CPU's cache.
 const TILE: usize = 96;
@@ -38,8 +38,7 @@ impl Nearest {
 /// Only the upper triangle is computed: a product serves its row and its column.
 pub fn nearest_in_leaf(proximity: Proximity<'_>, members: &[u32], limits: Vec<f32>, size: usize) -> Vec<Vec<Packed>> {
     let (count, packing) = (members.len(), Packing::of(proximity.vectors.len()));
-    let mut block = Vec::new();
-    proximity.vectors.gather(members, &mut block);
+    let block = proximity.vectors.block(members);
     let shares: Vec<f32> = members.iter().map(|&member| proximity.share(member)).collect();
     let mut limits = limits;
     let mut worst: Vec<Packed> =
@@ -50,8 +49,7 @@ pub fn nearest_in_leaf(proximity: Proximity<'_>, members: &[u32], limits: Vec<f3
     for first in (0..count).step_by(TILE) {
         let rows = TILE.min(count - first);
         let columns = count - first;
-        let width = proximity.vectors.padded;
-        inner_products(&block[first * width..(first + rows) * width], &block[first * width..], width, &mut products);
+        block.products(first..first + rows, &block, first, &mut products);
         for row in 0..rows {
             let i = first + row;
             pairs.clear();

@@ -59,7 +59,7 @@ impl<'a> RowWriter<'a> {
         spec.layout.make_linked(row);
         let list = &links[id as usize];
         for (lane, link) in list.iter().enumerate() {
-            spec.coder.encode(vectors.get(id), vectors.get(link.id), encoded);
+            vectors.encode(spec, id, link.id, encoded);
             put_lane(spec, row, lane, self.built.id_of(link.id), encoded, vectors.half_norm(link.id));
         }
         set_degree(row, list.len() as u16);
@@ -69,10 +69,12 @@ impl<'a> RowWriter<'a> {
     pub fn entry_sample(&self) -> EntrySample {
         let vectors = &self.built.vectors;
         let count = vectors.len() as u32;
-        let members: Vec<u32> = (0..count).filter(|&i| is_sampled(self.built.id_of(i), count)).collect();
+        let mut sample = EntrySample::with_centre(&self.built.spec, &self.built.centre);
         let mut rotated = Vec::new();
-        vectors.gather(&members, &mut rotated);
-        let ids: Vec<NodeId> = members.iter().map(|&i| self.built.id_of(i)).collect();
-        EntrySample::build(&self.built.spec, &self.built.centre, &ids, &rotated)
+        for member in (0..count).filter(|&i| is_sampled(self.built.id_of(i), count)) {
+            vectors.read(member, &mut rotated);
+            sample.push(&self.built.spec, self.built.id_of(member), &rotated);
+        }
+        sample
     }
 }

@@ -7,7 +7,7 @@ use super::content::ContentOptions;
 use super::options::Options;
 use super::schema::{Column, ColumnKind, HIDDEN_COLUMNS, Key, OrdinaryColumn, TableSchema, is_hidden_name};
 use super::tokens::{Token, TokenKind, join, tokenise};
-use crate::distance::{Element, Metric};
+use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::hnsw::params::MAX_DIMS;
@@ -161,7 +161,9 @@ impl Parsed {
         }
         let type_tokens = type_tokens(&mut cursor, &context)?;
         let column = match vector_type(type_tokens, &context)? {
-            Some((element, dims)) => self.vector_column(cursor, name, Params::new(dims, element, Metric::Cosine))?,
+            Some((element, dims)) => {
+                self.vector_column(cursor, name, Params::new(dims, element, element.default_metric()))?
+            }
             None => self.ordinary_column(cursor, name, type_text(type_tokens, &context)?)?,
         };
         self.columns.push(column);
@@ -386,11 +388,14 @@ fn vector_type(tokens: &[Token<'_>], context: &str) -> Result<Option<(Element, u
     };
     let Some((element, dims)) = element else {
         return Err(Error::invalid(format!(
-            "{context}: expected FLOAT[d], FLOAT16[d] or INT8[d], got {}",
+            "{context}: expected FLOAT[d], FLOAT16[d], INT8[d] or BIT[d], got {}",
             join(tokens)
         )));
     };
-    match dims.trim().parse() {
+    match dims.trim().parse::<usize>() {
+        Ok(dims) if element == Element::Bit && (1..=MAX_DIMS).contains(&dims) && !dims.is_multiple_of(8) => {
+            Err(Error::invalid(format!("{context}: expected a multiple of 8 dimensions, got BIT[{dims}]")))
+        }
         Ok(dims) if (1..=MAX_DIMS).contains(&dims) => Ok(Some((element, dims))),
         _ => Err(Error::invalid(format!(
             "{context}: expected 1 to {MAX_DIMS} dimensions, got {}[{dims}]",

@@ -59,19 +59,33 @@ impl Options {
 
     /// Sets the parameters of the vector columns: first by the options for all columns, then by those for one.
     pub fn apply(&self, table: &str, columns: &mut [Column]) -> Result<()> {
+        let of_table = |error: Error| Error::invalid(format!("{table}: {error}"));
         for entry in self.entries.iter().filter(|entry| entry.column.is_none()) {
+            let mut refused = None;
+            let mut is_taken = false;
             for column in columns.iter_mut() {
-                if let ColumnKind::Vector { params, model, .. } = &mut column.kind {
-                    set(params, model, entry).map_err(|error| Error::invalid(format!("{table}: {error}")))?;
+                let ColumnKind::Vector { params, model, .. } = &mut column.kind else { continue };
+                let before = params.metric;
+                set(params, model, entry).map_err(of_table)?;
+                match params.check_metric() {
+                    Ok(()) => is_taken = true,
+                    // Beside a BIT column the metric is that of the others, and the other way round.
+                    Err(error) => {
+                        params.metric = before;
+                        refused = Some(error);
+                    }
                 }
             }
+            refused.filter(|_| !is_taken).map_or(Ok(()), |error| Err(of_table(error)))?;
         }
         for entry in &self.entries {
             let Some(name) = &entry.column else { continue };
             let column = columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name));
             match column.map(|column| &mut column.kind) {
                 Some(ColumnKind::Vector { params, model, .. }) => {
-                    set(params, model, entry).map_err(|error| Error::invalid(format!("{table}.{name}: {error}")))?;
+                    set(params, model, entry)
+                        .and_then(|()| params.check_metric())
+                        .map_err(|error| Error::invalid(format!("{table}.{name}: {error}")))?;
                 }
                 _ => {
                     let label = entry.label();

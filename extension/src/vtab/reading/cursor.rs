@@ -6,7 +6,7 @@ use super::scan::Scan;
 use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::format::node::RowId;
-use crate::functions::{SUBTYPE_FLOAT16, SUBTYPE_INT8};
+use crate::functions::{SUBTYPE_BIT, SUBTYPE_FLOAT16, SUBTYPE_INT8};
 use crate::sqlite::{Context, Cursor, Kind, Values};
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::Plan;
@@ -148,6 +148,7 @@ fn mark(context: &Context<'_>, element: Element) {
         Element::F32 => {}
         Element::F16 => context.subtype(SUBTYPE_FLOAT16),
         Element::I8 => context.subtype(SUBTYPE_INT8),
+        Element::Bit => context.subtype(SUBTYPE_BIT),
     }
 }
 

@@ -18,8 +18,8 @@ pub struct DistanceTerms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     Distance,
-    /// Under a metric that has one.
-    Similarity(Metric),
+    /// Under a metric that has one, of vectors of so many dimensions.
+    Similarity(Metric, usize),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ impl Term {
     fn compare(&self, distance: f64) -> Ordering {
         self.bound.compare(match self.measure {
             Measure::Distance => distance,
-            Measure::Similarity(metric) => metric.similarity(distance).unwrap_or(f64::NAN),
+            Measure::Similarity(metric, dims) => metric.similarity(distance, dims).unwrap_or(f64::NAN),
         })
     }
 
@@ -59,8 +59,8 @@ impl Term {
             (Measure::Distance, Comparison::Le | Comparison::Eq | Comparison::Is) => order.is_gt(),
             // Nothing is above a text or a BLOB.
             (Measure::Distance, Comparison::Gt | Comparison::Ge) => matches!(self.bound, Bound::Above),
-            (Measure::Similarity(_), Comparison::Gt) => order.is_le(),
-            (Measure::Similarity(_), Comparison::Ge | Comparison::Eq | Comparison::Is) => order.is_lt(),
+            (Measure::Similarity(..), Comparison::Gt) => order.is_le(),
+            (Measure::Similarity(..), Comparison::Ge | Comparison::Eq | Comparison::Is) => order.is_lt(),
             _ => false,
         }
     }
@@ -185,13 +185,13 @@ mod tests {
             (Comparison::Ne, [true, false, true], [false; 3]),
             (Comparison::IsNot, [true, false, true], [false; 3]),
         ] {
-            for (metric, bound) in [(Metric::Cosine, 0.75), (Metric::Dot, -0.25)] {
-                let terms = terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
+            for (metric, bound) in [(Metric::Cosine, 0.75), (Metric::Dot, -0.25), (Metric::Hamming, 1.0 - 0.25 / 8.0)] {
+                let terms = terms_on(Measure::Similarity(metric, 8), &[(comparison, Content::Real(bound))]);
                 assert_eq!([0.0, 0.25, 1.0].map(|distance| terms.admits(distance)), admits, "{comparison:?}");
                 assert_eq!([0.0, 0.25, 1.0].map(|distance| terms.end_before(distance)), ends, "{comparison:?}");
             }
         }
-        let text = terms_on(Measure::Similarity(Metric::Dot), &[(Comparison::Ge, Content::Text(b"x"))]);
+        let text = terms_on(Measure::Similarity(Metric::Dot, 8), &[(Comparison::Ge, Content::Text(b"x"))]);
         assert!(text.end_before(0.0) && !text.admits(0.0));
     }
 
@@ -202,11 +202,14 @@ mod tests {
         for _ in 0..10_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let distance = (seed >> 11) as f64 / 2_f64.powi(53);
-            for metric in [Metric::Cosine, Metric::Dot] {
-                let shown = metric.similarity(distance).unwrap();
+            for (metric, distance) in
+                [(Metric::Cosine, distance), (Metric::Dot, distance), (Metric::Hamming, (seed >> 50) as f64)]
+            {
+                let shown = metric.similarity(distance, 16_384).unwrap();
                 for bound in [shown, shown.next_up(), shown.next_down()] {
-                    let with =
-                        |comparison| terms_on(Measure::Similarity(metric), &[(comparison, Content::Real(bound))]);
+                    let with = |comparison| {
+                        terms_on(Measure::Similarity(metric, 16_384), &[(comparison, Content::Real(bound))])
+                    };
                     assert_eq!(with(Comparison::Ge).admits(distance), shown >= bound, "{distance} {bound}");
                     assert_eq!(with(Comparison::Eq).admits(distance), shown == bound, "{distance} {bound}");
                     assert_eq!(with(Comparison::Ge).end_before(distance), shown < bound, "{distance} {bound}");

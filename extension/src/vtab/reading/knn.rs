@@ -10,7 +10,6 @@ use super::group_limit::{GroupLimit, GroupStatements};
 use super::ranked_rows::{RankedRows, Request, tester};
 use super::result_row::ResultRow;
 use super::scan::give_one;
-use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
@@ -70,10 +69,11 @@ struct Counted<'t> {
 }
 
 impl<'t> Counted<'t> {
-    fn new(core: &TableCore, metric: Metric, terms: &[Filter], arguments: Values<'_>) -> Result<Counted<'t>> {
+    fn new(core: &TableCore, params: &Params, terms: &[Filter], arguments: Values<'_>) -> Result<Counted<'t>> {
+        let similarity = Measure::Similarity(params.metric, params.dims);
         let measure = |term: &Filter| match core.schema.column(term.column?)? {
             ColumnRef::Distance => Some(Measure::Distance),
-            ColumnRef::Similarity => Some(Measure::Similarity(metric)),
+            ColumnRef::Similarity => Some(similarity),
             _ => None,
         };
         let (filters, measured) = terms.split_at(terms.iter().take_while(|term| measure(term).is_none()).count());
@@ -108,9 +108,9 @@ impl<'t> Knn<'t> {
         let limit_groups = |by| GroupLimit::new(names.table(), &core.schema, by, given.group_limit);
         let group_limit = given.group_by.map(limit_groups).transpose()?;
         let components = given.query.map_or(Ok(None), |value| input.query(value))?;
-        let (distances, values) = bounds(plan, input.params.metric, values)?;
+        let (distances, values) = bounds(plan, input.params, values)?;
         let filter = read_filter(core, &plan.filters, values)?;
-        let counted = Counted::new(core, input.params.metric, &plan.counted, values.skip(plan.filters.len()))?;
+        let counted = Counted::new(core, input.params, &plan.counted, values.skip(plan.filters.len()))?;
         let group_limit = group_limit.map(|limit| limit.counting(counted.filter.clone()));
         let mut knn = Knn {
             context,
@@ -309,9 +309,9 @@ impl<'t> Knn<'t> {
 
     /// None under a metric that has none.
     pub fn similarity(&self) -> Result<Option<f64>> {
-        let metric = self.core.schema.vector(self.column).map(|vector| vector.params.metric);
         let distance = self.distance()?;
-        Ok(metric.and_then(|metric| metric.similarity(distance)))
+        let params = self.core.schema.vector(self.column).map(|vector| vector.params);
+        Ok(params.and_then(|params| params.metric.similarity(distance, params.dims)))
     }
 
     /// The query vector, if `column` is the searched one.
@@ -414,9 +414,10 @@ impl Drop for Knn<'_> {
 }
 
 /// The terms on distance and similarity, and the values behind theirs.
-fn bounds<'v>(plan: &KnnPlan, metric: Metric, values: Values<'v>) -> Result<(DistanceTerms, Values<'v>)> {
+fn bounds<'v>(plan: &KnnPlan, params: &Params, values: Values<'v>) -> Result<(DistanceTerms, Values<'v>)> {
     let on_distance = plan.distances.iter().map(|comparison| (Measure::Distance, *comparison));
-    let on_similarity = plan.similarities.iter().map(|comparison| (Measure::Similarity(metric), *comparison));
+    let similarity = Measure::Similarity(params.metric, params.dims);
+    let on_similarity = plan.similarities.iter().map(|comparison| (similarity, *comparison));
     let mut bounds = DistanceTerms::default();
     for (position, (measure, comparison)) in on_distance.chain(on_similarity).enumerate() {
         bounds.push(measure, comparison, values.at(position)?);

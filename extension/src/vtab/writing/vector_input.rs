@@ -68,7 +68,7 @@ impl VectorInput<'_> {
                 let marked = marked_element(value).map_err(|error| self.error(error))?;
                 let is_own = bytes.len() == self.params.vector_bytes();
                 let element = marked.unwrap_or(if is_own { self.params.element } else { Element::F32 });
-                if bytes.len() != self.params.dims * element.size() {
+                if bytes.len() != element.bytes(self.params.dims) {
                     return Err(self.wrong_length(bytes, element));
                 }
                 self.refuse_json(bytes, element)?;
@@ -105,8 +105,8 @@ impl VectorInput<'_> {
         if let Some(error) = json_in_blob(bytes) {
             return self.error(error);
         }
-        let (count, size) = (bytes.len(), element.size());
-        let got = if count.is_multiple_of(size) { (count / size).to_string() } else { counted(count, "byte") };
+        let count = bytes.len();
+        let got = element.dims(count).map_or_else(|| counted(count, "byte"), |dims| dims.to_string());
         self.invalid(&format!("expected {}, got {got}{}", self.expected(), self.likely(count)))
     }
 
@@ -114,15 +114,17 @@ impl VectorInput<'_> {
     fn likely(&self, count: usize) -> String {
         let Params { dims, element, .. } = *self.params;
         let convert = match element {
-            Element::F16 => "vec_f16",
-            Element::I8 => "vec_int8",
+            Element::F16 => "vec_f16(vec_json(v)) converts them",
+            Element::I8 => "vec_int8(vec_json(v)) converts them",
+            Element::Bit => "vec_bit(v) takes their signs",
             Element::F32 => "",
         };
         match count {
             _ if count == 8 * dims => maybe_f64(count),
             _ if count == 4 * dims && !convert.is_empty() => {
-                format!(" ({count} bytes: are these 32-bit floats? {convert}(vec_json(v)) converts them)")
+                format!(" ({count} bytes: are these 32-bit floats? {convert})")
             }
+            _ if count == dims && element == Element::Bit => format!(" ({count} bytes: a byte holds eight bits)"),
             _ => String::new(),
         }
     }

@@ -1,5 +1,6 @@
 use super::super::schema::ColumnRef;
 use super::*;
+use crate::distance::Metric;
 
 fn error_of(arguments: &[&str]) -> String {
     parse("t", arguments).unwrap_err().to_string()
@@ -87,8 +88,17 @@ fn wrong_declarations_are_refused_with_a_reason() {
         (vec!["e INT8[x]"], "t.e: expected 1 to 16384 dimensions, got INT8[x]"),
         (vec!["e FLOAT[-3]"], "t.e: expected 1 to 16384 dimensions, got FLOAT[-3]"),
         (vec!["e FLOAT[99999999999999999999]"], "t.e: expected 1 to 16384 dimensions, got FLOAT[99999999999999999999]"),
-        (vec!["e BIT[8]"], "t.e: expected FLOAT[d], FLOAT16[d] or INT8[d], got BIT[8]"),
-        (vec!["e DOUBLE FLOAT[8]"], "t.e: expected FLOAT[d], FLOAT16[d] or INT8[d], got DOUBLE FLOAT[8]"),
+        (vec!["e BITS[8]"], "t.e: expected FLOAT[d], FLOAT16[d], INT8[d] or BIT[d], got BITS[8]"),
+        (vec!["e BIT[12]"], "t.e: expected a multiple of 8 dimensions, got BIT[12]"),
+        (vec!["e BIT[0]"], "t.e: expected 1 to 16384 dimensions, got BIT[0]"),
+        (vec!["e BIT[16392]"], "t.e: expected 1 to 16384 dimensions, got BIT[16392]"),
+        (vec!["e BIT[8]", "metric = 'l2'"], "t: metric: expected 'hamming', the one of BIT, got 'l2'"),
+        (vec!["e BIT[8]", "e.metric = 'dot'"], "t.e: metric: expected 'hamming', the one of BIT, got 'dot'"),
+        (
+            vec!["e BIT[8]", "f INT8[8]", "f.metric = 'hamming'"],
+            "t.f: metric: expected 'cosine', 'l2' or 'dot' for INT8, got 'hamming', which is for BIT",
+        ),
+        (vec!["e DOUBLE FLOAT[8]"], "t.e: expected FLOAT[d], FLOAT16[d], INT8[d] or BIT[d], got DOUBLE FLOAT[8]"),
         (vec!["e FLOAT[2] UNIQUE"], "t.e: a vector column takes NOT NULL and nothing else, got UNIQUE"),
         (vec!["e FLOAT[2] NOT"], "t.e: expected NULL, got nothing"),
         (vec![e, ""], "t: expected a column or an option, got nothing"),
@@ -151,7 +161,11 @@ fn wrong_declarations_are_refused_with_a_reason() {
         (vec![e, "e.m = 65"], "t.e: m: expected 2 to 64, got 65"),
         (vec![e, "ef_search = -1"], "t: ef_search: expected 1 to 10000, got -1"),
         (vec![e, "ef_construction = 1.5"], "t: ef_construction: expected 1 to 10000, got 1.5"),
-        (vec![e, "metric = 'hamming'"], "t: metric: expected 'cosine', 'l2' or 'dot', got 'hamming'"),
+        (
+            vec![e, "metric = 'hamming'"],
+            "t: metric: expected 'cosine', 'l2' or 'dot' for FLOAT, got 'hamming', which is for BIT",
+        ),
+        (vec![e, "metric = 'jaccard'"], "t: metric: expected 'cosine', 'l2', 'dot' or 'hamming', got 'jaccard'"),
         (vec![e, "metric ="], "t: metric: expected a value, got nothing"),
         (vec![e, "metric = l2 dot"], "t: metric: expected one value, got l2 dot"),
         (vec![e, "n", "n.m = 3"], "t: the option n.m is for no vector column of the table"),
