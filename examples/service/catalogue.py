@@ -7,7 +7,8 @@ from pathlib import Path
 from settings import Fault, Settings
 
 # Formats of `struct`, by the element of the vector column.
-ELEMENTS = {"FLOAT": "f", "FLOAT16": "e", "INT8": "b"}
+# struct's letters for the elements; eight of BIT are a byte.
+LETTERS = {"FLOAT": "f", "FLOAT16": "e", "INT8": "b"}
 # Distinct values that the catalogue lists per indexed column.
 MOST_VALUES = 500
 
@@ -147,7 +148,23 @@ def choose(there: list[str], wanted: str | None, fault, what: str, setting: str)
     raise fault(f"several: {names}; choose one by {setting}" if wanted is None else f"no {what} is named {wanted}; there is {names}")
 
 
+def decode(vector: bytes, element: str) -> list[float]:
+    """The numbers of a stored vector. Dimension 0 of a BIT vector is the lowest bit of its first byte."""
+    if element == "BIT":
+        return [byte >> place & 1 for byte in vector for place in range(8)]
+    letter = LETTERS[element]
+    return list(struct.unpack(f"<{len(vector) // struct.calcsize(letter)}{letter}", vector))
+
+
+def encode(numbers: list[float], element: str) -> bytes:
+    """The stored form of numbers that are in a vector of this element."""
+    if element == "BIT":
+        eights = (numbers[start : start + 8] for start in range(0, len(numbers), 8))
+        return bytes(sum(int(bit) << place for place, bit in enumerate(eight)) for eight in eights)
+    return struct.pack(f"<{len(numbers)}{LETTERS[element]}", *numbers)
+
+
 def mean(vectors: list[bytes], element: str) -> list[float]:
-    """The mean of stored vectors."""
-    decoded = [struct.unpack(f"<{len(vector) // struct.calcsize(ELEMENTS[element])}{ELEMENTS[element]}", vector) for vector in vectors]
-    return [sum(components) / len(decoded) for components in zip(*decoded)]
+    """The mean of stored vectors; of bits those that most have."""
+    means = [sum(components) / len(vectors) for components in zip(*(decode(vector, element) for vector in vectors))]
+    return [int(share > 0.5) for share in means] if element == "BIT" else means

@@ -5,7 +5,7 @@ import struct
 from array import array
 from typing import Annotated
 
-from catalogue import Catalogue, ELEMENTS, Table, mean, quote
+from catalogue import Catalogue, Table, encode, mean, quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from settings import Settings
 
@@ -170,6 +170,8 @@ def taste_of(catalogue: Catalogue, request: FeedRequest) -> bytes | str | None:
         wrong = next((place for place, number in enumerate(taste, 1) if not fits(number)), None)
         if wrong is not None:
             raise Refused(f"embedding: number {wrong} is not a finite 32-bit float")
+        if table.element == "BIT" and not set(taste) <= {0, 1}:
+            raise Refused("embedding: expected zeros and ones, for the column is of BIT")
         if table.metric == "cosine" and not any(taste):
             raise Refused("embedding: expected a direction, got only zeros")
     else:
@@ -195,7 +197,7 @@ def stored_vectors(catalogue: Catalogue, liked: list) -> list[bytes]:
             raise Refused(f'liked: no row with a vector has {table.key} "{key}"')
         found.append(row[0])
     if any(isinstance(vector, str) for vector in found):  # an index over a table may have JSON
-        found = [struct.pack(f"<{table.dims}{ELEMENTS[table.element]}", *json.loads(vector)) for vector in found]
+        found = [encode(json.loads(vector), table.element) for vector in found]
     return found
 
 

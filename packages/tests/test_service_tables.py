@@ -64,6 +64,27 @@ def test_elements_and_metrics(serve, tmp_path, element, metric):
     assert service.get("/items/7") == {"id": 7, "name": "row 7"}
 
 
+def test_bits(serve, tmp_path):
+    def bits(number: int) -> str:
+        return json.dumps([number * factor >> 3 & 1 for factor in range(1, 17)])
+
+    rows = inserted("t", "id, v", lambda n: f"({n}, '{bits(n)}')")
+    service = serve(f"CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, v BIT[16]); {rows}")
+    assert service.get("/catalogue")["embedding"] == {"column": "v", "dims": 16, "metric": "hamming"}
+
+    def nearest(taste: str, but: str = "0") -> list[tuple]:
+        return by_sql(tmp_path / "feed.db", f"SELECT id, distance FROM t WHERE v MATCH '{taste}' AND id NOT IN ({but}) ORDER BY distance LIMIT 20")
+
+    def page(**request) -> list[tuple]:
+        return [(row["id"], row["distance"]) for row in service.feed(limit=20, **request)["rows"]]
+
+    assert page(embedding=json.loads(bits(5))) == nearest(bits(5))
+    assert page(liked=[9]) == nearest(bits(9), "9")
+    likes = [json.loads(bits(number)) for number in (9, 12, 31)]
+    assert page(liked=[9, 12, 31]) == nearest(json.dumps([int(sum(three) > 1) for three in zip(*likes)]), "9, 12, 31")
+    assert service.refused({"embedding": [0.5] * 16}) == "embedding: expected zeros and ones, for the column is of BIT"
+
+
 def test_vectors_that_cancel_each_other_out_are_refused(serve):
     service = serve("CREATE VIRTUAL TABLE t USING hnsw(id TEXT PRIMARY KEY, v FLOAT[2]); INSERT INTO t(id, v) VALUES ('a', '[1, 2]'), ('b', '[-1, -2]'), ('c', NULL)")
     assert service.refused({"liked": ["a", "b"]}) == "liked: the vectors of these rows cancel each other out"

@@ -151,6 +151,10 @@ fn taste_value(catalogue: &Catalogue, taste: &Taste) -> Answer<SqlValue> {
             if is_cosine && vector.iter().all(|&number| number == 0.0) {
                 return Err(Problem::Refused("embedding: expected a direction, got only zeros".to_owned()));
             }
+            if catalogue.vector.element == Element::Bit && vector.iter().any(|&number| number != 0.0 && number != 1.0) {
+                let text = "embedding: expected zeros and ones, for the column is of BIT";
+                return Err(Problem::Refused(text.to_owned()));
+            }
             Ok(match catalogue.vector.element {
                 Element::F32 => SqlValue::Blob(vector.iter().flat_map(|number| number.to_le_bytes()).collect()),
                 _ => SqlValue::Text(json!(vector).to_string()),
