@@ -1,5 +1,6 @@
 //! The command line as typed. Each subcommand's own file turns its part into checked values before any file is touched.
 
+use crate::export::args::ExportArgs;
 use crate::serve::ServeArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::fmt::Display;
@@ -37,6 +38,7 @@ pub enum Command {
     Check(CheckArgs),
     Recall(RecallArgs),
     Fold(FoldArgs),
+    Export(ExportArgs),
     Serve(ServeArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -447,7 +449,7 @@ impl FromStr for TypeArg {
 }
 
 /// Splits at the last equals sign: a column's name may have one.
-fn pair<T: FromStr<Err: Display>>(text: &str) -> Result<(String, T), String> {
+pub fn pair<T: FromStr<Err: Display>>(text: &str) -> Result<(String, T), String> {
     let (column, value) = text.rsplit_once('=').ok_or("expected a column, an equals sign and a value")?;
     if column.is_empty() {
         return Err("expected a column before the equals sign".to_owned());

@@ -151,10 +151,10 @@ pub fn table(connection: &Connection, name: Option<&str>) -> Result<Table> {
     }
 }
 
-/// Rows of a vecrank table.
+/// Rows of a vecrank table, or of the content of an index.
 pub fn count_rows(connection: &Connection, table: &str) -> Result<u64> {
-    let sql = format!("SELECT count(*) FROM {}", quote(&format!("{table}_rows")));
-    Ok(connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs)?)
+    let sql = "SELECT value FROM hnsw_info(?1) WHERE key = 'rows'";
+    Ok(connection.query_row(sql, [table], |row| row.get(0)).map(i64::unsigned_abs)?)
 }
 
 impl Table {

@@ -9,6 +9,7 @@ mod choose;
 mod columns;
 mod database;
 mod existing;
+mod export;
 mod failure;
 mod fold;
 mod folder;
@@ -88,6 +89,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Check(args) => check::run(args).map(|()| true),
         Command::Fold(args) => fold::run(args),
         Command::Recall(args) => recall::run(args).map(|()| true),
+        Command::Export(args) => export::run(args).map(|()| true),
         Command::Serve(args) => serve::run(args).map(|()| true),
         Command::Completions(args) => manual::completions(args).map(|()| true),
         Command::Man(args) => manual::page(args).map(|()| true),

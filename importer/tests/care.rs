@@ -114,7 +114,7 @@ fn recall_is_not_led_astray_by_columns_called_rowid() {
 #[test]
 fn every_command_explains_itself() {
     let place = Place::new();
-    for command in ["import", "query", "info", "check", "recall", "fold", "completions", "man"] {
+    for command in ["import", "query", "info", "check", "recall", "fold", "export", "serve", "completions", "man"] {
         let help = place.run(&[command, "--help"]).done();
         let (_, examples) = help.split_once("\nExample").unwrap_or_else(|| panic!("{command} has no example"));
         assert!(examples.contains(&format!("vecrank {command}")), "{examples}");
@@ -130,7 +130,7 @@ fn every_command_explains_itself() {
     let line = place.run(&["man", "imports"]).failed();
     assert_eq!(
         line,
-        "no subcommand \"imports\"; there is import, query, info, check, recall, fold, completions, man, help"
+        "no subcommand \"imports\"; there is import, query, info, check, recall, fold, export, serve, completions, man, help"
     );
     assert_eq!(place.run(&["import"]).code, 2);
 }

@@ -18,15 +18,15 @@ pub enum Origin {
 
 /// Where a term comes from.
 pub fn origin(query: &IndexQuery, term: &Term) -> Origin {
-    let is_twin = |other: &&Term| {
+    let is_same = |other: &&Term| {
         (other.column, other.operator, &other.text) == (term.column, term.operator, &term.text)
             && is_half_of_range(query, other)
     };
-    let twins = query.terms.iter().filter(is_twin).count();
+    let same = query.terms.iter().filter(is_same).count();
     let patterns = query.terms.iter().filter(|pattern| is_made_of(query, term, pattern)).count();
-    match twins {
+    match same {
         0 => Origin::Statement,
-        _ if twins == patterns => Origin::Pattern,
+        _ if same == patterns => Origin::Pattern,
         _ => Origin::Unknown,
     }
 }
