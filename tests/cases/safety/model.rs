@@ -92,7 +92,7 @@ pub enum Set {
 /// A write: the row that is removed, and the new one.
 struct Made {
     from: Option<i64>,
-    id: Option<i64>,
+    id: i64,
     row: Row,
 }
 
@@ -131,7 +131,11 @@ impl Table {
 
     fn make(&self, write: Write) -> Option<Made> {
         let (from, sets) = match write {
-            Write::Insert(id, row) => return Some(Made { from: None, id, row }),
+            Write::Insert(id, row) => {
+                // Chosen before a row that has the same key is replaced, as SQLite does.
+                let next = || self.rows.last_key_value().map_or(1, |(id, _)| id + 1);
+                return Some(Made { from: None, id: id.unwrap_or_else(next), row });
+            }
             Write::Update(from, sets) => (from, sets),
         };
         let (mut id, mut row) = (from, self.rows.get(&from)?.clone());
@@ -147,15 +151,14 @@ impl Table {
                 Set::NoF => row.f = None,
             }
         }
-        Some(Made { from: Some(from), id: Some(id), row })
+        Some(Made { from: Some(from), id, row })
     }
 
     fn put(&mut self, made: Made) {
         if let Some(from) = made.from {
             self.rows.remove(&from);
         }
-        let next = self.rows.last_key_value().map_or(1, |(id, _)| id + 1);
-        self.rows.insert(made.id.unwrap_or(next), made.row);
+        self.rows.insert(made.id, made.row);
     }
 
     fn refusal(&self, made: &Made) -> Option<Refusal> {
@@ -176,7 +179,7 @@ impl Table {
         };
         let others = self.rows.iter().filter(|(other, _)| Some(**other) != *from);
         let taken: Vec<i64> =
-            others.filter(|(other, row)| Some(**other) == *id || has_key(row)).map(|(other, _)| *other).collect();
+            others.filter(|(other, row)| *other == id || has_key(row)).map(|(other, _)| *other).collect();
         (!taken.is_empty()).then_some(Refusal::Taken(taken))
     }
 
