@@ -10,13 +10,13 @@ CREATING = {
     "hnsw(v FLOAT[0])": "t.v: expected 1 to 16384 dimensions, got FLOAT[0]",
     "hnsw(v FLOAT[16385])": "t.v: expected 1 to 16384 dimensions, got FLOAT[16385]",
     "hnsw(v FLOAT)": 't: expected at least one vector column, such as "embedding FLOAT[256]"',
-    "hnsw(v DOUBLE[3])": "t.v: expected FLOAT[d], FLOAT16[d] or INT8[d], got DOUBLE[3]",
+    "hnsw(v DOUBLE[3])": "t.v: expected FLOAT[d], FLOAT16[d], INT8[d] or BIT[d], got DOUBLE[3]",
     "hnsw(v FLOAT[3], V TEXT)": "t.V: the column is declared twice",
     "hnsw(v FLOAT[3], distance REAL)":
         "t.distance: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
     "hnsw(t TEXT, v FLOAT[3])":
         "t.t: the column names query, k, ef_search, distance, similarity, group_by, group_limit and that of the table itself are reserved",
-    "hnsw(v FLOAT[3], metric = 'manhattan')": "t: metric: expected 'cosine', 'l2' or 'dot', got 'manhattan'",
+    "hnsw(v FLOAT[3], metric = 'manhattan')": "t: metric: expected 'cosine', 'l2', 'dot' or 'hamming', got 'manhattan'",
     "hnsw(v FLOAT[3], m = 1)": "t: m: expected 2 to 64, got 1",
     "hnsw(v FLOAT[3], ef_construction = 0)": "t: ef_construction: expected 1 to 10000, got 0",
     "hnsw(v FLOAT[3], speed = 9)": 't: unknown option "speed": expected metric, m, ef_construction, ef_search, model, content or sync',

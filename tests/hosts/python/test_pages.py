@@ -28,7 +28,7 @@ from pages import BOOK, PAGES, README, Block, blocks
 # tests/run.sh itself, or by a person with hours to measure. Packages, services and images have tests of their own in
 # packages/tests.
 ELSEWHERE = (
-    *("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/filters/"),
+    *("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/"),
     *("packages/build.sh ", "npm install ", "go mod edit ", "cc page.c ", "docker ", "gcloud "),
     *("python3 -m venv ~/feeds/service", "python3 extension/benches/service/"),
 )
