@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT, run
 
 STORES = ROOT / "packages" / "tests" / "programs" / "stores"
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+OPTIONS = ("-q", "--noconftest", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
 @pytest.mark.parametrize("framework, floor", [("langchain", 50), ("llama-index", 13)])

@@ -195,3 +195,31 @@ fn the_node_cache_limit_can_be_set() {
         assert_eq!(error(&host, nearest), "t_config.node_cache is damaged: expected 0 to 1048576, got -5");
     }
 }
+
+/// Rows are cached by the searched column too: a row has another node in each.
+#[test]
+fn searches_of_two_vector_columns_may_alternate() {
+    const TABLE: &str =
+        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, g TEXT INDEXED, h FLOAT[1], f INT8[1], b BIT[8]);
+        INSERT INTO t VALUES (1, 'x', '[1]', '[1]', x'01'), (2, 'x', NULL, '[2]', x'02'), (3, 'y', '[3]', NULL, x'03'),
+          (4, 'y', '[4]', '[4]', NULL), (5, 'x', '[5]', '[5]', x'05'); UPDATE t SET h = '[7]' WHERE id = 1;";
+    let mut searches = Vec::new();
+    for (column, query) in [("h", "'[1]'"), ("f", "'[1]'"), ("b", "x'01'")] {
+        for read in ["id", "g", "rowid", "id, distance", "*"] {
+            for filter in ["", "AND g = 'x'", "AND group_by = 'g'"] {
+                searches.push(format!(
+                    "SELECT {read} FROM t WHERE {column} MATCH {query} {filter} ORDER BY distance LIMIT 4"
+                ));
+            }
+        }
+    }
+    for host in hosts(TABLE) {
+        let fresh: Vec<_> = searches.iter().map(|sql| rows(&host, sql)).collect();
+        let mut number = 1_usize;
+        for _ in 0..3_000 {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let place = (number >> 33) % searches.len();
+            assert_eq!(rows(&host, &searches[place]), fresh[place], "SQLite {}: {}", host.version(), searches[place]);
+        }
+    }
+}

@@ -78,7 +78,7 @@ impl<'t> ResultRow<'t> {
         let is_now = |seen: &Snapshot| context.core.db.committed_version(schema) == Some(seen.commits);
         let snapshot = snapshot.filter(is_now);
         if let Some(snapshot) = snapshot
-            && let Some(values) = context.row_cache.get(snapshot, self.selection.columns(), rowid)
+            && let Some(values) = context.row_cache.get(snapshot, self.column, self.selection.columns(), rowid)
         {
             self.state = State::Kept(values);
             return Ok(());
@@ -95,7 +95,7 @@ impl<'t> ResultRow<'t> {
             let values: Values =
                 (0..count).map(|position| OwnedValue::of(statement.column_content(position))).collect();
             statement.reset();
-            context.row_cache.put(self.selection.columns(), rowid, &values);
+            context.row_cache.put(self.column, self.selection.columns(), rowid, &values);
             self.state = State::Kept(values);
         }
         Ok(())

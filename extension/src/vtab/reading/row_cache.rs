@@ -26,40 +26,41 @@ pub struct RowCache {
 
 #[derive(Default)]
 struct Inner {
-    /// Part of the snapshot: the rows are the same for every vector column.
+    /// Part of the snapshot, and the same for every vector column.
     commits: u32,
-    sets: Vec<(Vec<usize>, HashMap<i64, Values>)>,
+    /// By the vector column that is searched, whose node a row has too, and the columns that are read.
+    sets: Vec<(usize, Vec<usize>, HashMap<i64, Values>)>,
     bytes: usize,
 }
 
 impl RowCache {
     /// The columns of a row, if they are kept. Drops rows of other snapshots.
-    pub fn get(&self, snapshot: Snapshot, columns: &[usize], rowid: i64) -> Option<Values> {
+    pub fn get(&self, snapshot: Snapshot, vector: usize, columns: &[usize], rowid: i64) -> Option<Values> {
         let mut inner = self.inner.try_borrow_mut().ok()?;
         if inner.commits != snapshot.commits {
             *inner = Inner { commits: snapshot.commits, ..Inner::default() };
         }
-        let (_, rows) = inner.sets.iter().find(|(set, _)| set == columns)?;
+        let (.., rows) = inner.sets.iter().find(|(searched, set, _)| (*searched, &**set) == (vector, columns))?;
         rows.get(&rowid).cloned()
     }
 
     /// Keeps a row if it fits. `get` must have been called for it.
-    pub fn put(&self, columns: &[usize], rowid: i64, values: &Values) {
+    pub fn put(&self, vector: usize, columns: &[usize], rowid: i64, values: &Values) {
         let Ok(mut inner) = self.inner.try_borrow_mut() else { return };
         let bytes = ROW_OVERHEAD + values.iter().map(|value| VALUE_OVERHEAD + value.bytes()).sum::<usize>();
         if bytes > LARGEST_ROW || inner.bytes + bytes > MOST_BYTES {
             return;
         }
-        let set = match inner.sets.iter().position(|(set, _)| set == columns) {
+        let set = match inner.sets.iter().position(|(searched, set, _)| (*searched, &**set) == (vector, columns)) {
             Some(set) => set,
             None if inner.sets.len() < MOST_SETS => {
-                inner.sets.push((columns.to_vec(), HashMap::new()));
+                inner.sets.push((vector, columns.to_vec(), HashMap::new()));
                 inner.sets.len() - 1
             }
             None => return,
         };
         inner.bytes += bytes;
-        inner.sets[set].1.insert(rowid, Rc::clone(values));
+        inner.sets[set].2.insert(rowid, Rc::clone(values));
     }
 
     /// Drops everything.
@@ -83,14 +84,15 @@ mod tests {
     #[test]
     fn cached_rows_are_found_by_snapshot_and_columns() {
         let kept = RowCache::default();
-        assert_eq!(kept.get(at(7), &[0], 1), None);
-        kept.put(&[0], 1, &row("a"));
-        kept.put(&[0, 2], 1, &row("b"));
-        assert_eq!(kept.get(at(7), &[0], 1), Some(row("a")));
-        assert_eq!(kept.get(at(7), &[0, 2], 1), Some(row("b")));
-        assert_eq!((kept.get(at(7), &[2], 1), kept.get(at(7), &[0], 2)), (None, None));
+        assert_eq!(kept.get(at(7), 0, &[0], 1), None);
+        kept.put(0, &[0], 1, &row("a"));
+        kept.put(0, &[0, 2], 1, &row("b"));
+        assert_eq!(kept.get(at(7), 0, &[0], 1), Some(row("a")));
+        assert_eq!(kept.get(at(7), 0, &[0, 2], 1), Some(row("b")));
+        assert_eq!(kept.get(at(7), 1, &[0], 1), None, "its node in another vector column is another one");
+        assert_eq!((kept.get(at(7), 0, &[2], 1), kept.get(at(7), 0, &[0], 2)), (None, None));
         assert_eq!(
-            (kept.get(at(8), &[0], 1), kept.get(at(7), &[0], 1)),
+            (kept.get(at(8), 0, &[0], 1), kept.get(at(7), 0, &[0], 1)),
             (None, None),
             "another version has other rows"
         );
@@ -99,14 +101,14 @@ mod tests {
     #[test]
     fn the_row_cache_stays_within_its_limits() {
         let kept = RowCache::default();
-        assert_eq!(kept.get(at(1), &[0], 0), None);
-        kept.put(&[0], 0, &row(&"x".repeat(LARGEST_ROW)));
-        assert_eq!(kept.get(at(1), &[0], 0), None, "a large row is read each time");
+        assert_eq!(kept.get(at(1), 0, &[0], 0), None);
+        kept.put(0, &[0], 0, &row(&"x".repeat(LARGEST_ROW)));
+        assert_eq!(kept.get(at(1), 0, &[0], 0), None, "a large row is read each time");
         let text = "x".repeat(10_000);
-        (0..2000).for_each(|rowid| kept.put(&[0], rowid, &row(&text)));
-        let count = (0..2000).filter(|&rowid| kept.get(at(1), &[0], rowid).is_some()).count();
+        (0..2000).for_each(|rowid| kept.put(0, &[0], rowid, &row(&text)));
+        let count = (0..2000).filter(|&rowid| kept.get(at(1), 0, &[0], rowid).is_some()).count();
         assert!((1500..MOST_BYTES / 10_000).contains(&count), "{count}");
-        (0..20).for_each(|set| kept.put(&[set], 9, &row("y")));
-        assert_eq!(kept.get(at(1), &[19], 9), None);
+        (0..20).for_each(|set| kept.put(0, &[set], 9, &row("y")));
+        assert_eq!(kept.get(at(1), 0, &[19], 9), None);
     }
 }
