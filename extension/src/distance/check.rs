@@ -17,7 +17,7 @@ pub fn check_finite(components: &[f32]) -> Result<()> {
 pub fn check_bits(components: &[f32]) -> Result<()> {
     match components.iter().enumerate().find(|&(_, &component)| component != 0.0 && component != 1.0) {
         Some((index, component)) => Err(Error::invalid(format!(
-            "component {index}: expected 0 or 1 for BIT, got {component}: vec_bit(v) takes the signs of a vector"
+            "component {index}: expected 0 or 1 for BIT, got {component}: vec_bit(v) takes the signs of a vector; subtract 0.5 from a mean of bits first"
         ))),
         None => Ok(()),
     }

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(encode(&components, Element::Bit).unwrap(), [0x81, 0x02]);
         assert_eq!(decode(&[0x81, 0x02], Element::Bit), components);
         let error = |components: &[f32]| encode(components, Element::Bit).unwrap_err().to_string();
-        let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector";
+        let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector; subtract 0.5 from a mean of bits first";
         assert_eq!(error(&[0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), format!("component 1: {cure}"));
         assert_eq!(error(&[0.0; 7]), "expected a multiple of 8 dimensions, since a byte holds 8 bits, got 7");
     }

@@ -223,7 +223,7 @@ fn malformed_vectors_are_named() {
             ),
             (
                 "vec_hamming(X'00', '[1,0,0.5,0,0,0,0,0]')",
-                "argument 2: component 2: expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector",
+                "argument 2: component 2: expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector; subtract 0.5 from a mean of bits first",
             ),
             (
                 "vec_hamming(vec_int8('[1]'), X'00')",

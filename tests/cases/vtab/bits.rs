@@ -68,7 +68,7 @@ fn a_search_ranks_by_the_bits_that_differ_and_ties_by_rowid() {
 #[test]
 fn wrong_vectors_are_refused_with_a_cure() {
     let hosts = hosts(TABLE);
-    let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector";
+    let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector; subtract 0.5 from a mean of bits first";
     for (value, message) in [
         ("x'0102'", "expected 8 dimensions (1 byte of BIT), got 16"),
         ("x''", "expected 8 dimensions (1 byte of BIT), got 0"),
