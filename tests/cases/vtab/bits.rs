@@ -75,8 +75,8 @@ fn wrong_vectors_are_refused_with_a_cure() {
         ("'[1,0,1]'", "expected 8 dimensions (1 byte of BIT), got 3"),
         ("'[1,0,1,0,1,0,1,0,1]'", "expected 8 dimensions (1 byte of BIT), got 9"),
         ("'[0,0.5,0,0,0,0,0,0]'", &format!("component 1: {cure}")),
-        ("'[0,0,2,0,0,0,0,0]'", &format!("component 2: {}", cure.replace("0.5", "2"))),
-        ("'[0,0,0,-1,0,0,0,0]'", &format!("component 3: {}", cure.replace("0.5", "-1"))),
+        ("'[0,0,2,0,0,0,0,0]'", &format!("component 2: {}", cure.replacen("0.5", "2", 1))),
+        ("'[0,0,0,-1,0,0,0,0]'", &format!("component 3: {}", cure.replacen("0.5", "-1", 1))),
         (
             "zeroblob(32)",
             "expected 8 dimensions (1 byte of BIT), got 256 (32 bytes: are these 32-bit floats? vec_bit(v) takes their signs)",
