@@ -142,9 +142,9 @@ budget() {
     quickstart) echo 300 ;;
     clippy) echo 300 ;;
     build) echo 780 ;;
-    rust) echo 1800 ;;
+    rust) echo 2400 ;;
     hosts) echo 540 ;;
-    packages) echo 900 ;;
+    packages) echo 1500 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
   esac
