@@ -1,8 +1,8 @@
 //! Arguments of SQL functions: values to vectors and numbers.
 //!
-//! A BLOB is read as FLOAT unless its subtype says otherwise (by `vec_hamming` as bits). sqlite-vec marks its vectors with subtypes, and so do
-//! vector columns that are not FLOAT. With both extensions loaded, each recognises the other's vectors. (SQLite drops
-//! the subtype when a value is stored, sorted or materialised.)
+//! A BLOB is read as FLOAT (by `vec_hamming` as bits) unless its subtype says otherwise. sqlite-vec marks its vectors
+//! with subtypes, and so do vector columns that are not FLOAT. With both extensions loaded, each recognises the other's
+//! vectors. (SQLite drops the subtype when a value is stored, sorted or materialised.)
 
 use std::borrow::Cow;
 use std::ops::Deref;
