@@ -233,6 +233,14 @@ impl<'a> Node<'a> {
         NodeId(u32_at(self.links, 4 * lane))
     }
 
+    /// The ids in lanes 32 g .. 32 g + 32; those from `degree` on mean nothing.
+    #[inline]
+    pub fn neighbours_of(&self, group: usize, out: &mut [NodeId; LANES]) {
+        for (id, bytes) in out.iter_mut().zip(self.links[4 * group * LANES..].as_chunks::<4>().0) {
+            *id = NodeId(u32::from_le_bytes(*bytes));
+        }
+    }
+
     pub fn neighbours(&self) -> impl Iterator<Item = NodeId> + use<'a> {
         let links = self.links;
         (0..self.degree).map(move |lane| NodeId(u32_at(links, 4 * lane)))

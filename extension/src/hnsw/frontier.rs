@@ -1,13 +1,13 @@
-//! The candidates of a search: a heap of the near ones, and buckets of the far ones.
+//! The candidates of a search: a heap of the near ones, and blocks of the far ones.
 //!
-//! No candidate is dropped, because a resumable search may need any of them. Most are never expanded. So the farther
-//! half of a full heap spills into a bucket, far candidates go straight into the bucket of their key, and an empty heap
-//! is refilled from the nearest bucket, which quickselect partitions by halves.
+//! No candidate is dropped, because a resumable search may need any of them, but most are never expanded. So the far
+//! neighbours of a row stay together in a block, as they were estimated, and only the nearest of each block is in order.
+//! An empty heap takes what is nearest from the blocks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::format::node::NodeId;
+use crate::format::node::{LANES, NodeId};
 
 /// An estimated key and a node, packed so that the order of the integers is the order of keys, the newest node first
 /// among equals: of equal vectors the newest are the ones that have links to spare.
@@ -25,57 +25,114 @@ fn unpack(packed: Packed) -> (f32, NodeId) {
     (f32::from_bits(bits), NodeId(!(packed as u32)))
 }
 
-/// The most candidates in the heap: above it the farther half spills into a bucket.
-const NEAR_LIMIT: usize = 128;
+/// The most candidates in the heap, per node of the window and in all: above it the farther half moves into blocks.
+const NEAR_LIMIT: (usize, usize) = (4, 64);
+/// Blocks that refill an empty heap.
+const REFILL_BLOCKS: usize = 16;
 
-/// Candidates with keys at or above `floor`, and below the floor of the bucket before it.
-#[derive(Debug)]
-struct Bucket {
-    floor: Packed,
-    candidates: Vec<Packed>,
+/// The key of a lane without a candidate. A candidate with such a key, or with none, is never expanded.
+pub const NO_KEY: f32 = f32::INFINITY;
+
+/// Above every candidate.
+const NO_FLOOR: Packed = 0xff80_0000_ffff_ffff;
+
+/// Estimated keys of up to 32 nodes. The other lanes have `NO_KEY`.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub keys: [f32; LANES],
+    pub nodes: [NodeId; LANES],
 }
 
-#[derive(Debug, Default)]
+impl Default for Block {
+    fn default() -> Block {
+        Block { keys: [NO_KEY; LANES], nodes: [NodeId::FREE; LANES] }
+    }
+}
+
+impl Block {
+    /// The nearest candidate; None if there is none.
+    #[inline]
+    fn nearest(&self) -> Option<Packed> {
+        let mut least = [NO_KEY; 8];
+        for eight in self.keys.chunks_exact(8) {
+            for (least, &key) in least.iter_mut().zip(eight) {
+                *least = if key < *least { key } else { *least };
+            }
+        }
+        let least = least.into_iter().fold(NO_KEY, |least, key| if key < least { key } else { least });
+        let lanes = self.keys.iter().zip(&self.nodes).filter(|(key, _)| **key == least);
+        lanes.map(|(&key, &node)| pack(key, node)).min().filter(|_| least < NO_KEY)
+    }
+}
+
+#[derive(Debug)]
 pub struct Frontier {
+    /// Every candidate below `floor`.
     near: BinaryHeap<Reverse<Packed>>,
-    /// The nearest bucket is the last. Every candidate of the heap is at most its floor.
-    buckets: Vec<Bucket>,
+    floor: Packed,
+    /// The most candidates in the heap.
+    limit: usize,
+    blocks: Vec<Block>,
+    /// The nearest candidate and the number of each block that has one.
+    order: BinaryHeap<Reverse<(Packed, u32)>>,
 }
 
 impl Frontier {
-    pub fn new() -> Frontier {
-        Frontier::default()
+    /// An empty frontier of a search that ranks so many nodes at a time.
+    pub fn new(window: usize) -> Frontier {
+        let limit = NEAR_LIMIT.0 * window + NEAR_LIMIT.1;
+        Frontier { near: BinaryHeap::new(), floor: NO_FLOOR, limit, blocks: Vec::new(), order: BinaryHeap::new() }
     }
 
     /// Bytes of memory in use.
     pub fn bytes(&self) -> usize {
-        let spilled: usize = self.buckets.iter().map(|bucket| bucket.candidates.capacity()).sum();
-        (self.near.capacity() + spilled) * size_of::<Packed>()
+        let heaps = self.near.capacity() * size_of::<Packed>() + self.order.capacity() * size_of::<(Packed, u32)>();
+        heaps + self.blocks.capacity() * size_of::<Block>()
     }
 
-    #[inline]
+    /// Adds one candidate.
     pub fn push(&mut self, key: f32, node: NodeId) {
-        let packed = pack(key, node);
-        if self.buckets.last().is_some_and(|bucket| packed >= bucket.floor) {
-            return self.push_to_bucket(packed);
+        let mut block = Block::default();
+        (block.keys[0], block.nodes[0]) = (key, node);
+        self.push_block(block, |_| true);
+    }
+
+    /// Adds the candidates of a row; of those that are near, only what `is_new` admits.
+    #[inline]
+    pub fn push_block(&mut self, mut block: Block, is_new: impl Fn(NodeId) -> bool) {
+        let (floor, _) = unpack(self.floor);
+        let mut near = 0u32;
+        for (lane, &key) in block.keys.iter().enumerate() {
+            near |= u32::from(key <= floor) << lane;
         }
-        self.near.push(Reverse(packed));
-        if self.near.len() > NEAR_LIMIT {
+        while near != 0 {
+            let lane = near.trailing_zeros() as usize;
+            near &= near - 1;
+            let (key, node) = (block.keys[lane], block.nodes[lane]);
+            let packed = pack(key, node);
+            if packed < self.floor && key < NO_KEY {
+                block.keys[lane] = NO_KEY;
+                if is_new(node) {
+                    self.near.push(Reverse(packed));
+                }
+            }
+        }
+        self.add_block(block);
+        if self.near.len() > self.limit {
             self.spill();
         }
     }
 
     #[inline]
-    fn push_to_bucket(&mut self, packed: Packed) {
-        // Most candidates are far and belong to the first bucket.
-        let is_farthest = self.buckets.first().is_some_and(|bucket| packed >= bucket.floor);
-        let index = if is_farthest { 0 } else { self.buckets.partition_point(|bucket| bucket.floor > packed) };
-        if let Some(bucket) = self.buckets.get_mut(index) {
-            bucket.candidates.push(packed);
+    fn add_block(&mut self, block: Block) {
+        if let Some(nearest) = block.nearest() {
+            self.order.push(Reverse((nearest, self.blocks.len() as u32)));
+            self.blocks.push(block);
         }
     }
 
     /// The nearest candidate, which stays in the frontier.
+    #[inline]
     pub fn peek(&mut self) -> Option<(f32, NodeId)> {
         if self.near.is_empty() {
             self.refill();
@@ -84,9 +141,18 @@ impl Frontier {
     }
 
     /// Removes and returns the nearest candidate.
+    #[inline]
     pub fn pop(&mut self) -> Option<(f32, NodeId)> {
         self.peek()?;
         self.near.pop().map(|Reverse(packed)| unpack(packed))
+    }
+
+    /// A key that no candidate is nearer than, without work; None if there is no candidate.
+    #[inline]
+    pub fn least_key(&self) -> Option<f32> {
+        let far = self.order.peek().map(|&Reverse((nearest, _))| nearest);
+        let near = self.near.peek().map(|&Reverse(nearest)| nearest);
+        near.into_iter().chain(far).min().map(|nearest| unpack(nearest).0)
     }
 
     /// The candidate that is probably the nearest, without work.
@@ -94,28 +160,51 @@ impl Frontier {
         self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
     }
 
+    /// Moves the farther half of the heap into blocks.
+    #[cold]
     fn spill(&mut self) {
-        let all = std::mem::take(&mut self.near).into_iter().map(|Reverse(packed)| packed).collect();
-        let nearer = self.partition(all);
-        self.near = nearer.into_iter().map(Reverse).collect();
-    }
-
-    /// Moves the farther half into a new bucket and returns the nearer half.
-    fn partition(&mut self, mut candidates: Vec<Packed>) -> Vec<Packed> {
-        let middle = candidates.len() / 2;
-        let (_, &mut floor, _) = candidates.select_nth_unstable(middle);
-        let farther = candidates.drain(middle..).collect();
-        self.buckets.push(Bucket { floor, candidates: farther });
-        candidates
-    }
-
-    fn refill(&mut self) {
-        let Some(bucket) = self.buckets.pop() else { return };
-        let mut candidates = bucket.candidates;
-        while candidates.len() > NEAR_LIMIT {
-            candidates = self.partition(candidates);
+        let mut all: Vec<Packed> = std::mem::take(&mut self.near).into_iter().map(|Reverse(packed)| packed).collect();
+        let middle = all.len() / 2;
+        self.floor = *all.select_nth_unstable(middle).1;
+        for farther in all[middle..].chunks(LANES) {
+            let mut block = Block::default();
+            for (lane, &packed) in farther.iter().enumerate() {
+                (block.keys[lane], block.nodes[lane]) = unpack(packed);
+            }
+            self.add_block(block);
         }
-        self.near = candidates.into_iter().map(Reverse).collect();
+        all.truncate(middle);
+        self.near = all.into_iter().map(Reverse).collect();
+    }
+
+    /// Raises the floor, and moves what is below it from the blocks into the heap.
+    #[cold]
+    fn refill(&mut self) {
+        let mut opened: Vec<(Packed, u32)> = Vec::with_capacity(REFILL_BLOCKS);
+        self.floor = NO_FLOOR;
+        while let Some(&Reverse((nearest, block))) = self.order.peek() {
+            if opened.len() == REFILL_BLOCKS {
+                self.floor = nearest.max(opened[0].0 + 1);
+            }
+            if nearest >= self.floor {
+                break;
+            }
+            opened.push((nearest, block));
+            self.order.pop();
+        }
+        for (_, number) in opened {
+            let block = &mut self.blocks[number as usize];
+            for (key, &node) in block.keys.iter_mut().zip(&block.nodes) {
+                let packed = pack(*key, node);
+                if *key < NO_KEY && packed < self.floor {
+                    self.near.push(Reverse(packed));
+                    *key = NO_KEY;
+                }
+            }
+            if let Some(nearest) = block.nearest() {
+                self.order.push(Reverse((nearest, number)));
+            }
+        }
     }
 }
 
@@ -130,26 +219,52 @@ mod tests {
             assert!(pack(pair[0], NodeId(9)) < pack(pair[1], NodeId(1)), "{pair:?}");
         }
         assert_eq!(unpack(pack(-0.25, NodeId(77))), (-0.25, NodeId(77)));
+        assert_eq!(pack(NO_KEY, NodeId(0)), NO_FLOOR);
     }
 
-    #[test]
-    fn candidates_are_popped_in_key_order() {
-        let mut frontier = Frontier::new();
+    /// Pushes blocks of keys of `draw` and pops one of three; then pops all. Compares with an ordered set.
+    fn compare_with_a_set(draw: impl Fn(u64) -> f32) {
+        let mut frontier = Frontier::new(16);
         let mut model = std::collections::BTreeSet::new();
-        let mut state = 1u64;
-        for round in 0..20_000u32 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
-            let key = (state >> 40) as f32;
-            frontier.push(key, NodeId(round));
-            model.insert(pack(key, NodeId(round)));
-            if round % 3 == 0 {
-                let expected = model.pop_first().map(unpack);
-                assert_eq!(frontier.pop(), expected);
+        let (mut state, mut number) = (1u64, 0);
+        for round in 0..2000 {
+            let mut block = Block::default();
+            for lane in 0..round % (LANES + 1) {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
+                (block.keys[lane], block.nodes[lane]) = (draw(state >> 40), NodeId(number));
+                model.insert(pack(block.keys[lane], NodeId(number)));
+                number += 1;
+            }
+            frontier.push_block(block, |_| true);
+            assert!(frontier.least_key().is_none_or(|least| least <= unpack(*model.first().unwrap()).0));
+            for _ in 0..10 {
+                assert_eq!(frontier.pop(), model.pop_first().map(unpack));
             }
         }
         while let Some(expected) = model.pop_first() {
             assert_eq!(frontier.pop(), Some(unpack(expected)));
         }
-        assert_eq!(frontier.pop(), None);
+        assert_eq!((frontier.pop(), frontier.least_key()), (None, None));
+    }
+
+    #[test]
+    fn candidates_are_popped_in_key_order() {
+        compare_with_a_set(|random| random as f32);
+    }
+
+    #[test]
+    fn among_equal_keys_the_newest_is_popped_first() {
+        compare_with_a_set(|random| if random.is_multiple_of(3) { random as f32 } else { -0.5 });
+    }
+
+    #[test]
+    fn a_near_candidate_that_is_not_new_is_dropped_and_so_is_one_without_a_key() {
+        let mut frontier = Frontier::new(16);
+        let mut block = Block::default();
+        (block.keys[0], block.nodes[0]) = (1.0, NodeId(1));
+        (block.keys[1], block.nodes[1]) = (2.0, NodeId(2));
+        (block.keys[2], block.nodes[2]) = (f32::NAN, NodeId(3));
+        frontier.push_block(block, |node| node != NodeId(1));
+        assert_eq!((frontier.pop(), frontier.pop()), (Some((2.0, NodeId(2))), None));
     }
 }

@@ -140,7 +140,7 @@ impl SearchedNodes {
         for_duplicate: bool,
     ) -> Result<Traversal> {
         let rows = (READ_SHARE * window(graph.spec) as f64) as usize;
-        let mut traversal = Traversal::new(graph.spec, graph.entry, query, graph.next_id);
+        let mut traversal = Traversal::new(graph.spec, graph.entry, query, (graph.next_id, rows));
         while traversal.best().is_some() {
             let lacks_room = for_duplicate && self.duplicates > 0 && self.open_duplicates == 0;
             if traversal.expanded >= rows && !lacks_room {

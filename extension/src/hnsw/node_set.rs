@@ -36,6 +36,12 @@ impl NodeSet {
         (id.0 < self.bound).then(|| self.rest.contains(&id))
     }
 
+    /// Whether `id` is below the bound.
+    #[inline]
+    pub fn admits(&self, id: NodeId) -> bool {
+        id.0 < self.bound
+    }
+
     /// Adds an id, unless it is out of bounds.
     #[inline]
     pub fn insert(&mut self, id: NodeId) {

@@ -9,7 +9,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use super::frontier::Frontier;
+use super::frontier::{Block, Frontier, NO_KEY};
 use super::node_set::NodeSet;
 use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::distance::Metric;
@@ -108,8 +108,13 @@ pub(super) struct Traversal {
 }
 
 impl Traversal {
-    pub(super) fn new(spec: &ColumnSpec, entry: &EntrySample, query: Query, next_id: u32) -> Traversal {
-        let mut frontier = Frontier::new();
+    pub(super) fn new(
+        spec: &ColumnSpec,
+        entry: &EntrySample,
+        query: Query,
+        (next_id, window): (u32, usize),
+    ) -> Traversal {
+        let mut frontier = Frontier::new(window);
         for (key, node) in entry.nearest(spec, &query, ENTRY_POINTS) {
             frontier.push(key, node);
         }
@@ -145,52 +150,73 @@ impl Traversal {
         }
     }
 
-    /// Expands the best candidate, if there is one: one row read, one exact key, one estimate of all its neighbours.
-    /// Calls `seen` with the row and its key, if the row can be a hit.
+    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours. Calls `seen` with the
+    /// row and its key, if the row can be a hit. Returns false if there is no candidate.
     pub(super) fn expand(
         &mut self,
         spec: &ColumnSpec,
         store: &mut impl GraphStore,
         seen: impl FnOnce(&Node<'_>, f64),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if self.best().is_none() {
-            return Ok(());
+            return Ok(false);
         }
-        let Some((_, id)) = self.frontier.pop() else { return Ok(()) };
+        let Some((_, id)) = self.frontier.pop() else { return Ok(false) };
         self.visited.insert(id);
         self.expanded += 1;
+        // The row of the next best comes while this one is worked on. It is read soon, if not next.
+        if let Some(next) = self.frontier.hint() {
+            store.prefetch(next);
+        }
         if self.expanded.is_multiple_of(INTERRUPT_STRIDE) {
             store.check_interrupt()?;
         }
-        let node = store.node(id, &mut self.buffer)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let node = store.node(id, &mut buffer)?;
         if node.is_pending() {
             return Err(Error::corrupt(format!("node {id}"), "linked from another node, but pending"));
         }
         let key = self.query.key(&node);
-        let degree = node.degree();
-        let mut keys = [0f32; LANES];
         // A matching node leads to all its neighbours. Another one leads to those that match and to one in four of the
         // rest: so the search crosses gaps between matches without exploring everything that does not match.
-        let matches = self.matches.as_deref();
-        let leads_anywhere = matches.is_none_or(|matches| matches.contains(id));
+        let leads_anywhere = self.matches.as_ref().is_none_or(|matches| matches.contains(id));
         if leads_anywhere {
             seen(&node, key);
         }
-        for group in 0..degree.div_ceil(LANES) {
-            self.query.estimate(spec, &node, key, group, &mut keys);
-            for (lane, &estimate) in (group * LANES..degree).zip(&keys) {
-                let neighbour = node.neighbour(lane);
-                let is_due = || is_bridge(neighbour) || matches.is_some_and(|matches| matches.contains(neighbour));
-                match self.visited.contains(neighbour) {
-                    Some(false) if leads_anywhere || is_due() => self.frontier.push(estimate, neighbour),
-                    Some(_) => {}
-                    None if self.skips_unknown_nodes => {}
-                    None => return Err(out_of_range(id, neighbour)),
-                }
-            }
+        for group in 0..node.degree().div_ceil(LANES) {
+            let mut block = Block::default();
+            self.query.estimate(spec, &node, key, group, &mut block.keys);
+            node.neighbours_of(group, &mut block.nodes);
+            self.drop_lanes(&node, group, leads_anywhere, &mut block)?;
+            let visited = &self.visited;
+            self.frontier.push_block(block, |node| visited.contains(node) == Some(false));
         }
-        if let Some(next) = self.frontier.hint() {
-            store.prefetch(next);
+        self.buffer = buffer;
+        if let Some(nearer) = self.frontier.hint() {
+            store.prefetch(nearer);
+        }
+        Ok(true)
+    }
+
+    /// Takes out of a block what is no candidate: lanes that are not in use, nodes that a search among matches does not
+    /// go to, and unknown nodes.
+    #[inline]
+    fn drop_lanes(&self, node: &Node<'_>, group: usize, leads_anywhere: bool, block: &mut Block) -> Result<()> {
+        let count = (node.degree() - group * LANES).min(LANES);
+        block.keys[count..].fill(NO_KEY);
+        let largest = block.nodes[..count].iter().fold(NodeId(0), |largest, &node| largest.max(node));
+        if leads_anywhere && self.visited.admits(largest) {
+            return Ok(());
+        }
+        for (key, &neighbour) in block.keys.iter_mut().zip(&block.nodes).take(count) {
+            let matches = || self.matches.as_ref().is_some_and(|matches| matches.contains(neighbour));
+            let is_known = self.visited.admits(neighbour);
+            if !is_known && !self.skips_unknown_nodes {
+                return Err(out_of_range(node.id, neighbour));
+            }
+            if !is_known || !(leads_anywhere || is_bridge(neighbour) || matches()) {
+                *key = NO_KEY;
+            }
         }
         Ok(())
     }
@@ -268,9 +294,9 @@ impl Search {
         let linked = u64::from(graph.linked);
         let exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
         let traversal = if exact {
-            Traversal::new(graph.spec, &EntrySample::default(), query, 0)
+            Traversal::new(graph.spec, &EntrySample::default(), query, (0, window))
         } else {
-            Traversal::new(graph.spec, graph.entry, query, graph.next_id)
+            Traversal::new(graph.spec, graph.entry, query, (graph.next_id, window))
         };
         Search {
             traversal,
@@ -337,7 +363,8 @@ impl Search {
                 None => match self.settled(spec) {
                     Some(found) => found,
                     None => {
-                        self.expand(spec, store)?;
+                        // A search without candidates continues exactly.
+                        self.exact |= !self.expand(spec, store)?;
                         continue;
                     }
                 },
@@ -349,31 +376,32 @@ impl Search {
     }
 
     /// Whether ranking every node is the cheaper way to the rest, or the only one.
-    fn goes_exact(&mut self) -> bool {
+    fn goes_exact(&self) -> bool {
         self.exact
             || self.emitted * EMITTED_SHARE > self.linked
             || self.traversal.expanded as u64 * EXPANDED_SHARE > self.linked
-            || self.traversal.best().is_none()
     }
 
     /// Removes and returns the nearest ready hit, if no candidate can precede it any more.
     fn settled(&mut self, spec: &ColumnSpec) -> Option<Found> {
-        let best = f64::from(self.traversal.best()?);
+        let least = f64::from(self.traversal.frontier.least_key()?);
         let nearest = self.ready.peek()?.0;
         self.grow_window();
-        let full = self.window.len() >= self.window_size();
+        if self.window.len() < self.window_size() {
+            return None;
+        }
         let bound = self.window.peek()?.0;
         // Equal vectors have equal keys, but estimates are rounded: all of them must be ready before the first is
         // emitted.
         let tie = 1e-6 * (1.0 + nearest.key.abs());
         let spent = self.traversal.expanded >= self.budget();
         // Under hamming many candidates are as far as the window's end, and lead to nearer ones.
-        let is_done = if spec.params.metric == Metric::Hamming { bound < best } else { bound <= best };
-        if full && (is_done || spent) && nearest.key + tie < best {
-            self.ready.pop().map(|Reverse(found)| found)
-        } else {
-            None
-        }
+        let is_hamming = spec.params.metric == Metric::Hamming;
+        let is_done = |best: f64| if is_hamming { bound < best } else { bound <= best };
+        let is_settled = |best: f64| (is_done(best) || spent) && nearest.key + tie < best;
+        // Most often the bound of the best key is enough.
+        let is_settled = is_settled(least) || is_settled(f64::from(self.traversal.best()?));
+        if is_settled { self.ready.pop().map(|Reverse(found)| found) } else { None }
     }
 
     fn window_size(&self) -> usize {
@@ -396,21 +424,21 @@ impl Search {
         }
     }
 
-    fn expand(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore) -> Result<()> {
+    fn expand(&mut self, spec: &ColumnSpec, store: &mut impl GraphStore) -> Result<bool> {
         let mut found = None;
-        self.traversal.expand(spec, store, |node, key| {
+        let has_expanded = self.traversal.expand(spec, store, |node, key| {
             if !node.is_tombstone() {
                 found = Some((key, node.rowid(), node.id));
             }
         })?;
-        let Some((key, rowid, node)) = found else { return Ok(()) };
+        let Some((key, rowid, node)) = found else { return Ok(has_expanded) };
         let found = Found { distance: self.traversal.query.exact.distance(key), key, rowid, node };
         self.exact |= found.key.abs() > STEERABLE;
         self.ready.push(Reverse(found));
         let key = Key(found.key);
         if self.window.len() < self.window_size() && self.beyond.is_empty() {
             self.window.push(key);
-            return Ok(());
+            return Ok(true);
         }
         match self.window.peek_mut() {
             Some(mut furthest) if key < *furthest => {
@@ -419,7 +447,7 @@ impl Search {
             }
             _ => self.beyond.push(Reverse(key)),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Emits a hit; None if it was found too late.
