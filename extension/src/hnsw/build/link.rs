@@ -5,12 +5,13 @@ use super::super::select::{Candidate, Limits, prune, select_neighbours};
 use super::ball_partition::hash;
 use super::built::{Links, ProgressCallback};
 use super::candidate_lists::{CandidateLists, distance};
+use super::fill::{SPARES, Spares};
 use super::parallel;
 use super::vectors::{Proximity, Vectors};
 use crate::error::Result;
 
 /// Vectors linked at a time by one thread.
-const BLOCK: usize = 256;
+pub const BLOCK: usize = 256;
 
 /// Members linked between two releases of the candidate lists' memory.
 const STRETCH: usize = 64 * BLOCK;
@@ -24,7 +25,8 @@ pub fn link_forward(
     work: Forward<'_>,
     progress: ProgressCallback<'_>,
 ) -> Result<()> {
-    let Forward { m, threads, links } = work;
+    let Forward { m, threads, links, mut spares } = work;
+    let has_spares = spares.is_some();
     let limits = if proximity.is_by_product() { Limits::products(m) } else { Limits::forward(m) };
     for first in (0..members.len()).step_by(STRETCH).rev() {
         let stretch = &members[first..(first + STRETCH).min(members.len())];
@@ -41,12 +43,15 @@ pub fn link_forward(
                     let id = |packed| lists.packing.candidate(packed, own);
                     candidates.extend(list.map(|p| Candidate { distance: distance(p), id: id(p) }));
                     select_neighbours(&candidates, limits, |a, b| proximity.distance(a, b), &mut chosen);
-                    chosen.clone()
+                    (chosen.clone(), if has_spares { spares_of(&candidates, &chosen) } else { Vec::new() })
                 })
                 .collect::<Vec<_>>()
         });
         lists.truncate(first);
-        for (&member, chosen) in stretch.iter().zip(kept.into_iter().flatten()) {
+        for (&member, (chosen, spare)) in stretch.iter().zip(kept.into_iter().flatten()) {
+            if let Some(spares) = &mut spares {
+                spares.set(member, &spare);
+            }
             let list = &mut links[member as usize];
             for Candidate { distance, id } in chosen {
                 if !list.iter().any(|c| c.id == id) {
@@ -66,6 +71,14 @@ pub struct Forward<'a> {
     pub m: usize,
     pub threads: usize,
     pub links: &'a mut Links,
+    /// Gets the candidates that a member did not choose, to fill its list.
+    pub spares: Option<&'a mut Spares>,
+}
+
+/// The nearest candidates that were not chosen, without equal vectors.
+fn spares_of(candidates: &[Candidate<u32>], chosen: &[Candidate<u32>]) -> Vec<u32> {
+    let is_spare = |c: &&Candidate<u32>| c.distance > 0.0 && !chosen.iter().any(|link| link.id == c.id);
+    candidates.iter().filter(is_spare).take(SPARES).map(|c| c.id).collect()
 }
 
 /// Adds the reverse of every link, in an order given by a hash; a list that overflows is pruned by the heuristic.
@@ -96,7 +109,8 @@ pub fn link_reverse(vectors: &Vectors, links: &mut Links, degree: usize, threads
     });
 }
 
-fn sort(own: u32, list: &mut [Candidate<u32>]) {
+/// Sorts a list, nearest first.
+pub fn sort(own: u32, list: &mut [Candidate<u32>]) {
     list.sort_unstable_by(|a, b| {
         a.distance.total_cmp(&b.distance).then(a.id.wrapping_sub(own).cmp(&b.id.wrapping_sub(own)))
     });

@@ -1,10 +1,10 @@
 //! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of one search per vector.
 //!
 //! 1. The vectors are put into an order in which near vectors are close together (`order`).
-//! 2. Ball partitioning divides them into overlapping leaves, twice and independently (`ball_partition`). All pairs of a
+//! 2. Ball partitioning divides them into overlapping leaves, three times and independently (`ball_partition`). All pairs of a
 //!    leaf are compared (`leaf`), and every vector keeps the nearest in its list (`candidate_lists`).
 //! 3. The HNSW heuristic chooses forward links; the same on nested random subsets adds long ones; reverse links are added
-//!    one by one with pruning (`link`).
+//!    one by one with pruning (`link`). Lanes that are left take candidates that the heuristic excluded (`fill`).
 //! 4. The nodes are renumbered so that linked nodes share a page (`pack`).
 //!
 //! Every step gives the same result on any number of threads.
@@ -12,6 +12,7 @@
 mod ball_partition;
 mod built;
 mod candidate_lists;
+mod fill;
 mod leaf;
 mod link;
 mod pack;
@@ -30,13 +31,14 @@ use crate::error::Result;
 use crate::format::node::NodeId;
 use ball_partition::{PartitionOptions, ball_partition, hash};
 use candidate_lists::CandidateLists;
+use fill::Spares;
 use vectors::Proximity;
 
 /// Constants of the builder, chosen by measurement.
 mod tuning {
     /// Leaders that a vector goes to at depth 0 and 1 of a partition.
     pub const FAN_OUT: [usize; 2] = [3, 2];
-    pub const ROUNDS: u64 = 2;
+    pub const ROUNDS: u64 = 3;
     /// The most vectors in a leaf.
     pub const LEAF: usize = 1000;
     /// Candidates that a vector takes from one leaf.
@@ -57,9 +59,10 @@ mod tuning {
 /// of the ground.
 mod shares {
     pub const ORDER: f64 = 0.03;
-    pub const NEAREST: f64 = 0.47;
-    pub const FORWARD: f64 = 0.11;
-    pub const REVERSE: f64 = 0.17;
+    pub const NEAREST: f64 = 0.49;
+    pub const FORWARD: f64 = 0.07;
+    pub const REVERSE: f64 = 0.10;
+    pub const FILL: f64 = 0.12;
 }
 
 /// Builds the graph of `vectors`, with a centre of its own.
@@ -79,6 +82,8 @@ pub fn build(
     progress(done)?;
     vectors.permute(&order);
     let mut links: Links = vec![Vec::new(); vectors.len()];
+    // Under `dot` a list holds links by distance and links by product.
+    let mut spares = (!vectors.ranks_products()).then(|| Spares::new(vectors.len()));
     for level in 0..=tuning::LEVELS {
         let rate = tuning::LEVEL_RATE.pow(level);
         let members: Vec<u32> = (0..count).filter(|&id| hash(7, id).is_multiple_of(rate)).collect();
@@ -92,13 +97,18 @@ pub fn build(
             let progress_nearest = |part| progress(done + part * nearest_share);
             let lists = nearest(proximity, &members, threads, u64::from(level), &progress_nearest)?;
             done += nearest_share;
-            let forward = Forward { m: spec.params.m, threads, links: &mut links };
+            let spares = spares.as_mut().filter(|_| level == 0);
+            let forward = Forward { m: spec.params.m, threads, links: &mut links, spares };
             link::link_forward(proximity, &members, lists, forward, &|part| progress(done + part * forward_share))?;
             done += forward_share;
         }
     }
     link::link_reverse(&vectors, &mut links, spec.params.degree(), threads, 11);
     progress(done + shares::REVERSE)?;
+    if let Some(spares) = spares {
+        fill::fill(&vectors, &mut links, &spares, spec.params.degree(), threads);
+    }
+    progress(done + shares::REVERSE + shares::FILL)?;
     link::connect(&vectors, &mut links, spec.params.degree());
     let mut built = Built { spec, centre, order, first_id: NodeId(0), vectors, links };
     let packed = pack::pack(&built.links, options.rows_per_page.max(1));
