@@ -60,8 +60,32 @@ impl Block {
             }
         }
         let least = least.into_iter().fold(NO_KEY, |least, key| if key < least { key } else { least });
-        let lanes = self.keys.iter().zip(&self.nodes).filter(|(key, _)| **key == least);
-        lanes.map(|(&key, &node)| pack(key, node)).min().filter(|_| least < NO_KEY)
+        let lanes = Lanes(self.lanes(|key| key == least));
+        lanes.map(|lane| pack(self.keys[lane], self.nodes[lane])).min().filter(|_| least < NO_KEY)
+    }
+
+    /// One bit for each lane whose key passes the test.
+    #[inline]
+    fn lanes(&self, test: impl Fn(f32) -> bool) -> u32 {
+        let mut lanes = 0;
+        for (lane, &key) in self.keys.iter().enumerate() {
+            lanes |= u32::from(test(key)) << lane;
+        }
+        lanes
+    }
+}
+
+/// The numbers of the bits that are set.
+struct Lanes(u32);
+
+impl Iterator for Lanes {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let lane = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (lane < LANES).then_some(lane)
     }
 }
 
@@ -81,7 +105,9 @@ impl Frontier {
     /// An empty frontier of a search that ranks so many nodes at a time.
     pub fn new(window: usize) -> Frontier {
         let limit = NEAR_LIMIT.0 * window + NEAR_LIMIT.1;
-        Frontier { near: BinaryHeap::new(), floor: NO_FLOOR, limit, blocks: Vec::new(), order: BinaryHeap::new() }
+        let near = BinaryHeap::with_capacity(limit + LANES);
+        let (blocks, order) = (Vec::with_capacity(2 * window), BinaryHeap::with_capacity(2 * window));
+        Frontier { near, floor: NO_FLOOR, limit, blocks, order }
     }
 
     /// Bytes of memory in use.
@@ -92,22 +118,25 @@ impl Frontier {
 
     /// Adds one candidate.
     pub fn push(&mut self, key: f32, node: NodeId) {
-        let mut block = Block::default();
+        let block = self.new_block();
         (block.keys[0], block.nodes[0]) = (key, node);
-        self.push_block(block, |_| true);
+        self.add_new_block(|_| true);
     }
 
-    /// Adds the candidates of a row; of those that are near, only what `is_new` admits.
+    /// A block for the candidates of a row, which `add_new_block` adds.
     #[inline]
-    pub fn push_block(&mut self, mut block: Block, is_new: impl Fn(NodeId) -> bool) {
+    pub fn new_block(&mut self) -> &mut Block {
+        let number = self.blocks.len();
+        self.blocks.push(Block::default());
+        &mut self.blocks[number]
+    }
+
+    /// Adds the candidates of the new block; of those that are near, only what `is_new` admits.
+    #[inline]
+    pub fn add_new_block(&mut self, is_new: impl Fn(NodeId) -> bool) {
+        let Some(block) = self.blocks.last_mut() else { return };
         let (floor, _) = unpack(self.floor);
-        let mut near = 0u32;
-        for (lane, &key) in block.keys.iter().enumerate() {
-            near |= u32::from(key <= floor) << lane;
-        }
-        while near != 0 {
-            let lane = near.trailing_zeros() as usize;
-            near &= near - 1;
+        for lane in Lanes(block.lanes(|key| key <= floor)) {
             let (key, node) = (block.keys[lane], block.nodes[lane]);
             let packed = pack(key, node);
             if packed < self.floor && key < NO_KEY {
@@ -117,17 +146,18 @@ impl Frontier {
                 }
             }
         }
-        self.add_block(block);
+        self.order_last_block();
         if self.near.len() > self.limit {
             self.spill();
         }
     }
 
+    /// Puts the last block in order, unless it has no candidate.
     #[inline]
-    fn add_block(&mut self, block: Block) {
-        if let Some(nearest) = block.nearest() {
-            self.order.push(Reverse((nearest, self.blocks.len() as u32)));
-            self.blocks.push(block);
+    fn order_last_block(&mut self) {
+        match self.blocks.last().and_then(Block::nearest) {
+            Some(nearest) => self.order.push(Reverse((nearest, self.blocks.len() as u32 - 1))),
+            None => drop(self.blocks.pop()),
         }
     }
 
@@ -167,11 +197,11 @@ impl Frontier {
         let middle = all.len() / 2;
         self.floor = *all.select_nth_unstable(middle).1;
         for farther in all[middle..].chunks(LANES) {
-            let mut block = Block::default();
+            let block = self.new_block();
             for (lane, &packed) in farther.iter().enumerate() {
                 (block.keys[lane], block.nodes[lane]) = unpack(packed);
             }
-            self.add_block(block);
+            self.order_last_block();
         }
         all.truncate(middle);
         self.near = all.into_iter().map(Reverse).collect();
@@ -228,14 +258,14 @@ mod tests {
         let mut model = std::collections::BTreeSet::new();
         let (mut state, mut number) = (1u64, 0);
         for round in 0..2000 {
-            let mut block = Block::default();
+            let block = frontier.new_block();
             for lane in 0..round % (LANES + 1) {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
                 (block.keys[lane], block.nodes[lane]) = (draw(state >> 40), NodeId(number));
                 model.insert(pack(block.keys[lane], NodeId(number)));
                 number += 1;
             }
-            frontier.push_block(block, |_| true);
+            frontier.add_new_block(|_| true);
             assert!(frontier.least_key().is_none_or(|least| least <= unpack(*model.first().unwrap()).0));
             for _ in 0..10 {
                 assert_eq!(frontier.pop(), model.pop_first().map(unpack));
@@ -260,11 +290,11 @@ mod tests {
     #[test]
     fn a_near_candidate_that_is_not_new_is_dropped_and_so_is_one_without_a_key() {
         let mut frontier = Frontier::new(16);
-        let mut block = Block::default();
+        let block = frontier.new_block();
         (block.keys[0], block.nodes[0]) = (1.0, NodeId(1));
         (block.keys[1], block.nodes[1]) = (2.0, NodeId(2));
         (block.keys[2], block.nodes[2]) = (f32::NAN, NodeId(3));
-        frontier.push_block(block, |node| node != NodeId(1));
+        frontier.add_new_block(|node| node != NodeId(1));
         assert_eq!((frontier.pop(), frontier.pop()), (Some((2.0, NodeId(2))), None));
     }
 }

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use super::build::put_lane;
 use super::geometry::{Geometry, Point};
-use super::search::{GraphState, Traversal};
 use super::select::{Candidate, Limits, add, by_product, prune, select_neighbours};
+use super::traversal::{GraphState, Traversal};
 use super::{ColumnSpec, GraphStore, Query};
 use crate::distance::{Metric, decode, fast_dot};
 use crate::error::{Error, Result};
@@ -140,7 +140,7 @@ impl SearchedNodes {
         for_duplicate: bool,
     ) -> Result<Traversal> {
         let rows = (READ_SHARE * window(graph.spec) as f64) as usize;
-        let mut traversal = Traversal::new(graph.spec, graph.entry, query, (graph.next_id, rows));
+        let mut traversal = Traversal::new(graph, query, rows);
         while traversal.best().is_some() {
             let lacks_room = for_duplicate && self.duplicates > 0 && self.open_duplicates == 0;
             if traversal.expanded >= rows && !lacks_room {

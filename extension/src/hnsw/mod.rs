@@ -19,11 +19,13 @@ mod query;
 mod search;
 mod select;
 mod store;
+mod traversal;
 
 pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;
-pub use search::{Ef, GraphState, Hit, Order, Search};
+pub use search::{Ef, Hit, Order, Search};
 pub use store::GraphStore;
+pub use traversal::GraphState;

@@ -9,17 +9,12 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use super::frontier::{Block, Frontier, NO_KEY};
-use super::node_set::NodeSet;
+use super::traversal::{GraphState, INTERRUPT_STRIDE, Traversal};
 use super::{ColumnSpec, EntrySample, GraphStore, Matches, Query};
 use crate::distance::Metric;
-use crate::error::{Error, Result};
-use crate::format::node::{LANES, Node, NodeId, RowId};
+use crate::error::Result;
+use crate::format::node::{Node, NodeId, RowId};
 
-/// The number of candidates taken from the entry sample.
-const ENTRY_POINTS: usize = 4;
-/// The same for a search among matches, whose matching samples lie far apart.
-const MATCHING_ENTRY_POINTS: usize = 32;
 /// A search among matches may read so many times the rows: most of them only lead from one match to the next.
 const MATCHING_BUDGET: f64 = 8.0;
 /// The least window. In a narrower one so many hits are found too late to keep the order that a page would not be full
@@ -38,9 +33,6 @@ const FIRST_BUDGET: f64 = 3.6;
 const GROWTH_BUDGET: f64 = 7.0;
 /// The largest key for which estimates are of use. Beyond it squares leave the range of f32, and the search is exact.
 const STEERABLE: f64 = 1e30;
-/// Expansions between two checks of the host's interrupt flag.
-const INTERRUPT_STRIDE: usize = 64;
-
 /// The window of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ef {
@@ -93,146 +85,6 @@ impl PartialOrd for Found {
     }
 }
 
-/// The part of a search that walks the graph: candidates in, expanded nodes out.
-#[derive(Debug)]
-pub(super) struct Traversal {
-    pub(super) query: Query,
-    frontier: Frontier,
-    visited: NodeSet,
-    pub(super) expanded: usize,
-    /// Whether nodes were linked after the traversal began. Ids beyond its bound are then skipped, and no damage.
-    skips_unknown_nodes: bool,
-    /// The nodes that match the filter, if they are known: only they are hits.
-    matches: Option<Arc<Matches>>,
-    buffer: Vec<u8>,
-}
-
-impl Traversal {
-    pub(super) fn new(
-        spec: &ColumnSpec,
-        entry: &EntrySample,
-        query: Query,
-        (next_id, window): (u32, usize),
-    ) -> Traversal {
-        let mut frontier = Frontier::new(window);
-        for (key, node) in entry.nearest(spec, &query, ENTRY_POINTS) {
-            frontier.push(key, node);
-        }
-        let visited = NodeSet::new(next_id);
-        Traversal {
-            query,
-            frontier,
-            visited,
-            expanded: 0,
-            skips_unknown_nodes: false,
-            matches: None,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Restricts the hits to `matches`, and adds the nearest matching samples to the candidates.
-    fn steer(&mut self, graph: GraphState<'_>, matches: Arc<Matches>) {
-        let keep = |node| matches.contains(node);
-        for (key, node) in graph.entry.nearest_of(graph.spec, &self.query, MATCHING_ENTRY_POINTS, keep) {
-            self.frontier.push(key, node);
-        }
-        self.matches = Some(matches);
-    }
-
-    /// Returns the least estimated key of a candidate that is not expanded yet.
-    pub(super) fn best(&mut self) -> Option<f32> {
-        loop {
-            let (key, node) = self.frontier.peek()?;
-            if self.visited.contains(node) == Some(false) {
-                return Some(key);
-            }
-            self.frontier.pop();
-        }
-    }
-
-    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours. Calls `seen` with the
-    /// row and its key, if the row can be a hit. Returns false if there is no candidate.
-    pub(super) fn expand(
-        &mut self,
-        spec: &ColumnSpec,
-        store: &mut impl GraphStore,
-        seen: impl FnOnce(&Node<'_>, f64),
-    ) -> Result<bool> {
-        if self.best().is_none() {
-            return Ok(false);
-        }
-        let Some((_, id)) = self.frontier.pop() else { return Ok(false) };
-        self.visited.insert(id);
-        self.expanded += 1;
-        // The row of the next best comes while this one is worked on. It is read soon, if not next.
-        if let Some(next) = self.frontier.hint() {
-            store.prefetch(next);
-        }
-        if self.expanded.is_multiple_of(INTERRUPT_STRIDE) {
-            store.check_interrupt()?;
-        }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let node = store.node(id, &mut buffer)?;
-        if node.is_pending() {
-            return Err(Error::corrupt(format!("node {id}"), "linked from another node, but pending"));
-        }
-        let key = self.query.key(&node);
-        // A matching node leads to all its neighbours. Another one leads to those that match and to one in four of the
-        // rest: so the search crosses gaps between matches without exploring everything that does not match.
-        let leads_anywhere = self.matches.as_ref().is_none_or(|matches| matches.contains(id));
-        if leads_anywhere {
-            seen(&node, key);
-        }
-        for group in 0..node.degree().div_ceil(LANES) {
-            let mut block = Block::default();
-            self.query.estimate(spec, &node, key, group, &mut block.keys);
-            node.neighbours_of(group, &mut block.nodes);
-            self.drop_lanes(&node, group, leads_anywhere, &mut block)?;
-            let visited = &self.visited;
-            self.frontier.push_block(block, |node| visited.contains(node) == Some(false));
-        }
-        self.buffer = buffer;
-        if let Some(nearer) = self.frontier.hint() {
-            store.prefetch(nearer);
-        }
-        Ok(true)
-    }
-
-    /// Takes out of a block what is no candidate: lanes that are not in use, nodes that a search among matches does not
-    /// go to, and unknown nodes.
-    #[inline]
-    fn drop_lanes(&self, node: &Node<'_>, group: usize, leads_anywhere: bool, block: &mut Block) -> Result<()> {
-        let count = (node.degree() - group * LANES).min(LANES);
-        block.keys[count..].fill(NO_KEY);
-        let largest = block.nodes[..count].iter().fold(NodeId(0), |largest, &node| largest.max(node));
-        if leads_anywhere && self.visited.admits(largest) {
-            return Ok(());
-        }
-        for (key, &neighbour) in block.keys.iter_mut().zip(&block.nodes).take(count) {
-            let matches = || self.matches.as_ref().is_some_and(|matches| matches.contains(neighbour));
-            let is_known = self.visited.admits(neighbour);
-            if !is_known && !self.skips_unknown_nodes {
-                return Err(out_of_range(node.id, neighbour));
-            }
-            if !is_known || !(leads_anywhere || is_bridge(neighbour) || matches()) {
-                *key = NO_KEY;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a search among matches expands this node even if neither it nor its predecessor matches: one in four.
-#[inline]
-fn is_bridge(node: NodeId) -> bool {
-    node.0.wrapping_mul(0x9e37_79b1) >> 30 == 0
-}
-
-#[cold]
-fn out_of_range(id: NodeId, neighbour: NodeId) -> Error {
-    Error::corrupt(format!("node {id}"), format!("neighbour {neighbour} out of range"))
-}
-
 /// The rest of an exact search: a heap of all nodes that were not emitted.
 type Tail = BinaryHeap<Reverse<Found>>;
 
@@ -275,16 +127,6 @@ impl PartialOrd for Key {
     }
 }
 
-/// The state of the graph that a search needs.
-#[derive(Debug, Clone, Copy)]
-pub struct GraphState<'a> {
-    pub spec: &'a ColumnSpec,
-    pub entry: &'a EntrySample,
-    /// Linked nodes, tombstones included.
-    pub linked: u32,
-    pub next_id: u32,
-}
-
 impl Search {
     pub fn new(graph: GraphState<'_>, query: Query, ef: Ef, order: Order) -> Search {
         let window = match ef {
@@ -293,11 +135,9 @@ impl Search {
         };
         let linked = u64::from(graph.linked);
         let exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
-        let traversal = if exact {
-            Traversal::new(graph.spec, &EntrySample::default(), query, (0, window))
-        } else {
-            Traversal::new(graph.spec, graph.entry, query, (graph.next_id, window))
-        };
+        let nothing = EntrySample::default();
+        let walked = if exact { GraphState { entry: &nothing, next_id: 0, ..graph } } else { graph };
+        let traversal = Traversal::new(walked, query, window);
         Search {
             traversal,
             order,
@@ -319,7 +159,7 @@ impl Search {
         let mut search = Search::new(graph, query, ef, order);
         search.linked = matches.rows().len() as u64;
         if search.exact {
-            search.traversal.matches = Some(matches);
+            search.traversal.scope.matches = Some(matches);
         } else {
             search.traversal.steer(graph, matches);
         }
@@ -330,7 +170,7 @@ impl Search {
     pub fn bytes(&self) -> usize {
         let found = self.ready.capacity() + self.tail.as_ref().map_or(0, BinaryHeap::capacity);
         let keys = self.window.capacity() + self.beyond.capacity() + self.done.capacity();
-        self.traversal.frontier.bytes() + self.traversal.visited.bytes() + found * size_of::<Found>() + keys * 8
+        self.traversal.frontier.bytes() + self.traversal.scope.visited.bytes() + found * size_of::<Found>() + keys * 8
     }
 
     /// The number of rows read so far.
@@ -346,7 +186,7 @@ impl Search {
 
     /// Notes that nodes were linked since the search began. It may skip them.
     pub fn skip_unknown_nodes(&mut self) {
-        self.traversal.skips_unknown_nodes = true;
+        self.traversal.scope.skips_unknown_nodes = true;
     }
 
     /// Returns the next hit; None when every node was emitted.
@@ -411,7 +251,7 @@ impl Search {
     /// Rows that may be read before the next hit is emitted even if the window is not settled.
     fn budget(&self) -> usize {
         let budget = FIRST_BUDGET * self.ef as f64 + GROWTH_BUDGET * (self.window_size() - self.ef) as f64;
-        (if self.traversal.matches.is_some() { MATCHING_BUDGET * budget } else { budget }) as usize
+        (if self.traversal.scope.matches.is_some() { MATCHING_BUDGET * budget } else { budget }) as usize
     }
 
     /// Moves the nearest keys beyond the window into it, up to its size.
@@ -481,7 +321,7 @@ impl Search {
             }
             Ok(())
         };
-        match &self.traversal.matches {
+        match &self.traversal.scope.matches {
             None => store.scan(&mut take)?,
             Some(matches) => {
                 let mut buffer = Vec::new();
