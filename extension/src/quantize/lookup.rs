@@ -33,10 +33,14 @@ impl Lookup {
             let low: f32 = four.iter().map(|x| x.min(0.0)).sum();
             lowest += low;
             total += four.iter().sum::<f32>();
-            tables.extend((0..16u32).map(|code| {
-                let sum: f32 = (0..4).map(|t| if code >> t & 1 == 1 { four[t] } else { 0.0 }).sum();
-                ((sum - low) / delta + 0.5) as u8
-            }));
+            // sums[code]: the components whose bits are set, added in their order.
+            let mut sums = [0f32; 16];
+            for (t, &x) in four.iter().enumerate() {
+                for code in 0..1 << t {
+                    sums[code | 1 << t] = sums[code] + x;
+                }
+            }
+            tables.extend(sums.map(|sum| ((sum - low) / delta + 0.5) as i32 as u8));
         }
         let weight = f32::from((1u16 << bits) - 1);
         Lookup { tables, delta, bias: weight * (lowest - 0.5 * total), bits }

@@ -72,14 +72,24 @@ impl Rotation {
 
     fn transform(&self, block: &mut [f32]) {
         let mut half = 1;
-        while half < block.len() {
-            for pair in block.chunks_exact_mut(2 * half) {
-                let (low, high) = pair.split_at_mut(half);
-                for (a, b) in low.iter_mut().zip(high) {
-                    (*a, *b) = (*a + *b, *a - *b);
+        // Two rounds of butterflies at a time.
+        while 4 * half <= block.len() {
+            for four in block.chunks_exact_mut(4 * half) {
+                let (low, high) = four.split_at_mut(2 * half);
+                let ((a, b), (c, d)) = (low.split_at_mut(half), high.split_at_mut(half));
+                for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+                    let (near, near_difference, far, far_difference) = (*a + *b, *a - *b, *c + *d, *c - *d);
+                    (*a, *c) = (near + far, near - far);
+                    (*b, *d) = (near_difference + far_difference, near_difference - far_difference);
                 }
             }
-            half *= 2;
+            half *= 4;
+        }
+        if half < block.len() {
+            let (low, high) = block.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
         }
         for x in block {
             *x *= self.scale;
