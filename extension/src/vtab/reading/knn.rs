@@ -107,7 +107,7 @@ impl<'t> Knn<'t> {
         let names = core.names()?;
         let input = core.vector_input(names.table(), plan.column)?;
         let ordinal = core.schema.vector(plan.column).map_or(0, |vector| vector.ordinal);
-        let (given, values) = GivenArguments::read(plan, values)?;
+        let (given, values) = GivenArguments::read(names.table(), plan, values)?;
         let remaining = given.k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
         let ef = given.ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
         let limit_groups = |by| GroupLimit::new(names.table(), &core.schema, by, given.group_limit);
