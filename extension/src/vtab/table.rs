@@ -1,6 +1,7 @@
 //! The connected virtual table, as SQLite calls it.
 
-use super::content::definition::describe;
+use super::content::definition::{describe, outline};
+use super::content::find::find;
 use super::content::triggers;
 use super::core::{TableCore, column_names};
 use super::declaration::arguments;
@@ -66,9 +67,9 @@ impl VirtualTable for HnswTable {
     fn connect(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
         let (mut schema, owner) = HnswTable::parse(arguments)?;
         if let Some(content) = &schema.content {
-            let name = triggers::table_with(db, &owner)?.unwrap_or_else(|| content.name.clone());
-            match describe(db, &owner, &schema, &name) {
-                Ok(described) => schema = described,
+            let name = find(db, &owner, &schema, &content.name)?;
+            match outline(db, &owner, &schema, &name) {
+                Ok((described, _)) => schema = described,
                 // The statement that searches says it. A table that could not be connected could not be dropped.
                 Err(Error::Invalid(_) | Error::Sqlite { code: code::ERROR, .. }) => {}
                 Err(error) => return Err(error),
