@@ -278,6 +278,16 @@ impl Connection {
         Ok(fires)
     }
 
+    /// Whether a SELECT of one column would read it. An authorizer may have replaced it by NULL.
+    pub fn reads(&self, sql: &str) -> Result<bool> {
+        let mut reads = false;
+        self.prepare(&format!("EXPLAIN {sql}"))?.query(&[], |row| {
+            reads |= ["Column", "Rowid", "IdxRowid"].contains(&row.column_text(1, "opcode")?);
+            Ok(())
+        })?;
+        Ok(reads)
+    }
+
     /// Whether the statement that called the extension is the only running one of the connection.
     pub fn is_alone(&self) -> bool {
         let (mut statement, mut running) = (std::ptr::null_mut(), 0);

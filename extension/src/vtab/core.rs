@@ -190,6 +190,16 @@ impl TableCore {
         Ok(problems)
     }
 
+    /// The error to report for one of a read or a write, which an authorizer of the host's may have caused.
+    pub fn explained(&self, error: Error) -> Error {
+        let vectors = self.schema.vectors().map(|(_, column, _)| column.name.as_str());
+        let columns: Vec<&str> = vectors.chain([self.schema.rowid_name()]).collect();
+        match self.names() {
+            Ok(names) => names.owner.explained(self.db, &columns, error),
+            Err(_) => error,
+        }
+    }
+
     /// Whether the schema still has this table, and not another one of its name.
     pub fn is_there(&self) -> Result<bool> {
         let owner = &self.names()?.owner;

@@ -25,7 +25,8 @@ impl TableFunction for Info {
     const NAME: &'static str = "hnsw_info";
 
     fn entries(db: Connection, owner: Owner) -> Result<Entries> {
-        Reader { db, owner }.entries()
+        let reader = Reader { db, owner: owner.clone() };
+        reader.entries().map_err(|error| owner.explained(db, &[], error))
     }
 }
 

@@ -15,8 +15,8 @@ impl TableFunction for Stats {
     const NAME: &'static str = "hnsw_stats";
 
     fn entries(db: Connection, owner: Owner) -> Result<Entries> {
-        owner.check_version(db)?;
-        let names = vector_names(&config(db, &owner)?);
+        let config = owner.check_version(db).and_then(|()| config(db, &owner));
+        let names = vector_names(&config.map_err(|error| owner.explained(db, &[], error))?);
         let mut entries = Entries::new();
         for (ordinal, name) in names.iter().enumerate() {
             // With several vector columns, each key begins with the column's name.

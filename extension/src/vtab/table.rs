@@ -155,8 +155,8 @@ impl StoredTable for HnswTable {
     }
 
     fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
-        self.core().check_version()?;
-        self.core().change(change, conflict)
+        let changed = self.core().check_version().and_then(|()| self.core().change(change, conflict));
+        changed.map_err(|error| self.core().explained(error))
     }
 
     fn rename(&self, new_name: &str) -> Result<()> {
@@ -187,7 +187,7 @@ impl StoredTable for HnswTable {
     }
 
     fn sync(&self) -> Result<()> {
-        self.core().finish()
+        self.core().finish().map_err(|error| self.core().explained(error))
     }
 
     fn commit(&self) {
