@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::MODULE;
-use super::declaration::tokens::module_of;
+use super::declaration::tokens::{MODULE, module_of};
 use super::rows::owned_value::OwnedValue;
 use crate::error::{Error, Result};
 use crate::sqlite::{

@@ -16,11 +16,10 @@ mod writing;
 
 pub use declaration::schema::HIDDEN_COLUMNS;
 
+use declaration::tokens::MODULE;
+
 use crate::error::Result;
 use crate::sqlite::{Connection, register_eponymous, register_module};
-
-/// The name of the module in CREATE VIRTUAL TABLE ... USING.
-const MODULE: &str = "hnsw";
 
 /// Registers the module `hnsw` and the table-valued functions on its tables.
 pub fn register(connection: Connection) -> Result<()> {
