@@ -14,10 +14,10 @@ fn each_library(test: impl Fn(&dyn Fn() -> Host)) {
     let path = |folder: &TempDir, host: &Host| folder.path().join(format!("{}.db", host.version()));
     let files = FILES.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        hosts("").iter().for_each(|host| run(&host.beside(&path(&folder, host), library()), TABLE));
+        hosts("").iter().for_each(|host| run(&host.beside(path(&folder, host), library()), TABLE));
         folder
     });
-    hosts("").iter().for_each(|first| test(&|| first.beside(&path(files, first), library())));
+    hosts("").iter().for_each(|first| test(&|| first.beside(path(files, first), library())));
 }
 
 fn search(host: &Host, filter: &str, rest: &str) {
