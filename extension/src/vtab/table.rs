@@ -1,6 +1,6 @@
 //! The connected virtual table, as SQLite calls it.
 
-use super::content::definition::{describe, outline};
+use super::content::definition::{describe_new, outline};
 use super::content::find::find;
 use super::content::triggers;
 use super::core::{TableCore, column_names};
@@ -128,7 +128,7 @@ impl StoredTable for HnswTable {
     fn create(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
         let (mut schema, owner) = HnswTable::parse(arguments)?;
         if let Some(content) = &schema.content {
-            schema = describe(db, &owner, &schema, &content.name)?;
+            schema = describe_new(db, &owner, &schema, &content.name)?;
         }
         create::shadow_tables(db, &owner, &schema)?;
         for (name, (_, _, params)) in column_names(&schema, &owner).iter().zip(schema.vectors()) {

@@ -67,6 +67,18 @@ pub fn describe(db: Connection, owner: &Owner, declared: &TableSchema, name: &st
     }
 }
 
+/// As `describe`, for CREATE.
+pub fn describe_new(db: Connection, owner: &Owner, declared: &TableSchema, name: &str) -> Result<TableSchema> {
+    let (described, missing) = outline(db, owner, declared, name)?;
+    let Some(column) = missing else { return Ok(described) };
+    let columns: Vec<String> = columns(db, owner, name)?.into_iter().map(|found| found.name).collect();
+    Err(Error::invalid(format!(
+        "{}.{column}: the table {name} has no column \"{column}\"; its columns are {}",
+        owner.table,
+        columns.join(", ")
+    )))
+}
+
 /// As `describe`, but vector columns that the content has no more come last, and the first of them is returned: a statement
 /// that names other columns can be prepared, and then fails with the error of `describe`.
 pub fn outline(
