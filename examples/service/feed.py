@@ -1,6 +1,7 @@
 """Requests for a page: what may be asked, and the SQL that answers it."""
 import json
 import math
+import sqlite3
 import struct
 from array import array
 from typing import Annotated
@@ -195,10 +196,15 @@ def stored_vectors(catalogue: Catalogue, liked: list) -> list[bytes]:
         row = catalogue.db.execute(sql, (key,)).fetchone()
         if row is None or row[0] is None:
             raise Refused(f'liked: no row with a vector has {table.key} "{key}"')
+        try:  # in a table with an index over it a vector may be wrong; with k = 0 the search checks it and ends
+            catalogue.db.execute(f"SELECT 1 FROM {quote(table.name)} WHERE {quote(table.embedding)} MATCH ? AND k = 0", row)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            raise Refused(f'liked: the vector of {table.key} "{key}" is wrong: {error}') from None
         found.append(row[0])
-    if any(isinstance(vector, str) for vector in found):  # an index over a table may have JSON
-        found = [encode(json.loads(vector), table.element) for vector in found]
-    return found
+    # A table with an index over it may have JSON.
+    return [encode(json.loads(vector), table.element) if isinstance(vector, str) else vector for vector in found]
 
 
 def rows(catalogue: Catalogue, sql: str, values: list, names: list[str]) -> list[dict]:

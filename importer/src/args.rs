@@ -227,8 +227,8 @@ pub struct QueryArgs {
     /// Print comma-separated values with a header line
     #[arg(long)]
     pub csv: bool,
-    /// Print the SQL statement and how SQLite will run it, instead of rows
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    /// Print the SQL statement, how SQLite runs it, and what the search read, instead of rows
+    #[arg(long, conflicts_with = "csv")]
     pub explain: bool,
 }
 

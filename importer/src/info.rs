@@ -13,8 +13,11 @@ use std::io::Write;
 /// The rows of `hnsw_info` for one table.
 struct Facts {
     table: Table,
-    entries: Vec<(String, Value)>,
+    entries: Entries,
 }
+
+/// The rows of a function such as `hnsw_info`.
+pub type Entries = Vec<(String, Value)>;
 
 pub fn run(args: &InfoArgs) -> Result<()> {
     let connection = database::open_readable(&args.database)?;
@@ -51,13 +54,7 @@ impl Facts {
         object.insert("table".to_owned(), json!(self.table.name));
         object.insert("columns".to_owned(), json!(self.table.columns));
         for (key, value) in &self.entries {
-            let value = match ValueRef::from(value) {
-                ValueRef::Null => json!(null),
-                ValueRef::Integer(number) => json!(number),
-                ValueRef::Real(number) => json!(number),
-                ValueRef::Text(text) | ValueRef::Blob(text) => json!(String::from_utf8_lossy(text)),
-            };
-            object.insert(key.clone(), value);
+            object.insert(key.clone(), json(value));
         }
         serde_json::Value::Object(object)
     }
@@ -82,7 +79,18 @@ impl Facts {
     }
 }
 
-fn shown(key: &str, value: &Value) -> String {
+/// A value as JSON.
+pub fn json(value: &Value) -> serde_json::Value {
+    match ValueRef::from(value) {
+        ValueRef::Null => json!(null),
+        ValueRef::Integer(number) => json!(number),
+        ValueRef::Real(number) => json!(number),
+        ValueRef::Text(text) | ValueRef::Blob(text) => json!(String::from_utf8_lossy(text)),
+    }
+}
+
+/// A value as text.
+pub fn shown(key: &str, value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Integer(bytes) if key.contains("bytes") => match u64::try_from(*bytes) {

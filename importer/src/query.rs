@@ -3,9 +3,10 @@
 use crate::args::QueryArgs;
 use crate::database::{self, Table, VectorColumn};
 use crate::failure::{Failure, Result};
+use crate::info::{Entries, json, shown};
 use crate::interrupt;
 use crate::output::{self, Column, Format};
-use crate::screen::stdout;
+use crate::screen::{json_lines, stdout};
 use crate::sql::{literal, quote_if_needed};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
@@ -67,7 +68,9 @@ impl<'a> FeedQuery<'a> {
                 Some(Value::Text(json)) if vector.element == Element::Bit => literal(json),
                 _ => self.vector_sql(table, vector, &likes),
             });
-            return self.explain(connection, &sql, vector_sql, value);
+            let explanation = self.explain(connection, sql, vector_sql, value)?;
+            let search = vector.map(|vector| last_search(connection, table, vector)).transpose()?;
+            return if self.args.json { explanation.print_json(search) } else { explanation.print(search) };
         }
         let mut statement = self.prepare(connection, &sql)?;
         bind(&mut statement, "vector", value)?;
@@ -179,32 +182,32 @@ impl<'a> FeedQuery<'a> {
         })
     }
 
-    /// The statement, and how SQLite will run it.
+    /// The statement, and how SQLite runs it. Runs it.
     fn explain(
         &self,
         connection: &Connection,
-        sql: &str,
-        vector_sql: Option<String>,
+        sql: String,
+        vector: Option<String>,
         value: Option<Value>,
-    ) -> Result<()> {
-        let mut statement = self.prepare(connection, &format!("EXPLAIN QUERY PLAN {sql}"))?;
-        bind(&mut statement, "vector", value)?;
-        bind(&mut statement, "ef_search", self.ef_search.clone())?;
-        let mut out = stdout();
-        if let Some(vector) = vector_sql {
-            writeln!(out, "-- :vector = {vector}")?;
+    ) -> Result<Explanation> {
+        let mut plan = Vec::new();
+        for (prefix, is_plan) in [("EXPLAIN QUERY PLAN ", true), ("", false)] {
+            let mut statement = self.prepare(connection, &format!("{prefix}{sql}"))?;
+            bind(&mut statement, "vector", value.clone())?;
+            bind(&mut statement, "ef_search", self.ef_search.clone())?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next()? {
+                if is_plan {
+                    plan.push(row.get("detail")?);
+                }
+            }
         }
-        match &self.ef_search {
-            Some(Value::Text(text)) => writeln!(out, "-- :ef_search = {}", literal(text))?,
-            Some(Value::Integer(number)) => writeln!(out, "-- :ef_search = {number}")?,
-            _ => {}
-        }
-        writeln!(out, "{sql};\n")?;
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next()? {
-            writeln!(out, "{}", row.get::<_, String>("detail")?)?;
-        }
-        Ok(())
+        let ef_search = self.ef_search.as_ref().map(|ef_search| match ef_search {
+            Value::Text(text) => literal(text),
+            Value::Integer(number) => number.to_string(),
+            _ => String::new(),
+        });
+        Ok(Explanation { vector, ef_search, sql, plan })
     }
 
     /// The vector as one would write it in SQL.
@@ -217,6 +220,58 @@ impl<'a> FeedQuery<'a> {
         let result = if likes.len() == 1 { name } else { format!("vec_avg({name})") };
         format!("(SELECT {result} FROM {} WHERE {})", quote_if_needed(&table.name), likes.join(" OR "))
     }
+}
+
+/// A statement, its parameters as one would write them in SQL, and its plan.
+struct Explanation {
+    vector: Option<String>,
+    ef_search: Option<String>,
+    sql: String,
+    plan: Vec<String>,
+}
+
+impl Explanation {
+    fn print(&self, search: Option<Entries>) -> Result<()> {
+        let mut out = stdout();
+        for (name, value) in [("vector", &self.vector), ("ef_search", &self.ef_search)] {
+            if let Some(value) = value {
+                writeln!(out, "-- :{name} = {value}")?;
+            }
+        }
+        writeln!(out, "{};\n\n{}", self.sql, self.plan.join("\n"))?;
+        if let Some(search) = search {
+            let width = search.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+            let lines = search.iter().map(|(key, value)| format!("{key:width$}  {}\n", shown(key, value)));
+            write!(out, "\n{}", lines.collect::<String>())?;
+        }
+        Ok(())
+    }
+
+    fn print_json(&self, search: Option<Entries>) -> Result<()> {
+        let search = search.map(|search| search.iter().map(|(key, value)| (key.clone(), json(value))).collect());
+        let search: Option<serde_json::Map<String, serde_json::Value>> = search;
+        let Explanation { vector, ef_search, sql, plan } = self;
+        let whole = serde_json::json!({
+            "vector": vector, "ef_search": ef_search, "sql": sql, "plan": plan, "search": search,
+        });
+        writeln!(stdout(), "{}", json_lines(&whole))?;
+        Ok(())
+    }
+}
+
+/// What the last search of a vector column took, of `hnsw_stats`.
+fn last_search(connection: &Connection, table: &Table, vector: &VectorColumn) -> Result<Entries> {
+    let prefix = if table.vectors.len() == 1 { String::new() } else { format!("{}.", vector.name) };
+    let mut statement = connection.prepare("SELECT key, value FROM hnsw_stats(?1)")?;
+    let entries = statement.query_map([&table.name], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let mut last = Entries::new();
+    for entry in entries {
+        let (key, value) = entry?;
+        if let Some(key) = key.strip_prefix(&prefix).and_then(|key| key.strip_prefix("last_")) {
+            last.push((key.to_owned(), value));
+        }
+    }
+    Ok(last)
 }
 
 /// A --like whose column is in the table.

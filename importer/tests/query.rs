@@ -151,6 +151,34 @@ fn the_plan_is_shown_with_the_statement() {
                     AND (id > 5\n)\nORDER BY distance\nLIMIT 10 OFFSET 0;\n\n";
     let plan = out.strip_prefix(expected).unwrap_or_else(|| panic!("{out}"));
     assert!(plan.contains("knn v cosine"), "{plan}");
+    let (_, search) = plan.split_once("\n\n").unwrap_or_else(|| panic!("{plan}"));
+    let search: Vec<(&str, &str)> = search.lines().map(|line| line.split_once("  ").unwrap()).collect();
+    let keys: Vec<&str> = search.iter().map(|(key, _)| *key).collect();
+    let expected = ["way", "rows_read", "cache_hits", "cache_misses", "log_rows", "pages", "pages_read"];
+    assert_eq!(keys.iter().map(|key| key.trim()).collect::<Vec<_>>(), expected);
+    let value = |wanted: &str| search.iter().find(|(key, _)| *key == wanted).unwrap().1.trim();
+    // All 60 rows of so small a table are ranked; 48 more are a sample of the query's neighbourhood.
+    assert_eq!((value("way"), value("cache_hits")), ("exact", "0"));
+    let read: u32 = value("rows_read").parse().unwrap();
+    assert!((60..=108).contains(&read), "{read}");
+}
+
+#[test]
+fn programs_get_the_plan_and_what_the_search_read_as_json() {
+    let place = place();
+    let explained = |arguments: &[&str]| -> serde_json::Value {
+        let out = query(&place, &[&["--explain", "--json"], arguments].concat()).done();
+        serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}"))
+    };
+    let json = explained(&["--vector", "[1, 0]", "--ef-search", "exact", "--limit", "3"]);
+    assert_eq!((&json["vector"], &json["ef_search"]), (&"'[1, 0]'".into(), &"'exact'".into()));
+    assert!(json["sql"].as_str().unwrap().ends_with("LIMIT 3 OFFSET 0"), "{json}");
+    assert!(json["plan"][0].as_str().unwrap().contains("knn v cosine"), "{json}");
+    assert_eq!((&json["search"]["way"], &json["search"]["rows_read"]), (&"exact".into(), &60.into()));
+    let json = explained(&["--where", "id = 1"]);
+    assert!(json["search"].is_null() && json["vector"].is_null() && json["plan"].is_array(), "{json}");
+    let mistake = query(&place, &["--explain", "--vector", "[1, 2, 3]"]).failed();
+    assert!(mistake.contains("expected 2 dimensions"), "{mistake}");
 }
 
 #[test]

@@ -128,6 +128,29 @@ def test_an_index_over_a_table(serve, tmp_path):
     assert [(row["id"],) for row in service.feed(liked=[9], limit=5)["rows"]] == wanted
 
 
+@pytest.mark.parametrize("wrong, reason", [
+    ("'[1, 2'", "near.v: malformed JSON vector: expected ',' or ']' at byte 5, found the end of the text"),
+    ("'[1, 2]'", "near.v: expected 3 dimensions (12 bytes of FLOAT), got 2"),
+    ("x'0000803f00'", "near.v: expected 3 dimensions (12 bytes of FLOAT), got 5 bytes"),
+    ("x'0000c07f0000803f0000803f'", "near.v: component 0: expected a finite number, got NaN"),
+    ("'[0, 0, 0]'", "near.v: expected a vector with a direction, since the metric is cosine, got all zeros"),
+    ("7", "near.v: expected a vector (a BLOB, or JSON text), got INTEGER"),
+])
+def test_a_liked_row_with_a_wrong_vector_is_refused(serve, wrong, reason):
+    service = serve(
+        """CREATE TABLE products(id INTEGER PRIMARY KEY, v);
+        CREATE VIRTUAL TABLE near USING hnsw(content = 'products', v FLOAT[3], sync = 'log');
+        INSERT INTO products VALUES (1, '[1, 0, 0]'), (2, vec_parse('[0, 1, 0]')), (3, NULL)"""
+        f", (4, {wrong})"
+    )
+    expected = f'liked: the vector of id "4" is wrong: {reason}'
+    for liked in ([4], [1, 4], [4, 2], [1, 2, 4]):
+        assert service.refused({"liked": liked}) == expected
+    assert service.refused({"liked": [3]}) == 'liked: no row with a vector has id "3"'
+    assert [row["id"] for row in service.feed(liked=[1, 2])["rows"]] == []
+    assert [row["id"] for row in service.feed(liked=[1])["rows"]] == [2]
+
+
 def test_the_limits_of_a_request_can_be_set(serve):
     rows = inserted("t", "id, v", lambda n: f"({n}, '{values(n)}')")
     service = serve(f"CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, v FLOAT[3]); {rows}", max_limit=5, max_offset=10, connections=1)

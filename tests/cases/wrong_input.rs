@@ -80,7 +80,7 @@ const WRONG: &[Wrong] = &[
     wrong("f", "zeroblob(11)", "expected 3 dimensions (12 bytes of FLOAT), got 11 bytes"),
     wrong("f", "zeroblob(13)", "expected 3 dimensions (12 bytes of FLOAT), got 13 bytes"),
     wrong("f", "x'00'", "expected 3 dimensions (12 bytes of FLOAT), got 1 byte"),
-    wrong("h", "zeroblob(7)", "expected 3 dimensions (6 bytes of FLOAT16), got 7 bytes"),
+    wrong_in_rows("h", "zeroblob(7)", "expected 3 dimensions (6 bytes of FLOAT16), got 7 bytes"),
     // NaN and infinity.
     wrong("f", "x'0000c07f0000803f00000000'", "component 0: expected a finite number, got NaN"),
     wrong("f", "x'0000803f0000807f00000000'", "component 1: expected a finite number, got inf"),

@@ -129,7 +129,7 @@ pub(super) fn pair(context: &Context<'_>, arguments: Values<'_>) -> Result<(Vect
 /// The hint for a vector with twice the expected dimensions; empty unless it is a BLOB without a mark.
 pub(super) fn hint_of_f64(value: Value<'_>) -> String {
     match value.content() {
-        Content::Blob(bytes) if value.subtype() == 0 => parse::maybe_f64(bytes.len()),
+        Content::Blob(bytes) if value.subtype() == 0 => format!(" ({} bytes: {})", bytes.len(), parse::MAYBE_F64),
         _ => String::new(),
     }
 }

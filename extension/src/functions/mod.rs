@@ -17,7 +17,7 @@ mod table;
 mod version;
 
 pub use argument::{SUBTYPE_BIT, SUBTYPE_FLOAT16, SUBTYPE_INT8, marked_element};
-pub use parse::{counted, json_in_blob, maybe_f64, parse_text};
+pub use parse::{MAYBE_F64, counted, json_in_blob, parse_text};
 pub use table::{Kind, TABLE};
 
 use crate::error::Result;

@@ -44,9 +44,7 @@ pub fn counted(count: usize, unit: &str) -> String {
 }
 
 /// The hint for a BLOB of twice the expected length.
-pub fn maybe_f64(bytes: usize) -> String {
-    format!(" ({bytes} bytes: are these 64-bit floats?)")
-}
+pub const MAYBE_F64: &str = "are these 64-bit floats?";
 
 /// A vector from a BLOB of little-endian components.
 ///
@@ -63,10 +61,12 @@ pub(super) fn decode_blob(bytes: &[u8], element: Element) -> Result<Vec<f32>> {
     }
     if element.dims(bytes.len()).is_none() {
         return Err(Error::invalid(format!(
-            "expected a BLOB of {}, {} bytes a component, got {}",
+            "expected a BLOB of {}, {} bytes per component, got {}{}",
             element.name(),
             element.bytes(1),
-            counted(bytes.len(), "byte")
+            counted(bytes.len(), "byte"),
+            // A BLOB without a mark is read as f32.
+            if element == Element::F32 { ": vec_f16(v) and vec_int8(v) mark those of FLOAT16 and INT8" } else { "" }
         )));
     }
     let vector = distance::decode(bytes, element);
@@ -313,14 +313,23 @@ mod tests {
         assert_eq!(decode_blob(&[0, 0x3c, 0, 0xc0], Element::F16).unwrap(), [1.0, -2.0]);
         assert_eq!(decode_blob(&[1, 0xfe], Element::I8).unwrap(), [1.0, -2.0]);
         assert_eq!(message(&[]), "expected a vector, got an empty BLOB");
-        assert_eq!(message(&[1, 2, 3, 4, 5]), "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes");
-        assert_eq!(message(&[1]), "expected a BLOB of FLOAT, 4 bytes a component, got 1 byte");
+        assert_eq!(
+            message(&[1, 2, 3, 4, 5]),
+            "expected a BLOB of FLOAT, 4 bytes per component, got 5 bytes: vec_f16(v) and vec_int8(v) mark those of FLOAT16 and INT8"
+        );
+        assert_eq!(
+            message(&[1]),
+            "expected a BLOB of FLOAT, 4 bytes per component, got 1 byte: vec_f16(v) and vec_int8(v) mark those of FLOAT16 and INT8"
+        );
         let json = "expected a vector, got JSON text as a BLOB: make it TEXT with CAST(... AS TEXT)";
         for text in ["[1,2]", "[1,2,3]\n", " [0.125, -2]", "[0.1,-3]"] {
             assert_eq!(message(text.as_bytes()), json, "{text}");
         }
         // Others only look like it.
-        assert_eq!(message(b"[1,2}"), "expected a BLOB of FLOAT, 4 bytes a component, got 5 bytes");
+        assert_eq!(
+            message(b"[1,2}"),
+            "expected a BLOB of FLOAT, 4 bytes per component, got 5 bytes: vec_f16(v) and vec_int8(v) mark those of FLOAT16 and INT8"
+        );
         assert_eq!(decode_blob(b"[12]", Element::F32).unwrap().len(), 1);
         assert_eq!(decode_blob(b"[12,3]", Element::I8).unwrap().len(), 6);
         assert_eq!(message(&[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "component 1: expected a finite number, got NaN");

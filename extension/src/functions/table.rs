@@ -25,7 +25,7 @@ const fn entry(kind: Kind, name: &'static str, arguments: &'static str, what: &'
     FunctionEntry { name, arguments, what, kind }
 }
 
-/// Every function that `register` registers. `hnsw_info` comes with the virtual table.
+/// Every function that `register` registers. `hnsw_info` and `hnsw_stats` come with the virtual table.
 pub const TABLE: &[FunctionEntry] = &[
     entry(Kind::Scalar, "vec_cosine", "a, b", "cosine distance, 0 to 2; NULL if either is a zero vector"),
     entry(Kind::Scalar, "vec_l2", "a, b", "Euclidean distance"),

@@ -178,6 +178,11 @@ impl Search {
         self.traversal.expanded
     }
 
+    /// Whether the rest is ranked exactly.
+    pub fn is_exact(&self) -> bool {
+        self.tail.is_some()
+    }
+
     /// Makes the search exact from now on, because the nodes were renumbered since it began.
     pub fn continue_exactly(&mut self) {
         self.exact = true;

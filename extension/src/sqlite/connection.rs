@@ -232,6 +232,23 @@ impl Connection {
         unsafe { call!(self.api, set_last_insert_rowid(self.raw, rowid)) }
     }
 
+    /// A number that no other open connection of the process has.
+    pub fn number(&self) -> usize {
+        self.raw as usize
+    }
+
+    /// The pages asked for so far, of all databases of the connection. The host may set the counters back.
+    pub fn pages(&self) -> Pages {
+        let of = |counter| {
+            let (mut current, mut highest) = (0, 0);
+            // SAFETY: `new`'s promise; SQLite writes two integers, which live through the call.
+            unsafe { call!(self.api, db_status(self.raw, counter, &raw mut current, &raw mut highest, 0)) };
+            u64::try_from(current).unwrap_or(0)
+        };
+        let missed = of(SQLITE_DBSTATUS_CACHE_MISS);
+        Pages { asked: of(SQLITE_DBSTATUS_CACHE_HIT) + missed, missed }
+    }
+
     /// True outside BEGIN ... COMMIT.
     pub fn is_autocommit(&self) -> bool {
         // SAFETY: `new`'s promise.
@@ -259,6 +276,16 @@ impl Connection {
             Ok(())
         })?;
         Ok(fires)
+    }
+
+    /// Whether a SELECT of one column would read it. An authorizer may have replaced it by NULL.
+    pub fn reads(&self, sql: &str) -> Result<bool> {
+        let mut reads = false;
+        self.prepare(&format!("EXPLAIN {sql}"))?.query(&[], |row| {
+            reads |= ["Column", "Rowid", "IdxRowid"].contains(&row.column_text(1, "opcode")?);
+            Ok(())
+        })?;
+        Ok(reads)
     }
 
     /// Whether the statement that called the extension is the only running one of the connection.
@@ -337,6 +364,14 @@ impl Connection {
     pub fn check_interrupt(&self) -> Result<()> {
         if self.is_interrupted() { Err(Error::Interrupted) } else { Ok(()) }
     }
+}
+
+/// Pages that a connection has asked its page caches for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pages {
+    pub asked: u64,
+    /// Those that were not in the cache.
+    pub missed: u64,
 }
 
 /// A column of an ordinary table.

@@ -20,7 +20,7 @@ pub(crate) mod test_panic;
 mod value;
 
 pub use bindings::{sqlite3, sqlite3_api_routines};
-pub use connection::{BlobColumn, Conflict, Connection, TableOption, quote_identifier};
+pub use connection::{BlobColumn, Conflict, Connection, Pages, TableOption, quote_identifier};
 pub use context::Context;
 pub use entry::{add_auto_extension, enter};
 pub use function::{Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar};

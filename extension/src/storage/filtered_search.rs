@@ -29,6 +29,16 @@ impl ColumnSearch {
     pub fn bytes(&self) -> usize {
         self.search.bytes()
     }
+
+    /// Whether the search has gone along links of the graph.
+    pub fn has_walked(&self) -> bool {
+        self.search.expanded() > 0
+    }
+
+    /// Whether it ranks the rest exactly.
+    pub fn is_exact(&self) -> bool {
+        self.search.is_exact()
+    }
 }
 
 impl VectorColumn {

@@ -13,12 +13,23 @@ const EXPIRED: i32 = 4;
 /// Rows between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: u32 = 256;
 
+/// Node rows that were read through a node table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeReads {
+    /// From the node cache.
+    pub cached: u64,
+    /// From the file.
+    pub from_file: u64,
+}
+
 /// The node table of one vector column.
 pub struct NodeTable {
     db: Connection,
     schema: String,
     table: String,
     layout: NodeLayout,
+    /// All reads so far. A search counts as its own what is added meanwhile.
+    pub reads: NodeReads,
     add: Option<Statement>,
     put: Option<Statement>,
     remove: Option<Statement>,
@@ -27,7 +38,8 @@ pub struct NodeTable {
 impl NodeTable {
     /// Opens nothing yet.
     pub fn new(db: Connection, schema: &str, table: String, layout: NodeLayout) -> NodeTable {
-        NodeTable { db, schema: schema.to_string(), table, layout, add: None, put: None, remove: None }
+        let schema = schema.to_string();
+        NodeTable { db, schema, table, layout, reads: NodeReads::default(), add: None, put: None, remove: None }
     }
 
     /// The quoted name, for SQL.
@@ -115,7 +127,8 @@ impl NodeTable {
         let (mut rows, mut there) = (0u32, Counts::default());
         let layout = self.layout;
         let (db, table) = (self.db, &self.table);
-        self.db
+        let visited = self
+            .db
             .prepare_shadow(&sql)?
             .query(&[], |row| {
                 rows = rows.wrapping_add(1);
@@ -131,7 +144,9 @@ impl NodeTable {
                 there.pending += u32::from(node.is_pending());
                 visit(node)
             })
-            .map_err(|error| self.name_table(error))?;
+            .map_err(|error| self.name_table(error));
+        self.reads.from_file += u64::from(rows);
+        visited?;
         match counted {
             Some(counted) if counted != there => Err(self.miscounted(counted, there)),
             _ => Ok(()),
@@ -219,9 +234,11 @@ impl GraphStore for Reader<'_> {
     #[inline]
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>> {
         if let Some(row) = self.cache.and_then(|cache| cache.get(id)) {
+            self.table.reads.cached += 1;
             return self.table.layout.read(id, row).map_err(|error| self.table.name_table(error));
         }
         self.load(id, buffer)?;
+        self.table.reads.from_file += 1;
         let node = self.table.layout.read(id, buffer).map_err(|error| self.table.name_table(error))?;
         if self.cache.is_some() && !node.is_pending() {
             self.handle.missed.push(id, node.row());

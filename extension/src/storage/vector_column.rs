@@ -7,6 +7,7 @@ use super::generation::GenerationHasher;
 use super::node_cache::{MissedRows, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
 use super::shadow::GRAPH;
+pub use super::store::NodeReads;
 use super::store::{BlobHandle, NodeTable};
 use crate::error::{Error, Result, code};
 use crate::format::FORMAT_VERSION;
@@ -369,6 +370,11 @@ impl VectorColumn {
     pub(super) fn keep_linked(&mut self, missed: MissedRows, next_id: u32) -> Result<()> {
         let source = CacheSource::of(self.db, &self.name, &self.spec.layout);
         self.node_cache.keep_linked(&source, missed, next_id)
+    }
+
+    /// The node rows read so far.
+    pub fn reads(&self) -> NodeReads {
+        self.nodes.reads
     }
 
     /// Returns the figures for `hnsw_info`.

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::declaration::schema::TableSchema;
 use super::reading::filter_cache::FilterCache;
 use super::rows::table::{Names, RowsTable, busy};
+use super::search_counts::SearchCounts;
 use super::snapshot::Snapshot;
 use super::writing::nesting::Nesting;
 use super::writing::transaction::Transaction;
@@ -25,6 +27,7 @@ pub struct TableCore {
     pub transaction: Transaction,
     pub nesting: Nesting,
     pub filter_cache: FilterCache,
+    pub search_counts: Arc<SearchCounts>,
     vectors: RefCell<Vec<VectorColumn>>,
     /// The format version in the file was read and is known.
     is_known_version: Cell<bool>,
@@ -42,12 +45,13 @@ impl TableCore {
         let schema = Rc::new(schema);
         TableCore {
             db,
-            rows: RowsTable::new(db, Rc::clone(&schema), owner),
-            schema,
             transaction: Transaction::default(),
             nesting: Nesting::default(),
             filter_cache: FilterCache::default(),
+            search_counts: SearchCounts::of(db, &owner),
             vectors: RefCell::new(vectors),
+            rows: RowsTable::new(db, Rc::clone(&schema), owner),
+            schema,
             is_known_version: Cell::new(false),
             checked_schema: Cell::new(None),
             cursors: Cell::new(0),
@@ -104,6 +108,7 @@ impl TableCore {
             vector.rename(&owner.table);
         }
         self.filter_cache.clear();
+        self.search_counts.rename(&owner);
         self.rows.rename(owner)
     }
 
@@ -183,6 +188,16 @@ impl TableCore {
             }
         }
         Ok(problems)
+    }
+
+    /// The error to report for one of a read or a write, which an authorizer of the host's may have caused.
+    pub fn explained(&self, error: Error) -> Error {
+        let vectors = self.schema.vectors().map(|(_, column, _)| column.name.as_str());
+        let columns: Vec<&str> = vectors.chain([self.schema.rowid_name()]).collect();
+        match self.names() {
+            Ok(names) => names.owner.explained(self.db, &columns, error),
+            Err(_) => error,
+        }
     }
 
     /// Whether the schema still has this table, and not another one of its name.

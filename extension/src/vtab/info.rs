@@ -1,166 +1,33 @@
 //! `hnsw_info(table [, schema])`: the parameters and figures of a table, as keys and values.
 
-use super::MODULE;
 use super::content::definition::describe;
 use super::content::triggers::table_with;
 use super::core::TableCore;
 use super::declaration::content::{ContentTable, SyncMode};
 use super::declaration::schema::{Column, ColumnKind, TableSchema};
-use super::declaration::tokens::module_of;
+use super::key_values::{Entries, TableFunction};
 use super::rows::create;
 use super::rows::owned_value::OwnedValue;
 use crate::distance::{Element, Metric};
 use crate::error::{Error, Result};
 use crate::format::FORMAT_VERSION;
 use crate::hnsw::Params;
-use crate::sqlite::{
-    BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
-    Recheck, TableOption, Values, VirtualTable, quote_identifier,
-};
+use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
 use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
 use crate::storage::shadow::{Owner, nodes_suffix};
 use crate::storage::vector_column::VectorColumn;
 
-const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
-const KEY: usize = 0;
-const VALUE: usize = 1;
-const TABLE: usize = 2;
-const SCHEMA: usize = 3;
-/// The cost of a plan without the table's name: above that of any plan that works.
-const COST_WITHOUT_ARGUMENT: f64 = 1e15;
-
 /// The table-valued function `hnsw_info`.
-pub struct InfoTable {
-    db: Connection,
-}
+pub struct Info;
 
-impl VirtualTable for InfoTable {
-    type Cursor<'t> = InfoCursor;
+impl TableFunction for Info {
+    const NAME: &'static str = "hnsw_info";
 
-    fn connect(db: Connection, _arguments: &ModuleArguments<'_>) -> Result<Connected<InfoTable>> {
-        db.set_table_option(TableOption::Innocuous)?;
-        Ok(Connected { declaration: DECLARATION.to_string(), table: InfoTable { db } })
+    fn entries(db: Connection, owner: Owner) -> Result<Entries> {
+        let reader = Reader { db, owner: owner.clone() };
+        reader.entries().map_err(|error| owner.explained(db, &[], error))
     }
-
-    fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
-        let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
-        let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
-        let Some(table) = argument(TABLE) else {
-            // No error yet: older versions of SQLite plan each term of an OR alone before they plan the whole.
-            info.set_estimate(COST_WITHOUT_ARGUMENT, 20);
-            return Ok(BestIndex::Planned);
-        };
-        let schema = argument(SCHEMA);
-        if !table.is_usable || schema.is_some_and(|schema| !schema.is_usable) {
-            return Ok(BestIndex::Impossible);
-        }
-        info.take(table.index, 0, Recheck::No)?;
-        if let Some(schema) = schema {
-            info.take(schema.index, 1, Recheck::No)?;
-        }
-        info.set_estimate(100.0, 20);
-        Ok(BestIndex::Planned)
-    }
-
-    fn open(&self) -> Result<InfoCursor> {
-        Ok(InfoCursor { db: self.db, arguments: Vec::new(), entries: Vec::new(), position: 0 })
-    }
-}
-
-/// A cursor over the entries of one table.
-pub struct InfoCursor {
-    db: Connection,
-    /// The arguments as given: SQLite may compare the hidden columns with them again.
-    arguments: Vec<OwnedValue>,
-    entries: Vec<(String, OwnedValue)>,
-    position: usize,
-}
-
-impl Cursor for InfoCursor {
-    fn filter(&mut self, _number: i32, _text: &str, arguments: Values<'_>) -> Result<()> {
-        self.position = 0;
-        self.entries.clear();
-        self.arguments = arguments.iter().map(|value| OwnedValue::of(value.content())).collect();
-        if arguments.iter().any(|value| value.is_null()) {
-            return Ok(());
-        }
-        let Some(name) = arguments.get(0) else {
-            return Err(Error::invalid("hnsw_info: expected the name of a table: hnsw_info('articles')"));
-        };
-        let name = name.text("hnsw_info: table")?;
-        let schema = arguments.get(1).map(|schema| schema.text("hnsw_info: schema")).transpose()?;
-        let owner = find(self.db, name, schema)?;
-        self.entries = Reader { db: self.db, owner }.entries()?;
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<()> {
-        self.position += 1;
-        Ok(())
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.position >= self.entries.len()
-    }
-
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
-        match (column, self.entries.get(self.position)) {
-            (KEY, Some((key, _))) => context.text(key),
-            (VALUE, Some((_, value))) => context.content(value.content()),
-            (TABLE, _) => self.arguments.first().into_iter().for_each(|kept| context.content(kept.content())),
-            (SCHEMA, _) => self.arguments.get(1).into_iter().for_each(|kept| context.content(kept.content())),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn rowid(&mut self) -> Result<i64> {
-        i64::try_from(self.position + 1).map_err(|_| Error::internal("too many entries"))
-    }
-}
-
-/// Finds the table of a name, in the given schema or the first that has it. `schema.table` may be given as one name.
-fn find(db: Connection, name: &str, schema: Option<&str>) -> Result<Owner> {
-    if let Some(owner) = find_in(db, name, schema)? {
-        return Ok(owner);
-    }
-    for (dot, _) in name.match_indices('.').filter(|_| schema.is_none()) {
-        let (schema, table) = (name.get(..dot).unwrap_or_default(), name.get(dot + 1..).unwrap_or_default());
-        if let Some(owner) = find_in(db, table, Some(schema))? {
-            return Ok(owner);
-        }
-    }
-    let within = schema.map_or(String::new(), |schema| format!(" in the schema \"{schema}\""));
-    Err(Error::invalid(format!("hnsw_info: there is no hnsw table \"{name}\"{within}")))
-}
-
-fn find_in(db: Connection, table: &str, schema: Option<&str>) -> Result<Option<Owner>> {
-    let mut schemas = Vec::new();
-    db.prepare("PRAGMA database_list")?.query(&[], |row| {
-        let name = row.column_text(1, "schema")?;
-        if schema.is_none_or(|schema| schema.eq_ignore_ascii_case(name)) {
-            schemas.push(name.to_string());
-        }
-        Ok(())
-    })?;
-    // SQLite looks for a bare name in temp first.
-    schemas.sort_by_key(|name| name != "temp");
-    for schema in schemas {
-        let sql = format!(
-            "SELECT name, sql FROM {}.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
-            quote_identifier(&schema)
-        );
-        let read = |row: &crate::sqlite::Statement| {
-            let is_ours = module_of(&String::from_utf8_lossy(row.column_bytes(1)))
-                .is_some_and(|module| module.eq_ignore_ascii_case(MODULE));
-            is_ours.then(|| row.column_text(0, "table").map(str::to_string)).transpose()
-        };
-        if let Some(table) = db.query_one(&sql, &[Parameter::Text(table)], read)?.flatten() {
-            return Ok(Some(Owner { schema, table, vectors: 0, has_content: false }));
-        }
-    }
-    Ok(None)
 }
 
 /// Reads one table through its shadow tables, whether or not it is connected.
@@ -170,11 +37,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn entries(mut self) -> Result<Vec<(String, OwnedValue)>> {
+    fn entries(mut self) -> Result<Entries> {
         self.owner.check_version(self.db)?;
-        let config = self.config()?;
+        let config = config(self.db, &self.owner)?;
         let text = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
-        let names: Vec<String> = (0..).map_while(|n| text(format!("vector.{n}.name")).map(shown)).collect();
+        let names = vector_names(&config);
         self.owner.vectors = names.len();
         let sync = text("sync".to_string()).cloned();
         self.owner.has_content = sync.is_some();
@@ -236,12 +103,7 @@ impl Reader {
     }
 
     /// What an index says of its content and of the log.
-    fn content_entries(
-        &self,
-        content: Option<String>,
-        sync: OwnedValue,
-        columns: Vec<Column>,
-    ) -> Result<Vec<(String, OwnedValue)>> {
+    fn content_entries(&self, content: Option<String>, sync: OwnedValue, columns: Vec<Column>) -> Result<Entries> {
         let name = content.clone().unwrap_or_default();
         let declared = ContentTable::declared(name.clone(), SyncMode::named(&shown(&sync)).unwrap_or_default());
         let declared = TableSchema { columns, constraints: Vec::new(), content: Some(declared) };
@@ -257,16 +119,6 @@ impl Reader {
             entries.push(("logged_wrong".to_string(), integer(core.wrong_rows()?)));
         }
         Ok(entries)
-    }
-
-    fn config(&self) -> Result<Vec<(String, OwnedValue)>> {
-        let mut config = Vec::new();
-        let sql = format!("SELECT key, value FROM {}", self.owner.shadow("config"));
-        self.db.prepare_shadow(&sql)?.query(&[], |row| {
-            config.push((row.column_text(0, "key")?.to_string(), OwnedValue::of(row.column_content(1))));
-            Ok(())
-        })?;
-        Ok(config)
     }
 
     fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
@@ -300,6 +152,23 @@ impl Reader {
         let bytes = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(OwnedValue::of(row.column_content(0))))?;
         Ok(bytes.filter(|bytes| *bytes != OwnedValue::Null).unwrap_or(OwnedValue::Integer(0)))
     }
+}
+
+/// The entries of a table's config table.
+pub fn config(db: Connection, owner: &Owner) -> Result<Entries> {
+    let mut config = Entries::new();
+    let sql = format!("SELECT key, value FROM {}", owner.shadow("config"));
+    db.prepare_shadow(&sql)?.query(&[], |row| {
+        config.push((row.column_text(0, "key")?.to_string(), OwnedValue::of(row.column_content(1))));
+        Ok(())
+    })?;
+    Ok(config)
+}
+
+/// The names of the vector columns in a config table.
+pub fn vector_names(config: &Entries) -> Vec<String> {
+    let name = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| shown(value));
+    (0..).map_while(|ordinal| name(format!("vector.{ordinal}.name"))).collect()
 }
 
 fn vector_column(name: &str, ordinal: usize, params: &Params) -> Column {

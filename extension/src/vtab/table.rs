@@ -1,6 +1,7 @@
 //! The connected virtual table, as SQLite calls it.
 
-use super::content::definition::describe;
+use super::content::definition::{describe_new, outline};
+use super::content::find::find;
 use super::content::triggers;
 use super::core::{TableCore, column_names};
 use super::declaration::arguments;
@@ -66,9 +67,9 @@ impl VirtualTable for HnswTable {
     fn connect(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
         let (mut schema, owner) = HnswTable::parse(arguments)?;
         if let Some(content) = &schema.content {
-            let name = triggers::table_with(db, &owner)?.unwrap_or_else(|| content.name.clone());
-            match describe(db, &owner, &schema, &name) {
-                Ok(described) => schema = described,
+            let name = find(db, &owner, &schema, &content.name)?;
+            match outline(db, &owner, &schema, &name) {
+                Ok((described, _)) => schema = described,
                 // The statement that searches says it. A table that could not be connected could not be dropped.
                 Err(Error::Invalid(_) | Error::Sqlite { code: code::ERROR, .. }) => {}
                 Err(error) => return Err(error),
@@ -127,7 +128,7 @@ impl StoredTable for HnswTable {
     fn create(db: Connection, arguments: &ModuleArguments<'_>) -> Result<Connected<Self>> {
         let (mut schema, owner) = HnswTable::parse(arguments)?;
         if let Some(content) = &schema.content {
-            schema = describe(db, &owner, &schema, &content.name)?;
+            schema = describe_new(db, &owner, &schema, &content.name)?;
         }
         create::shadow_tables(db, &owner, &schema)?;
         for (name, (_, _, params)) in column_names(&schema, &owner).iter().zip(schema.vectors()) {
@@ -154,8 +155,8 @@ impl StoredTable for HnswTable {
     }
 
     fn update(&self, change: Change<'_>, conflict: Conflict) -> Result<Option<i64>> {
-        self.core().check_version()?;
-        self.core().change(change, conflict)
+        let changed = self.core().check_version().and_then(|()| self.core().change(change, conflict));
+        changed.map_err(|error| self.core().explained(error))
     }
 
     fn rename(&self, new_name: &str) -> Result<()> {
@@ -186,7 +187,7 @@ impl StoredTable for HnswTable {
     }
 
     fn sync(&self) -> Result<()> {
-        self.core().finish()
+        self.core().finish().map_err(|error| self.core().explained(error))
     }
 
     fn commit(&self) {

@@ -172,20 +172,38 @@ fn is_zero(vector: &SqlValue) -> bool {
     }
 }
 
+/// The vector of a liked row, as its column stores it. In a table that has an index over it, it may be JSON text, and
+/// wrong.
 fn stored_vector(catalogue: &Catalogue, key: &SqlValue) -> Answer<Vec<u8>> {
     let (vector, table) = (quote(&catalogue.vector.name), quote(&catalogue.table.name));
-    // An index over a table gives JSON text where the table has it.
-    let parsed = format!("{}({vector})", from_json(catalogue.vector.element));
-    let stored = format!("iif(typeof({vector}) = 'text', {parsed}, {vector})");
-    let sql = format!("SELECT {stored} FROM {table} WHERE {} = ?", key_sql(catalogue));
-    let mut statement = catalogue.connection.prepare_cached(&sql)?;
-    let found = statement.query_row([key], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?.flatten();
-    found.ok_or_else(|| {
-        let shown = match key {
-            SqlValue::Integer(number) => number.to_string(),
-            SqlValue::Text(text) => text.clone(),
-            _ => String::new(),
-        };
-        Problem::Refused(format!("liked: no row with a vector has {} \"{shown}\"", catalogue.key))
-    })
+    let shown = match key {
+        SqlValue::Integer(number) => number.to_string(),
+        SqlValue::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let sql = format!("SELECT {vector} FROM {table} WHERE {} = ?", key_sql(catalogue));
+    let found =
+        catalogue.connection.prepare_cached(&sql)?.query_row([key], |row| row.get::<_, SqlValue>(0)).optional()?;
+    let Some(stored) = found.filter(|stored| *stored != SqlValue::Null) else {
+        return Err(Problem::Refused(format!("liked: no row with a vector has {} \"{shown}\"", catalogue.key)));
+    };
+    // The search checks its query vector, and ends before it begins.
+    let check = format!("SELECT 1 FROM {table} WHERE {vector} MATCH ? AND k = 0");
+    match catalogue.connection.prepare_cached(&check)?.query_row([&stored], |_| Ok(())).optional() {
+        Ok(_) => {}
+        Err(rusqlite::Error::SqliteFailure(ffi, Some(reason))) if ffi.extended_code == rusqlite::ffi::SQLITE_ERROR => {
+            return Err(Problem::Refused(format!(
+                "liked: the vector of {} \"{shown}\" is wrong: {reason}",
+                catalogue.key
+            )));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    match stored {
+        SqlValue::Blob(bytes) => Ok(bytes),
+        json => {
+            let parse = format!("SELECT {}(?)", from_json(catalogue.vector.element));
+            Ok(catalogue.connection.prepare_cached(&parse)?.query_row([&json], |row| row.get(0))?)
+        }
+    }
 }

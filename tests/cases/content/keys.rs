@@ -18,7 +18,7 @@ fn tables_that_cannot_have_an_index_are_refused_by_name() {
             ("seen", &*format!("{ordinary} seen is a view")),
             ("other", &*format!("{ordinary} other is a virtual table")),
             ("missing", "t: its table main.missing is not there: make it first, or DROP TABLE t"),
-            ("plain", "t.embedding: the table plain has no column \"embedding\": DROP TABLE t and make the index anew"),
+            ("plain", "t.embedding: the table plain has no column \"embedding\"; its columns are id, e"),
         ] {
             let sql = format!("CREATE VIRTUAL TABLE t USING hnsw(content = '{content}', embedding FLOAT[2])");
             assert_eq!(host.refusal(&sql).message, message);

@@ -1,6 +1,7 @@
 //! Changes of the schema: the index follows them, or the next search says what is wrong.
 
 use super::{MODES, check_same, hosts, nearest, products};
+use vecrank_tests::{Host, library};
 
 const ALTERS: [&str; 2] = ["OFF", "ON"];
 
@@ -55,14 +56,42 @@ fn columns_come_go_and_are_renamed() {
     }
 }
 
+/// Whatever columns a statement names.
+fn check_missing_vector(host: &Host) {
+    let missing = "near.embedding: the table products has no column \"embedding\": rename it back (ALTER TABLE products \
+         RENAME COLUMN ... TO embedding), or DROP TABLE near and make the index anew";
+    for sql in [
+        "SELECT rowid FROM near WHERE embedding MATCH '[1,1]'",
+        "SELECT id, name, distance FROM near WHERE embedding MATCH '[1,1]' AND price < 3 ORDER BY distance",
+        "SELECT rowid FROM near",
+        "SELECT * FROM near",
+        "SELECT name FROM near WHERE id = 10",
+        "INSERT INTO near(near) VALUES ('rebuild')",
+    ] {
+        assert_eq!(host.refusal(sql).message, missing, "{sql}");
+    }
+}
+
+#[test]
+fn a_dropped_vector_column_is_the_error_of_every_later_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, first) in products().into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.db"));
+        first.run(&format!("VACUUM INTO '{}'", path.display()));
+        let host = first.beside(&path, library());
+        host.run("ALTER TABLE products DROP COLUMN embedding");
+        check_missing_vector(&host);
+        check_missing_vector(&first.beside(&path, library()));
+        host.run("DROP TABLE near; ALTER TABLE products ADD COLUMN embedding BLOB");
+        assert_eq!(host.line("SELECT count(*) FROM sqlite_master WHERE name LIKE 'near%'"), "0");
+    }
+}
+
 #[test]
 fn a_lost_vector_column_or_content_is_the_error_of_the_next_search() {
     for host in products() {
         host.run("ALTER TABLE products RENAME COLUMN embedding TO vector");
-        let missing = "near.embedding: the table products has no column \"embedding\": DROP TABLE near and make the index \
-             anew";
-        assert_eq!(host.refusal("SELECT rowid FROM near WHERE embedding MATCH '[1,1]'").message, missing);
-        assert_eq!(host.refusal("SELECT rowid FROM near").message, missing);
+        check_missing_vector(&host);
         host.run("ALTER TABLE products RENAME COLUMN vector TO embedding");
         check_same(&host, "products", "id");
         host.run("BEGIN; DELETE FROM products WHERE id = 10; DROP TABLE products; COMMIT");
@@ -97,6 +126,93 @@ fn a_remade_table_needs_a_rebuild_and_says_so() {
             check_same(&host, "products", "id");
             host.check_sound("near");
             host.run("INSERT INTO products(id, embedding) VALUES (40, vec_parse('[4,1]'))");
+        }
+    }
+}
+
+/// The name of CREATE is no longer there, and a later connection has not seen another one with the triggers.
+#[test]
+fn a_renamed_and_remade_table_is_found_by_later_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let remake = REMAKE.replace("TO products", "TO goods").replace("FROM products", "FROM goods");
+    let remake = remake.replace("DROP TABLE products", "DROP TABLE goods");
+    let gone = "near: the triggers on goods are gone, as after a migration that makes a table anew: \
+         INSERT INTO near(near) VALUES ('rebuild') makes them again and brings the index up to date";
+    // With the name stored by a write through the index, or found by its columns alone; beside a table that took the old
+    // name, or beside none.
+    for (between, other) in [
+        ("", ""),
+        ("UPDATE goods SET embedding = vec_parse('[7,7]') WHERE id = 20; INSERT INTO near(near) VALUES ('fold')", ""),
+        (
+            "UPDATE goods SET embedding = vec_parse('[7,7]') WHERE id = 20; INSERT INTO near(near) VALUES ('fold')",
+            "CREATE TABLE products(id INTEGER PRIMARY KEY, embedding BLOB); CREATE TABLE backup AS SELECT * FROM goods",
+        ),
+    ] {
+        for (number, first) in products().into_iter().enumerate() {
+            let path = folder.path().join(format!("{number}{}{}.db", between.len(), other.len()));
+            first.run(&format!("VACUUM INTO '{}'", path.display()));
+            let next = || first.beside(&path, library());
+            next().run("ALTER TABLE products RENAME TO goods");
+            next().run(&format!("{between}; {other}"));
+            next().run(&remake);
+            let host = next();
+            assert_eq!(host.refusal("SELECT id FROM near WHERE embedding MATCH '[1,1]'").message, gone);
+            host.run("INSERT INTO near(near) VALUES ('rebuild')");
+            let host = next();
+            check_same(&host, "goods", "id");
+            host.run("DELETE FROM goods WHERE id = 40");
+            check_same(&host, "goods", "id");
+            host.check_sound("near");
+        }
+    }
+}
+
+#[test]
+fn of_several_tables_that_fit_none_is_taken() {
+    for host in products() {
+        host.run(
+            "ALTER TABLE products RENAME TO goods; CREATE TABLE a(id INTEGER PRIMARY KEY, embedding BLOB);
+             CREATE TABLE b(id INTEGER PRIMARY KEY, embedding BLOB); CREATE TABLE c(id TEXT PRIMARY KEY, embedding BLOB);
+             DROP TABLE goods",
+        );
+        let refused = host.refusal("INSERT INTO near(near) VALUES ('rebuild')").message;
+        assert!(refused.ends_with(" is not there: make it first, or DROP TABLE near"), "{refused}");
+        host.run("DROP TABLE b");
+        host.run("INSERT INTO near(near) VALUES ('rebuild')");
+        // The columns have changed: this reads the schema again.
+        host.run("ALTER TABLE c ADD COLUMN other");
+        check_same(&host, "a", "id");
+    }
+}
+
+#[test]
+fn a_vector_column_that_can_hold_no_vector_is_refused() {
+    for host in hosts("") {
+        for (columns, column, what) in [
+            ("id INTEGER PRIMARY KEY, n", "id", "is the INTEGER PRIMARY KEY"),
+            ("\"Id\" INTEGER PRIMARY KEY, n", "Id", "is the INTEGER PRIMARY KEY"),
+            ("k TEXT PRIMARY KEY, id REAL) STRICT --", "id", "is a number, since the table is STRICT"),
+            ("k INTEGER PRIMARY KEY, id INT) STRICT --", "id", "is a number, since the table is STRICT"),
+        ] {
+            host.run(&format!("CREATE TABLE products({columns}\n)").replace("--\n)", ""));
+            let create = "CREATE VIRTUAL TABLE near USING hnsw(content = products, id FLOAT[2])";
+            let expected = format!(
+                "near.{column}: expected a column of products that can hold vectors, such as a BLOB, but \"{column}\" {what}"
+            );
+            assert_eq!(host.refusal(create).message, expected);
+            assert_eq!(host.line("SELECT group_concat(name) FROM sqlite_master WHERE type = 'table'"), "products");
+            host.run("DROP TABLE products");
+        }
+        // These can.
+        for column in ["id BLOB) STRICT --", "id ANY) STRICT --", "id TEXT) STRICT --", "id INTEGER", "id REAL", "id"] {
+            host.run(&format!("CREATE TABLE products(code TEXT PRIMARY KEY, {column}\n)").replace("--\n)", ""));
+            let vector = if column.contains("TEXT") { "'[1,2]'" } else { "vec_parse('[1,2]')" };
+            host.run(&format!(
+                "CREATE VIRTUAL TABLE near USING hnsw(content = products, id FLOAT[2]);
+                 INSERT INTO products VALUES ('a', {vector});"
+            ));
+            assert_eq!(host.line("SELECT code FROM near WHERE id MATCH '[1,2]'"), "a");
+            host.run("DROP TABLE near; DROP TABLE products");
         }
     }
 }

@@ -56,7 +56,10 @@ fn vec_each_refuses_values_that_are_no_vector() {
             ("SELECT * FROM vec_each", "vec_each: expected a vector as its argument: vec_each(v)"),
             ("SELECT * FROM vec_each(7)", "vec_each: expected a vector (a BLOB, or JSON text), got INTEGER"),
             ("SELECT * FROM vec_each('[1')", malformed),
-            ("SELECT * FROM vec_each(X'00')", "vec_each: expected a BLOB of FLOAT, 4 bytes a component, got 1 byte"),
+            (
+                "SELECT * FROM vec_each(X'00')",
+                "vec_each: expected a BLOB of FLOAT, 4 bytes per component, got 1 byte: vec_f16(v) and vec_int8(v) mark those of FLOAT16 and INT8",
+            ),
             ("SELECT * FROM vec_each('[1]', 2)", "too many arguments on vec_each() - max 1"),
             ("DELETE FROM vec_each", "table vec_each may not be modified"),
             ("CREATE VIRTUAL TABLE x USING vec_each", "no such module: vec_each"),

@@ -101,6 +101,7 @@ fn fail_everywhere() {
         "INSERT INTO t(t) VALUES ('integrity-check')".into(),
         format!("SELECT id, name, e FROM t WHERE e MATCH {query} AND n < 5 ORDER BY distance LIMIT 9"),
         "SELECT * FROM hnsw_info('t')".into(),
+        "SELECT * FROM hnsw_stats('t')".into(),
         "ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME TO t".into(),
         "CREATE VIRTUAL TABLE v USING hnsw(a INDEXED, e FLOAT[8]); DROP TABLE v".into(),
     ];

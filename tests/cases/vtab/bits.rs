@@ -70,8 +70,8 @@ fn wrong_vectors_are_refused_with_a_cure() {
     let hosts = hosts(TABLE);
     let cure = "expected 0 or 1 for BIT, got 0.5: vec_bit(v) takes the signs of a vector; subtract 0.5 from a mean of bits first";
     for (value, message) in [
-        ("x'0102'", "expected 8 dimensions (1 byte of BIT), got 16"),
-        ("x''", "expected 8 dimensions (1 byte of BIT), got 0"),
+        ("x'0102'", "expected 8 dimensions (1 byte of BIT), got 16 (2 bytes)"),
+        ("x''", "expected 8 dimensions (1 byte of BIT), got 0 (0 bytes)"),
         ("'[1,0,1]'", "expected 8 dimensions (1 byte of BIT), got 3"),
         ("'[1,0,1,0,1,0,1,0,1]'", "expected 8 dimensions (1 byte of BIT), got 9"),
         ("'[0,0.5,0,0,0,0,0,0]'", &format!("component 1: {cure}")),
@@ -82,7 +82,7 @@ fn wrong_vectors_are_refused_with_a_cure() {
             "expected 8 dimensions (1 byte of BIT), got 256 (32 bytes: are these 32-bit floats? vec_bit(v) takes their signs)",
         ),
         ("zeroblob(64)", "expected 8 dimensions (1 byte of BIT), got 512 (64 bytes: are these 64-bit floats?)"),
-        ("zeroblob(8)", "expected 8 dimensions (1 byte of BIT), got 64 (8 bytes: a byte holds eight bits)"),
+        ("zeroblob(8)", "expected 8 dimensions (1 byte of BIT), got 64 (8 bytes: a byte holds 8 bits)"),
         ("vec_int8('[1]')", "expected a vector of BIT, got one of INT8"),
         ("5", "expected a vector (a BLOB, or JSON text), got INTEGER"),
     ] {
@@ -91,13 +91,16 @@ fn wrong_vectors_are_refused_with_a_cure() {
     check_errors(
         &hosts,
         &[
-            ("UPDATE t SET e = x'0102' WHERE id = 1", "t.e: expected 8 dimensions (1 byte of BIT), got 16"),
+            ("UPDATE t SET e = x'0102' WHERE id = 1", "t.e: expected 8 dimensions (1 byte of BIT), got 16 (2 bytes)"),
             ("SELECT id FROM t WHERE e MATCH '[0,0.5,0,0,0,0,0,0]'", &format!("t.e: component 1: {cure}")),
             (
                 "SELECT id FROM t WHERE e MATCH (SELECT vec_avg(e) FROM t WHERE id IN (1, 3))",
                 &format!("t.e: component 1: {cure}"),
             ),
-            ("SELECT id FROM t WHERE e MATCH x'0000803f'", "t.e: expected 8 dimensions (1 byte of BIT), got 1"),
+            (
+                "SELECT id FROM t WHERE e MATCH x'0000803f'",
+                "t.e: expected 8 dimensions (1 byte of BIT, or 32 bytes of FLOAT), got 4 bytes",
+            ),
         ],
     );
     for host in &hosts {

@@ -193,3 +193,49 @@ fn the_plan_names_join_terms_that_are_tested_after_k() {
         assert_eq!(rows(&host, sql).len(), 10);
     }
 }
+
+/// SQLite would compare the second value with the first, and silently return all rows or none.
+#[test]
+fn an_argument_that_is_given_twice_has_one_value() {
+    let twice = |name: &str, first: &str, again: &str| {
+        format!("t.{name}: an argument of the search, given twice: {first} and {again}: write one \"{name} = ?\"")
+    };
+    for host in hosts(TABLE) {
+        let ask = |from: &str, filter: &str| {
+            let sql = format!("SELECT t.id FROM {from} WHERE {filter} ORDER BY distance");
+            host.query(&sql).map(|rows| rows.len()).map_err(|error| error.message)
+        };
+        for (filter, rows) in [
+            ("k = 3 AND k = 3", 3),
+            ("k = 3 AND k = '3' AND k = 3.0", 3),
+            ("ef_search = 'exact' AND ef_search = 'exact' AND k = 2", 2),
+            ("group_by = 'kind' AND group_by = 'kind' AND group_limit = 2 AND group_limit = 2 AND k = 3", 3),
+        ] {
+            assert_eq!(ask("t", &format!("e MATCH '[0]' AND {filter}")), Ok(rows), "{filter}");
+            assert_eq!(ask("t('[0]')", filter), Ok(rows), "{filter}");
+        }
+        // Of two constants SQLite finds out itself that they differ, as in any WHERE clause.
+        for filter in
+            ["k = 3 AND k = 4", "ef_search = 'exact' AND ef_search = 100", "group_by = 'kind' AND group_by = 'name'"]
+        {
+            assert_eq!(ask("t", &format!("e MATCH '[0]' AND {filter}")), Ok(0), "{filter}");
+        }
+        assert_eq!(ask("t('[0]', 3, 100)", "k = 3 AND ef_search = 100"), Ok(3));
+        assert_eq!(ask("t('[0]', 3)", "k = 4"), Err(twice("k", "4", "3")));
+        assert_eq!(ask("t('[0]', 3, 'exact')", "ef_search = 100"), Err(twice("ef_search", "100", "'exact'")));
+        assert_eq!(ask("t('[0]', 3)", "query = '[0]'"), Ok(3));
+        assert_eq!(ask("t('[0]', 3)", "query = '[1]'"), Err("t: expected one query vector, got two".to_string()));
+        // SQLite itself repeats the arguments of the table-valued form under OR.
+        assert_eq!(ask("t('[0]', 3)", "id = 1 OR id = 2"), Ok(2));
+        // A value of a join.
+        assert_eq!(ask("s, t('[0]', 3)", "k = s.n AND s.i = 4"), Ok(3));
+        assert_eq!(ask("s, t('[0]', 3)", "k = s.n AND s.i = 2"), Err(twice("k", "1", "3")));
+        let by_join = |by: &str| {
+            let sql = format!("SELECT t.id FROM s JOIN t('[0]') t WHERE {by} ORDER BY distance");
+            host.query(&sql).map(|rows| rows.len()).map_err(|error| error.message)
+        };
+        assert_eq!(by_join("s.i = 4 AND t.k = s.n AND t.k = s.i"), Err(twice("k", "3", "4")));
+        let groups = "s.i = 2 AND t.group_by = 'kind' AND t.group_limit = s.n AND t.group_limit = s.i";
+        assert_eq!(by_join(groups), Err(twice("group_limit", "1", "2")));
+    }
+}

@@ -119,8 +119,14 @@ fn wrong_search_arguments_are_named() {
             ("SELECT * FROM t('[1,2]', NULL)", "t.k: expected a whole number from 0 on, got NULL"),
             ("SELECT * FROM t('[1,2]', 1, 0)", "t.ef_search: expected 1 to 10000 or 'exact', got 0"),
             ("SELECT * FROM t('[1,2]', 1, 'exakt')", "t.ef_search: expected 1 to 10000 or 'exact', got 'exakt'"),
-            ("SELECT * FROM h WHERE e MATCH x'0000'", "h.e: expected 2 dimensions (4 bytes of FLOAT16), got 2 bytes"),
-            ("SELECT * FROM h WHERE f MATCH x'0000'", "h.f: expected 4 dimensions (4 bytes of INT8), got 2 bytes"),
+            (
+                "SELECT * FROM h WHERE e MATCH x'0000'",
+                "h.e: expected 2 dimensions (4 bytes of FLOAT16, or 8 bytes of FLOAT), got 2 bytes",
+            ),
+            (
+                "SELECT * FROM h WHERE f MATCH x'0000'",
+                "h.f: expected 4 dimensions (4 bytes of INT8, or 16 bytes of FLOAT), got 2 bytes",
+            ),
         ],
     );
     check_lines(

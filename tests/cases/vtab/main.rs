@@ -22,6 +22,7 @@ mod paging;
 mod plans;
 mod similarity;
 mod small_windows;
+mod stats;
 mod transactions;
 mod triggers;
 mod writes;

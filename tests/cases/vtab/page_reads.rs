@@ -6,7 +6,7 @@ use vecrank_tests::{Host, library};
 
 /// Two clouds, one around QUERY and one opposite, `far`. `part` is most of the far one: too many rows to be ranked, few
 /// enough to be listed. `most` is nine of ten rows of both. The node cache is off, so that each node is read.
-const TABLE: &str = "
+pub const TABLE: &str = "
     CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, far INTEGER, part INTEGER INDEXED, most INTEGER INDEXED, e FLOAT[8]);
     INSERT INTO t(t, k) VALUES ('node_cache', 0);
     WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
@@ -15,7 +15,7 @@ const TABLE: &str = "
         || (i * 1299709 % 2011 / 1000.0 - 1) || ',' || (i * 15485863 % 1997 / 1000.0 - 1) || ',' || (i * 6700417 % 1993 / 1000.0 - 1)
         || ',' || (i * 27644437 % 1987 / 1000.0 - 1) || ',' || (i * 433494437 % 1979 / 1000.0 - 1) || ','
         || (i * 37156667 % 1973 / 1000.0 - 1) || ']' FROM n";
-const QUERY: &str = "'[1,0.2,0.1,-0.1,0.3,0,0.2,-0.2]'";
+pub const QUERY: &str = "'[1,0.2,0.1,-0.1,0.3,0,0.2,-0.2]'";
 
 /// A new connection to the file, with empty caches.
 fn fresh(host: &Host, path: &std::path::Path) -> Host {
@@ -26,7 +26,7 @@ fn search(filter: &str, rest: &str) -> String {
     format!("SELECT id, distance FROM t WHERE e MATCH {QUERY} AND {filter} {rest}")
 }
 
-fn each_host(test: impl Fn(&Host, &dyn Fn() -> Host)) {
+pub fn each_host(test: impl Fn(&Host, &dyn Fn() -> Host)) {
     let folder = tempfile::tempdir().unwrap();
     for first in hosts("") {
         let path = folder.path().join(format!("{}.db", first.version()));

@@ -89,6 +89,43 @@ fn a_trigger_can_ignore_refuse_or_undo_any_write() {
     }
 }
 
+/// SQLite acts on a virtual table's constraint error by the OR clause, which in an ordinary table does not overrule a
+/// trigger: so there the error is a plain one.
+#[test]
+fn the_code_of_a_refusal_depends_on_the_or_clause() {
+    const CONSTRAINT_TRIGGER: i32 = 1811;
+    for raise in ["ABORT", "FAIL", "ROLLBACK"] {
+        for event in ["INSERT", "UPDATE"] {
+            for (or, code) in [
+                ("", CONSTRAINT_TRIGGER),
+                ("OR ABORT", CONSTRAINT_TRIGGER),
+                ("OR REPLACE", CONSTRAINT_TRIGGER),
+                ("OR IGNORE", 1),
+                ("OR FAIL", 1),
+                ("OR ROLLBACK", 1),
+            ] {
+                let statement = match event {
+                    "INSERT" => {
+                        format!("INSERT {or} INTO t VALUES (100, 1, '[1,1]'), (101, 77, '[1,1]'), (102, 1, '[1,1]')")
+                    }
+                    _ => format!("UPDATE {or} t SET n = 77, e = '[3,4]' WHERE id = 5"),
+                };
+                let trigger = format!(
+                    "CREATE TRIGGER x BEFORE {event} ON t_rows WHEN new.n = 77 BEGIN SELECT RAISE({raise}, 'no'); END"
+                );
+                for host in hosts(TWINS) {
+                    run(&host, &trigger);
+                    let refused = host.query(&statement).unwrap_err();
+                    assert_eq!((refused.message.as_str(), refused.code), ("no", code), "{trigger}: {statement}");
+                    // RAISE(FAIL) too takes back the rows before: SQLite would keep them in an ordinary table.
+                    assert_eq!(state(&host, "t"), state(&host, "p"), "{trigger}: {statement}");
+                    check_sound(&host, "t");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_statement_that_failed_half_way_cannot_be_committed() {
     for host in hosts(TWINS) {

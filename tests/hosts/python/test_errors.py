@@ -86,6 +86,8 @@ READING = {
     "SELECT * FROM vec_each": "vec_each: expected a vector as its argument: vec_each(v)",
     "SELECT * FROM hnsw_info": "hnsw_info: expected the name of a table: hnsw_info('articles')",
     "SELECT * FROM hnsw_info('nothing')": 'hnsw_info: there is no hnsw table "nothing"',
+    "SELECT * FROM hnsw_stats": "hnsw_stats: expected the name of a table: hnsw_stats('articles')",
+    "SELECT * FROM hnsw_stats('nothing')": 'hnsw_stats: there is no hnsw table "nothing"',
 }
 
 

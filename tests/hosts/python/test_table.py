@@ -140,3 +140,21 @@ def test_table_valued_functions_under_or(paints):
 
 def test_pragma_integrity_check_reports_ok(paints):
     assert paints.rows("PRAGMA integrity_check") == [["ok"]]
+
+
+def test_like_finds_blobs_whatever_its_prefix_ends_with(memory):
+    """SQLite makes a range of a LIKE by adding one to its prefix, each version in its own way. BLOBs lie outside."""
+    texts = [prefix + end for prefix in ("", "q") for end in ("a", "\u00e9", "\u00ff", "\u043f", "\uffff", "\U0010ffff")]
+    for column in ("a TEXT COLLATE NOCASE", "a TEXT COLLATE BINARY"):
+        memory.rows(f"CREATE TABLE plain(id INTEGER PRIMARY KEY, {column})")
+        memory.rows(f"CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, {column}, e FLOAT[1])")
+        values = ", ".join(f"('{text}1'), (CAST('{text}1' AS BLOB))" for text in texts)
+        memory.rows(f"INSERT INTO plain(a) VALUES {values}")
+        memory.rows("INSERT INTO t SELECT id, a, '[1]' FROM plain")
+        for text in texts:
+            for condition in (f"a LIKE '{text}%'", f"a LIKE '{text}%' ESCAPE '!'", f"a GLOB '{text}*'"):
+                expected = memory.rows(f"SELECT id FROM plain WHERE {condition} ORDER BY id")
+                assert memory.rows(f"SELECT id FROM t WHERE {condition} ORDER BY id") == expected, condition
+                assert memory.rows(f"SELECT id FROM t WHERE e MATCH '[1]' AND {condition} ORDER BY id") == expected, condition
+        memory.rows("DROP TABLE plain")
+        memory.rows("DROP TABLE t")

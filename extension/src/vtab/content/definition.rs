@@ -54,12 +54,46 @@ struct Indexes {
 /// # Errors
 /// `Error::Invalid` if that table cannot have an index.
 pub fn describe(db: Connection, owner: &Owner, declared: &TableSchema, name: &str) -> Result<TableSchema> {
-    let Some(content) = &declared.content else { return Ok(declared.clone()) };
+    let (described, missing) = outline(db, owner, declared, name)?;
+    match missing {
+        None => Ok(described),
+        Some(column) => {
+            let table = &owner.table;
+            Err(Error::invalid(format!(
+                "{table}.{column}: the table {name} has no column \"{column}\": rename it back (ALTER TABLE {name} RENAME \
+                 COLUMN ... TO {column}), or DROP TABLE {table} and make the index anew"
+            )))
+        }
+    }
+}
+
+/// As `describe`, for CREATE.
+pub fn describe_new(db: Connection, owner: &Owner, declared: &TableSchema, name: &str) -> Result<TableSchema> {
+    let (described, missing) = outline(db, owner, declared, name)?;
+    let Some(column) = missing else { return Ok(described) };
+    let columns: Vec<String> = columns(db, owner, name)?.into_iter().map(|found| found.name).collect();
+    Err(Error::invalid(format!(
+        "{}.{column}: the table {name} has no column \"{column}\"; its columns are {}",
+        owner.table,
+        columns.join(", ")
+    )))
+}
+
+/// As `describe`, but vector columns that the content has no more come last, and the first of them is returned: a statement
+/// that names other columns can be prepared, and then fails with the error of `describe`.
+pub fn outline(
+    db: Connection,
+    owner: &Owner,
+    declared: &TableSchema,
+    name: &str,
+) -> Result<(TableSchema, Option<String>)> {
+    let Some(content) = &declared.content else { return Ok((declared.clone(), None)) };
     let table = &owner.table;
     refuse_others(db, owner, name)?;
     let found = columns(db, owner, name)?;
     let indexes = indexes(db, owner, name)?;
     let key = key_of(table, name, &found, &indexes)?;
+    refuse_vectors(db, owner, (declared, name), (&key, &found))?;
     let mut described = TableSchema { columns: Vec::new(), constraints: Vec::new(), content: None };
     let (mut left_out, mut has_generated_vector) = (Vec::new(), false);
     for column in &found {
@@ -74,15 +108,44 @@ pub fn describe(db: Connection, owner: &Owner, declared: &TableSchema, name: &st
         }
     }
     let is_missing = |vector: &&Column| !described.columns.iter().any(|column| column.name == vector.name);
-    if let Some(missing) = declared.columns.iter().filter(|column| column.as_vector().is_some()).find(is_missing) {
-        return Err(Error::invalid(format!(
-            "{table}.{0}: the table {name} has no column \"{0}\": DROP TABLE {table} and make the index anew",
-            missing.name
-        )));
-    }
+    let vectors = declared.columns.iter().filter(|column| column.as_vector().is_some());
+    let missing: Vec<Column> = vectors.filter(is_missing).cloned().collect();
+    let first = missing.first().map(|column| column.name.clone());
+    described.columns.extend(missing);
     let (name, sync) = (name.to_string(), content.sync);
     described.content = Some(ContentTable { name, sync, key, left_out, has_generated_vector });
-    Ok(described)
+    Ok((described, first))
+}
+
+/// Refuses a vector column that can hold no vector.
+fn refuse_vectors(
+    db: Connection,
+    owner: &Owner,
+    (declared, name): (&TableSchema, &str),
+    (key, found): (&RowKey, &[Found]),
+) -> Result<()> {
+    let is_vector =
+        |column: &&Found| declared.vectors().any(|(_, vector, _)| vector.name.eq_ignore_ascii_case(&column.name));
+    for column in found.iter().filter(is_vector) {
+        let is_number = ["INT", "INTEGER", "REAL"].iter().any(|other| column.type_name.eq_ignore_ascii_case(other));
+        let what = if matches!(key, RowKey::Rowid(rowid) if *rowid == column.name) {
+            "is the INTEGER PRIMARY KEY"
+        } else if is_number && is_strict(db, owner, name)? {
+            "is a number, since the table is STRICT"
+        } else {
+            continue;
+        };
+        return Err(Error::invalid(format!(
+            "{}.{}: expected a column of {name} that can hold vectors, such as a BLOB, but \"{1}\" {what}",
+            owner.table, column.name
+        )));
+    }
+    Ok(())
+}
+
+fn is_strict(db: Connection, owner: &Owner, name: &str) -> Result<bool> {
+    let sql = format!("PRAGMA {}.table_list({})", quote_identifier(&owner.schema), quote_identifier(name));
+    Ok(db.query_one(&sql, &[], |row| Ok(row.column_i64(5) != 0))?.unwrap_or(false))
 }
 
 /// Refuses a view, a virtual table, and a table without rowids.

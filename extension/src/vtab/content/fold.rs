@@ -69,6 +69,7 @@ impl TableCore {
             return Ok(None);
         }
         self.check_source()?;
+        self.store_content_name()?;
         let names = self.names()?;
         let Some(content) = &names.content else { return Ok(None) };
         self.vectors()?.iter_mut().try_for_each(|vector| vector.refresh())?;

@@ -53,6 +53,11 @@ impl LoggedRows {
         self.ids.contains(&hit.rowid.0)
     }
 
+    /// How many rows were ranked.
+    pub fn ranked(&self) -> usize {
+        self.hits.len()
+    }
+
     pub fn next(&self) -> Option<Hit> {
         self.hits.get(self.given).copied()
     }

@@ -2,6 +2,7 @@
 //! changed since the graph last learned of them (the log).
 
 pub mod definition;
+pub mod find;
 mod fold;
 pub mod logged_rows;
 mod problems;

@@ -1,6 +1,7 @@
 //! Checks that the content table and its triggers still fit the index.
 
 use super::definition::describe;
+use super::find::{find, store};
 use super::triggers;
 use crate::error::{Error, Result};
 use crate::sqlite::quote_identifier;
@@ -65,11 +66,17 @@ impl TableCore {
         Ok(described)
     }
 
-    /// The current name of the content table: the table that has the triggers, or without triggers the last known name.
+    /// The current name of the content table.
     fn find_content(&self) -> Result<String> {
         let names = self.names()?;
-        let found = triggers::table_with(self.db, &names.owner)?;
-        Ok(found.or_else(|| names.content.as_ref().map(|content| content.table.clone())).unwrap_or_default())
+        let known = names.content.as_ref().map_or("", |content| content.table.as_str());
+        find(self.db, &names.owner, &self.schema, known)
+    }
+
+    /// Stores the name of the content table, for a connection that finds no triggers.
+    pub fn store_content_name(&self) -> Result<()> {
+        let names = self.names()?;
+        names.content.as_ref().map_or(Ok(()), |content| store(self.db, &names.owner, &content.table))
     }
 
     /// Reads the declaration from the content table of that name, and takes up the name.
@@ -93,6 +100,7 @@ impl TableCore {
         triggers::drop_all(self.db, &names.owner)?;
         let Some(content) = &names.content else { return Ok(()) };
         triggers::create_all(self.db, &names.owner, &described, content)?;
+        self.store_content_name()?;
         self.checked_schema.set(None);
         Ok(())
     }

@@ -394,7 +394,9 @@ fn vector_type(tokens: &[Token<'_>], context: &str) -> Result<Option<(Element, u
     };
     match dims.trim().parse::<usize>() {
         Ok(dims) if element == Element::Bit && (1..=MAX_DIMS).contains(&dims) && !dims.is_multiple_of(8) => {
-            Err(Error::invalid(format!("{context}: expected a multiple of 8 dimensions, got BIT[{dims}]")))
+            Err(Error::invalid(format!(
+                "{context}: expected a multiple of 8 dimensions, since a byte holds 8 bits, got BIT[{dims}]"
+            )))
         }
         Ok(dims) if (1..=MAX_DIMS).contains(&dims) => Ok(Some((element, dims))),
         _ => Err(Error::invalid(format!(

@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 
+/// The name of the module in CREATE VIRTUAL TABLE ... USING.
+pub const MODULE: &str = "hnsw";
+
 /// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {

@@ -49,9 +49,9 @@ fn is_range(query: &IndexQuery, least: &Term, most: &Term) -> bool {
     let is_in = |collation: &str| least.collation.eq_ignore_ascii_case(collation);
     let is_glob = |term: &Term| term.operator == Operator::Glob && term.column == least.column;
     if is_in("NOCASE") && !query.is_like_case_sensitive {
-        *least_text == least_text.to_ascii_uppercase() && *most_text == past(least_text.to_ascii_lowercase())
+        *least_text == least_text.to_ascii_uppercase() && is_past(most_text, &least_text.to_ascii_lowercase())
     } else if is_in("BINARY") && (query.is_like_case_sensitive || query.terms.iter().any(is_glob)) {
-        *most_text == past(least_text.clone())
+        is_past(most_text, least_text)
     } else {
         false
     }
@@ -67,25 +67,57 @@ fn is_made_of(query: &IndexQuery, term: &Term, pattern: &Term) -> bool {
     };
     let (Some(text), Some(bound)) = (&pattern.text, &term.text) else { return false };
     let prefix = text.split(|byte| wildcards.contains(byte)).next().unwrap_or_default();
-    let made = match (term.operator, ignores_case) {
-        (Operator::Ge, true) => prefix.to_ascii_uppercase(),
-        (Operator::Ge, false) => prefix.to_vec(),
-        (Operator::Lt, true) => past(prefix.to_ascii_lowercase()),
-        (Operator::Lt, false) => past(prefix.to_vec()),
+    let is_made = match (term.operator, ignores_case) {
+        (Operator::Ge, true) => *bound == prefix.to_ascii_uppercase(),
+        (Operator::Ge, false) => *bound == prefix,
+        (Operator::Lt, true) => is_past(bound, &prefix.to_ascii_lowercase()),
+        (Operator::Lt, false) => is_past(bound, prefix),
         _ => return false,
     };
-    pattern.column == term.column && made == *bound
+    pattern.column == term.column && is_made
 }
 
-/// The text after all texts with a prefix: SQLite adds one to the last character of the UTF-8 text.
-fn past(mut text: Vec<u8>) -> Vec<u8> {
+/// Whether `bound` is the text after all texts with a prefix. SQLite adds one to the prefix: newer versions to its last
+/// character, older ones to its last byte, which makes no character of 0xbf.
+fn is_past(bound: &[u8], prefix: &[u8]) -> bool {
     const LAST_CONTINUATION: u8 = 0xbf;
-    for byte in text.iter_mut().rev() {
-        if *byte != LAST_CONTINUATION {
-            *byte = byte.wrapping_add(1);
-            break;
-        }
-        *byte = 0x80;
+    let Some((last, rest)) = prefix.split_last() else { return bound.is_empty() };
+    if bound.split_last() == Some((&last.wrapping_add(1), rest)) {
+        return true;
     }
-    text
+    let carried = prefix.iter().rev().take_while(|byte| **byte == LAST_CONTINUATION).count();
+    let mut next = prefix.to_vec();
+    for (position, byte) in next.iter_mut().rev().enumerate() {
+        match position {
+            _ if position < carried => *byte = 0x80,
+            _ if position == carried => *byte = byte.wrapping_add(1),
+            _ => break,
+        }
+    }
+    *bound == next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_past;
+
+    #[test]
+    fn the_end_of_a_range_is_known_by_both_rules_of_sqlite() {
+        for (prefix, bound) in [
+            ("a".as_bytes(), &b"b"[..]),
+            ("é".as_bytes(), "ê".as_bytes()),
+            ("п".as_bytes(), "р".as_bytes()),
+            ("п".as_bytes(), b"\xd0\xc0"),
+            ("xп".as_bytes(), b"x\xd0\xc0"),
+            ("\u{ffff}".as_bytes(), b"\xf0\x80\x80"),
+            ("\u{10ffff}".as_bytes(), b"\xf4\x90\x80\x80"),
+            ("\u{10ffff}".as_bytes(), b"\xf4\x8f\xbf\xc0"),
+            (b"", b""),
+        ] {
+            assert!(is_past(bound, prefix), "{prefix:?} {bound:?}");
+        }
+        for (prefix, bound) in [("a", "a"), ("a", "c"), ("п", "с"), ("ab", "b"), ("", "a"), ("a", "")] {
+            assert!(!is_past(bound.as_bytes(), prefix.as_bytes()), "{prefix:?} {bound:?}");
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! The number: bits 0..4 are the kind (0 scan, 1 rowid, 2 key, 3 index, 4 knn of the table-valued form, 5 knn by
 //! MATCH), bits 4..30 the columns that the statement reads. The last bit stands for its column and all after it.
 //!
-//! The arguments come in the order of the text: the query vector, k, ef_search, group_by, group_limit, bounds of the distance
+//! The arguments come in the order of the text: the query vector, k, ef_search, group_by, group_limit, those of them that are
+//! given again, bounds of the distance
 //! and of the similarity, one per filter and per counted term, limit, offset.
 
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct KnnPlan {
     pub has_ef_search: bool,
     pub has_group_by: bool,
     pub has_group_limit: bool,
+    /// Arguments that further terms give again.
+    pub again: Vec<Argument>,
     /// Terms on the distance, and on the similarity.
     pub distances: Vec<Comparison>,
     pub similarities: Vec<Comparison>,
@@ -66,6 +69,35 @@ pub struct KnnPlan {
     /// With a k or a group limit: terms that SQLite tests only after the row was counted.
     pub after_k: Vec<Filter>,
     pub columns: ColumnSet,
+}
+
+/// An argument of a search, a hidden column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    Query,
+    K,
+    EfSearch,
+    GroupBy,
+    GroupLimit,
+}
+
+impl Argument {
+    pub const ALL: [Argument; 5] =
+        [Argument::Query, Argument::K, Argument::EfSearch, Argument::GroupBy, Argument::GroupLimit];
+
+    pub fn column(self) -> ColumnRef<'static> {
+        match self {
+            Argument::Query => ColumnRef::Query,
+            Argument::K => ColumnRef::K,
+            Argument::EfSearch => ColumnRef::EfSearch,
+            Argument::GroupBy => ColumnRef::GroupBy,
+            Argument::GroupLimit => ColumnRef::GroupLimit,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.column().hidden_name()
+    }
 }
 
 /// How SQLite finds the matching rows, according to its own plan for the rows table.
@@ -214,10 +246,14 @@ impl KnnPlan {
             (self.has_ef_search, " ef_search"),
             (self.has_group_by, " group_by"),
             (self.has_group_limit, " group_limit"),
-            (self.order == Order::Relaxed, ", complete"),
         ] {
             text.push_str(if is_there { word } else { "" });
         }
+        for argument in &self.again {
+            text.push_str(AGAIN);
+            text.push_str(argument.name());
+        }
+        text.push_str(if self.order == Order::Relaxed { ", complete" } else { "" });
         for (name, comparisons) in [(DISTANCE, &self.distances), (SIMILARITY, &self.similarities)] {
             for comparison in comparisons {
                 text.push_str(name);
@@ -240,6 +276,7 @@ impl KnnPlan {
     }
 }
 
+const AGAIN: &str = ", again ";
 const DISTANCE: &str = ", distance";
 const SIMILARITY: &str = ", similarity";
 const FILTER: &str = ", filter ";
@@ -331,6 +368,11 @@ impl Reader<'_> {
         (self.take(" ") && self.take(metric)).then_some(())?;
         let (has_k, has_ef_search) = (self.take(" k"), self.take(" ef_search"));
         let (has_group_by, has_group_limit) = (self.take(" group_by"), self.take(" group_limit"));
+        let mut again = Vec::new();
+        while self.take(AGAIN) {
+            let name = self.name()?;
+            again.push(Argument::ALL.into_iter().find(|argument| argument.name() == name)?);
+        }
         let order = if self.take(", complete") { Order::Relaxed } else { Order::Strict };
         let (distances, similarities) = (self.comparisons(DISTANCE)?, self.comparisons(SIMILARITY)?);
         let filters = self.filters(FILTER)?;
@@ -348,6 +390,7 @@ impl Reader<'_> {
             has_ef_search,
             has_group_by,
             has_group_limit,
+            again,
             distances,
             similarities,
             filters,

@@ -2,7 +2,7 @@
 
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use super::like_range::{Origin, origin};
-use super::plan::{Access, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
+use super::plan::{Access, Argument, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::search_arguments::{
     check_arguments, check_no_argument, check_similarity, is_argument, no_vector, two_vectors,
 };
@@ -118,23 +118,37 @@ struct UsedConstraints {
 }
 
 impl UsedConstraints {
-    fn take(&mut self, term: &Term, recheck: Recheck) {
-        self.constraints.push(UsedConstraint { index: term.index, recheck, is_list: false });
+    /// Uses a term. False if it is used already.
+    fn take(&mut self, term: &Term, recheck: Recheck) -> bool {
+        let is_new = !self.constraints.iter().any(|used| used.index == term.index);
+        if is_new {
+            self.constraints.push(UsedConstraint { index: term.index, recheck, is_list: false });
+        }
+        is_new
     }
 }
 
 fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<PlannedQuery> {
     let mut used = UsedConstraints::default();
-    let mut take_argument = |wanted: ColumnRef<'_>| {
-        let is_wanted = |term: &&Term| term.operator == Operator::Eq && is_hidden(schema, term, wanted);
-        let Some(term) = query.terms.iter().find(is_wanted) else { return Some(false) };
-        term.is_usable.then(|| used.take(term, Recheck::No)).map(|()| true)
+    let on_argument =
+        |term: &Term, argument: Argument| term.operator == Operator::Eq && is_hidden(schema, term, argument.column());
+    let is_unknown = |term: &Term| !term.is_usable && is_argument(schema, term);
+    if !source.term.is_usable || query.terms.iter().any(is_unknown) {
+        return None;
+    }
+    used.take(source.term, Recheck::No);
+    let mut take_argument = |argument: Argument| {
+        let term = query.terms.iter().find(|term| on_argument(term, argument));
+        term.is_some_and(|term| used.take(term, Recheck::No))
     };
-    source.term.is_usable.then_some(())?;
-    let (has_k, has_ef_search) = (take_argument(ColumnRef::K)?, take_argument(ColumnRef::EfSearch)?);
-    let (has_group_by, has_group_limit) = (take_argument(ColumnRef::GroupBy)?, take_argument(ColumnRef::GroupLimit)?);
-    let vector = UsedConstraint { index: source.term.index, recheck: Recheck::No, is_list: false };
-    used.constraints.insert(0, vector);
+    let (has_k, has_ef_search) = (take_argument(Argument::K), take_argument(Argument::EfSearch));
+    let (has_group_by, has_group_limit) = (take_argument(Argument::GroupBy), take_argument(Argument::GroupLimit));
+    let mut again = Vec::new();
+    for argument in Argument::ALL {
+        for term in query.terms.iter().filter(|term| on_argument(term, argument)) {
+            again.extend(used.take(term, Recheck::No).then_some(argument));
+        }
+    }
 
     let distances = take_bounds(schema, query, ColumnRef::Distance, &mut used);
     let similarities = take_bounds(schema, query, ColumnRef::Similarity, &mut used);
@@ -169,6 +183,7 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
         has_ef_search,
         has_group_by,
         has_group_limit,
+        again,
         distances,
         similarities,
         filters,

@@ -131,6 +131,7 @@ impl<'t> HnswCursor<'t> {
     }
 
     fn read_error(&self, error: Error) -> Error {
+        let error = self.context.core.explained(error);
         match self.context.core.names() {
             Ok(names) => self.context.core.nesting.read_error(error, &names),
             Err(_) => error,

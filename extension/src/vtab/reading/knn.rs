@@ -13,7 +13,7 @@ use super::scan::give_one;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
-use crate::sqlite::{Content, Context, Kind, Parameter, Value, Values};
+use crate::sqlite::{Content, Context, Kind, Pages, Parameter, Value, Values};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
@@ -22,6 +22,7 @@ use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::read::passes;
 use crate::vtab::rows::selection::Selection;
 use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::search_counts::SearchRecord;
 use crate::vtab::snapshot::Snapshot;
 
 pub struct Knn<'t> {
@@ -38,6 +39,10 @@ pub struct Knn<'t> {
     counted: Counted<'t>,
     /// None if no row can be returned.
     ranked: Option<RankedRows>,
+    /// The search continued one of an earlier page.
+    is_resumed: bool,
+    /// The connection's pages when the search began.
+    pages: Pages,
     /// The hits that `ranked` has returned.
     position: usize,
     /// Tests whether a row passes the filter, if the search needs it.
@@ -102,7 +107,7 @@ impl<'t> Knn<'t> {
         let names = core.names()?;
         let input = core.vector_input(names.table(), plan.column)?;
         let ordinal = core.schema.vector(plan.column).map_or(0, |vector| vector.ordinal);
-        let (given, values) = GivenArguments::read(plan, values)?;
+        let (given, values) = GivenArguments::read(names.table(), plan, values)?;
         let remaining = given.k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
         let ef = given.ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
         let limit_groups = |by| GroupLimit::new(names.table(), &core.schema, by, given.group_limit);
@@ -123,6 +128,8 @@ impl<'t> Knn<'t> {
             remaining,
             counted: if plan.has_k { counted } else { Counted::default() },
             ranked: None,
+            is_resumed: false,
+            pages: Pages::default(),
             position: 0,
             test: None,
             groups: GroupStatements::default(),
@@ -158,6 +165,7 @@ impl<'t> Knn<'t> {
     fn begin(&mut self, ef: Option<Ef>, request: impl FnOnce(Ef) -> Request) -> Result<()> {
         let core = self.core;
         core.sync()?;
+        self.pages = core.db.pages();
         self.began = core.transaction.writes();
         core.with_vector(self.ordinal, |vector| vector.refresh())?;
         let ef = match ef {
@@ -173,6 +181,7 @@ impl<'t> Knn<'t> {
             && ranked.resume(core)?
         {
             self.ranked = Some(ranked);
+            self.is_resumed = true;
             return Ok(());
         }
         let (_, rows) = core.with_vector(self.ordinal, |vector| vector.graph())?;
@@ -282,10 +291,21 @@ impl<'t> Knn<'t> {
         self.presence = None;
         self.counted.test = None;
         let Some(mut ranked) = self.ranked.take() else { return };
+        self.count(&mut ranked);
         let is_kept = ranked.suspend() && self.began == self.core.transaction.writes();
         if is_kept && self.core.snapshot(self.ordinal).is_ok_and(|snapshot| snapshot == ranked.snapshot) {
             self.context.search_cache.put(ranked);
         }
+    }
+
+    /// Adds the search to the counters of the table.
+    fn count(&self, ranked: &mut RankedRows) {
+        let mut effort = ranked.take_effort();
+        let pages = self.core.db.pages();
+        effort.pages.asked = pages.asked.saturating_sub(self.pages.asked);
+        effort.pages.missed = pages.missed.saturating_sub(self.pages.missed);
+        let record = SearchRecord { is_resumed: self.is_resumed, ways: ranked.ways(), effort };
+        self.core.search_counts.add(self.ordinal, record);
     }
 
     /// Whether there is no further row.

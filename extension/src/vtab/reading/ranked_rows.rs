@@ -14,11 +14,13 @@ use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::storage::filtered_search::Ranked;
 use crate::storage::search::ColumnSearch;
+use crate::storage::vector_column::{NodeReads, VectorColumn};
 use crate::vtab::content::logged_rows::{LogQuery, LoggedRows};
 use crate::vtab::core::TableCore;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
 use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::search_counts::{Effort, Ways};
 use crate::vtab::snapshot::Snapshot;
 
 /// The most hits that are remembered, so that a later page need not search again.
@@ -69,6 +71,11 @@ pub struct RankedRows {
     is_remembered: bool,
     /// So many of the first hits have a row in the rows table.
     pub rows_seen: usize,
+    /// The ways of sources that were given up.
+    ways_before: Ways,
+    /// The node rows read, and the logged rows ranked, since the current statement began.
+    nodes_read: NodeReads,
+    logged_ranked: usize,
     /// Rows that are ranked beside the graph.
     logged: Option<LoggedRows>,
     /// The next hit of the graph, while logged rows come before it.
@@ -105,6 +112,9 @@ impl RankedRows {
             hits: Vec::new(),
             rows_seen: 0,
             is_remembered: true,
+            ways_before: Ways::default(),
+            nodes_read: NodeReads::default(),
+            logged_ranked: 0,
             logged: None,
             graph_hit: None,
         }
@@ -114,6 +124,7 @@ impl RankedRows {
     pub fn begin<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
         let Request { column, ordinal, query, filter, .. } = &self.request;
         self.logged = LoggedRows::read(core, &LogQuery { column: *column, ordinal: *ordinal, query, filter })?;
+        self.logged_ranked = self.logged.as_ref().map_or(0, LoggedRows::ranked);
         if self.request.filter.sql.is_empty() {
             let ef = self.request.ef;
             return self.walk(core, ef);
@@ -151,7 +162,9 @@ impl RankedRows {
         test: &mut Option<CachedStatement<'t>>,
     ) -> Result<usize> {
         let request = &self.request;
-        let near = core.with_vector(request.ordinal, |vector| vector.nearest_samples(&request.query, SAMPLE_ROWS))?;
+        let near = counting(&mut self.nodes_read, core, request.ordinal, |vector| {
+            vector.nearest_samples(&request.query, SAMPLE_ROWS)
+        })?;
         if let Some(ranges) = &self.ranges {
             return Ok(near.iter().filter(|row| ranges.contains(row.node)).count());
         }
@@ -225,7 +238,8 @@ impl RankedRows {
     fn rank(&mut self, core: &TableCore) -> Result<()> {
         let matches = self.matches.take().unwrap_or_default();
         let query = &self.request.query;
-        let hits = core.with_vector(self.request.ordinal, |vector| vector.rank(query, matches.rows()))?;
+        let ordinal = self.request.ordinal;
+        let hits = counting(&mut self.nodes_read, core, ordinal, |vector| vector.rank(query, matches.rows()))?;
         self.source = Source::Ranked(hits);
         self.is_tested = false;
         Ok(())
@@ -253,6 +267,7 @@ impl RankedRows {
             }
             let which = (self.request.column, &self.request.filter);
             if self.groups.takes_look(self.observed.rows) && !groups.has_room(core, limit, &self.groups, which)? {
+                self.ways_before = self.ways();
                 self.source = Source::Nothing;
                 return Ok(None);
             }
@@ -307,7 +322,9 @@ impl RankedRows {
                 Source::Nothing => return Ok(None),
                 Source::Ranked(hits) => hits.next(),
                 Source::Search(search) if !self.is_tested => {
-                    core.with_vector(self.request.ordinal, |vector| vector.next(search, &mut |_, _| Ok(true)))?
+                    counting(&mut self.nodes_read, core, self.request.ordinal, |vector| {
+                        vector.next(search, &mut |_, _| Ok(true))
+                    })?
                 }
                 Source::Search(_) => {
                     let hit = self.pull_tested(core, test)?;
@@ -346,7 +363,7 @@ impl RankedRows {
             observed.refused += u64::from(!passes);
             Ok(passes || choose(*observed) != Strategy::Walk)
         };
-        let hit = core.with_vector(request.ordinal, |vector| vector.next(search, &mut accept))?;
+        let hit = counting(&mut self.nodes_read, core, request.ordinal, |vector| vector.next(search, &mut accept))?;
         self.spend(core, tests * TEST_COST);
         Ok(hit)
     }
@@ -364,6 +381,7 @@ impl RankedRows {
     /// Prepares for another source: hits that were returned are skipped, and under strict order everything before the
     /// last of them.
     fn start_over(&mut self, core: &TableCore) -> Result<()> {
+        self.ways_before = self.ways();
         self.given_before = match (self.request.order, self.last) {
             (_, None) => None,
             (Order::Strict, Some((distance, rowid))) => Some(GivenBefore::UpTo(distance, rowid)),
@@ -385,6 +403,26 @@ impl RankedRows {
             Some(GivenBefore::UpTo(distance, rowid)) => (hit.distance, hit.rowid.0) <= (*distance, *rowid),
             Some(GivenBefore::These(rowids)) => rowids.contains(&hit.rowid.0),
         }
+    }
+
+    /// The ways taken so far.
+    pub fn ways(&self) -> Ways {
+        let mut ways = self.ways_before;
+        ways |= match &self.source {
+            Source::Nothing => Ways::default(),
+            Source::Search(search) => {
+                let (has_walked, is_steered) = (search.has_walked(), self.matches.is_some());
+                Ways { walked: has_walked && !is_steered, steered: has_walked && is_steered, exact: search.is_exact() }
+            }
+            Source::Ranked(_) => Ways { exact: true, ..Ways::default() },
+        };
+        ways
+    }
+
+    /// What the current statement took of the graph and of the log. Counts anew.
+    pub fn take_effort(&mut self) -> Effort {
+        let (nodes, log_rows) = (std::mem::take(&mut self.nodes_read), std::mem::take(&mut self.logged_ranked));
+        Effort { nodes, log_rows: log_rows as u64, ..Effort::default() }
     }
 
     /// Suspends the search: no handle stays open. Returns false if it is not worth keeping.
@@ -416,6 +454,23 @@ impl RankedRows {
         let logged = self.logged.as_ref().map_or(0, LoggedRows::bytes);
         source + matches + before + own + logged + self.request.filter.bytes() + self.groups.bytes()
     }
+}
+
+/// Calls `work` with a vector column, and adds the node rows that it reads to `reads`.
+fn counting<T>(
+    reads: &mut NodeReads,
+    core: &TableCore,
+    ordinal: usize,
+    work: impl FnOnce(&mut VectorColumn) -> Result<T>,
+) -> Result<T> {
+    core.with_vector(ordinal, |vector| {
+        let before = vector.reads();
+        let result = work(vector);
+        let after = vector.reads();
+        reads.cached += after.cached - before.cached;
+        reads.from_file += after.from_file - before.from_file;
+        result
+    })
 }
 
 /// By distance, ties by rowid.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::distance::{Element, check_vector, decode, encode};
 use crate::error::{Error, Result};
-use crate::functions::{counted, json_in_blob, marked_element, maybe_f64, parse_text};
+use crate::functions::{MAYBE_F64, counted, json_in_blob, marked_element, parse_text};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Value};
 
@@ -66,11 +66,17 @@ impl VectorInput<'_> {
             Content::Null => return Ok(None),
             Content::Blob(bytes) => {
                 let marked = marked_element(value).map_err(|error| self.error(error))?;
-                let is_own = bytes.len() == self.params.vector_bytes();
-                let element = marked.unwrap_or(if is_own { self.params.element } else { Element::F32 });
-                if bytes.len() != element.bytes(self.params.dims) {
-                    return Err(self.wrong_length(bytes, element));
-                }
+                let fits = |element: &Element| bytes.len() == element.bytes(self.params.dims);
+                let own = self.params.element;
+                let found = match marked {
+                    Some(marked) => Some(marked).filter(fits),
+                    None => [own, Element::F32].into_iter().find(fits),
+                };
+                let Some(element) = found else {
+                    let is_either = marked.is_none() && own != Element::F32;
+                    let known = marked.unwrap_or(own);
+                    return Err(if is_either { self.fits_neither(bytes) } else { self.wrong_length(bytes, known) });
+                };
                 self.refuse_json(bytes, element)?;
                 decode(bytes, element)
             }
@@ -107,11 +113,31 @@ impl VectorInput<'_> {
         }
         let count = bytes.len();
         let got = element.dims(count).map_or_else(|| counted(count, "byte"), |dims| dims.to_string());
-        self.invalid(&format!("expected {}, got {got}{}", self.expected(), self.likely(count)))
+        let hint = match self.likely(count) {
+            Some(hint) => format!(" ({}: {hint})", counted(count, "byte")),
+            // The dimensions of packed bits are not the bytes of the BLOB, and not a fraction of them.
+            None if element == Element::Bit => format!(" ({})", counted(count, "byte")),
+            None => String::new(),
+        };
+        self.invalid(&format!("expected {}, got {got}{hint}", self.expected()))
+    }
+
+    /// The error of a query vector without a mark, which may be of the column's element or of f32: so only its bytes are known.
+    fn fits_neither(&self, bytes: &[u8]) -> Error {
+        if let Some(error) = json_in_blob(bytes) {
+            return self.error(error);
+        }
+        let params = self.params;
+        let bytes_of =
+            |element: Element| format!("{} of {}", counted(element.bytes(params.dims), "byte"), element.name());
+        let (dims, own, float) = (counted(params.dims, "dimension"), bytes_of(params.element), bytes_of(Element::F32));
+        let (got, hint) = (counted(bytes.len(), "byte"), self.likely(bytes.len()));
+        let hint = hint.map_or(String::new(), |hint| format!(": {hint}"));
+        self.invalid(&format!("expected {dims} ({own}, or {float}), got {got}{hint}"))
     }
 
     /// A hint at the type of a BLOB with so many bytes, if it may be another one than the column's.
-    fn likely(&self, count: usize) -> String {
+    fn likely(&self, count: usize) -> Option<String> {
         let Params { dims, element, .. } = *self.params;
         let convert = match element {
             Element::F16 => "vec_f16(vec_json(v)) converts them",
@@ -120,12 +146,10 @@ impl VectorInput<'_> {
             Element::F32 => "",
         };
         match count {
-            _ if count == 8 * dims => maybe_f64(count),
-            _ if count == 4 * dims && !convert.is_empty() => {
-                format!(" ({count} bytes: are these 32-bit floats? {convert})")
-            }
-            _ if count == dims && element == Element::Bit => format!(" ({count} bytes: a byte holds eight bits)"),
-            _ => String::new(),
+            _ if count == 8 * dims => Some(MAYBE_F64.to_string()),
+            _ if count == 4 * dims && !convert.is_empty() => Some(format!("are these 32-bit floats? {convert}")),
+            _ if count == dims && element == Element::Bit => Some("a byte holds 8 bits".to_string()),
+            _ => None,
         }
     }
 

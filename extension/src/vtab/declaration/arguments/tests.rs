@@ -89,7 +89,7 @@ fn wrong_declarations_are_refused_with_a_reason() {
         (vec!["e FLOAT[-3]"], "t.e: expected 1 to 16384 dimensions, got FLOAT[-3]"),
         (vec!["e FLOAT[99999999999999999999]"], "t.e: expected 1 to 16384 dimensions, got FLOAT[99999999999999999999]"),
         (vec!["e BITS[8]"], "t.e: expected FLOAT[d], FLOAT16[d], INT8[d] or BIT[d], got BITS[8]"),
-        (vec!["e BIT[12]"], "t.e: expected a multiple of 8 dimensions, got BIT[12]"),
+        (vec!["e BIT[12]"], "t.e: expected a multiple of 8 dimensions, since a byte holds 8 bits, got BIT[12]"),
         (vec!["e BIT[0]"], "t.e: expected 1 to 16384 dimensions, got BIT[0]"),
         (vec!["e BIT[16392]"], "t.e: expected 1 to 16384 dimensions, got BIT[16392]"),
         (vec!["e BIT[8]", "metric = 'l2'"], "t: metric: expected 'hamming', the one of BIT, got 'l2'"),

@@ -64,6 +64,12 @@ fn all_plans() -> Vec<Plan> {
                 has_ef_search: bit(3),
                 has_group_by: bit(7),
                 has_group_limit: bit(7) && bit(8),
+                again: match bits >> 2 & 3 {
+                    0 => Vec::new(),
+                    1 => vec![Argument::Query, Argument::K, Argument::K],
+                    2 => vec![Argument::GroupLimit],
+                    _ => Argument::ALL.to_vec(),
+                },
                 similarities: match bits >> 6 & 3 {
                     0 => Vec::new(),
                     1 => vec![Comparison::Gt, Comparison::Le],
@@ -118,6 +124,7 @@ fn the_plan_text_describes_the_search() {
         has_ef_search: false,
         has_group_by: false,
         has_group_limit: false,
+        again: Vec::new(),
         distances: vec![Comparison::Gt, Comparison::Le],
         similarities: vec![Comparison::Ge],
         counted: Vec::new(),
