@@ -15,6 +15,8 @@ use super::vectors::Vectors;
 
 /// Spares of a vector.
 pub const SPARES: usize = 40;
+/// The share of the lanes that is filled. Later insertions add links to the others, without pruning.
+const FILL: (usize, usize) = (7, 8);
 /// The cosines between which the largest cosine of two links is sought, and the steps of the bisection.
 const COSINES: (f32, f32) = (0.5, 1.01);
 const STEPS: usize = 8;
@@ -43,8 +45,9 @@ impl Spares {
     }
 }
 
-/// Fills every list up to `degree` links, as far as there are spares.
+/// Fills every list up to seven eighths of `degree`, as far as there are spares.
 pub fn fill(vectors: &Vectors, links: &mut Links, spares: &Spares, degree: usize, threads: usize) {
+    let degree = degree * FILL.0 / FILL.1;
     parallel::for_chunks(threads, links, BLOCK, |block, lists| {
         let mut cosines = Cosines::default();
         for (offset, list) in lists.iter_mut().enumerate().filter(|(_, list)| list.len() < degree) {
@@ -147,13 +150,13 @@ mod tests {
     fn links_at_the_widest_angles_are_chosen() {
         // Beside the link, above it, opposite to it.
         let points = [[1.1, 0.1], [0.1, 1.2], [-1.3, 0.0]];
-        assert_eq!(filled(&points, 3), [1, 3, 4]);
+        assert_eq!(filled(&points, 4), [1, 3, 4]);
     }
 
     #[test]
     fn a_list_is_filled_even_with_candidates_that_stand_side_by_side() {
         let points = [[1.1, 0.0], [1.2, 0.0], [1.3, 0.0]];
-        assert_eq!(filled(&points, 3), [1, 2, 3]);
+        assert_eq!(filled(&points, 4), [1, 2, 3]);
         assert_eq!(filled(&points, 8), [1, 2, 3, 4], "there are no more");
     }
 }
