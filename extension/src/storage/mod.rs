@@ -4,6 +4,7 @@ pub mod check;
 pub mod column_name;
 pub mod filtered_search;
 mod generation;
+mod healing;
 mod linking;
 mod node_cache;
 pub mod node_cache_handle;
