@@ -10,10 +10,10 @@ const INSERTION_COST: u64 = 6;
 
 impl VectorColumn {
     /// Links the pending nodes one by one and heals what the transaction has hurt, or rebuilds the whole graph where that
-    /// is cheaper. Only COMMIT heals. Returns whether nothing is left to be done.
+    /// is cheaper. A search does not heal. Returns whether nothing is left to be done.
     pub fn sync(&mut self, rows: &dyn RowNodes, reason: SyncReason) -> Result<bool> {
         let header = self.header()?;
-        let heals = reason == SyncReason::Commit;
+        let heals = matches!(reason, SyncReason::Commit | SyncReason::Rename);
         let live = u64::from(header.linked - header.tombstones) + u64::from(header.pending);
         let work = u64::from(header.pending) * INSERTION_COST + if heals { u64::from(header.owed) } else { 0 };
         if work > live && rows.may_set(reason)? {

@@ -23,6 +23,11 @@ impl TableCore {
         self.bring_up_to_date(if is_within { SyncReason::Write } else { SyncReason::Search })
     }
 
+    /// Brings the graph up to date before the table gets another name.
+    pub fn sync_for_rename(&self) -> Result<()> {
+        self.bring_up_to_date(SyncReason::Rename)
+    }
+
     /// xSync. The table may have been dropped, and another one created under its name through another object. Then this
     /// object has nothing to do.
     pub fn finish(&self) -> Result<()> {
