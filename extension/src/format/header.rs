@@ -182,16 +182,15 @@ impl Header {
     }
 
     fn check_counts(&self, context: &str) -> Result<()> {
-        let Header { linked, tombstones, pending, free, next_id, sampled, .. } = *self;
+        let Header { linked, tombstones, pending, free, next_id, .. } = *self;
         let counted = u64::from(linked) + u64::from(pending) + u64::from(free);
         let ids = [self.last_pending, self.last_deleted, self.first_free, self.oldest, self.newest];
         if let Some(id) = ids.into_iter().find(|&id| id != NodeId::FREE && id.0 >= next_id) {
             return Err(Error::corrupt(context, format!("it names node {id}, but every id is below {next_id}")));
         }
-        if tombstones > linked || linked > sampled || counted > u64::from(next_id) {
+        if tombstones > linked || counted > u64::from(next_id) {
             let reason = format!(
-                "{linked} linked (at most {sampled}), {tombstones} tombstones, {pending} pending nodes and {free} free \
-                 below id {next_id}"
+                "{linked} linked, {tombstones} tombstones, {pending} pending nodes and {free} free below id {next_id}"
             );
             return Err(Error::corrupt(context, reason));
         }
@@ -254,7 +253,7 @@ mod tests {
         let blob = Header { tombstones: 11, ..header() }.encode();
         assert_eq!(
             error(&blob),
-            "t_graph row 0 is damaged: 10 linked (at most 11), 11 tombstones, 2 pending nodes and 1 free below id 14"
+            "t_graph row 0 is damaged: 10 linked, 11 tombstones, 2 pending nodes and 1 free below id 14"
         );
         let blob = Header { last_deleted: NodeId(14), ..header() }.encode();
         assert_eq!(error(&blob), "t_graph row 0 is damaged: it names node 14, but every id is below 14");

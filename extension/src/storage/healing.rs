@@ -15,6 +15,8 @@ const FEW: u32 = 50;
 const PART: u32 = 1024;
 /// The entry sample is drawn anew when the graph has shrunk to one in so many nodes.
 const SHRUNK: u32 = 4;
+/// Ids between two checks of the host's interrupt flag.
+const INTERRUPT_STRIDE: u32 = 1 << 16;
 
 /// Counts a deletion: what the commit will owe for it.
 pub(super) fn owe(header: &mut Header) {
@@ -143,9 +145,12 @@ impl Update<'_> {
         let (before, next_id) = (self.header.sampled, self.header.next_id);
         self.header.sampled = linked;
         let (mut rotated, mut buffer) = (vec![0f32; self.spec.padded()], Vec::new());
-        let is_new = |id: &NodeId| is_sampled(*id, linked) && !is_sampled(*id, before);
-        for id in (0..next_id).map(NodeId).filter(is_new) {
-            if !self.store.is_linked(id)? {
+        let is_new = |id: NodeId| is_sampled(id, linked) && !is_sampled(id, before);
+        for id in (0..next_id).map(NodeId) {
+            if id.0.is_multiple_of(INTERRUPT_STRIDE) {
+                self.store.check_interrupt()?;
+            }
+            if !is_new(id) || !self.store.is_linked(id)? {
                 continue;
             }
             self.spec.rotate(self.store.node(id, &mut buffer)?.vector(), &mut rotated);
