@@ -48,13 +48,7 @@ impl Point {
         let mut components = vec![0f32; spec.padded()];
         spec.normalise_and_centre(&decode(node.vector(), spec.params.element), node.inverse_norm(), &mut components);
         let half_norm = 0.5 * fast_dot(&components, &components);
-        Point {
-            id: node.id,
-            parent: node.neighbours().next(),
-            is_live: !node.is_tombstone(),
-            components,
-            half_norm,
-        }
+        Point { id: node.id, parent: node.neighbours().next(), is_live: !node.is_tombstone(), components, half_norm }
     }
 
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.

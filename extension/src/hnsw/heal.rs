@@ -132,13 +132,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Writes the links to `chosen` into the lanes from `first` on. Returns how many they are.
-    fn link(
-        &self,
-        store: &mut impl GraphStore,
-        row: &mut [u8],
-        first: usize,
-        chosen: &[Target],
-    ) -> Result<usize> {
+    fn link(&self, store: &mut impl GraphStore, row: &mut [u8], first: usize, chosen: &[Target]) -> Result<usize> {
         let spec = self.spec;
         let vector = row[VECTOR_OFFSET..spec.layout.ids_offset()].to_vec();
         let mut linker = Linker::new(spec, &vector);
@@ -252,12 +246,7 @@ pub fn reattach_children(spec: &ColumnSpec, store: &mut impl GraphStore, tombsto
 
 /// Gives a child of the tombstone `old` another parent: a neighbour that links back, or else one that can be made to,
 /// or else what the tombstone led to. A node that finds none, such as the first of the graph, stays without a parent.
-fn reattach(
-    spec: &ColumnSpec,
-    store: &mut impl GraphStore,
-    (id, mut child): (NodeId, List),
-    old: &List,
-) -> Result<()> {
+fn reattach(spec: &ColumnSpec, store: &mut impl GraphStore, (id, mut child): (NodeId, List), old: &List) -> Result<()> {
     let own: Vec<NodeId> = child.links.iter().skip(1).copied().collect();
     let mut buffer = Vec::new();
     for &candidate in &own {

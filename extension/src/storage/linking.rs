@@ -42,7 +42,11 @@ impl VectorColumn {
             if !node.is_pending() || !seen.insert(next) {
                 return Err(Error::corrupt(graph_row, format!("node {next} is listed as pending, and is not")));
             }
-            if node.is_tombstone() { waiting.withdrawn.push(next) } else { waiting.nodes.push(next) }
+            if node.is_tombstone() {
+                waiting.withdrawn.push(next)
+            } else {
+                waiting.nodes.push(next)
+            }
             next = node.previous_pending();
         }
         if waiting.nodes.len() != header.pending as usize {
@@ -111,7 +115,11 @@ impl VectorColumn {
             .number(u64::from(header.swept) << 32 | u64::from(header.free))
             .number(u64::MAX - 2);
         self.write_header(header, hasher)?;
-        if entry_changed { self.write_entry(entry)? } else { self.put_back(entry) }
+        if entry_changed {
+            self.write_entry(entry)?
+        } else {
+            self.put_back(entry)
+        }
         self.keep_linked(missed, next_id)
     }
 }

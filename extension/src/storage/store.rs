@@ -37,12 +37,22 @@ pub struct Part {
 }
 
 /// So many rows of free ids are passed as quickly as one of a node.
-const FREE_ROWS: u32 = 16;
+const FREE_ROWS: u32 = 256;
 
 impl NodeTable {
     /// Opens nothing yet.
     pub fn new(db: Connection, schema: &str, table: String, layout: NodeLayout) -> NodeTable {
-        NodeTable { db, schema: schema.to_string(), table, layout, add: None, put: None, remove: None, list: None, get: None }
+        NodeTable {
+            db,
+            schema: schema.to_string(),
+            table,
+            layout,
+            add: None,
+            put: None,
+            remove: None,
+            list: None,
+            get: None,
+        }
     }
 
     /// The quoted name, for SQL.

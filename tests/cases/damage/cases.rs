@@ -157,16 +157,12 @@ fn graph_cases() -> Vec<Case> {
         case(
             header(28, 2000),
             near,
-            Corrupt(
-                "t_graph row 0 is damaged: * linked, 2000 tombstones, 0 pending nodes and * free below id *",
-            ),
+            Corrupt("t_graph row 0 is damaged: * linked, 2000 tombstones, 0 pending nodes and * free below id *"),
         ),
         case(
             header(36, 0),
             near,
-            Corrupt(
-                "t_graph row 0 is damaged: * linked, * tombstones, 0 pending nodes and * free below id 0",
-            ),
+            Corrupt("t_graph row 0 is damaged: * linked, * tombstones, 0 pending nodes and * free below id 0"),
         ),
         case(
             header(40, 70_000),
@@ -175,7 +171,11 @@ fn graph_cases() -> Vec<Case> {
         ),
         // A node that is not pending, and one that is not deleted, on the lists of those.
         case(header(40, 7), near, Corrupt("t_graph row 0 is damaged: node 7 is listed as pending, and is not")),
-        case(header(44, 7), "DELETE FROM t WHERE id = 4", Corrupt("t_nodes node 7 is damaged: it is listed as deleted, and is not")),
+        case(
+            header(44, 7),
+            "DELETE FROM t WHERE id = 4",
+            Corrupt("t_nodes node 7 is damaged: it is listed as deleted, and is not"),
+        ),
         // An id that is in use, on the list of free ids.
         case(
             header(64, 7),
