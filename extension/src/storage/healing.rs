@@ -2,28 +2,15 @@
 
 use super::linking::Update;
 use crate::error::{Error, Result};
-use crate::format::header::Header;
 use crate::format::node::{NodeId, set_next_deleted, set_queued, write_free_row};
 use crate::hnsw::{GraphStore, Sweep, is_sampled, reattach_children};
 
-/// Rows that the sweep passes for each deleted node. So one round lasts while a seventh of the nodes are deleted, and so
-/// many are tombstones; half of the links to them are gone.
-const ROWS_PER_DELETION: u32 = 7;
-/// With at most one tombstone in so many linked nodes, there is no sweep.
-const FEW: u32 = 50;
 /// The most rows that one part of a sweep lists.
 const PART: u32 = 1024;
 /// The entry sample is drawn anew when the graph has shrunk to one in so many nodes.
 const SHRUNK: u32 = 4;
 /// Ids between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: u32 = 1 << 16;
-
-/// Counts a deletion: what the commit will owe for it.
-pub(super) fn owe(header: &mut Header) {
-    if header.tombstones > header.linked / FEW {
-        header.owed = header.owed.saturating_add(ROWS_PER_DELETION);
-    }
-}
 
 impl Update<'_> {
     /// Mends the tree of parents, and sweeps as many rows as are owed.

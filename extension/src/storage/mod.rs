@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod column_name;
+mod debt;
 pub mod filtered_search;
 mod generation;
 mod healing;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::column_name::ColumnName;
+use super::debt::owe;
 use super::generation::GenerationHasher;
-use super::healing::owe;
 use super::node_cache::{MissedRows, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
 use super::shadow::GRAPH;

@@ -137,7 +137,7 @@ fn random_changes_are_healed_without_a_rebuild() {
         let pages = |table: &Table| table.host.ids("PRAGMA page_count")[0] - table.host.ids("PRAGMA freelist_count")[0];
         let (fresh, first_id) = (pages(&table), table.header(NEXT_ID) as usize - count);
         let (mut most_rows, mut most_deleted) = (count, 0f64);
-        for batch in 0..long_or(1_500, 60) {
+        for batch in 0..long_or(1_500, 110) {
             let before = table.nodes();
             let (sql, changed) = table.change();
             table.host.run(&sql);
