@@ -188,9 +188,23 @@ impl Checker<'_> {
             last = next;
             next = store.node(next, &mut buffer)?.other_deleted();
         }
-        let fresh = header.last_deleted != NodeId::FREE;
-        if !fresh && (last != header.newest || queued.len() != header.tombstones as usize) {
-            self.report(1, format!("{} tombstones counted, {} queued", header.tombstones, queued.len()));
+        if last != header.newest {
+            self.report(1, format!("the queue of tombstones ends with node {last}, not with node {}", header.newest));
+        }
+        next = header.last_deleted;
+        while next != NodeId::FREE {
+            let is_one = self.nodes.get(&next).is_some_and(|node| node.linked && !node.live);
+            if !is_one || !queued.insert(next) {
+                self.report(1, format!("node {next} is listed as deleted and is not, or is queued too"));
+                return Ok(());
+            }
+            next = store.node(next, &mut buffer)?.other_deleted();
+        }
+        if queued.len() != header.tombstones as usize {
+            self.report(1, format!("{} tombstones counted, {} listed", header.tombstones, queued.len()));
+        }
+        if header.has_pending() && self.nodes.get(&header.last_pending).is_none_or(|node| node.linked) {
+            self.report(1, format!("node {} is listed as pending, and is not", header.last_pending));
         }
         Ok(())
     }
