@@ -10,7 +10,6 @@ mod column_spec;
 mod entry;
 mod frontier;
 mod geometry;
-mod heal;
 pub mod insert;
 mod matches;
 pub mod memory;
@@ -24,7 +23,6 @@ mod traversal;
 
 pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
-pub use heal::{Sweep, reattach_children};
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;

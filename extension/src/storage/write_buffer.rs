@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::node_cache::{MissedRows, Rows};
-use super::store::{BlobHandle, NodeTable, Part, Reader};
+use super::store::{BlobHandle, NodeTable, Reader};
 use crate::error::{Error, Result};
-use crate::format::node::{Kin, Node, NodeId, NodeLayout, free_row};
+use crate::format::node::{Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 
@@ -30,8 +30,8 @@ pub struct WriteBuffer<'a> {
     written: HashMap<NodeId, Vec<u8>>,
     read: HashMap<NodeId, Vec<u8>>,
     bytes: usize,
-    /// All rows ever flushed: the cache holds them as they were.
-    flushed: HashSet<NodeId>,
+    /// All rows ever flushed.
+    flushed: Vec<NodeId>,
 }
 
 impl<'a> WriteBuffer<'a> {
@@ -44,34 +44,17 @@ impl<'a> WriteBuffer<'a> {
             written: HashMap::new(),
             read: HashMap::new(),
             bytes: 0,
-            flushed: HashSet::new(),
+            flushed: Vec::new(),
         }
     }
 
     fn cached(&self, id: NodeId) -> Option<&'a [u8]> {
         let row = self.cache?.get(id)?;
-        (!self.dirty.contains(&id) && !self.flushed.contains(&id)).then_some(row)
+        (!self.dirty.contains(&id)).then_some(row)
     }
 
     pub fn name_table(&self, error: Error) -> Error {
         self.reader.name_table(error)
-    }
-
-    /// Returns the nodes with the next ids from `first` on, so many that passing them takes `most` rows.
-    pub fn rows_from(&mut self, first: NodeId, most: u32) -> Result<Part> {
-        let mut part = self.reader.rows_from(first, most)?;
-        let is_free = |id: &NodeId| self.written.get(id).is_some_and(|row| free_row(row).is_some());
-        part.ids.retain(|id| !is_free(id));
-        Ok(part)
-    }
-
-    /// Whether there is a linked node of this id.
-    pub fn is_linked(&mut self, id: NodeId) -> Result<bool> {
-        let linked = self.layout.row_bytes();
-        match self.written.get(&id) {
-            Some(row) => Ok(row.len() == linked),
-            None => Ok(self.reader.row(id)?.is_some_and(|row| row.len() == linked)),
-        }
     }
 
     /// Writes the held rows if they take too much memory. For the time between two insertions, not within one.
@@ -96,11 +79,12 @@ impl<'a> WriteBuffer<'a> {
     }
 
     /// Writes the rows in memory. Returns the nodes whose rows were written, and the rows that were read only.
-    pub fn flush(mut self) -> Result<(HashSet<NodeId>, MissedRows)> {
+    pub fn flush(mut self) -> Result<(Vec<NodeId>, MissedRows)> {
         self.write()?;
+        let written: HashSet<NodeId> = self.flushed.iter().copied().collect();
         let mut missed = MissedRows::default();
         for (id, row) in &self.read {
-            if row.len() == self.layout.row_bytes() && !self.flushed.contains(id) && !self.dirty.contains(id) {
+            if row.len() == self.layout.row_bytes() && !written.contains(id) && !self.dirty.contains(id) {
                 missed.push(*id, row);
             }
         }
@@ -124,11 +108,6 @@ impl GraphStore for WriteBuffer<'_> {
         self.layout.read(id, row.map_or(&[], Vec::as_slice))
     }
 
-    fn kin(&mut self, id: NodeId) -> Result<Kin> {
-        let is_held = self.written.contains_key(&id) || self.read.contains_key(&id) || self.cached(id).is_some();
-        if is_held { self.node(id, &mut Vec::new()).map(|node| node.kin()) } else { self.reader.kin(id) }
-    }
-
     fn prefetch(&self, id: NodeId) {
         if let Some(row) = self.cached(id) {
             prefetch(row);
@@ -144,7 +123,7 @@ impl GraphStore for WriteBuffer<'_> {
     fn remove_node(&mut self, id: NodeId) -> Result<()> {
         self.written.remove(&id);
         self.read.remove(&id);
-        self.flushed.insert(id);
+        self.flushed.push(id);
         self.reader.remove_node(id)
     }
 

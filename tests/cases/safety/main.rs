@@ -6,7 +6,6 @@ mod corpus;
 mod disk;
 mod faults;
 mod generate;
-mod healing;
 mod history;
 mod memory;
 mod model;
