@@ -30,8 +30,8 @@ pub struct WriteBuffer<'a> {
     written: HashMap<NodeId, Vec<u8>>,
     read: HashMap<NodeId, Vec<u8>>,
     bytes: usize,
-    /// All rows ever flushed.
-    flushed: Vec<NodeId>,
+    /// All rows ever flushed: the cache holds them as they were.
+    flushed: HashSet<NodeId>,
 }
 
 impl<'a> WriteBuffer<'a> {
@@ -44,13 +44,13 @@ impl<'a> WriteBuffer<'a> {
             written: HashMap::new(),
             read: HashMap::new(),
             bytes: 0,
-            flushed: Vec::new(),
+            flushed: HashSet::new(),
         }
     }
 
     fn cached(&self, id: NodeId) -> Option<&'a [u8]> {
         let row = self.cache?.get(id)?;
-        (!self.dirty.contains(&id)).then_some(row)
+        (!self.dirty.contains(&id) && !self.flushed.contains(&id)).then_some(row)
     }
 
     pub fn name_table(&self, error: Error) -> Error {
@@ -79,12 +79,11 @@ impl<'a> WriteBuffer<'a> {
     }
 
     /// Writes the rows in memory. Returns the nodes whose rows were written, and the rows that were read only.
-    pub fn flush(mut self) -> Result<(Vec<NodeId>, MissedRows)> {
+    pub fn flush(mut self) -> Result<(HashSet<NodeId>, MissedRows)> {
         self.write()?;
-        let written: HashSet<NodeId> = self.flushed.iter().copied().collect();
         let mut missed = MissedRows::default();
         for (id, row) in &self.read {
-            if row.len() == self.layout.row_bytes() && !written.contains(id) && !self.dirty.contains(id) {
+            if row.len() == self.layout.row_bytes() && !self.flushed.contains(id) && !self.dirty.contains(id) {
                 missed.push(*id, row);
             }
         }
@@ -123,7 +122,7 @@ impl GraphStore for WriteBuffer<'_> {
     fn remove_node(&mut self, id: NodeId) -> Result<()> {
         self.written.remove(&id);
         self.read.remove(&id);
-        self.flushed.push(id);
+        self.flushed.insert(id);
         self.reader.remove_node(id)
     }
 
