@@ -74,7 +74,7 @@ fn the_way_of_a_search_and_its_rows_are_counted() {
         // In so small a table it ranks the rest before it has ten rows.
         step("part = 1", "ORDER BY distance LIMIT 10", "steer, exact", 3600, NODES);
         // 48 rows are a sample of the query's neighbourhood, the others are ranked.
-        step("id <= 200", "ORDER BY distance LIMIT 10", "exact", 200, 248);
+        step("id <= 20", "ORDER BY distance LIMIT 10", "exact", 20, 68);
         step("ef_search = 'exact'", "ORDER BY distance LIMIT 10", "exact", NODES, NODES);
         step("ef_search = 100", "ORDER BY distance", "walk, exact", NODES, 2 * NODES);
         step("id < 0", "ORDER BY distance LIMIT 10", "exact", 0, 48);
