@@ -1,8 +1,8 @@
 //! The candidates of a search: a heap of the near ones, and blocks of the far ones.
 //!
 //! No candidate is dropped, because a resumable search may need any of them, but most are never expanded. So the far
-//! neighbours of a row stay together in a block, as they were estimated, and only the nearest of each block is in order.
-//! An empty heap takes what is nearest from the blocks.
+//! neighbours of a row stay together in a block, as they were estimated, and only the nearest of each block is in the
+//! order. When the heap is empty, it takes the nearest candidates from the blocks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -33,6 +33,7 @@ const FIRST_BUDGET: f64 = 3.6;
 const GROWTH_BUDGET: f64 = 7.0;
 /// The largest key for which estimates are of use. Beyond it squares leave the range of f32, and the search is exact.
 const STEERABLE: f64 = 1e30;
+
 /// The window of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ef {

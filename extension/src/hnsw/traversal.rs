@@ -76,8 +76,8 @@ impl Traversal {
         }
     }
 
-    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours. Calls `seen` with the
-    /// row and its key, if the row can be a hit. Returns false if there is no candidate.
+    /// Expands the best candidate: one row read, one exact key, one estimate of all its neighbours. Calls `seen` with
+    /// the row and its key, if the row can be a hit. Returns false if there is no candidate.
     pub(super) fn expand(
         &mut self,
         spec: &ColumnSpec,

@@ -1,10 +1,10 @@
 //! The bulk builder: the whole graph from the vectors, with blocked matrix products instead of one search per vector.
 //!
 //! 1. The vectors are put into an order in which near vectors are close together (`order`).
-//! 2. Ball partitioning divides them into overlapping leaves, three times and independently (`ball_partition`). All pairs of a
-//!    leaf are compared (`leaf`), and every vector keeps the nearest in its list (`candidate_lists`).
-//! 3. The HNSW heuristic chooses forward links; the same on nested random subsets adds long ones; reverse links are added
-//!    one by one with pruning (`link`). Lanes that are left take candidates that the heuristic excluded (`fill`).
+//! 2. Ball partitioning divides them into overlapping leaves, three times and independently (`ball_partition`). All
+//!    pairs of a leaf are compared (`leaf`), and every vector keeps the nearest in its list (`candidate_lists`).
+//! 3. The HNSW heuristic chooses forward links; the same on nested random subsets adds long ones; reverse links are
+//!    added one by one with pruning (`link`). Lanes that are left take candidates that the heuristic excluded (`fill`).
 //! 4. The nodes are renumbered so that linked nodes share a page (`pack`).
 //!
 //! Every step gives the same result on any number of threads.
