@@ -115,6 +115,11 @@ impl VectorColumn {
         self.forget();
     }
 
+    /// How often the nodes may have got other ids since this object was made.
+    pub fn renumberings(&self) -> u64 {
+        self.renumber_epoch
+    }
+
     /// Reads the header row. Call it at the start of every statement, because others may have written: other
     /// connections, and this one through another object (when a transaction changes the schema, SQLite makes a new one
     /// per table).

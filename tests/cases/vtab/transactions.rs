@@ -199,6 +199,39 @@ fn a_cursor_survives_writes_during_a_read() {
     }
 }
 
+/// A commit of the connection changes nodes that the open search would take from the node cache.
+#[test]
+fn an_open_search_sees_what_its_connection_commits() {
+    let connection = open();
+    connection.execute_batch(TABLE).unwrap();
+    connection
+        .execute_batch(
+            "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 3000)
+               INSERT INTO t SELECT i, i, vec_parse(json_array(i % 60, i / 60, 0, 1)) FROM s",
+        )
+        .unwrap();
+    let sql = "SELECT id, vec_json(e) FROM t WHERE e MATCH '[30,25,0,1]' ORDER BY distance LIMIT 40";
+    let all = |sql: &str| -> Vec<i64> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    // The second search makes the cache of the rows, the third reads it.
+    let order: Vec<i64> = (0..3).map(|_| all(sql)).next_back().unwrap();
+    let moved = order[30];
+    let mut statement = connection.prepare(sql).unwrap();
+    let mut found = statement.query([]).unwrap();
+    let mut ids = Vec::new();
+    while let Some(row) = found.next().unwrap() {
+        ids.push(row.get::<_, i64>(0).unwrap());
+        row.get::<_, String>(1).unwrap();
+        if ids.len() == 3 {
+            connection.execute("UPDATE t SET e = '[900,900,900,1]' WHERE id = ?1", [moved]).unwrap();
+        }
+    }
+    assert!(!ids.contains(&moved), "{moved} is far away now: {ids:?}");
+    assert_eq!(ids.len(), 40);
+}
+
 #[test]
 fn defensive_mode_refuses_writes_to_shadow_tables() {
     use rusqlite::config::DbConfig;

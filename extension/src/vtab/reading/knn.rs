@@ -59,8 +59,9 @@ pub struct Knn<'t> {
     skips_rows: bool,
     /// The snapshot that the search sees, if its rows may be cached.
     snapshot: Option<Snapshot>,
-    /// `Transaction::writes` when the search began.
+    /// `Transaction::writes` and `VectorColumn::renumberings` when the search began.
     began: u64,
+    began_renumberings: u64,
     /// The same when the current hit was found. The hit's node is valid while that is unchanged.
     writes: u64,
 }
@@ -140,6 +141,7 @@ impl<'t> Knn<'t> {
             skips_rows: plan.has_offset,
             snapshot: None,
             began: 0,
+            began_renumberings: 0,
             writes: 0,
         };
         if let Some(query) = &knn.arguments.query {
@@ -167,6 +169,7 @@ impl<'t> Knn<'t> {
         core.sync()?;
         self.pages = core.db.pages();
         self.began = core.transaction.writes();
+        self.began_renumberings = self.renumberings()?;
         core.with_vector(self.ordinal, |vector| vector.refresh())?;
         let ef = match ef {
             Some(ef) => ef,
@@ -219,7 +222,7 @@ impl<'t> Knn<'t> {
         self.hit = None;
         while self.remaining > 0 {
             let Some(ranked) = &mut self.ranked else { break };
-            let hit = match ranked.at(self.position, self.core, &mut self.test, &mut self.groups) {
+            let mut hit = match ranked.at(self.position, self.core, &mut self.test, &mut self.groups) {
                 Ok(Some(hit)) => hit,
                 Ok(None) => break,
                 Err(error) => {
@@ -229,8 +232,11 @@ impl<'t> Knn<'t> {
                 }
             };
             self.position += 1;
-            if self.began != self.core.transaction.writes() && !self.is_still_due(&hit)? {
-                continue;
+            if self.began != self.core.transaction.writes() {
+                match self.still_due(hit)? {
+                    Some(due) => hit = due,
+                    None => continue,
+                }
             }
             if self.order == Order::Strict && self.distances.end_before(hit.distance) {
                 // Under ORDER BY distance no nearer row can follow.
@@ -254,18 +260,25 @@ impl<'t> Knn<'t> {
         Ok(())
     }
 
-    /// Whether a row still exists and was not returned before. Asked once this connection has changed rows during the
-    /// search.
-    fn is_still_due(&mut self, hit: &Hit) -> Result<bool> {
-        let Some(ranked) = &self.ranked else { return Ok(true) };
+    /// The hit, if its row still exists with its vector and was not returned before. Asked once this connection has
+    /// changed rows during the search.
+    fn still_due(&mut self, hit: Hit) -> Result<Option<Hit>> {
+        let Some(ranked) = &self.ranked else { return Ok(Some(hit)) };
         let before = self.position.saturating_sub(1);
-        let given = self.given.get_or_insert_with(|| ranked.given(before).iter().copied().collect());
-        // A logged row has no node yet.
-        let is_there = match self.core.schema.content {
-            Some(_) => self.core.rows.has_row(hit.rowid.0)?,
-            None => self.core.rows.node_of(hit.rowid.0, self.column)?.is_some(),
+        let node = match self.core.schema.content {
+            // A logged row has no node yet.
+            Some(_) => self.core.rows.has_row(hit.rowid.0)?.then_some(hit.node),
+            None => self.core.rows.node_of(hit.rowid.0, self.column)?,
         };
-        Ok(given.insert(hit.rowid.0) && is_there)
+        // Another vector has another node, and its own place in the order.
+        let is_renumbered = self.renumberings()? != self.began_renumberings;
+        let Some(node) = node.filter(|node| *node == hit.node || is_renumbered) else { return Ok(None) };
+        let given = self.given.get_or_insert_with(|| ranked.given(before).iter().copied().collect());
+        Ok(given.insert(hit.rowid.0).then_some(Hit { node, ..hit }))
+    }
+
+    fn renumberings(&self) -> Result<u64> {
+        self.core.with_vector(self.ordinal, |vector| Ok(vector.renumberings()))
     }
 
     /// Whether the row of a hit has vanished from the content table without a trigger, as by REPLACE. The row is read for
