@@ -46,6 +46,12 @@ impl Host {
         self.run(&format!("INSERT INTO {table}({table}) VALUES ('integrity-check')"));
         assert_eq!(self.line("PRAGMA integrity_check"), "ok");
     }
+
+    /// Whether the graph of a table's first vector column has been healed since it was built: where the sweep is, and its
+    /// round, are not both 0.
+    pub fn has_healed(&self, schema: &str, table: &str) -> bool {
+        self.line(&format!("SELECT hex(substr(header, 73, 8)) FROM {schema}.{table}_graph LIMIT 1")) != "0".repeat(16)
+    }
 }
 
 /// The start of a statement, short enough for a message.

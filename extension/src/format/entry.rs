@@ -2,7 +2,7 @@
 //! nodes.
 //!
 //! ```text
-//! 0   u8   version (2)
+//! 0   u8   version (3)
 //! 1   u8   kind: 0, a flat list
 //! 2   u8   reserved [2], 0
 //! 4   u32  count
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(error(&blob, 20), "t_graph is damaged: entry sample 20, every id is below 20");
         assert_eq!(
             error(&blob[..99], 33),
-            "t_graph is damaged: entry version 2 with 33 samples: expected version 2, 1544 bytes, got 99"
+            "t_graph is damaged: entry version 3 with 33 samples: expected version 3, 1544 bytes, got 99"
         );
         let patched = |offset: usize, bytes: &[u8]| {
             let mut blob = blob.clone();

@@ -8,7 +8,7 @@ pub mod header;
 pub mod node;
 
 /// Version of the file layout, independent of the release; a newer one is refused by number.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The first byte of node rows and of the entry blob.
 pub const BLOB_VERSION: u8 = FORMAT_VERSION as u8;
 
@@ -16,9 +16,9 @@ pub const BLOB_VERSION: u8 = FORMAT_VERSION as u8;
 pub fn check_version(what: &str, version: i64) -> Result<()> {
     let known = i64::from(FORMAT_VERSION);
     match version {
-        1 => {
-            Err(Error::Unsupported(format!("{what} has format version 1, made by a pre-release vecrank: import again")))
-        }
+        version if (1..known).contains(&version) => Err(Error::Unsupported(format!(
+            "{what} has format version {version}, made by a pre-release vecrank: import again"
+        ))),
         version if version > known => Err(Error::Unsupported(format!(
             "{what} has format version {version}; this vecrank reads {known}: upgrade it"
         ))),

@@ -92,10 +92,9 @@ impl EntrySample {
             let group = &mut blob.groups[index * stride..];
             (0..LANES).for_each(|lane| set_lane(group, lane, NodeId::FREE, (0.0, 0.0)));
         }
-        let group = &mut blob.groups[index * stride..];
-        set_lane(group, lane, id, (encoded.factors.f1, encoded.factors.f0));
-        spec.coder.put_lane(&mut group[GROUP_HEAD..], lane, &encoded.planes);
         blob.count += 1;
+        let last = blob.count - 1;
+        self.put(spec, last, id, encoded);
     }
 
     /// Returns code and factors of sample `index`.
@@ -113,6 +112,29 @@ impl EntrySample {
         spec.coder.encode(&self.origin, rotated, &mut expected);
         let got = self.encoded(spec, index);
         got.planes == expected.planes && got.factors == expected.factors
+    }
+
+    /// Removes the sample of a node: the last one takes its place.
+    pub fn remove(&mut self, spec: &ColumnSpec, id: NodeId) {
+        let ids = self.ids(spec);
+        let (Some(index), Some(last)) = (ids.iter().position(|&other| other == id), ids.len().checked_sub(1)) else {
+            return;
+        };
+        let moved = self.encoded(spec, last);
+        let free = Encoded { planes: vec![0; spec.coder.group_bytes() / LANES], ..Encoded::default() };
+        self.put(spec, index, ids[last], &moved);
+        self.put(spec, last, NodeId::FREE, &free);
+        self.blob.count = last;
+        let stride = GROUP_HEAD + spec.coder.group_bytes();
+        self.blob.groups.truncate(last.div_ceil(LANES) * stride);
+    }
+
+    /// Writes the sample `index`, whose group is there.
+    fn put(&mut self, spec: &ColumnSpec, index: usize, id: NodeId, encoded: &Encoded) {
+        let stride = GROUP_HEAD + spec.coder.group_bytes();
+        let (group, lane) = (&mut self.blob.groups[index / LANES * stride..][..stride], index % LANES);
+        set_lane(group, lane, id, (encoded.factors.f1, encoded.factors.f0));
+        spec.coder.put_lane(&mut group[GROUP_HEAD..], lane, &encoded.planes);
     }
 
     /// Keeps the samples for which `keep` is true.

@@ -37,6 +37,8 @@ pub struct Point {
     pub id: NodeId,
     /// The target of the first link, if there is one: the parent, which keeps its link to this node.
     pub parent: Option<NodeId>,
+    /// Whether the node belongs to a row; a tombstone does not.
+    pub is_live: bool,
     components: Vec<f32>,
     pub half_norm: f32,
 }
@@ -46,7 +48,7 @@ impl Point {
         let mut components = vec![0f32; spec.padded()];
         spec.normalise_and_centre(&decode(node.vector(), spec.params.element), node.inverse_norm(), &mut components);
         let half_norm = 0.5 * fast_dot(&components, &components);
-        Point { id: node.id, parent: node.neighbours().next(), components, half_norm }
+        Point { id: node.id, parent: node.neighbours().next(), is_live: !node.is_tombstone(), components, half_norm }
     }
 
     /// Half the squared l2 distance; 0 for vectors that differ by rounding only.

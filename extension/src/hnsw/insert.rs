@@ -243,7 +243,7 @@ impl NewNode<'_> {
 struct List<'p> {
     /// The linked nodes, by lane.
     points: Vec<Cow<'p, Point>>,
-    /// Whether the link in a lane must stay: it leads to the parent or to a child.
+    /// Whether the link in a lane must stay: it leads to the parent or to a live child.
     is_held: Vec<bool>,
 }
 
@@ -262,13 +262,21 @@ impl<'p> List<'p> {
                 None => Cow::Owned(Point::new(spec, &store.node(id, &mut buffer)?)),
             });
         }
-        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || p.parent == Some(own)).collect();
+        let is_child = |p: &Point| p.is_live && p.parent == Some(own);
+        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || is_child(p)).collect();
         Ok(List { points, is_held })
     }
 
     /// Whether the list has room for one more child: at most half of its links may be held.
     fn takes_children(&self) -> bool {
         self.is_held.iter().filter(|&&is_held| is_held).count() < self.is_held.len() / 2
+    }
+
+    /// The lane whose link is missed least: one to a tombstone, else the last that is not held.
+    fn lane_to_give(&self) -> Option<usize> {
+        let is_dead = |lane: &usize| !self.is_held[*lane] && !self.points[*lane].is_live;
+        let dead = (0..self.points.len()).find(is_dead);
+        dead.or_else(|| self.is_held.iter().rposition(|&is_held| !is_held))
     }
 }
 
@@ -313,15 +321,16 @@ fn link_back(
 }
 
 /// Returns the lanes that stay in the list of `own` when a point is added: held links, and those that the heuristic
-/// keeps.
+/// keeps. No other link to a tombstone stays.
 fn shorten<'p>(spec: &ColumnSpec, list: List<'p>, new_node: &'p Point, own: &'p Point) -> Vec<usize> {
     let List { mut points, is_held } = list;
     let degree = points.len();
     points.extend([Cow::Borrowed(new_node), Cow::Borrowed(own)]);
     let points = Points { points, ranks_products: spec.params.metric == Metric::Dot };
     let own = degree + 1;
+    let stays = |&i: &usize| points.points[i].is_live || is_held.get(i).copied().unwrap_or(false);
     let mut candidates: Vec<Candidate<usize>> =
-        (0..own).map(|i| Candidate { distance: points.distance(own, i), id: i }).collect();
+        (0..own).filter(stays).map(|i| Candidate { distance: points.distance(own, i), id: i }).collect();
     candidates.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id)));
     let mut kept = Vec::new();
     prune(own, &candidates, degree, &points, &mut kept);
@@ -362,9 +371,9 @@ fn force_back(
     let (mut lane, mut cut) = (degree, None);
     if degree == spec.layout.degree {
         let list = List::of(spec, store, found, (id, links))?;
-        let last = list.is_held.iter().rposition(|&is_held| !is_held);
-        let Some(last) = last.filter(|_| list.takes_children()) else { return Ok(None) };
-        (lane, cut) = (last, Some(list.points[last].id));
+        let Some(last) = list.lane_to_give().filter(|_| list.takes_children()) else { return Ok(None) };
+        let given = &list.points[last];
+        (lane, cut) = (last, given.is_live.then_some(given.id));
     }
     let code = new_node.link(spec, store, id)?;
     new_node.put_into(spec, &mut row, lane, &code);

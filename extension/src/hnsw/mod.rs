@@ -10,6 +10,7 @@ mod column_spec;
 mod entry;
 mod frontier;
 mod geometry;
+mod heal;
 pub mod insert;
 mod matches;
 pub mod memory;
@@ -23,6 +24,7 @@ mod traversal;
 
 pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
+pub use heal::{Sweep, reattach_children};
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;

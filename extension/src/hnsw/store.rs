@@ -1,12 +1,17 @@
 //! The engine's interface to the storage of node rows.
 
 use crate::error::Result;
-use crate::format::node::{Node, NodeId};
+use crate::format::node::{Kin, Node, NodeId};
 
 /// The rows of one graph.
 pub trait GraphStore {
     /// Reads and checks the row of `id`: one row read. The store may use `buffer`.
     fn node<'a>(&'a mut self, id: NodeId, buffer: &'a mut Vec<u8>) -> Result<Node<'a>>;
+
+    /// Reads of the row of `id` only what the tree of parents needs.
+    fn kin(&mut self, id: NodeId) -> Result<Kin> {
+        self.node(id, &mut Vec::new()).map(|node| node.kin())
+    }
 
     /// A hint that the row of `id` will probably be read next.
     fn prefetch(&self, _id: NodeId) {}

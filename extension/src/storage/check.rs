@@ -1,14 +1,14 @@
 //! The integrity check of one vector column: numbered promises, all problems reported.
 //!
-//! - 1: the header counts what is there.
+//! - 1: the header counts what is there, and every free id and every tombstone is on the list that begins in it.
 //! - 2: every node row can be decoded.
 //! - 3: every neighbour is a linked node.
 //! - 4: no node links to itself or twice to another.
 //! - 5: 1/norm, codes and factors are those of the stored vectors.
 //! - 6: the entry sample is what its hash rule demands, with the codes of its nodes.
 //! - 7: every row with a vector has a live node that names the row, and every live node has such a row.
-//! - 8: all linked nodes but a few (one in UNREACHED) can be reached from the entry sample. Not checked where squares
-//!   overflow or underflow f32: there a search ranks every row.
+//! - 8: all live nodes but a few (one in UNREACHED) can be reached from the entry sample. Not checked where squares
+//!   overflow or underflow f32: there a search ranks every row. (A tombstone loses all links before it is freed.)
 //!
 //! Memory: a few bytes per node, and at most ROTATED_BYTES of vectors.
 
@@ -20,7 +20,7 @@ use super::vector_column::VectorColumn;
 use crate::distance::Metric;
 use crate::error::Result;
 use crate::format::header::Header;
-use crate::format::node::{LANES, Node, NodeId, RowId};
+use crate::format::node::{LANES, Node, NodeId, RowId, free_row};
 use crate::hnsw::build::put_lane;
 use crate::hnsw::{ColumnSpec, GraphStore, is_sampled};
 use crate::quantize::Encoded;
@@ -92,6 +92,8 @@ pub fn check(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<Vec<Strin
     let mut checker = Checker { spec: &spec, nodes: HashMap::new(), extreme: 0, problems: Vec::new() };
     checker.first_pass(column)?;
     checker.counts(&header);
+    checker.free_ids(column, &header)?;
+    checker.tombstones(column, &header)?;
     let is_readable = checker.problems.is_empty() && centre.is_ok();
     let mut rotated = Rotated::new(&spec, checker.nodes.len());
     if is_readable {
@@ -138,7 +140,7 @@ impl Checker<'_> {
 
     fn counts(&mut self, header: &Header) {
         let count = |keep: fn(&Seen) -> bool| self.nodes.values().filter(|node| keep(node)).count() as u32;
-        let there = (count(|n| n.linked), count(|n| !n.live), count(|n| !n.linked));
+        let there = (count(|n| n.linked), count(|n| n.linked && !n.live), count(|n| !n.linked && n.live));
         let counted = (header.linked, header.tombstones, header.pending);
         if there != counted {
             self.report(1, format!("(linked, tombstones, pending) {counted:?} counted, {there:?} there"));
@@ -146,6 +148,65 @@ impl Checker<'_> {
         if let Some(id) = self.nodes.keys().copied().max().filter(|id| id.0 >= header.next_id) {
             self.report(1, format!("node {id} is not below the next id {}", header.next_id));
         }
+    }
+
+    /// Promise 1 of the free ids.
+    fn free_ids(&mut self, column: &mut VectorColumn, header: &Header) -> Result<()> {
+        let sql = format!("SELECT count(*) FROM {}", column.nodes.sql_name());
+        let rows = column.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?.unwrap_or(0);
+        let there = rows - self.nodes.len() as i64;
+        if there != i64::from(header.free) && self.problems.is_empty() {
+            self.report(1, format!("{} free ids counted, {there} there", header.free));
+        }
+        let (mut handle, mut next, mut listed) = (BlobHandle::default(), header.first_free, HashSet::new());
+        let mut store = column.nodes.reader(&mut handle);
+        while next != NodeId::FREE {
+            let row = store.row(next)?.and_then(|row| free_row(&row));
+            let Some(after) = row.filter(|_| listed.insert(next)) else {
+                self.report(1, format!("id {next} is on the list of free ids and not free, or twice on it"));
+                return Ok(());
+            };
+            next = after;
+        }
+        if listed.len() != header.free as usize {
+            self.report(1, format!("{} free ids counted, {} on their list", header.free, listed.len()));
+        }
+        Ok(())
+    }
+
+    /// Promise 1 of the tombstones.
+    fn tombstones(&mut self, column: &mut VectorColumn, header: &Header) -> Result<()> {
+        let (mut handle, mut buffer) = (BlobHandle::default(), Vec::new());
+        let (mut next, mut last, mut queued) = (header.oldest, NodeId::FREE, HashSet::new());
+        let mut store = column.nodes.reader(&mut handle);
+        while next != NodeId::FREE {
+            let is_one = self.nodes.get(&next).is_some_and(|node| node.linked && !node.live);
+            if !is_one || !queued.insert(next) {
+                self.report(1, format!("node {next} is queued as deleted and is not, or is queued twice"));
+                return Ok(());
+            }
+            last = next;
+            next = store.node(next, &mut buffer)?.other_deleted();
+        }
+        if last != header.newest {
+            self.report(1, format!("the queue of tombstones ends with node {last}, not with node {}", header.newest));
+        }
+        next = header.last_deleted;
+        while next != NodeId::FREE {
+            let is_one = self.nodes.get(&next).is_some_and(|node| node.linked && !node.live);
+            if !is_one || !queued.insert(next) {
+                self.report(1, format!("node {next} is listed as deleted and is not, or is queued too"));
+                return Ok(());
+            }
+            next = store.node(next, &mut buffer)?.other_deleted();
+        }
+        if queued.len() != header.tombstones as usize {
+            self.report(1, format!("{} tombstones counted, {} listed", header.tombstones, queued.len()));
+        }
+        if header.has_pending() && self.nodes.get(&header.last_pending).is_none_or(|node| node.linked) {
+            self.report(1, format!("node {} is listed as pending, and is not", header.last_pending));
+        }
+        Ok(())
     }
 
     /// Promises 3, 4 and 5 of all rows.
@@ -198,7 +259,7 @@ impl Checker<'_> {
 
     /// Promise 8: follows the links from the nodes of the entry sample.
     fn reachability(&mut self, column: &mut VectorColumn, entry: Vec<NodeId>) -> Result<()> {
-        let linked = self.nodes.values().filter(|node| node.linked).count();
+        let linked = self.nodes.values().filter(|node| node.linked && node.live).count();
         if self.extreme > linked / UNREACHED {
             return Ok(());
         }
@@ -213,9 +274,10 @@ impl Checker<'_> {
             }
             waiting.extend(store.node(id, &mut buffer)?.neighbours().filter(|&id| reached.insert(id)));
         }
-        let out_of_reach = linked - reached.len().min(linked);
+        let is_lost = |(id, node): &(&NodeId, &Seen)| node.linked && node.live && !reached.contains(*id);
+        let out_of_reach = self.nodes.iter().filter(is_lost).count();
         if out_of_reach > linked / UNREACHED {
-            self.report(8, format!("{out_of_reach} of {linked} linked nodes are out of reach"));
+            self.report(8, format!("{out_of_reach} of {linked} live nodes are out of reach"));
         }
         Ok(())
     }
@@ -257,7 +319,7 @@ impl Checker<'_> {
         let mut expected: Vec<NodeId> = self
             .nodes
             .iter()
-            .filter(|&(&id, node)| node.linked && is_sampled(id, header.linked))
+            .filter(|&(&id, node)| node.linked && is_sampled(id, header.sampled))
             .map(|(&id, _)| id)
             .collect();
         expected.sort_unstable();

@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod column_name;
+mod debt;
 pub mod filtered_search;
 mod generation;
+mod healing;
 mod ignored_reads;
 mod linking;
 mod node_cache;

@@ -94,11 +94,8 @@ fn build_anew(column: &mut VectorColumn, rows: &dyn RowNodes, rowids: &Rowids<'_
     let entry = RowWriter::new(&built).entry_sample();
     let hasher = GenerationHasher::of(&header.generation).number(old.len() as u64).number(options.rows_per_page as u64);
     let hasher = hasher.number(moves.len() as u64).number(u64::MAX - 3);
-    header.linked = old.len() as u32;
-    header.tombstones = 0;
-    header.pending = 0;
-    header.next_id = built.id_of(header.linked).0;
-    header.synced_id = header.next_id;
+    let linked = old.len() as u32;
+    header.set_built(linked, built.id_of(linked).0);
     column.write_header(header, hasher)?;
     column.write_entry(entry)?;
     Ok(Rebuilt { moves, missing })

@@ -17,6 +17,8 @@ pub struct Move {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SyncReason {
     Commit,
+    /// At COMMIT SQLite may not ask for the table under its new name.
+    Rename,
     Search,
     /// A trigger searches while a row is written, whose node ids must not change meanwhile.
     Write,

@@ -3,7 +3,7 @@
 use super::node_cache::{MissedRows, Rows};
 use crate::error::{Error, Result, code};
 use crate::format::header::{Counts, Header};
-use crate::format::node::{Node, NodeId, NodeLayout};
+use crate::format::node::{FREE_ROW_BYTES, Kin, Node, NodeId, NodeLayout, VECTOR_OFFSET, free_row};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 use crate::sqlite::{Blob, BlobColumn, Connection, Parameter, Statement, quote_identifier};
@@ -33,13 +33,38 @@ pub struct NodeTable {
     add: Option<Statement>,
     put: Option<Statement>,
     remove: Option<Statement>,
+    list: Option<Statement>,
+    get: Option<Statement>,
 }
+
+/// Some rows in the order of their ids.
+pub struct Part {
+    /// Those of nodes.
+    pub ids: Vec<NodeId>,
+    /// The id of the row after them; None at the end of the table.
+    pub next: Option<NodeId>,
+    /// What it takes to pass them, in rows of nodes.
+    pub rows: u32,
+}
+
+/// So many rows of free ids are passed as quickly as one of a node.
+const FREE_ROWS: u32 = 256;
 
 impl NodeTable {
     /// Opens nothing yet.
     pub fn new(db: Connection, schema: &str, table: String, layout: NodeLayout) -> NodeTable {
-        let schema = schema.to_string();
-        NodeTable { db, schema, table, layout, reads: NodeReads::default(), add: None, put: None, remove: None }
+        NodeTable {
+            db,
+            schema: schema.to_string(),
+            table,
+            layout,
+            reads: NodeReads::default(),
+            add: None,
+            put: None,
+            remove: None,
+            list: None,
+            get: None,
+        }
     }
 
     /// The quoted name, for SQL.
@@ -122,6 +147,56 @@ impl NodeTable {
         }
     }
 
+    /// Returns the nodes with the next ids from `first` on, so many that passing them takes `most` rows.
+    fn rows_from(&mut self, first: NodeId, most: u32) -> Result<Part> {
+        if self.list.is_none() {
+            let sql = format!("SELECT id, length(data) FROM {} WHERE id >= ?1 ORDER BY id", self.sql_name());
+            self.list = Some(self.db.prepare_shadow(&sql)?);
+        }
+        let mut part = Part { ids: Vec::new(), next: None, rows: 0 };
+        let Some(list) = &mut self.list else { return Ok(part) };
+        list.bind_i64(1, i64::from(first.0))?;
+        let mut passed = 0;
+        let result = loop {
+            match list.step() {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            let (id, length) = (NodeId::try_from(list.column_i64(0)), list.column_i64(1));
+            let Ok(id) = id else { break id.map(drop) };
+            if passed >= most.saturating_mul(FREE_ROWS) {
+                part.next = Some(id);
+                break Ok(());
+            }
+            let is_free = length == FREE_ROW_BYTES as i64;
+            passed += if is_free { 1 } else { FREE_ROWS };
+            part.ids.extend((!is_free).then_some(id));
+        };
+        list.reset();
+        part.rows = passed.div_ceil(FREE_ROWS);
+        result.map(|()| part)
+    }
+
+    /// The bytes of a row; None if there is none.
+    fn row(&mut self, id: NodeId) -> Result<Option<Vec<u8>>> {
+        if self.get.is_none() {
+            let sql = format!("SELECT data FROM {} WHERE id = ?1", self.sql_name());
+            self.get = Some(self.db.prepare_shadow(&sql)?);
+        }
+        let Some(get) = &mut self.get else { return Ok(None) };
+        get.query_one(&[Parameter::Integer(i64::from(id.0))], |row| Ok(row.column_bytes(0).to_vec()))
+    }
+
+    /// Takes a free id into use, with the row of a new node. Returns the free id to be used next.
+    pub fn reuse(&mut self, id: NodeId, row: &[u8]) -> Result<NodeId> {
+        let next = self.row(id)?.and_then(|row| free_row(&row)).ok_or_else(|| {
+            Error::corrupt(format!("{} row {id}", self.table), "it is not free, where the graph row says it is")
+        })?;
+        self.put(id, row)?;
+        Ok(next)
+    }
+
     fn scan(&mut self, counted: Option<Counts>, visit: &mut dyn FnMut(Node<'_>) -> Result<()>) -> Result<()> {
         let sql = format!("SELECT id, data FROM {} ORDER BY id", self.sql_name());
         let (mut rows, mut there) = (0u32, Counts::default());
@@ -138,10 +213,14 @@ impl NodeTable {
                 let id = row.column_i64(0);
                 let id = NodeId::try_from(id)
                     .map_err(|_| Error::corrupt(format!("{table} row {id}"), "the id is out of range"))?;
+                if free_row(row.column_bytes(1)).is_some() {
+                    there.free += 1;
+                    return Ok(());
+                }
                 let node = layout.read(id, row.column_bytes(1))?;
                 there.linked += u32::from(!node.is_pending());
-                there.tombstones += u32::from(node.is_tombstone());
-                there.pending += u32::from(node.is_pending());
+                there.tombstones += u32::from(node.is_tombstone() && !node.is_pending());
+                there.pending += u32::from(node.is_pending() && !node.is_tombstone());
                 visit(node)
             })
             .map_err(|error| self.name_table(error));
@@ -193,23 +272,38 @@ impl Reader<'_> {
         self.table.name_table(error)
     }
 
+    /// Returns the nodes with the next ids from `first` on, so many that passing them takes `most` rows.
+    pub fn rows_from(&mut self, first: NodeId, most: u32) -> Result<Part> {
+        self.table.rows_from(first, most)
+    }
+
+    /// The bytes of a row; None if there is none.
+    pub fn row(&mut self, id: NodeId) -> Result<Option<Vec<u8>>> {
+        self.table.row(id)
+    }
+
     /// Moves the handle to a row; opens it if it is closed or has expired.
     #[inline]
     fn load(&mut self, id: NodeId, buffer: &mut Vec<u8>) -> Result<()> {
+        self.read(id, |blob| fill(blob, buffer))
+    }
+
+    #[inline]
+    fn read<T>(&mut self, id: NodeId, mut read: impl FnMut(&Blob) -> Result<T>) -> Result<T> {
         if let Some(blob) = &mut self.handle.blob {
-            match blob.reopen(i64::from(id.0)).and_then(|()| fill(blob, buffer)) {
+            match blob.reopen(i64::from(id.0)).and_then(|()| read(blob)) {
                 Err(Error::Sqlite { code: EXPIRED, .. }) => self.handle.blob = None,
                 Err(error) => {
                     self.handle.blob = None;
                     return Err(self.table.missing(id, error));
                 }
-                Ok(()) => return Ok(()),
+                Ok(value) => return Ok(value),
             }
         }
         let blob = self.table.open(id).map_err(|error| self.table.missing(id, error))?;
-        fill(&blob, buffer)?;
+        let value = read(&blob)?;
         self.handle.blob = Some(blob);
-        Ok(())
+        Ok(value)
     }
 }
 
@@ -244,6 +338,25 @@ impl GraphStore for Reader<'_> {
             self.handle.missed.push(id, node.row());
         }
         Ok(node)
+    }
+
+    fn kin(&mut self, id: NodeId) -> Result<Kin> {
+        let layout = self.table.layout;
+        if self.cache.and_then(|cache| cache.get(id)).is_none() {
+            let kin = self.read(id, |blob| {
+                if blob.len() != layout.row_bytes() {
+                    return Ok(None);
+                }
+                let (mut head, mut first) = ([0; VECTOR_OFFSET], [0; 4]);
+                blob.read(&mut head, 0)?;
+                blob.read(&mut first, layout.ids_offset())?;
+                Ok(layout.read_kin(&head, first))
+            })?;
+            if let Some(kin) = kin {
+                return Ok(kin);
+            }
+        }
+        self.node(id, &mut Vec::new()).map(|node| node.kin())
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::column_name::ColumnName;
+use super::debt::owe;
 use super::generation::GenerationHasher;
 use super::node_cache::{MissedRows, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
@@ -13,7 +14,7 @@ use crate::error::{Error, Result, code};
 use crate::format::FORMAT_VERSION;
 use crate::format::entry::EntryBlob;
 use crate::format::header::{Generation, Header};
-use crate::format::node::{NodeId, RowId, set_rowid, set_tombstone};
+use crate::format::node::{NodeId, RowId, set_rowid, set_tombstone, write_free_row};
 use crate::hnsw::{ColumnSpec, EntrySample, GraphState, GraphStore, Params};
 use crate::quantize::bits_for;
 use crate::sqlite::{BlobColumn, Connection, Parameter, Statement};
@@ -70,8 +71,17 @@ impl VectorColumn {
             tombstones: 0,
             pending: 0,
             next_id: 0,
-            synced_id: 0,
+            last_pending: NodeId::FREE,
+            last_deleted: NodeId::FREE,
             generation: [0; 16],
+            first_free: NodeId::FREE,
+            free: 0,
+            swept: 0,
+            round: 0,
+            owed: 0,
+            sampled: 0,
+            oldest: NodeId::FREE,
+            newest: NodeId::FREE,
         };
         // With other parameters, or another release's builder, the same writes give other rows.
         header.generation = GenerationHasher::of(&header.generation)
@@ -232,6 +242,18 @@ impl VectorColumn {
         Ok(())
     }
 
+    /// Takes the entry sample of the current generation, to change it. Until it is written or put back there is none.
+    pub(super) fn take_entry(&mut self) -> EntrySample {
+        self.entry_of = None;
+        std::mem::take(&mut self.entry)
+    }
+
+    /// Puts back an entry sample that was not changed.
+    pub(super) fn put_back(&mut self, entry: EntrySample) {
+        self.entry = entry;
+        self.entry_of = self.header.as_ref().map(|header| header.generation);
+    }
+
     pub(super) fn entry_from_file(&mut self) -> Result<EntrySample> {
         let header = self.header()?;
         let sql = format!("SELECT entry FROM {} WHERE column = ?1", self.name.sql(GRAPH));
@@ -258,19 +280,52 @@ impl VectorColumn {
             return Err(Error::internal(format!("{column}: a vector of {got} bytes where {expected} were checked")));
         }
         let mut header = self.header()?;
+        let inverse_norm = self.spec.inverse_norm(vector);
+        let mut row = Vec::with_capacity(self.spec.layout.pending_bytes());
+        self.spec.layout.write_pending(&mut row, rowid, inverse_norm, vector);
+        self.spec.layout.set_previous(&mut row, header.last_pending);
+        let id = self.take_id(&mut header, &row)?;
+        header.pending += 1;
+        header.last_pending = id;
+        let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id.0));
+        self.write_header(header, hasher)?;
+        Ok(id)
+    }
+
+    /// Writes a row under a free id, or else under a new one. Returns the id.
+    fn take_id(&mut self, header: &mut Header, row: &[u8]) -> Result<NodeId> {
+        let free = header.first_free;
+        if free != NodeId::FREE {
+            header.first_free = self.nodes.reuse(free, row)?;
+            header.free = header.free.saturating_sub(1);
+            self.node_cache.mark_dirty(free);
+            return Ok(free);
+        }
         let id = NodeId(header.next_id);
         if id == NodeId::FREE {
             return Err(Error::invalid(format!("{}: full: rebuild it to reclaim the ids", self.name.label())));
         }
-        let inverse_norm = self.spec.inverse_norm(vector);
-        let mut row = Vec::with_capacity(self.spec.layout.pending_bytes());
-        self.spec.layout.write_pending(&mut row, rowid, inverse_norm, vector);
-        self.nodes.add(id, &row)?;
+        self.nodes.add(id, row)?;
         header.next_id += 1;
-        header.pending += 1;
-        let hasher = GenerationHasher::of(&header.generation).bytes(&row).number(u64::from(id.0));
-        self.write_header(header, hasher)?;
         Ok(id)
+    }
+
+    /// Takes the row of a pending node back: the last one at once, another one when the nodes are linked.
+    fn withdraw(&mut self, header: &mut Header, (id, previous): (NodeId, NodeId), mut row: Vec<u8>) -> Result<()> {
+        let mut handle = BlobHandle::default();
+        let mut store = self.nodes.reader(&mut handle);
+        if header.last_pending != id {
+            set_tombstone(&mut row, NodeId::FREE);
+            return store.put_node(id, &row);
+        }
+        header.last_pending = previous;
+        if id.0.checked_add(1) == Some(header.next_id) {
+            header.next_id = id.0;
+            return store.remove_node(id);
+        }
+        let free = write_free_row(std::mem::replace(&mut header.first_free, id));
+        header.free += 1;
+        store.put_node(id, &free)
     }
 
     /// Deletes the node of a row. A linked node becomes a tombstone, a pending one is removed.
@@ -282,16 +337,18 @@ impl VectorColumn {
         let node = store.node(id, &mut buffer)?;
         self.name.check_owner(&node, rowid)?;
         let miscounted = || Error::corrupt(self.name.graph_row(), format!("it does not count node {id}"));
-        if node.is_pending() {
+        let (mut row, is_pending, previous) = (node.row().to_vec(), node.is_pending(), node.previous_pending());
+        if is_pending {
             header.pending = header.pending.checked_sub(1).ok_or_else(miscounted)?;
-            store.remove_node(id)?;
+            self.withdraw(&mut header, (id, previous), row)?;
         } else {
-            let mut row = node.row().to_vec();
             header.tombstones += 1;
             if header.tombstones > header.linked {
                 return Err(miscounted());
             }
-            set_tombstone(&mut row);
+            set_tombstone(&mut row, header.last_deleted);
+            header.last_deleted = id;
+            owe(&mut header);
             store.put_node(id, &row)?;
         }
         self.node_cache.mark_dirty(id);
@@ -332,7 +389,7 @@ impl VectorColumn {
         self.renumber_epoch += 1;
         self.node_cache.mark_renumbered();
         let hasher = GenerationHasher::of(&header.generation).number(u64::from(header.next_id)).number(u64::MAX - 1);
-        (header.linked, header.tombstones, header.pending, header.next_id, header.synced_id) = (0, 0, 0, 0, 0);
+        header.set_built(0, 0);
         self.write_header(header, hasher)?;
         self.write_entry(EntrySample::default())
     }

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::node_cache::{MissedRows, Rows};
-use super::store::{BlobHandle, NodeTable, Reader};
+use super::store::{BlobHandle, NodeTable, Part, Reader};
 use crate::error::{Error, Result};
-use crate::format::node::{Node, NodeId, NodeLayout};
+use crate::format::node::{Kin, Node, NodeId, NodeLayout, free_row};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 
@@ -57,6 +57,23 @@ impl<'a> WriteBuffer<'a> {
         self.reader.name_table(error)
     }
 
+    /// Returns the nodes with the next ids from `first` on, so many that passing them takes `most` rows.
+    pub fn rows_from(&mut self, first: NodeId, most: u32) -> Result<Part> {
+        let mut part = self.reader.rows_from(first, most)?;
+        let is_free = |id: &NodeId| self.written.get(id).is_some_and(|row| free_row(row).is_some());
+        part.ids.retain(|id| !is_free(id));
+        Ok(part)
+    }
+
+    /// Whether there is a linked node of this id.
+    pub fn is_linked(&mut self, id: NodeId) -> Result<bool> {
+        let linked = self.layout.row_bytes();
+        match self.written.get(&id) {
+            Some(row) => Ok(row.len() == linked),
+            None => Ok(self.reader.row(id)?.is_some_and(|row| row.len() == linked)),
+        }
+    }
+
     /// Writes the held rows if they take too much memory. For the time between two insertions, not within one.
     pub fn flush_if_full(&mut self) -> Result<()> {
         if self.bytes > MOST_BYTES {
@@ -105,6 +122,11 @@ impl GraphStore for WriteBuffer<'_> {
         }
         let row = self.written.get(&id).or_else(|| self.read.get(&id));
         self.layout.read(id, row.map_or(&[], Vec::as_slice))
+    }
+
+    fn kin(&mut self, id: NodeId) -> Result<Kin> {
+        let is_held = self.written.contains_key(&id) || self.read.contains_key(&id) || self.cached(id).is_some();
+        if is_held { self.node(id, &mut Vec::new()).map(|node| node.kin()) } else { self.reader.kin(id) }
     }
 
     fn prefetch(&self, id: NodeId) {

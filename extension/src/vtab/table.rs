@@ -169,7 +169,7 @@ impl StoredTable for HnswTable {
             )));
         }
         // Links now: at COMMIT SQLite asks only the objects that wrote, and they look for the old name.
-        self.core().sync()?;
+        self.core().sync_for_rename()?;
         self.core().rows.statements.clear();
         let has_triggers = names.owner.has_content && triggers::table_with(self.core().db, &names.owner)?.is_some();
         if has_triggers {

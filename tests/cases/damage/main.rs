@@ -223,8 +223,8 @@ fn every_damage_gives_an_answer_or_an_error_and_is_found_by_the_check() {
 
 #[test]
 fn a_newer_format_is_refused_by_number_in_every_place() {
-    let of_the_table = "t has format version 9; this vecrank reads 2: upgrade it";
-    let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads 2: upgrade it";
+    let of_the_table = "t has format version 9; this vecrank reads 3: upgrade it";
+    let of_the_graph = "t_graph row 0 has format version 9; this vecrank reads 3: upgrade it";
     let newer_table = "UPDATE t_config SET value = 9 WHERE key = 'format_version'";
     for (damage, message) in [(newer_table, of_the_table), (&header(0, 9), of_the_graph)] {
         let copy = FileCopy::damaged(damage);

@@ -6,6 +6,7 @@ mod corpus;
 mod disk;
 mod faults;
 mod generate;
+mod healing;
 mod history;
 mod memory;
 mod model;

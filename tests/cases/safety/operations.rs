@@ -85,13 +85,14 @@ struct Run {
     seed: u64,
     numbers: Numbers,
     done: Vec<String>,
+    healed: usize,
 }
 
 impl Run {
     fn new(world: World, seed: u64) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let (numbers, committed) = (Numbers::from_seed(seed), Table::new(world.is_keyed, world.dims()));
-        let mut run = Run { world, folder, sides: Vec::new(), committed, seed, numbers, done: Vec::new() };
+        let mut run = Run { world, folder, sides: Vec::new(), committed, seed, numbers, done: Vec::new(), healed: 0 };
         let host = run.connect();
         host.run(&world.create());
         let feed = format!("CREATE TABLE {}.feed(id INTEGER PRIMARY KEY, key TEXT, n INTEGER, e TEXT)", world.schema);
@@ -337,6 +338,7 @@ impl Run {
             }
             let check = format!("INSERT INTO {0}.{1}({1}) VALUES ('integrity-check')", self.world.schema, table.name);
             self.check_host(&self.sides[side].host, self.world.schema, &table);
+            self.healed += usize::from(self.sides[side].host.has_healed(self.world.schema, table.name));
             if self.numbers.below(2) == 0 {
                 match self.sides[side].host.execute(&check) {
                     Err(error) if error.code & 0xff == BUSY && self.others_are_open(side) => continue,
@@ -387,7 +389,8 @@ impl Run {
         same("f", nearest("f", &of_f, "AND n < 9 ORDER BY distance"), f);
     }
 
-    fn finish(mut self) {
+    /// Returns how often a graph was found that had been healed.
+    fn finish(mut self) -> usize {
         for side in 0..self.sides.len() {
             if self.sides[side].open.take().is_some() {
                 self.done.push(format!("/* {side} */ ROLLBACK"));
@@ -402,6 +405,7 @@ impl Run {
             self.fail(error);
         }
         assert_eq!(host.line(&format!("PRAGMA {schema}.integrity_check")), "ok");
+        self.healed
     }
 }
 
@@ -420,8 +424,8 @@ pub enum Control {
     RollbackTo(usize),
 }
 
-/// Runs `count` operations in a world.
-fn run(world: World, seed: u64, count: usize) {
+/// Runs `count` operations in a world. Returns how often a graph was found that had been healed.
+fn run(world: World, seed: u64, count: usize) -> usize {
     let mut run = Run::new(world, seed);
     // Checks of a large table are expensive.
     let batch = if world.rows > 0 { 60 } else { 25 };
@@ -434,7 +438,7 @@ fn run(world: World, seed: u64, count: usize) {
             run.check();
         }
     }
-    run.finish();
+    run.finish()
 }
 
 const fn world(schema: &'static str, journal: Option<&'static str>) -> World {
@@ -458,11 +462,14 @@ const WORLDS: [World; 10] = [
 /// Runs one test's share of all operations, over its worlds.
 fn run_worlds(worlds: &[World]) {
     let (runs, count) = (long_or(250, 5), 500);
+    let mut healed = 0;
     for seed in 0..runs {
         for (number, world) in worlds.iter().enumerate() {
-            run(*world, seed * 100 + number as u64, count);
+            healed += run(*world, seed * 100 + number as u64, count);
         }
     }
+    eprintln!("{healed} times a graph that was healed");
+    assert!(healed > 10, "{healed}");
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn kill_writers(journal: &str) {
     drop(host);
     let mut numbers = Numbers::from_seed(7);
     let kills = long_or(1_000, 100);
+    let mut healed = 0;
     for kill in 0..kills {
         let mut writer = start("writer", &file, &[]);
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
@@ -115,8 +116,10 @@ fn kill_writers(journal: &str) {
         writer.wait().unwrap();
         let host = connect(&file);
         check_state(&host, &mut history, least, &format!("{journal}, kill {kill}"));
+        healed += usize::from(host.has_healed("main", "t"));
     }
-    eprintln!("{journal}: {kills} kills, {} transactions", history.last);
+    eprintln!("{journal}: {kills} kills, {} transactions, {healed} times a graph that was healed", history.last);
+    assert!(healed > 0, "no graph was healed");
     // Each writer has reported at least one.
     assert!(history.last >= kills, "{} transactions", history.last);
 }

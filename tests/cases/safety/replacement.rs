@@ -89,14 +89,14 @@ fn replacing_every_vector_twice_keeps_recall_and_reads() {
     eprintln!("at most {:.0} % deleted", 100.0 * most_deleted);
     assert!(healed.recall > as_new.recall - 0.01, "recall {}, fresh {}", healed.recall, as_new.recall);
     assert!(healed.pages < 1.3 * as_new.pages, "{} pages, fresh {}", healed.pages, as_new.pages);
-    assert!(most_deleted < 0.25, "{most_deleted} of the nodes are deleted ones");
+    assert!(most_deleted < 0.2, "{most_deleted} of the nodes are deleted ones");
 
     // Deleted nodes take space until `optimize`. Then the file shrinks to the size of a fresh one.
-    host.run(&format!("DELETE FROM t WHERE id % 6 = 0 AND id < {count}"));
+    host.run(&format!("DELETE FROM t WHERE id % 30 = 0 AND id < {count}"));
     assert!(info(&host, "deleted") > 0.0);
     host.run("INSERT INTO t(t) VALUES ('optimize'); VACUUM");
     assert_eq!(info(&host, "deleted"), 0.0);
-    fresh.run("DELETE FROM t WHERE id % 6 = 0");
+    fresh.run("DELETE FROM t WHERE id % 30 = 0");
     fresh.run("INSERT INTO t(t) VALUES ('optimize'); VACUUM");
     let size = |host: &Host| host.ids("PRAGMA page_count")[0];
     assert!(size(&host) * 100 <= size(&fresh) * 102, "{} pages, fresh {}", size(&host), size(&fresh));

@@ -13,18 +13,18 @@ const SHOES: &str = "SELECT code, printf('%.6f', distance) FROM goods \
 
 fn fixture() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let path = folder.join("format-2.db");
+    let path = folder.join("format-3.db");
     if std::env::var_os("VECRANK_WRITE_FIXTURE").is_some() {
         let _ = fs::remove_file(&path);
         let host = Host::bundled(&path);
         host.load(library()).unwrap();
-        run(&host, &fs::read_to_string(folder.join("format-2.sql")).unwrap());
+        run(&host, &fs::read_to_string(folder.join("format-3.sql")).unwrap());
     }
     path
 }
 
 #[test]
-fn a_file_of_format_version_2_opens() {
+fn a_file_of_format_version_3_opens() {
     let folder = tempfile::tempdir().unwrap();
     let fixture = fixture();
     for open in [|path: &Path| Some(Host::bundled(path)), |path: &Path| Host::system(path)] {
@@ -32,7 +32,7 @@ fn a_file_of_format_version_2_opens() {
         fs::copy(&fixture, &path).unwrap();
         let Some(host) = open(&path) else { continue };
         host.load(library()).unwrap();
-        assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'format_version'"), "2");
+        assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'format_version'"), "3");
         assert_eq!(line(&host, "SELECT value FROM hnsw_info('goods') WHERE key = 'small.model'"), "a model");
         check_sound(&host, "goods");
         assert_eq!(line(&host, "SELECT count(*), count(e), count(half), count(small) FROM goods"), "1021|1021|20|17");

@@ -443,7 +443,7 @@ fn info_describes_every_table() {
         &[
             (
                 "SELECT key, value FROM hnsw_info('t') WHERE key NOT LIKE 'bytes%' AND key NOT LIKE 'f.%'",
-                "format_version|2 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
+                "format_version|3 rows|3 node_cache|256 e.column|e e.element|FLOAT e.dims|2 e.metric|l2 e.m|16 e.ef_construction|200 e.ef_search|64 \
               e.nodes|2 e.deleted|0 e.pending|0 e.levels|2 e.entry_sample|2 e.degree|32 e.code_bits|4",
             ),
             (

@@ -105,7 +105,7 @@ impl RowNodes for ColumnNodes<'_> {
         match reason {
             SyncReason::Commit => Ok(has_no_triggers()? || self.rows.db.is_alone()),
             // Turning triggers off would expire the statement that searches.
-            SyncReason::Search => has_no_triggers(),
+            SyncReason::Search | SyncReason::Rename => has_no_triggers(),
             SyncReason::Write => Ok(false),
         }
     }

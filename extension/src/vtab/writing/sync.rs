@@ -8,11 +8,24 @@ use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::SyncMode;
 
+/// What linking has come to.
+struct Linked {
+    /// What is wrong with a row of the content.
+    wrong: Option<String>,
+    /// Whether nothing is left to be done at COMMIT.
+    is_whole: bool,
+}
+
 impl TableCore {
     /// Links pending nodes for a search.
     pub fn sync(&self) -> Result<()> {
         let is_within = self.nesting.is_under_way();
         self.bring_up_to_date(if is_within { SyncReason::Write } else { SyncReason::Search })
+    }
+
+    /// Brings the graph up to date before the table gets another name.
+    pub fn sync_for_rename(&self) -> Result<()> {
+        self.bring_up_to_date(SyncReason::Rename)
     }
 
     /// xSync. The table may have been dropped, and another one created under its name through another object. Then this
@@ -53,9 +66,11 @@ impl TableCore {
             self.poison();
         }
         match result? {
-            None => self.transaction.note_synced(),
+            Linked { wrong: None, is_whole: true } => self.transaction.note_synced(),
+            // A search needs no more; COMMIT does the rest.
+            Linked { wrong: None, is_whole: false } => self.transaction.count_write(),
             // The graph is right but for those rows: the transaction may go on, and set them right.
-            Some(wrong) => return Err(Error::Invalid(wrong)),
+            Linked { wrong: Some(wrong), .. } => return Err(Error::Invalid(wrong)),
         }
         Ok(())
     }
@@ -89,8 +104,8 @@ impl TableCore {
         stale.try_fold(false, |any, stale| Ok(any || stale?))
     }
 
-    /// Links what is pending, after a fold where the mode asks for it. Gives what is wrong with a row of the content.
-    fn link(&self, reason: SyncReason) -> Result<Option<String>> {
+    /// Links what is pending, after a fold where the mode asks for it.
+    fn link(&self, reason: SyncReason) -> Result<Linked> {
         let mut wrong = None;
         if self.content(SyncMode::Commit).is_some() {
             match self.fold() {
@@ -99,18 +114,24 @@ impl TableCore {
                 folded => wrong = folded?,
             }
         }
-        self.link_nodes(reason)?;
-        Ok(wrong)
+        let is_whole = self.link_nodes(reason)?;
+        Ok(Linked { wrong, is_whole })
     }
 
-    fn link_nodes(&self, reason: SyncReason) -> Result<()> {
+    /// Returns whether nothing is left to be done at COMMIT.
+    fn link_nodes(&self, reason: SyncReason) -> Result<bool> {
         let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
         let is_empty = reason != SyncReason::Write && has_deleted && self.rows.is_empty()?;
+        let mut is_whole = true;
         for (vector, (number, _, _)) in self.vectors()?.iter_mut().zip(self.schema.vectors()) {
             vector.refresh()?;
-            if is_empty { vector.clear() } else { vector.sync(&self.rows.nodes(number), reason) }?;
+            if is_empty {
+                vector.clear()?;
+            } else {
+                is_whole &= vector.sync(&self.rows.nodes(number), reason)?;
+            }
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// Notes that a statement could not be undone. The transaction must not be committed, unless SQLite has undone all
