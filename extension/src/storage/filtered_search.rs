@@ -64,6 +64,7 @@ impl VectorColumn {
     pub fn resume(&mut self, search: &mut ColumnSearch) -> Result<bool> {
         let header = self.header()?;
         search.cache = self.cache_of(&header)?;
+        search.generation = header.generation;
         Ok(search.renumber_epoch == self.renumber_epoch && search.link_epoch == self.link_epoch)
     }
 

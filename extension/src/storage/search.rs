@@ -6,6 +6,7 @@ use super::node_cache::NodeCache;
 use super::store::BlobHandle;
 use super::vector_column::VectorColumn;
 use crate::error::{Error, Result};
+use crate::format::header::Generation;
 use crate::format::node::{NodeId, RowId};
 use crate::hnsw::{Ef, GraphState, Hit, Order, Query, Search};
 
@@ -15,7 +16,9 @@ pub struct ColumnSearch {
     pub(super) handle: BlobHandle,
     pub(super) renumber_epoch: u64,
     pub(super) link_epoch: u64,
+    /// Rows of one generation, and which it is.
     pub(super) cache: Option<Arc<NodeCache>>,
+    pub(super) generation: Generation,
 }
 
 impl VectorColumn {
@@ -36,7 +39,8 @@ impl VectorColumn {
         let search = make(Self::state(&self.spec, &self.entry, &header), Query::new(&self.spec, query));
         let cache = self.cache_of(&header)?;
         let (renumber_epoch, link_epoch) = (self.renumber_epoch, self.link_epoch);
-        Ok(ColumnSearch { search, handle: BlobHandle::default(), renumber_epoch, link_epoch, cache })
+        let generation = header.generation;
+        Ok(ColumnSearch { search, handle: BlobHandle::default(), renumber_epoch, link_epoch, cache, generation })
     }
 
     /// Fails for a query of other dimensions. The caller has checked the components.
@@ -62,10 +66,10 @@ impl VectorColumn {
         if search.link_epoch != self.link_epoch {
             search.search.skip_unknown_nodes();
         }
-        if self.own_write {
+        let header = self.header()?;
+        if self.own_write || search.generation != header.generation {
             search.cache = None; // rows have changed since
         }
-        let header = self.header()?;
         let ColumnSearch { search, handle, cache, .. } = search;
         let rows = cache.as_ref().and_then(|cache| cache.read());
         let mut store = self.nodes.cached_reader(handle, rows.as_deref()).counted(&header);

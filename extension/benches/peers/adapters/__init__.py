@@ -14,6 +14,9 @@ PEERS = {
     "duckdb-vss": ("duckdb_vss", "DuckdbVss"),
     "sqlite-vec": ("sqlite", "SqliteVec"),
     "vectorlite": ("sqlite", "Vectorlite"),
+    "symphonyqg": ("fastest", "SymphonyQg"),
+    "glass": ("fastest", "Glass"),
+    "zvec": ("fastest", "Zvec"),
 }
 # vecrank on connections of three kinds: they share one import.
 OURS = {
