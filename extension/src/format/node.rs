@@ -305,6 +305,11 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Whether a row, however damaged, is marked deleted: its rowid then is none.
+pub fn is_marked_deleted(row: &[u8]) -> bool {
+    row.get(FLAGS_OFFSET).is_some_and(|flags| flags & TOMBSTONE != 0)
+}
+
 /// Marks a row deleted: it still routes, but belongs to no rowid. It names the tombstone made before it.
 pub fn set_tombstone(row: &mut [u8], previous: NodeId) {
     row[FLAGS_OFFSET] |= TOMBSTONE;

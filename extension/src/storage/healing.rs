@@ -19,21 +19,26 @@ impl Update<'_> {
         for &id in &deleted {
             self.store.check_interrupt()?;
             reattach_children(self.spec, &mut self.store, id)?;
+            self.store.flush_if_full()?;
         }
         self.queue(&deleted)?;
         // Two rounds free every tombstone.
         let mut left = self.header.owed.min(self.header.linked.saturating_mul(2));
         self.header.owed = 0;
-        let mut sweep = Sweep::new(self.spec);
-        while left > 0 {
+        let (mut sweep, last_round) = (Sweep::new(self.spec), self.header.round.wrapping_add(2));
+        while left > 0 && self.header.round != last_round {
             self.store.check_interrupt()?;
             let part = self.store.rows_from(NodeId(self.header.swept), left.min(PART))?;
             for &id in &part.ids {
                 sweep.pass(&mut self.store, id)?;
+                self.store.flush_if_full()?;
             }
             left -= part.rows.clamp(1, left);
             self.header.swept = part.next.map_or(u32::MAX, |id| id.0);
-            self.remove_unlinked()?;
+            if self.remove_unlinked()? {
+                // A part of the sweep must not depend on what is still in memory.
+                self.store.write()?;
+            }
             if part.next.is_none() {
                 self.header.swept = 0;
                 self.header.round = self.header.round.wrapping_add(1);
@@ -56,6 +61,7 @@ impl Update<'_> {
             }
             deleted.push(id);
             id = node.other_deleted();
+            self.store.flush_if_full()?;
         }
         deleted.reverse();
         Ok(deleted)
@@ -71,11 +77,16 @@ impl Update<'_> {
             set_next_deleted(&mut row, next);
             set_queued(&mut row, self.header.round, self.header.swept);
             self.store.put_node(id, &row)?;
+            self.store.flush_if_full()?;
         }
         match std::mem::replace(&mut self.header.newest, last) {
             NodeId::FREE => self.header.oldest = first,
             newest => {
-                let mut row = self.store.node(newest, &mut buffer)?.row().to_vec();
+                let node = self.store.node(newest, &mut buffer)?;
+                if !node.is_tombstone() || node.is_pending() {
+                    return Err(Error::corrupt(format!("node {newest}"), "it is queued as deleted, and is not"));
+                }
+                let mut row = node.row().to_vec();
                 set_next_deleted(&mut row, first);
                 self.store.put_node(newest, &row)?;
             }
@@ -83,9 +94,9 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Removes the tombstones that nothing links to any more.
-    fn remove_unlinked(&mut self) -> Result<()> {
-        let mut buffer = Vec::new();
+    /// Removes the tombstones that nothing links to any more. Returns whether there were any.
+    fn remove_unlinked(&mut self) -> Result<bool> {
+        let (mut buffer, before) = (Vec::new(), self.header.free);
         while self.header.oldest != NodeId::FREE {
             let id = self.header.oldest;
             let node = self.store.node(id, &mut buffer)?;
@@ -98,11 +109,13 @@ impl Update<'_> {
             }
             self.header.oldest = node.other_deleted();
             self.remove(id)?;
+            self.store.check_interrupt()?;
+            self.store.flush_if_full()?;
         }
         if self.header.oldest == NodeId::FREE {
             self.header.newest = NodeId::FREE;
         }
-        Ok(())
+        Ok(self.header.free > before)
     }
 
     fn remove(&mut self, id: NodeId) -> Result<()> {

@@ -11,7 +11,7 @@ use super::row_nodes::RowNodes;
 use super::vector_column::VectorColumn;
 use crate::distance::{check_vector, decode};
 use crate::error::{Error, Result};
-use crate::format::node::{NodeId, ROWID_OFFSET, RowId, VECTOR_OFFSET};
+use crate::format::node::{Node, NodeId, ROWID_OFFSET, RowId, VECTOR_OFFSET, is_marked_deleted};
 use crate::hnsw::Params;
 use crate::sqlite::Parameter;
 
@@ -19,9 +19,9 @@ use crate::sqlite::Parameter;
 struct Found {
     /// May be out of the range of node ids.
     id: i64,
-    /// The row that the node names.
-    rowid: RowId,
-    /// Whether everything before the links is correct.
+    /// The row that the node names; None if it is marked deleted.
+    rowid: Option<RowId>,
+    /// Whether everything before the links is correct, and there are links.
     is_sound: bool,
 }
 
@@ -40,14 +40,24 @@ pub fn repair(column: &mut VectorColumn, rows: &dyn RowNodes) -> Result<()> {
     let mut hasher = GenerationHasher::of(&column.header()?.generation);
     let found = good_nodes(column, &mut hasher)?;
     let owners = owners(&found, &claims);
-    settle_nodes(column, &found, &owners)?;
+    let settled = settle_nodes(column, &found, &owners)?;
     settle_rows(rows, &claims, &owners)?;
-    if is_new {
-        // A generation must not occur twice, so this one is derived from the vectors.
-        let header = column.header()?;
-        column.write_header(header, hasher.number(u64::MAX - 4))?;
+    let mut header = column.header()?;
+    if !is_new {
+        hasher = GenerationHasher::of(&header.generation);
     }
-    Ok(())
+    header.set_built(settled.linked, settled.next_id);
+    (header.pending, header.last_pending) = (settled.pending, settled.last_pending);
+    // A generation must not occur twice. One of a new graph row is derived from the vectors.
+    column.write_header(header, hasher.number(u64::MAX - 4))
+}
+
+/// What a graph row must say of the nodes that are left.
+struct Settled {
+    linked: u32,
+    pending: u32,
+    last_pending: NodeId,
+    next_id: u32,
 }
 
 /// Returns the node that each row names.
@@ -69,9 +79,10 @@ fn good_nodes(column: &mut VectorColumn, hasher: &mut GenerationHasher) -> Resul
         let Some((rowid, vector)) = salvage(column, bytes) else { return Ok(()) };
         let node = NodeId::try_from(id).ok().and_then(|id| layout.read(id, bytes).ok());
         let inverse_norm = column.spec.inverse_norm(vector).to_bits();
-        let is_sound = node.is_some_and(|n| !n.is_tombstone() && n.inverse_norm().to_bits() == inverse_norm);
+        let is_linked = |n: &Node<'_>| !n.is_tombstone() && !n.is_pending();
+        let is_sound = node.is_some_and(|n| is_linked(&n) && n.inverse_norm().to_bits() == inverse_norm);
         *hasher = hasher.number(id.cast_unsigned()).number(rowid.0.cast_unsigned()).bytes(vector);
-        found.push(Found { id, rowid, is_sound });
+        found.push(Found { id, rowid: (!is_marked_deleted(bytes)).then_some(rowid), is_sound });
         Ok(())
     })?;
     Ok(found)
@@ -95,8 +106,8 @@ fn owners(found: &[Found], claims: &BTreeMap<RowId, i64>) -> HashMap<i64, RowId>
     let mut claimants: HashMap<i64, Vec<RowId>> = HashMap::new();
     claims.iter().for_each(|(&rowid, &id)| claimants.entry(id).or_default().push(rowid));
     let (mut owners, mut served) = (HashMap::new(), HashSet::new());
-    let by_both = |node: &Found| (claims.get(&node.rowid) == Some(&node.id)).then_some(node.rowid);
-    let by_node = |node: &Found| claims.contains_key(&node.rowid).then_some(node.rowid);
+    let by_both = |node: &Found| node.rowid.filter(|rowid| claims.get(rowid) == Some(&node.id));
+    let by_node = |node: &Found| node.rowid.filter(|rowid| claims.contains_key(rowid));
     for owner in [&by_both as &dyn Fn(&Found) -> Option<RowId>, &by_node] {
         for node in found.iter().filter(|node| node.id >= 0 || claimants.contains_key(&node.id)) {
             if let Some(rowid) = owner(node).filter(|rowid| !served.contains(rowid) && !owners.contains_key(&node.id)) {
@@ -115,8 +126,8 @@ fn owners(found: &[Found], claims: &BTreeMap<RowId, i64>) -> HashMap<i64, RowId>
     owners
 }
 
-/// Removes the nodes that belong to no row, and rewrites those that are not sound.
-fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, RowId>) -> Result<()> {
+/// Removes the nodes that belong to no row, and rewrites those that are not sound, as pending nodes.
+fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64, RowId>) -> Result<Settled> {
     let (db, nodes) = (column.db, column.nodes.sql_name());
     let mut all = Vec::new();
     db.prepare_shadow(&format!("SELECT id FROM {nodes}"))?.query(&[], |row| {
@@ -130,20 +141,26 @@ fn settle_nodes(column: &mut VectorColumn, found: &[Found], owners: &HashMap<i64
     }
     let mut read = db.prepare_shadow(&format!("SELECT data FROM {nodes} WHERE id = ?1"))?;
     let mut write = db.prepare_shadow(&format!("UPDATE {nodes} SET data = ?2 WHERE id = ?1 RETURNING data IS ?2"))?;
-    for node in found.iter().filter(|node| is_id(node.id)) {
-        let Some(&rowid) = owners.get(&node.id) else { continue };
-        if node.is_sound && rowid == node.rowid {
+    let mut settled = Settled { linked: 0, pending: 0, last_pending: NodeId::FREE, next_id: 0 };
+    for node in found {
+        let (Some(&rowid), Ok(id)) = (owners.get(&node.id), NodeId::try_from(node.id)) else { continue };
+        settled.next_id = settled.next_id.max(id.0.saturating_add(1));
+        if node.is_sound && node.rowid == Some(rowid) {
+            settled.linked += 1;
             continue;
         }
+        settled.pending += 1;
+        let previous = std::mem::replace(&mut settled.last_pending, id);
         let row = read.query_one(&[Parameter::Integer(node.id)], |row| {
             let vector = salvage(column, row.column_bytes(0)).map(|(_, vector)| vector).unwrap_or_default();
             let mut row = Vec::with_capacity(column.spec.layout.pending_bytes());
             column.spec.layout.write_pending(&mut row, rowid, column.spec.inverse_norm(vector), vector);
+            column.spec.layout.set_previous(&mut row, previous);
             Ok(row)
         })?;
         write.run(&[Parameter::Integer(node.id), Parameter::Blob(&row.unwrap_or_default())])?;
     }
-    Ok(())
+    Ok(settled)
 }
 
 /// Sets the node of each row, or NULL.

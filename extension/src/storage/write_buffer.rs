@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::node_cache::{MissedRows, Rows};
 use super::store::{BlobHandle, NodeTable, Part, Reader};
 use crate::error::{Error, Result};
-use crate::format::node::{Kin, Node, NodeId, NodeLayout, free_row};
+use crate::format::node::{Kin, Node, NodeId, NodeLayout};
 use crate::hnsw::GraphStore;
 use crate::memory_hints::prefetch;
 
@@ -59,10 +59,7 @@ impl<'a> WriteBuffer<'a> {
 
     /// Returns the nodes with the next ids from `first` on, so many that passing them takes `most` rows.
     pub fn rows_from(&mut self, first: NodeId, most: u32) -> Result<Part> {
-        let mut part = self.reader.rows_from(first, most)?;
-        let is_free = |id: &NodeId| self.written.get(id).is_some_and(|row| free_row(row).is_some());
-        part.ids.retain(|id| !is_free(id));
-        Ok(part)
+        self.reader.rows_from(first, most)
     }
 
     /// Whether there is a linked node of this id.
@@ -84,7 +81,8 @@ impl<'a> WriteBuffer<'a> {
         Ok(())
     }
 
-    fn write(&mut self) -> Result<()> {
+    /// Writes the held rows.
+    pub fn write(&mut self) -> Result<()> {
         let mut ids: Vec<NodeId> = self.written.keys().copied().collect();
         ids.sort_unstable();
         for id in &ids {

@@ -161,6 +161,27 @@ fn a_vector_that_changed_behind_the_log_is_named_and_mended() {
 }
 
 #[test]
+fn a_rebuild_brings_rows_in_after_ids_became_free() {
+    for host in hosts(&PRODUCTS.replace("{sync}", "commit")) {
+        host.run(
+            "WITH RECURSIVE s(i) AS (SELECT 31 UNION ALL SELECT i + 1 FROM s WHERE i < 400)
+               INSERT INTO products SELECT i * 10, 'm', 1, vec_parse(json_array(i, 1)) FROM s",
+        );
+        for step in 0..25 {
+            host.run(&format!("DELETE FROM products WHERE id / 10 % 50 = {}", 2 * step));
+        }
+        assert_ne!(host.line("SELECT count(*) FROM near_nodes WHERE length(data) = 8"), "0", "free ids");
+        let trigger = host.line("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%AFTER INSERT%'");
+        host.run(&format!(
+            "DROP TRIGGER \"{trigger}\"; INSERT INTO products VALUES (5, 'x', 1, vec_parse('[9,9]'));
+             INSERT INTO near(near) VALUES ('rebuild')"
+        ));
+        check_same(&host, "products", "id");
+        host.check_sound("near");
+    }
+}
+
+#[test]
 fn joins_and_table_valued_searches_work() {
     for host in products() {
         host.run("CREATE TABLE stock(id INTEGER, n INTEGER); INSERT INTO stock SELECT id, id % 3 FROM products");

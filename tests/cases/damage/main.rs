@@ -304,3 +304,20 @@ fn a_rebuild_repairs_from_rows_and_vectors() {
         assert_eq!(host.rows(vectors), sound.hosts()[0].rows(vectors), "{damage:.100}");
     }
 }
+
+/// The row of a deleted node names other deleted nodes where that of a live one names its row.
+#[test]
+fn a_rebuild_gives_no_row_the_vector_of_a_deleted_one() {
+    let host = Host::bundled(":memory:");
+    host.load(library()).unwrap();
+    host.run(
+        "CREATE VIRTUAL TABLE t USING hnsw(id INTEGER PRIMARY KEY, e FLOAT[2]);
+         WITH RECURSIVE s(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < 500)
+           INSERT INTO t SELECT i, vec_parse(json_array(i, 1)) FROM s;
+         DELETE FROM t WHERE id IN (100, 200, 300, 400);
+         UPDATE t_nodes SET data = x'00' WHERE id IN (SELECT e FROM t_rows);
+         INSERT INTO t(t) VALUES ('rebuild')",
+    );
+    assert_eq!(host.line("SELECT count(*), count(e) FROM t"), "497|0");
+    host.check_sound("t");
+}

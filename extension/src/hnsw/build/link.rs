@@ -1,5 +1,7 @@
 //! Turns candidates into links: the heuristic chooses forward links; reverse links are added one by one, as in HNSW.
 
+use std::collections::VecDeque;
+
 use super::super::geometry::Geometry;
 use super::super::select::{Candidate, Limits, prune, select_neighbours};
 use super::ball_partition::hash;
@@ -165,7 +167,8 @@ const NEVER: u32 = u32::MAX;
 /// link to the parent, which insertion needs, to the front: the nearest vector that was reached earlier and links back.
 pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
     let mut turns = vec![NEVER; links.len()];
-    let (mut stack, mut turn) = (Vec::new(), 0);
+    // Breadth first, so that the way from a node over its parents is short.
+    let (mut queue, mut turn) = (VecDeque::new(), 0);
     for start in 0..links.len() as u32 {
         if turns[start as usize] != NEVER {
             continue;
@@ -173,14 +176,14 @@ pub fn connect(vectors: &Vectors, links: &mut Links, degree: usize) {
         if start > 0 {
             attach(vectors, links, degree, start, &turns);
         }
-        stack.push(start);
+        queue.push_back(start);
         turns[start as usize] = turn;
-        while let Some(own) = stack.pop() {
+        while let Some(own) = queue.pop_front() {
             for link in &links[own as usize] {
                 if turns[link.id as usize] == NEVER {
                     turn += 1;
                     turns[link.id as usize] = turn;
-                    stack.push(link.id);
+                    queue.push_back(link.id);
                 }
             }
         }
