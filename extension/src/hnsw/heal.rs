@@ -4,9 +4,10 @@
 //! and adds some of what those led to, as in FreshDiskANN (Singh et al., 2021), but without a pass over the whole graph.
 //! No node gets a link to a tombstone. So after a whole round nothing links to those that were there before it.
 //!
-//! The tree of parents (see `insert`) is mended before: the children of a new tombstone get other parents at once.
+//! The tree of parents (see `insert`) goes through tombstones, too, until the sweep drops a link that it needs. Before
+//! that, the live nodes below the tombstone get other parents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use super::build::put_lane;
@@ -22,7 +23,9 @@ const CANDIDATES: usize = 3;
 /// The share of a list's lanes that is filled up with candidates that the heuristic excluded.
 const FILL: (usize, usize) = (3, 4);
 /// The longest way to the first node of the graph that is followed to find out that a node is no descendant.
-const MOST_ANCESTORS: usize = 256;
+const MOST_ANCESTORS: usize = 4096;
+/// Nodes that are asked to become a parent, the nearest by links first.
+const MOST_ASKED: usize = 256;
 /// Points that are kept from one swept node to the next: near nodes have near ids.
 const MOST_POINTS: usize = 4096;
 
@@ -49,18 +52,15 @@ impl<'a> Sweep<'a> {
         if self.points.len() > MOST_POINTS {
             self.points.clear();
         }
-        let mut buffer = Vec::new();
-        let node = store.node(id, &mut buffer)?;
-        if node.is_pending() {
+        let list = List::of(store, id)?;
+        if list.is_pending || !list.has_dead(store)? {
             return Ok(());
         }
-        let (old, is_live) = (node.row().to_vec(), !node.is_tombstone());
-        let links: Vec<NodeId> = node.neighbours().collect();
+        free_family(self.spec, store, (id, &list))?;
+        // Mending the tree may have changed the row.
+        let List { row: old, links, is_live, .. } = List::of(store, id)?;
         let points = links.iter().map(|&id| self.point(store, id)).collect::<Result<Vec<_>>>()?;
         let dead: Vec<NodeId> = points.iter().filter(|point| !point.is_live).map(|point| point.id).collect();
-        if dead.is_empty() {
-            return Ok(());
-        }
         let (mut row, mut kept) = (old.clone(), 0);
         for (lane, _) in points.iter().enumerate().filter(|(_, point)| point.is_live) {
             if lane != kept {
@@ -213,14 +213,25 @@ struct List {
     row: Vec<u8>,
     links: Vec<NodeId>,
     is_live: bool,
+    is_pending: bool,
 }
 
 impl List {
     fn of(store: &mut impl GraphStore, id: NodeId) -> Result<List> {
         let mut buffer = Vec::new();
         let node = store.node(id, &mut buffer)?;
-        let is_live = !node.is_tombstone() && !node.is_pending();
-        Ok(List { row: node.row().to_vec(), links: node.neighbours().collect(), is_live })
+        let (is_live, is_pending) = (!node.is_tombstone(), node.is_pending());
+        Ok(List { row: node.row().to_vec(), links: node.neighbours().collect(), is_live, is_pending })
+    }
+
+    /// Whether a link leads to a tombstone.
+    fn has_dead(&self, store: &mut impl GraphStore) -> Result<bool> {
+        for &id in &self.links {
+            if !store.kin(id)?.is_live {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn swap(&mut self, spec: &ColumnSpec, a: usize, b: usize) {
@@ -231,77 +242,142 @@ impl List {
     }
 }
 
-/// Gives the live children of a tombstone other parents.
-pub fn reattach_children(spec: &ColumnSpec, store: &mut impl GraphStore, tombstone: NodeId) -> Result<()> {
-    let old = List::of(store, tombstone)?;
-    for &id in &old.links {
-        let kin = store.kin(id)?;
-        if kin.is_live && kin.parent == Some(tombstone) {
-            let child = List::of(store, id)?;
-            reattach(spec, store, (id, child), &old)?;
+/// Mends the tree of parents where it needs the links of a node to tombstones, so that they can be dropped.
+fn free_family(spec: &ColumnSpec, store: &mut impl GraphStore, (id, list): (NodeId, &List)) -> Result<()> {
+    let Some(&parent) = list.links.first() else { return Ok(()) };
+    if !store.kin(parent)?.is_live {
+        if list.is_live {
+            reattach(spec, store, id, parent)?;
+        } else {
+            reattach_below(spec, store, id)?;
+        }
+    }
+    for &child in &list.links {
+        let kin = store.kin(child)?;
+        if !kin.is_live && kin.parent == Some(id) {
+            reattach_below(spec, store, child)?;
         }
     }
     Ok(())
 }
 
-/// Gives a child of the tombstone `old` another parent: a neighbour that links back, or else one that can be made to,
-/// or else what the tombstone led to. A node that finds none, such as the first of the graph, stays without a parent.
-fn reattach(spec: &ColumnSpec, store: &mut impl GraphStore, (id, mut child): (NodeId, List), old: &List) -> Result<()> {
-    let own: Vec<NodeId> = child.links.iter().skip(1).copied().collect();
-    let mut buffer = Vec::new();
-    for &candidate in &own {
-        if !store.node(candidate, &mut buffer)?.neighbours().any(|link| link == id) {
-            continue;
+/// Gives the live children of a tombstone other parents, and those of the tombstones below it.
+fn reattach_below(spec: &ColumnSpec, store: &mut impl GraphStore, tombstone: NodeId) -> Result<()> {
+    let (mut waiting, mut seen) = (vec![tombstone], HashSet::from([tombstone]));
+    while let Some(parent) = waiting.pop() {
+        for id in List::of(store, parent)?.links {
+            let kin = store.kin(id)?;
+            if kin.parent != Some(parent) {
+                continue;
+            }
+            if kin.is_live {
+                reattach(spec, store, id, parent)?;
+            } else if seen.insert(id) {
+                waiting.push(id);
+            }
         }
+    }
+    Ok(())
+}
+
+/// Gives a live child of the tombstone `parent` another parent: a neighbour that links back, or else the nearest by
+/// links that can be made to. A node that finds none, such as the first of the graph, stays without a parent.
+fn reattach(spec: &ColumnSpec, store: &mut impl GraphStore, id: NodeId, parent: NodeId) -> Result<()> {
+    let mut child = List::of(store, id)?;
+    let mut tree = Tree { child: id, children: child.links.clone(), others: HashSet::new() };
+    for lane in 1..child.links.len() {
+        let candidate = child.links[lane];
         let list = List::of(store, candidate)?;
-        if !is_possible(store, id, (candidate, &list))? {
-            continue;
-        }
-        if let Some(lane) = child.links.iter().position(|&link| link == candidate) {
+        if list.links.contains(&id) && tree.admits(store, (candidate, &list), spec.layout.degree)? {
             child.swap(spec, 0, lane);
             return store.put_node(id, &child.row);
         }
     }
-    let others = old.links.iter().copied().filter(|other| *other != id && !own.contains(other));
-    for candidate in own.iter().copied().chain(others) {
-        let mut list = List::of(store, candidate)?;
-        if list.links.contains(&id) || !is_possible(store, id, (candidate, &list))? {
-            continue;
+    let mut waiting: VecDeque<NodeId> = child.links.iter().skip(1).copied().chain([parent]).collect();
+    let mut seen: HashSet<NodeId> = waiting.iter().copied().chain([id]).collect();
+    let mut asked = 0;
+    while let Some(candidate) = waiting.pop_front().filter(|_| asked < MOST_ASKED) {
+        asked += 1;
+        let list = List::of(store, candidate)?;
+        waiting.extend(list.links.iter().copied().filter(|&link| seen.insert(link)));
+        if !list.links.contains(&id) && tree.admits(store, (candidate, &list), spec.layout.degree)? {
+            return adopt(spec, store, (id, child), (candidate, list));
         }
-        let Some(lane) = free_lane(spec, store, (candidate, &list))? else { continue };
-        let vector = store.node(candidate, &mut Vec::new())?.vector().to_vec();
-        Linker::new(spec, &vector).link(store, &mut list.row, lane, id)?;
-        set_degree(&mut list.row, list.links.len().max(lane + 1) as u16);
-        store.put_node(candidate, &list.row)?;
-        match child.links.iter().position(|&link| link == candidate) {
-            Some(lane) => child.swap(spec, 0, lane),
-            None => {
-                let vector = store.node(id, &mut Vec::new())?.vector().to_vec();
-                Linker::new(spec, &vector).link(store, &mut child.row, 0, candidate)?;
-            }
-        }
-        return store.put_node(id, &child.row);
     }
     Ok(())
 }
 
-/// Whether a node may become the parent of `child`: it is live, has room and is no descendant.
-fn is_possible(store: &mut impl GraphStore, child: NodeId, (id, list): (NodeId, &List)) -> Result<bool> {
-    Ok(list.is_live && held_lanes(store, id, list)? < list.links.len().div_ceil(2) && !descends(store, id, child)?)
+/// Links a parent that admits a child to it, and the child to the parent in its first lane.
+fn adopt(
+    spec: &ColumnSpec,
+    store: &mut impl GraphStore,
+    (id, mut child): (NodeId, List),
+    (parent, mut list): (NodeId, List),
+) -> Result<()> {
+    let Some(lane) = free_lane(spec, store, (parent, &list))? else { return Ok(()) };
+    let vector = store.node(parent, &mut Vec::new())?.vector().to_vec();
+    Linker::new(spec, &vector).link(store, &mut list.row, lane, id)?;
+    set_degree(&mut list.row, list.links.len().max(lane + 1) as u16);
+    store.put_node(parent, &list.row)?;
+    match child.links.iter().position(|&link| link == parent) {
+        Some(lane) => child.swap(spec, 0, lane),
+        None => {
+            let vector = store.node(id, &mut Vec::new())?.vector().to_vec();
+            Linker::new(spec, &vector).link(store, &mut child.row, 0, parent)?;
+        }
+    }
+    store.put_node(id, &child.row)
 }
 
-/// Counts the links of a node to its parent and its live children.
-fn held_lanes(store: &mut impl GraphStore, id: NodeId, list: &List) -> Result<usize> {
+/// What is known of the tree while a parent for one child is sought.
+struct Tree {
+    child: NodeId,
+    /// What the child links to. Its children are among them.
+    children: Vec<NodeId>,
+    /// Nodes that are no descendants of the child.
+    others: HashSet<NodeId>,
+}
+
+impl Tree {
+    /// Whether a node may become the parent: it is live, has room and is no descendant.
+    fn admits(&mut self, store: &mut impl GraphStore, (id, list): (NodeId, &List), degree: usize) -> Result<bool> {
+        Ok(list.is_live && !list.is_pending && has_room(store, (id, list), degree)? && self.is_other(store, id)?)
+    }
+
+    /// Whether the child is not met on the way from `id` to the first node of the graph. False if the way is too long
+    /// to tell.
+    fn is_other(&mut self, store: &mut impl GraphStore, id: NodeId) -> Result<bool> {
+        let (mut way, mut at) = (HashSet::new(), id);
+        while way.len() < MOST_ANCESTORS {
+            // The first link of a node without a parent leads to any node, and so in a circle.
+            let parent = if self.others.contains(&at) || !way.insert(at) { None } else { store.kin(at)?.parent };
+            match parent {
+                Some(parent) if parent == self.child && self.children.contains(&at) => return Ok(false),
+                Some(parent) if parent != self.child => at = parent,
+                _ => {
+                    self.others.extend(way);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a node can take one more child: at most half of its links may be to its parent and its children.
+fn has_room(store: &mut impl GraphStore, (id, list): (NodeId, &List), degree: usize) -> Result<bool> {
+    if list.links.len() < degree {
+        return Ok(true);
+    }
     let mut held = 0;
     for lane in 0..list.links.len() {
         held += usize::from(is_held(store, (id, list), lane)?);
     }
-    Ok(held)
+    Ok(held < list.links.len() / 2)
 }
 
 fn is_held(store: &mut impl GraphStore, (id, list): (NodeId, &List), lane: usize) -> Result<bool> {
-    let kin = store.kin(list.links[lane])?;
-    Ok(lane == 0 || (kin.is_live && kin.parent == Some(id)))
+    Ok(lane == 0 || store.kin(list.links[lane])?.parent == Some(id))
 }
 
 /// The lane of a node for one more child: a free one, or that of a tombstone, or the last that is not held.
@@ -320,21 +396,4 @@ fn free_lane(spec: &ColumnSpec, store: &mut impl GraphStore, (id, list): (NodeId
         }
     }
     Ok(last)
-}
-
-/// Whether `ancestor` is met on the way from `id` to the first node of the graph, or the way is too long to tell.
-fn descends(store: &mut impl GraphStore, id: NodeId, ancestor: NodeId) -> Result<bool> {
-    let (mut way, mut at) = (Vec::new(), id);
-    while way.len() < MOST_ANCESTORS {
-        if at == ancestor {
-            return Ok(true);
-        }
-        way.push(at);
-        match store.kin(at)?.parent {
-            // The first link of a node without a parent leads to any node.
-            Some(parent) if !way.contains(&parent) => at = parent,
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
 }

@@ -243,7 +243,7 @@ impl NewNode<'_> {
 struct List<'p> {
     /// The linked nodes, by lane.
     points: Vec<Cow<'p, Point>>,
-    /// Whether the link in a lane must stay: it leads to the parent or to a live child.
+    /// Whether the link in a lane must stay: it leads to the parent or to a child.
     is_held: Vec<bool>,
 }
 
@@ -262,8 +262,7 @@ impl<'p> List<'p> {
                 None => Cow::Owned(Point::new(spec, &store.node(id, &mut buffer)?)),
             });
         }
-        let is_child = |p: &Point| p.is_live && p.parent == Some(own);
-        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || is_child(p)).collect();
+        let is_held = points.iter().enumerate().map(|(lane, p)| lane == 0 || p.parent == Some(own)).collect();
         Ok(List { points, is_held })
     }
 

@@ -24,7 +24,7 @@ mod traversal;
 
 pub use column_spec::{ColumnSpec, node_row_bytes};
 pub use entry::{EntrySample, is_sampled};
-pub use heal::{Sweep, reattach_children};
+pub use heal::Sweep;
 pub use matches::Matches;
 pub use params::Params;
 pub use query::Query;

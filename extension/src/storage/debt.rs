@@ -2,9 +2,9 @@
 
 use crate::format::header::Header;
 
-/// Rows that the sweep passes for each deleted node. So one round lasts while a seventh of the nodes are deleted, and so
-/// many are tombstones; half of the links to them are gone.
-const ROWS_PER_DELETION: u32 = 7;
+/// Rows that the sweep passes for each deleted node, and one that it frees. So one round lasts while a seventh of the
+/// nodes are deleted, and so many are tombstones; half of the links to them are gone.
+const ROWS_PER_DELETION: u32 = 7 + 1;
 /// With at most one tombstone in so many linked nodes, there is no sweep.
 const FEW: u32 = 50;
 

@@ -3,8 +3,11 @@
 use super::linking::Update;
 use crate::error::{Error, Result};
 use crate::format::node::{NodeId, set_next_deleted, set_queued, write_free_row};
-use crate::hnsw::{GraphStore, Sweep, is_sampled, reattach_children};
+use crate::hnsw::{GraphStore, Sweep, is_sampled};
 
+/// The sweep has passed the last row. The round ends when all tombstones of the round before are freed: a flag tells the
+/// tombstones of one round from those of the next, and no others.
+const ROUND_OVER: u32 = u32::MAX;
 /// The most rows that one part of a sweep lists.
 const PART: u32 = 1024;
 /// The entry sample is drawn anew when the graph has shrunk to one in so many nodes.
@@ -13,36 +16,37 @@ const SHRUNK: u32 = 4;
 const INTERRUPT_STRIDE: u32 = 1 << 16;
 
 impl Update<'_> {
-    /// Mends the tree of parents, and sweeps as many rows as are owed.
+    /// Sweeps as many rows as are owed. Freeing a node counts as sweeping one row.
     pub(super) fn heal(&mut self) -> Result<()> {
         let deleted = self.deleted()?;
-        for &id in &deleted {
-            self.store.check_interrupt()?;
-            reattach_children(self.spec, &mut self.store, id)?;
-            self.store.flush_if_full()?;
-        }
         self.queue(&deleted)?;
         // Two rounds free every tombstone.
-        let mut left = self.header.owed.min(self.header.linked.saturating_mul(2));
+        let (linked, tombstones) = (self.header.linked, self.header.tombstones);
+        let mut left = self.header.owed.min(linked.saturating_mul(2).saturating_add(tombstones));
         self.header.owed = 0;
         let (mut sweep, last_round) = (Sweep::new(self.spec), self.header.round.wrapping_add(2));
         while left > 0 && self.header.round != last_round {
             self.store.check_interrupt()?;
+            let freed = self.remove_unlinked(left)?;
+            left -= freed;
+            if left == 0 {
+                break;
+            }
+            if self.header.swept == ROUND_OVER {
+                self.header.swept = 0;
+                self.header.round = self.header.round.wrapping_add(1);
+            }
+            if freed > 0 {
+                // A part of the sweep must not depend on what is still in memory.
+                self.store.write()?;
+            }
             let part = self.store.rows_from(NodeId(self.header.swept), left.min(PART))?;
             for &id in &part.ids {
                 sweep.pass(&mut self.store, id)?;
                 self.store.flush_if_full()?;
             }
             left -= part.rows.clamp(1, left);
-            self.header.swept = part.next.map_or(u32::MAX, |id| id.0);
-            if self.remove_unlinked()? {
-                // A part of the sweep must not depend on what is still in memory.
-                self.store.write()?;
-            }
-            if part.next.is_none() {
-                self.header.swept = 0;
-                self.header.round = self.header.round.wrapping_add(1);
-            }
+            self.header.swept = part.next.map_or(ROUND_OVER, |id| id.0);
             self.store.flush_if_full()?;
         }
         self.sample_more()
@@ -94,10 +98,10 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Removes the tombstones that nothing links to any more. Returns whether there were any.
-    fn remove_unlinked(&mut self) -> Result<bool> {
-        let (mut buffer, before) = (Vec::new(), self.header.free);
-        while self.header.oldest != NodeId::FREE {
+    /// Removes tombstones that nothing links to any more. Returns how many, `most` at most.
+    fn remove_unlinked(&mut self, most: u32) -> Result<u32> {
+        let (mut buffer, mut removed) = (Vec::new(), 0);
+        while removed < most && self.header.oldest != NodeId::FREE {
             let id = self.header.oldest;
             let node = self.store.node(id, &mut buffer)?;
             if !node.is_tombstone() || node.is_pending() {
@@ -109,13 +113,14 @@ impl Update<'_> {
             }
             self.header.oldest = node.other_deleted();
             self.remove(id)?;
+            removed += 1;
             self.store.check_interrupt()?;
             self.store.flush_if_full()?;
         }
         if self.header.oldest == NodeId::FREE {
             self.header.newest = NodeId::FREE;
         }
-        Ok(self.header.free > before)
+        Ok(removed)
     }
 
     fn remove(&mut self, id: NodeId) -> Result<()> {

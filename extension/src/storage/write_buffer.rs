@@ -135,6 +135,7 @@ impl GraphStore for WriteBuffer<'_> {
 
     fn put_node(&mut self, id: NodeId, row: &[u8]) -> Result<()> {
         self.bytes += row.len();
+        self.read.remove(&id);
         self.written.insert(id, row.to_vec());
         Ok(())
     }
