@@ -22,6 +22,9 @@ const MATCHING_BUDGET: f64 = 8.0;
 const LEAST_WINDOW: usize = 16;
 /// Nodes by which the window grows per emitted hit. With 1.5 recall@1000 stays at 0.95.
 const GROWTH: f64 = 1.5;
+/// Beyond so many nodes a stored window widens by the eighth root of their number, and its growth too. So recall@10 and
+/// recall@1000 of 850,000 embeddings stay above 0.95: with the window of a small graph they are 0.948 and 0.941.
+const LARGE: f64 = 1e5;
 /// Graphs of at most so many nodes are ranked exactly from the start.
 pub const EXACT_NODES: u64 = 1000;
 /// The search continues exactly once it has emitted the first share of the nodes or expanded the second.
@@ -37,8 +40,10 @@ const STEERABLE: f64 = 1e30;
 /// The window of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ef {
-    /// The column's stored default.
+    /// That of the column's parameters. In graphs beyond LARGE nodes it is wider, as is the next.
     Default,
+    /// The file's default, which may have changed since CREATE.
+    Stored(usize),
     Window(usize),
     /// Every node is ranked by its exact distance.
     Exact,
@@ -95,6 +100,8 @@ pub struct Search {
     traversal: Traversal,
     order: Order,
     ef: usize,
+    /// Nodes by which the window grows per emitted hit.
+    growth: f64,
     /// The number of nodes that may be hits: those linked in the graph, or the matches.
     linked: u64,
     emitted: u64,
@@ -108,6 +115,11 @@ pub struct Search {
     done: Vec<RowId>,
     tail: Option<Tail>,
     exact: bool,
+}
+
+/// How much wider a stored window is in a graph of so many nodes. Square roots are the same on every CPU.
+fn widening(linked: u32) -> f64 {
+    (f64::from(linked) / LARGE).max(1.0).sqrt().sqrt().sqrt()
 }
 
 /// A key with a total order.
@@ -130,10 +142,14 @@ impl PartialOrd for Key {
 
 impl Search {
     pub fn new(graph: GraphState<'_>, query: Query, ef: Ef, order: Order) -> Search {
-        let window = match ef {
-            Ef::Window(window) => window.max(LEAST_WINDOW),
-            Ef::Default | Ef::Exact => graph.spec.params.ef_search,
+        let of_params = graph.spec.params.ef_search;
+        let (window, widening) = match ef {
+            Ef::Default => (of_params, widening(graph.linked)),
+            Ef::Stored(window) => (window, widening(graph.linked)),
+            Ef::Window(window) => (window, 1.0),
+            Ef::Exact => (of_params, 1.0),
         };
+        let window = ((window as f64 * widening) as usize).max(LEAST_WINDOW);
         let linked = u64::from(graph.linked);
         let exact = ef == Ef::Exact || linked <= EXACT_NODES.max(window as u64) || graph.entry.is_empty();
         let nothing = EntrySample::default();
@@ -143,6 +159,7 @@ impl Search {
             traversal,
             order,
             ef: window,
+            growth: GROWTH * widening,
             linked,
             emitted: 0,
             last: None,
@@ -251,7 +268,7 @@ impl Search {
     }
 
     fn window_size(&self) -> usize {
-        self.ef.max(self.ef / 2 + (GROWTH * self.emitted as f64) as usize)
+        self.ef.max(self.ef / 2 + (self.growth * self.emitted as f64) as usize)
     }
 
     /// Rows that may be read before the next hit is emitted even if the window is not settled.

@@ -21,27 +21,28 @@ const FILL: (usize, usize) = (7, 8);
 const COSINES: (f32, f32) = (0.5, 1.01);
 const STEPS: usize = 8;
 
-/// The spares of every vector, nearest first; `NONE` where there are fewer.
+/// The spares of every vector, nearest first: their numbers plus one, 0 where there are fewer. Memory of zeros is not
+/// touched until it is set: by then that of the candidate lists is being released.
 pub struct Spares {
-    ids: Vec<u32>,
+    slots: Vec<u32>,
 }
-
-const NONE: u32 = u32::MAX;
 
 impl Spares {
     /// Room for the spares of `count` vectors.
     pub fn new(count: usize) -> Spares {
-        Spares { ids: vec![NONE; count * SPARES] }
+        Spares { slots: vec![0; count * SPARES] }
     }
 
     pub fn set(&mut self, own: u32, ids: &[u32]) {
         let start = own as usize * SPARES;
-        self.ids[start..start + ids.len()].copy_from_slice(ids);
+        for (slot, id) in self.slots[start..start + SPARES].iter_mut().zip(ids) {
+            *slot = id + 1;
+        }
     }
 
     fn get(&self, own: u32) -> impl Iterator<Item = u32> {
         let start = own as usize * SPARES;
-        self.ids[start..start + SPARES].iter().copied().take_while(|&id| id != NONE)
+        self.slots[start..start + SPARES].iter().map_while(|slot| slot.checked_sub(1))
     }
 }
 

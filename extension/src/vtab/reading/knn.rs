@@ -203,7 +203,7 @@ impl<'t> Knn<'t> {
         let key = format!("vector.{}.ef_search", self.ordinal);
         let ef = stored.query_one(&[Parameter::Text(&key)], |row| Ok(row.column_i64(0)))?;
         match ef.and_then(|ef| usize::try_from(ef).ok()).filter(|ef| Params::EF_RANGE.contains(ef)) {
-            Some(ef) => Ok(Ef::Window(ef)),
+            Some(ef) => Ok(Ef::Stored(ef)),
             None => {
                 let (least, most) = (Params::EF_RANGE.start(), Params::EF_RANGE.end());
                 let got = ef.map(|ef| format!("expected {least} to {most}, got {ef}"));
