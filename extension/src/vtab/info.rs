@@ -15,7 +15,7 @@ use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
 use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
-use crate::storage::shadow::{Owner, nodes_suffix};
+use crate::storage::shadow::{NODES, Owner, VectorOrdinal};
 use crate::storage::vector_column::VectorColumn;
 
 /// The table-valued function `hnsw_info`.
@@ -63,16 +63,16 @@ impl Reader {
             ),
         ];
         let mut columns = Vec::new();
-        for (ordinal, name) in names.iter().enumerate() {
+        for (ordinal, name) in self.owner.ordinals().zip(&names) {
             // With several vector columns, each key begins with the column's name.
             let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
             let mut add = |key: &str, value: OwnedValue| entries.push((format!("{prefix}{key}"), value));
             add("column", OwnedValue::Text(name.as_bytes().to_vec()));
             let keys = ["element", "dims", "metric", "m", "ef_construction", "ef_search"];
             for key in keys {
-                add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(OwnedValue::Null));
+                add(key, text(ordinal.config_key(key)).cloned().unwrap_or(OwnedValue::Null));
             }
-            let value = |key: &str| text(format!("vector.{ordinal}.{key}"));
+            let value = |key: &str| text(ordinal.config_key(key));
             if let Some(model) = value("model") {
                 add("model", model.clone());
             }
@@ -121,7 +121,7 @@ impl Reader {
         Ok(entries)
     }
 
-    fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
+    fn open(&self, ordinal: VectorOrdinal, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
         let name = ColumnName { schema, table, ordinal, column: column.to_string() };
         VectorColumn::open(self.db, name, params)
@@ -145,7 +145,7 @@ impl Reader {
             "graph" => "length(header) + length(entry)",
             "rows" | "map" => return Ok(OwnedValue::Null),
             "changes" => "8",
-            suffix if suffix.starts_with(&nodes_suffix(0)) => "length(data)",
+            suffix if suffix.starts_with(NODES) => "length(data)",
             _ => return Ok(OwnedValue::Null),
         };
         let sql = format!("SELECT sum({columns}) FROM {}", self.owner.shadow(suffix));
@@ -168,10 +168,10 @@ pub fn config(db: Connection, owner: &Owner) -> Result<Entries> {
 /// The names of the vector columns in a config table.
 pub fn vector_names(config: &Entries) -> Vec<String> {
     let name = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| shown(value));
-    (0..).map_while(|ordinal| name(format!("vector.{ordinal}.name"))).collect()
+    (0..).map_while(|ordinal| name(VectorOrdinal(ordinal).config_key("name"))).collect()
 }
 
-fn vector_column(name: &str, ordinal: usize, params: &Params) -> Column {
+fn vector_column(name: &str, ordinal: VectorOrdinal, params: &Params) -> Column {
     let kind = ColumnKind::Vector { ordinal, params: params.clone(), model: None };
     Column { name: name.to_string(), not_null: false, kind }
 }

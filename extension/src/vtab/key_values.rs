@@ -6,16 +6,16 @@ use super::declaration::tokens::{MODULE, module_of};
 use super::rows::owned_value::OwnedValue;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Connected, Connection, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter, Recheck,
-    TableOption, Values, VirtualTable, quote_identifier,
+    BestIndex, ColumnId, Connected, Connection, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
+    Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::Owner;
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
-const KEY: usize = 0;
-const VALUE: usize = 1;
-const TABLE: usize = 2;
-const SCHEMA: usize = 3;
+const KEY: ColumnId = ColumnId(0);
+const VALUE: ColumnId = ColumnId(1);
+const TABLE: ColumnId = ColumnId(2);
+const SCHEMA: ColumnId = ColumnId(3);
 /// The cost of a plan without the table's name: above that of any plan that works.
 const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
@@ -47,7 +47,7 @@ impl<F: TableFunction> VirtualTable for KeyValues<F> {
 
     fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
         let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
-        let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
+        let argument = |column: ColumnId| arguments.iter().find(|term| term.column == Some(column));
         let Some(table) = argument(TABLE) else {
             // No error yet: older versions of SQLite plan each term of an OR alone before they plan the whole.
             info.set_estimate(COST_WITHOUT_ARGUMENT, 20);
@@ -117,7 +117,7 @@ impl<F: TableFunction> Cursor for EntriesCursor<F> {
         self.position >= self.entries.len()
     }
 
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn column(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()> {
         match (column, self.entries.get(self.position)) {
             (KEY, Some((key, _))) => context.text(key),
             (VALUE, Some((_, value))) => context.content(value.content()),

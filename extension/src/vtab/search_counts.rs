@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::sqlite::{Connection, Pages};
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{Owner, VectorOrdinal};
 use crate::storage::vector_column::NodeReads;
 
 /// The ways that a search took, one after the other.
@@ -97,9 +97,9 @@ impl SearchCounts {
     }
 
     /// The counters of one column of a table; those of no search if the table is not connected.
-    pub fn known(db: Connection, owner: &Owner, ordinal: usize) -> ColumnCounts {
+    pub fn known(db: Connection, owner: &Owner, ordinal: VectorOrdinal) -> ColumnCounts {
         let counts = find(&lock(&CONNECTED), db, owner);
-        counts.and_then(|counts| lock(&counts.columns).get(ordinal).copied()).unwrap_or_default()
+        counts.and_then(|counts| lock(&counts.columns).get(ordinal.0).copied()).unwrap_or_default()
     }
 
     /// Takes up another name of the table.
@@ -108,12 +108,12 @@ impl SearchCounts {
     }
 
     /// Adds a search of a column.
-    pub fn add(&self, ordinal: usize, search: SearchRecord) {
+    pub fn add(&self, ordinal: VectorOrdinal, search: SearchRecord) {
         let mut columns = lock(&self.columns);
-        if columns.len() <= ordinal {
-            columns.resize(ordinal + 1, ColumnCounts::default());
+        if columns.len() <= ordinal.0 {
+            columns.resize(ordinal.0 + 1, ColumnCounts::default());
         }
-        let Some(column) = columns.get_mut(ordinal) else { return };
+        let Some(column) = columns.get_mut(ordinal.0) else { return };
         column.searches += 1;
         column.resumed += u64::from(search.is_resumed);
         column.total.add(&search.effort);

@@ -6,7 +6,7 @@ use super::rows::owned_value::OwnedValue;
 use super::search_counts::{ColumnCounts, Effort, SearchCounts, SearchRecord};
 use crate::error::Result;
 use crate::sqlite::Connection;
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{Owner, VectorOrdinal};
 
 /// The table-valued function `hnsw_stats`.
 pub struct Stats;
@@ -18,7 +18,7 @@ impl TableFunction for Stats {
         let config = owner.check_version(db).and_then(|()| config(db, &owner));
         let names = vector_names(&config.map_err(|error| owner.explained(db, &[], error))?);
         let mut entries = Entries::new();
-        for (ordinal, name) in names.iter().enumerate() {
+        for (ordinal, name) in (0..).map(VectorOrdinal).zip(&names) {
             // With several vector columns, each key begins with the column's name.
             let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
             entries.push((format!("{prefix}column"), OwnedValue::Text(name.as_bytes().to_vec())));

@@ -108,7 +108,7 @@ pub fn outline(
         }
     }
     let is_missing = |vector: &&Column| !described.columns.iter().any(|column| column.name == vector.name);
-    let vectors = declared.columns.iter().filter(|column| column.as_vector().is_some());
+    let vectors = declared.columns.iter().filter(|column| column.is_vector());
     let missing: Vec<Column> = vectors.filter(is_missing).cloned().collect();
     let first = missing.first().map(|column| column.name.clone());
     described.columns.extend(missing);
@@ -125,7 +125,7 @@ fn refuse_vectors(
     (key, found): (&RowKey, &[Found]),
 ) -> Result<()> {
     let is_vector =
-        |column: &&Found| declared.vectors().any(|(_, vector, _)| vector.name.eq_ignore_ascii_case(&column.name));
+        |found: &&Found| declared.vectors().any(|vector| vector.column.name.eq_ignore_ascii_case(&found.name));
     for column in found.iter().filter(is_vector) {
         let is_number = ["INT", "INTEGER", "REAL"].iter().any(|other| column.type_name.eq_ignore_ascii_case(other));
         let what = if matches!(key, RowKey::Rowid(rowid) if *rowid == column.name) {

@@ -57,7 +57,7 @@ pub fn create_all(db: Connection, owner: &Owner, described: &TableSchema, conten
         SyncMode::Log => String::new(),
     };
     let mut watched = content.key.columns("");
-    watched.extend(described.vectors().map(|(_, column, _)| quote_identifier(&column.name)));
+    watched.extend(described.vectors().map(|vector| quote_identifier(&vector.column.name)));
     let of = if table.has_generated_vector { String::new() } else { format!(" OF {}", watched.join(", ")) };
     let (old, new) = (note(owner, &content.key, "old."), note(owner, &content.key, "new."));
     for event in EVENTS {

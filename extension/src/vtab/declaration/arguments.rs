@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::hnsw::params::MAX_DIMS;
 use crate::sqlite::quote_identifier;
+use crate::storage::shadow::VectorOrdinal;
 
 /// Parses and checks the arguments. The names in CHECK expressions and the collations are left to SQLite, which checks
 /// them when the rows table is created.
@@ -184,8 +185,9 @@ impl Parsed {
                 )));
             }
         }
+        let ordinal = VectorOrdinal(self.vectors);
         self.vectors += 1;
-        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal: self.vectors - 1, params, model: None } })
+        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal, params, model: None } })
     }
 
     fn ordinary_column(&mut self, mut cursor: TokenCursor<'_>, name: String, type_name: String) -> Result<Column> {
@@ -285,12 +287,8 @@ impl Parsed {
                 "{table}: expected at least one vector column, such as \"embedding FLOAT[256]\""
             )));
         }
-        let vectors: Vec<&str> = self
-            .columns
-            .iter()
-            .filter(|column| column.as_vector().is_some())
-            .map(|column| column.name.as_str())
-            .collect();
+        let vectors: Vec<&str> =
+            self.columns.iter().filter(|column| column.is_vector()).map(|column| column.name.as_str()).collect();
         for Named { context, constraint, names } in &self.named {
             if let Some(vector) =
                 vectors.iter().find(|vector| names.iter().any(|name| name.eq_ignore_ascii_case(vector)))

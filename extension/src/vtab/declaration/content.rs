@@ -4,6 +4,7 @@ use super::schema::{Column, TableSchema};
 use super::tokens::{Token, TokenKind, join};
 use crate::error::{Error, Result};
 use crate::sqlite::quote_identifier;
+use crate::storage::shadow::Owner;
 
 /// When the graph learns of changed rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,7 +93,7 @@ impl RowKey {
     }
 
     /// The column definitions in CREATE TABLE of the map.
-    pub fn map_definition(&self, vectors: usize) -> String {
+    pub fn map_definition(&self, owner: &Owner) -> String {
         let mut parts = vec!["id INTEGER PRIMARY KEY".to_string()];
         if let RowKey::Columns(columns) = self {
             parts.extend(columns.iter().enumerate().map(|(position, column)| {
@@ -100,7 +101,7 @@ impl RowKey {
                 format!("k{position} {type_name} COLLATE {collation}")
             }));
         }
-        parts.extend((0..vectors).map(|ordinal| format!("n{ordinal} INTEGER")));
+        parts.extend(owner.ordinals().map(|ordinal| format!("{} INTEGER", ordinal.map_column())));
         if let RowKey::Columns(columns) = self {
             let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
             parts.push(format!("UNIQUE ({})", names.join(", ")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::index_orders::IndexOrders;
 use crate::hnsw::Matches;
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::snapshot::Snapshot;
 
@@ -22,7 +23,7 @@ pub struct FilterCache {
 
 struct KnownMatches {
     /// The vector column whose nodes match.
-    column: usize,
+    ordinal: VectorOrdinal,
     filter: RowsFilter,
     snapshot: Snapshot,
     matches: Arc<Matches>,
@@ -30,10 +31,10 @@ struct KnownMatches {
 
 impl FilterCache {
     /// The rows that a filter matches, if they are known. Drops those of other snapshots.
-    pub fn matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter) -> Option<Arc<Matches>> {
+    pub fn matches(&self, snapshot: Snapshot, ordinal: VectorOrdinal, filter: &RowsFilter) -> Option<Arc<Matches>> {
         let mut known = self.matches.try_borrow_mut().ok()?;
         known.retain(|known| known.snapshot == snapshot);
-        let position = known.iter().position(|known| known.column == column && known.filter == *filter)?;
+        let position = known.iter().position(|known| known.ordinal == ordinal && known.filter == *filter)?;
         let found = known.remove(position);
         let matches = Arc::clone(&found.matches);
         known.push(found);
@@ -41,9 +42,15 @@ impl FilterCache {
     }
 
     /// Keeps the rows that a filter matches, and drops the oldest that do not fit.
-    pub fn keep_matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter, matches: &Arc<Matches>) {
+    pub fn keep_matches(
+        &self,
+        snapshot: Snapshot,
+        ordinal: VectorOrdinal,
+        filter: &RowsFilter,
+        matches: &Arc<Matches>,
+    ) {
         let Ok(mut known) = self.matches.try_borrow_mut() else { return };
-        known.push(KnownMatches { column, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
+        known.push(KnownMatches { ordinal, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
         let mut room = MOST_BYTES;
         let fits = known.iter().rev().take(CAPACITY).take_while(|known| {
             let bytes = known.matches.bytes() + known.filter.bytes();

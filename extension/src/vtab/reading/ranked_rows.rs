@@ -14,6 +14,7 @@ use crate::format::node::{NodeId, RowId, RowNode};
 use crate::hnsw::{Ef, Hit, Matches, Order, Params};
 use crate::storage::filtered_search::Ranked;
 use crate::storage::search::ColumnSearch;
+use crate::storage::shadow::VectorOrdinal;
 use crate::storage::vector_column::{NodeReads, VectorColumn};
 use crate::vtab::content::logged_rows::{LogQuery, LoggedRows};
 use crate::vtab::core::TableCore;
@@ -29,9 +30,8 @@ const HITS_KEPT: usize = 16_384;
 /// Everything that the sequence depends on, except the state of the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The vector column: its number in the table, and its ordinal among the vector columns.
-    pub column: usize,
-    pub ordinal: usize,
+    /// The searched column.
+    pub ordinal: VectorOrdinal,
     pub order: Order,
     pub ef: Ef,
     pub query: Vec<f32>,
@@ -122,16 +122,16 @@ impl RankedRows {
 
     /// Chooses a strategy and begins.
     pub fn begin<'t>(&mut self, core: &'t TableCore, test: &mut Option<CachedStatement<'t>>) -> Result<()> {
-        let Request { column, ordinal, query, filter, .. } = &self.request;
-        self.logged = LoggedRows::read(core, &LogQuery { column: *column, ordinal: *ordinal, query, filter })?;
+        let Request { ordinal, query, filter, .. } = &self.request;
+        self.logged = LoggedRows::read(core, &LogQuery { ordinal: *ordinal, query, filter })?;
         self.logged_ranked = self.logged.as_ref().map_or(0, LoggedRows::ranked);
         if self.request.filter.sql.is_empty() {
             let ef = self.request.ef;
             return self.walk(core, ef);
         }
         if let Some(snapshot) = self.snapshot {
-            let (column, filter) = (self.request.column, &self.request.filter);
-            self.ranges = core.filter_cache.orders.ranges(&core.rows, snapshot, column, filter, self.observed.rows)?;
+            let (ordinal, filter) = (self.request.ordinal, &self.request.filter);
+            self.ranges = core.filter_cache.orders.ranges(&core.rows, snapshot, ordinal, filter, self.observed.rows)?;
         }
         self.decide(core, test)
     }
@@ -180,7 +180,7 @@ impl RankedRows {
     /// Adds to the cost of the filter so far, in rows.
     fn spend(&self, core: &TableCore, rows: u64) {
         if let Some(snapshot) = self.snapshot {
-            core.filter_cache.orders.spend(snapshot, self.request.column, &self.request.filter, rows);
+            core.filter_cache.orders.spend(snapshot, self.request.ordinal, &self.request.filter, rows);
         }
     }
 
@@ -190,14 +190,14 @@ impl RankedRows {
             Some(limit) if matches.rows().len() > limit => (Count::MoreThan(limit), None),
             _ => (Count::All(matches.rows().len()), Some(matches)),
         };
-        let (column, filter) = (self.request.column, &self.request.filter);
-        if let Some(matches) = self.snapshot.and_then(|snapshot| core.filter_cache.matches(snapshot, column, filter)) {
+        let (ordinal, filter) = (self.request.ordinal, &self.request.filter);
+        if let Some(matches) = self.snapshot.and_then(|snapshot| core.filter_cache.matches(snapshot, ordinal, filter)) {
             return Ok(judge(matches));
         }
         let rows = match &self.ranges {
             Some(ranges) => ranges.rows(limit),
             None => {
-                let rows = core.rows.matching(column, filter, limit)?;
+                let rows = core.rows.matching(ordinal, filter, limit)?;
                 self.spend(core, rows.as_ref().map_or(limit.unwrap_or_default(), Vec::len) as u64);
                 rows
             }
@@ -210,7 +210,7 @@ impl RankedRows {
         }
         let matches = Arc::new(matches);
         if let (Some(snapshot), None) = (self.snapshot, &self.ranges) {
-            core.filter_cache.keep_matches(snapshot, column, filter, &matches);
+            core.filter_cache.keep_matches(snapshot, ordinal, filter, &matches);
         }
         Ok(judge(matches))
     }
@@ -265,7 +265,7 @@ impl RankedRows {
             if groups.admit(core, limit, &mut self.groups, hit.rowid.0)? {
                 break hit;
             }
-            let which = (self.request.column, &self.request.filter);
+            let which = (self.request.ordinal, &self.request.filter);
             if self.groups.takes_look(self.observed.rows) && !groups.has_room(core, limit, &self.groups, which)? {
                 self.ways_before = self.ways();
                 self.source = Source::Nothing;
@@ -460,7 +460,7 @@ impl RankedRows {
 fn counting<T>(
     reads: &mut NodeReads,
     core: &TableCore,
-    ordinal: usize,
+    ordinal: VectorOrdinal,
     work: impl FnOnce(&mut VectorColumn) -> Result<T>,
 ) -> Result<T> {
     core.with_vector(ordinal, |vector| {
