@@ -55,13 +55,13 @@ fn no_damage_of_a_header_takes_long_or_panics() {
     assert_eq!(refused(&[0xff; 100]), "it is damaged");
     assert_eq!(refused(&[&[0x16][..], &[0xff; 20]].concat()), "a number in it has no end");
     let mut bytes = header([300, 200], 70);
-    for place in 0..bytes.len() {
-        let whole = bytes[place];
+    for offset in 0..bytes.len() {
+        let whole = bytes[offset];
         for damage in 0..=255 {
-            bytes[place] = damage;
+            bytes[offset] = damage;
             let _ = Header::read(&mut bytes.as_slice());
         }
-        bytes[place] = whole;
+        bytes[offset] = whole;
     }
 }
 

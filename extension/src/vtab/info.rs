@@ -5,7 +5,7 @@ use super::content::triggers::table_with;
 use super::core::TableCore;
 use super::declaration::content::{ContentTable, SyncMode};
 use super::declaration::schema::{Column, ColumnKind, TableSchema};
-use super::key_values::{Entries, TableFunction};
+use super::key_values::{Entries, TableFunction, column_prefix};
 use super::rows::create;
 use super::rows::owned_value::OwnedValue;
 use crate::distance::{Element, Metric};
@@ -59,13 +59,12 @@ impl Reader {
             ("rows".to_string(), rows.map_or(OwnedValue::Null, OwnedValue::Integer)),
             (
                 "node_cache".to_string(),
-                text("node_cache".to_string()).cloned().unwrap_or(integer(DEFAULT_CACHE_MIB as u64)),
+                text("node_cache".to_string()).cloned().unwrap_or(OwnedValue::of_count(DEFAULT_CACHE_MIB as u64)),
             ),
         ];
         let mut columns = Vec::new();
         for (ordinal, name) in self.owner.ordinals().zip(&names) {
-            // With several vector columns, each key begins with the column's name.
-            let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
+            let prefix = column_prefix(&names, name);
             let mut add = |key: &str, value: OwnedValue| entries.push((format!("{prefix}{key}"), value));
             add("column", OwnedValue::Text(name.as_bytes().to_vec()));
             let keys = ["element", "dims", "metric", "m", "ef_construction", "ef_search"];
@@ -90,7 +89,7 @@ impl Reader {
                 ("degree", u64::from(stats.degree)),
                 ("code_bits", u64::from(stats.bits)),
             ] {
-                add(key, integer(number));
+                add(key, OwnedValue::of_count(number));
             }
         }
         if let Some(sync) = sync {
@@ -116,7 +115,7 @@ impl Reader {
             ("logged".to_string(), OwnedValue::Integer(core.log_length()?)),
         ];
         if described.is_some() {
-            entries.push(("logged_wrong".to_string(), integer(core.wrong_rows()?)));
+            entries.push(("logged_wrong".to_string(), OwnedValue::of_count(core.wrong_rows()?)));
         }
         Ok(entries)
     }
@@ -196,8 +195,4 @@ fn shown(value: &OwnedValue) -> String {
         Content::Text(text) => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
-}
-
-fn integer(number: u64) -> OwnedValue {
-    OwnedValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

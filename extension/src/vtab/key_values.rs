@@ -1,4 +1,4 @@
-//! Table-valued functions of a table's name that give keys and values: `hnsw_info` and `hnsw_stats`.
+//! Table-valued functions that take the name of a table and return keys and values: `hnsw_info` and `hnsw_stats`.
 
 use std::marker::PhantomData;
 
@@ -21,6 +21,11 @@ const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
 /// Keys and their values.
 pub type Entries = Vec<(String, OwnedValue)>;
+
+/// The start of the keys of a vector column: its name, if there are several.
+pub fn column_prefix(columns: &[String], name: &str) -> String {
+    if columns.len() == 1 { String::new() } else { format!("{name}.") }
+}
 
 /// A function `name(table [, schema])`.
 pub trait TableFunction: 'static {

@@ -49,8 +49,8 @@ impl<'a> Batch<'a> {
 
     /// Adds a row, whose last value is its rowid.
     pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
-        for (place, (column, cells)) in self.columns.iter().zip(&mut self.cells).enumerate() {
-            self.bytes += cells.push(row.get_ref(place)?).map_err(|fault| {
+        for (index, (column, cells)) in self.columns.iter().zip(&mut self.cells).enumerate() {
+            self.bytes += cells.push(row.get_ref(index)?).map_err(|fault| {
                 let rowid: i64 = row.get(self.columns.len()).unwrap_or_default();
                 Failure::new(format!("{}: row with rowid {rowid}: {fault}", column.name))
             })?;

@@ -123,7 +123,7 @@ fn types_met(
     let asked = asked.collect::<Vec<_>>().join(", ");
     let sql = format!("SELECT {asked} FROM {}{}", quote(&table.name), args.where_clause());
     let lists = connection.query_row(&sql, [], |row| {
-        (0..names.len()).map(|place| row.get::<_, Option<String>>(place)).collect::<rusqlite::Result<Vec<_>>>()
+        (0..names.len()).map(|index| row.get::<_, Option<String>>(index)).collect::<rusqlite::Result<Vec<_>>>()
     })?;
     let split = |list: Option<String>| {
         let mut types: Vec<String> = list.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();

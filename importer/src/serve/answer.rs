@@ -144,8 +144,8 @@ fn taste_value(catalogue: &Catalogue, taste: &Taste) -> Answer<SqlValue> {
                 return Err(Problem::Refused(format!("embedding: expected {dims} numbers, got {}", numbers.len())));
             }
             let vector: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
-            if let Some(place) = vector.iter().position(|number| !number.is_finite()) {
-                let text = format!("embedding: number {} is not a finite 32-bit float", place + 1);
+            if let Some(index) = vector.iter().position(|number| !number.is_finite()) {
+                let text = format!("embedding: number {} is not a finite 32-bit float", index + 1);
                 return Err(Problem::Refused(text));
             }
             if is_cosine && vector.iter().all(|&number| number == 0.0) {

@@ -8,27 +8,10 @@ use crate::sqlite::{BlobColumn, Connection, Parameter, quote_identifier};
 use crate::storage::shadow::Owner;
 use crate::vtab::declaration::content::{ContentTable, KeyColumn, RowKey};
 use crate::vtab::declaration::schema::{Column, ColumnKind, Key, OrdinaryColumn, TableSchema, is_hidden_name};
-use crate::vtab::declaration::tokens::module_of;
+use crate::vtab::declaration::tokens::{CONSTRAINT_WORDS, module_of};
 
-/// Keywords that a declared type may contain only in quotes.
-const NO_TYPE_WORDS: [&str; 16] = [
-    "CONSTRAINT",
-    "PRIMARY",
-    "NOT",
-    "NULL",
-    "UNIQUE",
-    "CHECK",
-    "COLLATE",
-    "DEFAULT",
-    "REFERENCES",
-    "GENERATED",
-    "AS",
-    "ON",
-    "HIDDEN",
-    "DEFERRABLE",
-    "INITIALLY",
-    "AUTOINCREMENT",
-];
+/// Keywords that a declared type may contain only in quotes, beside those of constraints.
+const NO_TYPE_WORDS: [&str; 4] = ["HIDDEN", "DEFERRABLE", "INITIALLY", "AUTOINCREMENT"];
 
 /// A column of the content, as `PRAGMA table_xinfo` gives it.
 struct Found {
@@ -292,7 +275,7 @@ fn safe_type(declared: &str) -> String {
     let is_word = |word: &str| {
         word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !word.starts_with(|first: char| first.is_ascii_digit())
-            && !NO_TYPE_WORDS.iter().any(|other| word.eq_ignore_ascii_case(other))
+            && !CONSTRAINT_WORDS.iter().chain(&NO_TYPE_WORDS).any(|other| word.eq_ignore_ascii_case(other))
     };
     let is_number = |part: &str| {
         let digits = part.trim().trim_start_matches(['+', '-']);

@@ -178,8 +178,10 @@ impl TableCore {
     }
 
     fn shown_key(&self, names: &Names, content: &ContentName, id: i64) -> Result<String> {
-        let RowKey::Columns(columns) = &content.key else { return Ok(id.to_string()) };
-        let shown: Vec<String> = (0..columns.len()).map(|position| format!("quote(k{position})")).collect();
+        if matches!(content.key, RowKey::Rowid(_)) {
+            return Ok(id.to_string());
+        }
+        let shown: Vec<String> = content.key.map_columns().iter().map(|column| format!("quote({column})")).collect();
         let sql = format!("SELECT {} FROM {} WHERE id = ?1", shown.join(" || ', ' || "), names.owner.shadow(MAP));
         let key =
             self.db.query_one(&sql, &[Parameter::Integer(id)], |row| Ok(row.column_text(0, "a key")?.to_string()))?;

@@ -49,8 +49,7 @@ impl TableCore {
             }
             RowKey::Columns(_) => {
                 let shown: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
-                let is_there: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
-                (shown.join(" || ', ' || "), is_there.join(" AND "))
+                (shown.join(" || ', ' || "), content.key.is_whole("r."))
             }
         };
         let unknown = format!(

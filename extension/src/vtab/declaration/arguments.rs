@@ -6,7 +6,7 @@
 use super::content::ContentOptions;
 use super::options::Options;
 use super::schema::{Column, ColumnKind, HIDDEN_COLUMNS, Key, OrdinaryColumn, TableSchema, is_hidden_name};
-use super::tokens::{Token, TokenKind, join, tokenise};
+use super::tokens::{CONSTRAINT_WORDS, Token, TokenKind, join, tokenise};
 use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
@@ -346,24 +346,9 @@ fn column_list(cursor: &mut TokenCursor<'_>) -> Result<String> {
 
 /// Takes the tokens between a column's name and its first constraint.
 fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, context: &str) -> Result<&'a [Token<'a>]> {
-    const CONSTRAINTS: [&str; 13] = [
-        "CONSTRAINT",
-        "PRIMARY",
-        "NOT",
-        "NULL",
-        "UNIQUE",
-        "CHECK",
-        "COLLATE",
-        "INDEXED",
-        "DEFAULT",
-        "REFERENCES",
-        "GENERATED",
-        "AS",
-        "ON",
-    ];
     let start = cursor.position;
     while let Some(token) = cursor.peek() {
-        if CONSTRAINTS.iter().any(|word| token.is_word(word)) {
+        if CONSTRAINT_WORDS.iter().any(|word| token.is_word(word)) || token.is_word("INDEXED") {
             break;
         }
         if token.is_symbol('(') {

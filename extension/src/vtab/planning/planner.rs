@@ -4,7 +4,7 @@ use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use super::like_range::{Origin, origin};
 use super::plan::{Access, Argument, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::search_arguments::{
-    check_arguments, check_no_argument, check_similarity, is_argument, no_vector, two_vectors,
+    check_arguments, check_no_argument, check_similarity, is_argument, is_hidden, no_vector, two_vectors,
 };
 use crate::error::{Error, Result};
 use crate::filter::predicate::{Affinity, Comparison, is_exact};
@@ -262,14 +262,9 @@ fn left_over(schema: &TableSchema, query: &IndexQuery, used: &UsedConstraints) -
     left.filter(|term| origin(query, term) == Origin::Statement).filter_map(|term| filter_of(schema, term)).collect()
 }
 
-fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
-    term.column.and_then(|id| schema.column(id)) == Some(wanted)
-}
-
 /// Whether the order is `distance` or `similarity DESC`, alone or followed by `rowid`. A GROUP BY or DISTINCT of the same
 /// columns does not count: it needs every row.
 fn is_nearest_first(schema: &TableSchema, query: &IndexQuery) -> bool {
-    let is_rowid = |column: Option<ColumnId>| column.is_none() || column == schema.rowid_column();
     let is_nearest = |term: &OrderTerm| match term.column.and_then(|id| schema.column(id)) {
         Some(ColumnRef::Distance) => !term.is_descending,
         Some(ColumnRef::Similarity) => term.is_descending,
@@ -278,7 +273,7 @@ fn is_nearest_first(schema: &TableSchema, query: &IndexQuery) -> bool {
     let starts_right = match query.order.as_slice() {
         [nearest] => is_nearest(nearest),
         // Two rows never agree in distance and rowid, so later terms sort nothing.
-        [nearest, rowid, ..] => is_nearest(nearest) && is_rowid(rowid.column) && !rowid.is_descending,
+        [nearest, rowid, ..] => is_nearest(nearest) && is_rowid(schema, rowid.column) && !rowid.is_descending,
         [] => false,
     };
     starts_right && matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup)

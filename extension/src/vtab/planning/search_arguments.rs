@@ -26,7 +26,7 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
             return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
         }
     }
-    let is_given = |wanted| query.terms.iter().any(|term| is_term_on(schema, term, wanted));
+    let is_given = |wanted| query.terms.iter().any(|term| is_hidden(schema, term, wanted));
     if is_given(ColumnRef::GroupLimit) && !is_given(ColumnRef::GroupBy) {
         return Err(Error::invalid(format!(
             "{table}.group_limit: the most rows per group, and there is no group_by: write \"AND group_by = 'COLUMN' AND \
@@ -36,7 +36,8 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
     Ok(())
 }
 
-fn is_term_on(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
+/// Whether a term is on a hidden column.
+pub fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
     term.column.and_then(|id| schema.column(id)) == Some(wanted)
 }
 

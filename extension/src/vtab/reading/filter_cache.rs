@@ -3,15 +3,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::cache_limits::Limits;
 use super::index_orders::IndexOrders;
 use crate::hnsw::Matches;
 use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::snapshot::Snapshot;
 
-/// The most sets of matches, and the most bytes that they may take together.
-const CAPACITY: usize = 16;
-const MOST_BYTES: usize = 16 << 20;
+const LIMITS: Limits = Limits { entries: 16, bytes: 16 << 20 };
 
 /// The matching rows of filters, and the in-memory indexes.
 #[derive(Default)]
@@ -51,15 +50,7 @@ impl FilterCache {
     ) {
         let Ok(mut known) = self.matches.try_borrow_mut() else { return };
         known.push(KnownMatches { ordinal, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
-        let mut room = MOST_BYTES;
-        let fits = known.iter().rev().take(CAPACITY).take_while(|known| {
-            let bytes = known.matches.bytes() + known.filter.bytes();
-            let fits = bytes <= room;
-            room = room.saturating_sub(bytes);
-            fits
-        });
-        let dropped = known.len() - fits.count();
-        known.drain(..dropped);
+        LIMITS.drop_oldest(&mut known, |known| known.matches.bytes() + known.filter.bytes());
     }
 
     /// Drops everything.

@@ -14,7 +14,7 @@ use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 
 /// The parameters of the counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -278,16 +278,6 @@ fn by_collation<'s, 't>(
         found.map(|_| order)
     };
     (!collation.eq_ignore_ascii_case("BINARY")).then_some(compare)
-}
-
-fn prepared<'s, 't>(
-    statement: &'s mut Option<CachedStatement<'t>>,
-    prepare: impl FnOnce() -> Result<CachedStatement<'t>>,
-) -> Result<&'s mut CachedStatement<'t>> {
-    if statement.is_none() {
-        *statement = Some(prepare()?);
-    }
-    statement.as_mut().ok_or_else(|| Error::internal("a statement that was not prepared"))
 }
 
 #[cfg(test)]

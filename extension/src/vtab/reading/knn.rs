@@ -7,7 +7,7 @@ use super::arguments::{Arguments, GivenArguments};
 use super::context::ReadContext;
 use super::distance_terms::{DistanceTerms, Measure};
 use super::group_limit::{GroupLimit, GroupStatements};
-use super::ranked_rows::{RankedRows, Request, tester};
+use super::ranked_rows::{RankedRows, Request};
 use super::result_row::ResultRow;
 use super::scan::give_one;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::read::passes;
 use crate::vtab::rows::selection::Selection;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 use crate::vtab::search_counts::SearchRecord;
 use crate::vtab::snapshot::Snapshot;
 use crate::vtab::writing::vector_input::VectorInput;
@@ -98,7 +98,7 @@ impl<'t> Counted<'t> {
         if distances.is_never() || filter.is_never || !distances.admits(hit.distance) {
             return Ok(false);
         }
-        Ok(filter.sql.is_empty() || passes(tester(core, filter, test)?, hit.rowid.0)?)
+        Ok(filter.sql.is_empty() || passes(prepared(test, || core.rows.filter_test(filter))?, hit.rowid.0)?)
     }
 }
 
@@ -423,10 +423,8 @@ impl<'t> Knn<'t> {
 
     /// Whether the row of a hit exists and has its node.
     fn is_there(&mut self, hit: &Hit) -> Result<bool> {
-        if self.presence.is_none() {
-            self.presence = Some(self.core.rows.node_test(self.vector.ordinal)?);
-        }
-        let Some(presence) = &mut self.presence else { return Ok(true) };
+        let rows = &self.core.rows;
+        let presence = prepared(&mut self.presence, || rows.node_test(self.vector.ordinal))?;
         presence.bind_i64(1, hit.rowid.0)?;
         presence.bind_i64(2, i64::from(hit.node.0))?;
         let is_there = presence.step();

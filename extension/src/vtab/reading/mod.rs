@@ -1,6 +1,7 @@
 //! The cursor: scans of the rows table, and searches that return rows nearest first.
 
 mod arguments;
+mod cache_limits;
 pub mod context;
 pub mod cursor;
 mod distance_terms;

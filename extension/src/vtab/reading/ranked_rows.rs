@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::group_limit::{GroupCounts, GroupLimit, GroupStatements};
 use super::index_orders::{Ranges, TEST_COST};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::strategy::{
     AccessPath, Count, FEW_ROWS, Observed, SAMPLE_ROWS, STEERED_WINDOW, Strategy, choose, walk_window,
 };
@@ -20,7 +20,7 @@ use crate::vtab::content::logged_rows::{LogQuery, LoggedRows};
 use crate::vtab::core::TableCore;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 use crate::vtab::search_counts::{Effort, Ways};
 use crate::vtab::snapshot::Snapshot;
 
@@ -168,7 +168,7 @@ impl RankedRows {
         if let Some(ranges) = &self.ranges {
             return Ok(near.iter().filter(|row| ranges.contains(row.node)).count());
         }
-        let test = tester(core, &request.filter, test)?;
+        let test = prepared(test, || core.rows.filter_test(&request.filter))?;
         let mut count = 0;
         for &RowNode { rowid, .. } in &near {
             count += usize::from(passes(test, rowid.0)?);
@@ -357,7 +357,7 @@ impl RankedRows {
                 Some(ranges) => ranges.contains(node),
                 None => {
                     tests += 1;
-                    passes(tester(core, &request.filter, test)?, rowid.0)?
+                    passes(prepared(test, || core.rows.filter_test(&request.filter))?, rowid.0)?
                 }
             };
             observed.refused += u64::from(!passes);
@@ -484,16 +484,4 @@ fn wider(ef: Ef, quarters: usize) -> Ef {
         Ef::Window(ef) => Ef::Window((ef * quarters / 4).min(*Params::EF_RANGE.end())),
         other => other,
     }
-}
-
-/// The statement that tests one row, prepared on first use.
-pub fn tester<'p, 't>(
-    core: &'t TableCore,
-    filter: &RowsFilter,
-    test: &'p mut Option<CachedStatement<'t>>,
-) -> Result<&'p mut CachedStatement<'t>> {
-    if test.is_none() {
-        *test = Some(core.rows.filter_test(filter)?);
-    }
-    test.as_mut().ok_or_else(|| Error::internal("a test that was not prepared"))
 }

@@ -9,7 +9,7 @@ use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::declaration::schema::{TableSchema, VectorRef};
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::selection::Selection;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 use crate::vtab::snapshot::Snapshot;
 
 /// The row of the current hit, without the searched column.
@@ -84,10 +84,8 @@ impl<'t> ResultRow<'t> {
             self.state = State::Kept(values);
             return Ok(());
         }
-        if self.statement.is_none() {
-            self.statement = Some(context.core.rows.row_reader(&self.selection, self.ordinal)?);
-        }
-        let Some(statement) = &mut self.statement else { return Ok(()) };
+        let rows = &context.core.rows;
+        let statement = prepared(&mut self.statement, || rows.row_reader(&self.selection, self.ordinal))?;
         statement.bind_i64(1, rowid)?;
         let found = statement.step()?;
         self.state = if found { State::Read } else { State::Gone };
