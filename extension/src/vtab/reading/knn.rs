@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::arguments::{Arguments, GivenArguments};
 use super::context::ReadContext;
 use super::distance_terms::{DistanceTerms, Measure};
+use super::graph_hits::Request;
 use super::group_limit::{GroupLimit, GroupStatements};
-use super::ranked_rows::{RankedRows, Request};
+use super::ranked_rows::RankedRows;
 use super::result_row::ResultRow;
 use super::scan::give_one;
 use crate::error::{Error, Result};
@@ -306,7 +307,7 @@ impl<'t> Knn<'t> {
         let Some(mut ranked) = self.ranked.take() else { return };
         self.count(&mut ranked);
         let is_kept = ranked.suspend() && self.began == self.core.transaction.writes();
-        if is_kept && self.core.snapshot(self.vector.ordinal).is_ok_and(|snapshot| snapshot == ranked.snapshot) {
+        if is_kept && self.core.snapshot(self.vector.ordinal).is_ok_and(|snapshot| snapshot == ranked.snapshot()) {
             self.context.search_cache.put(ranked);
         }
     }
@@ -403,7 +404,7 @@ impl<'t> Knn<'t> {
         if self.core.schema.content.is_some() {
             return Ok(());
         }
-        let is_filtered = !ranked.request.filter.sql.is_empty();
+        let is_filtered = !ranked.request().filter.sql.is_empty();
         let is_seen = !self.row.is_unread() || is_filtered || self.position <= ranked.rows_seen;
         if is_seen || self.writes != self.core.transaction.writes() {
             return Ok(());

@@ -6,6 +6,7 @@ pub mod context;
 pub mod cursor;
 mod distance_terms;
 pub mod filter_cache;
+mod graph_hits;
 mod group_limit;
 mod index_orders;
 mod knn;

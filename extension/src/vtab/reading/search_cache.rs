@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use super::cache_limits::Limits;
-use super::ranked_rows::{RankedRows, Request};
+use super::graph_hits::Request;
+use super::ranked_rows::RankedRows;
 use crate::vtab::snapshot::Snapshot;
 
 const LIMITS: Limits = Limits { entries: 8, bytes: 16 << 20 };
@@ -19,15 +20,15 @@ impl SearchCache {
     /// Takes out the search of a request, if there is one. Drops those of other snapshots.
     pub fn take(&self, request: &Request, snapshot: Snapshot) -> Option<RankedRows> {
         let mut searches = self.searches.try_borrow_mut().ok()?;
-        searches.retain(|search| search.snapshot == Some(snapshot));
-        let position = searches.iter().position(|search| search.request == *request)?;
+        searches.retain(|search| search.snapshot() == Some(snapshot));
+        let position = searches.iter().position(|search| search.request() == request)?;
         Some(searches.remove(position))
     }
 
     /// Keeps a suspended search, and drops the oldest that do not fit.
     pub fn put(&self, search: RankedRows) {
         let Ok(mut searches) = self.searches.try_borrow_mut() else { return };
-        searches.retain(|other| other.request != search.request);
+        searches.retain(|other| other.request() != search.request());
         searches.push(search);
         LIMITS.drop_oldest(&mut searches, RankedRows::bytes);
     }
