@@ -163,7 +163,7 @@ fn chunks_that_are_longer_than_they_say_are_read_whole() {
 }
 
 #[test]
-fn the_first_parquet_rs_counted_no_rows() {
+fn a_row_count_of_0_by_the_first_parquet_rs_is_corrected() {
     let (bytes, mut footer) = written(vec![("a", numbers())]);
     *field(&mut footer, NUM_ROWS) = Value::Number(0);
     let rows = |footer: &Value| read(&with_footer(bytes.clone(), footer)).unwrap().file_metadata().num_rows();

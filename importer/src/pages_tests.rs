@@ -70,7 +70,7 @@ fn limits(codec: Compression) -> Limits {
 }
 
 #[test]
-fn claims_are_held_against_what_there_is() {
+fn claims_of_page_headers_are_checked_against_the_file() {
     let check = |codec, kind, uncompressed, values| {
         let header = Header { kind, uncompressed, compressed: 1000, values };
         limits(codec).check(&header, 1000).map_err(|error| error.to_string())

@@ -266,13 +266,13 @@ impl<'a> IndexInfo<'a> {
         self.info_mut().orderByConsumed = 1;
     }
 
-    /// The cost of the plan, about the number of disk reads, and the rows that it gives.
+    /// The cost of the plan, about the number of disk reads, and the rows that it returns.
     pub fn set_estimate(&mut self, cost: f64, rows: i64) {
         self.info_mut().estimatedCost = cost;
         self.info_mut().estimatedRows = rows;
     }
 
-    /// The plan gives one row at most.
+    /// The plan returns one row at most.
     pub fn set_unique(&mut self) {
         self.info_mut().idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
     }

@@ -1,4 +1,4 @@
-//! `hnsw_stats(table [, schema])`: what this connection's searches of a table took, as keys and values.
+//! `hnsw_stats(table [, schema])`: the counters of this connection's searches of a table, as keys and values.
 
 use super::info::{config, vector_names};
 use super::key_values::{Entries, TableFunction, column_prefix};

@@ -1,4 +1,4 @@
-//! Rows on their way into a record batch.
+//! Collects rows into record batches.
 
 use super::columns::{Column, Kind, component_field};
 use crate::failure::{Failure, Result};
@@ -14,10 +14,11 @@ use rusqlite::types::ValueRef;
 use std::sync::Arc;
 use vecrank::internals::distance::Element;
 
-/// Rows, and bytes of texts, BLOBs and vectors, of a batch.
+/// The most rows of a batch, and the bytes of texts, BLOBs and vectors at which it is full.
 const ROWS: usize = 8192;
 const BYTES: usize = 32 << 20;
 
+/// The rows of the next record batch.
 pub struct Batch<'a> {
     columns: &'a [Column],
     cells: Vec<Cells>,
@@ -68,7 +69,7 @@ impl<'a> Batch<'a> {
         self.last_rows as u64
     }
 
-    /// Takes the rows out.
+    /// Takes the rows as a record batch, and begins the next one.
     pub fn take(&mut self, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
         (self.last_rows, self.rows, self.bytes) = (self.rows, 0, 0);
         let arrays = self.cells.iter_mut().map(Cells::take).collect::<std::result::Result<Vec<_>, _>>()?;

@@ -13,7 +13,7 @@ use crate::vtab::declaration::tokens::{CONSTRAINT_WORDS, module_of};
 /// Keywords that a declared type may contain only in quotes, beside those of constraints.
 const NO_TYPE_WORDS: [&str; 4] = ["HIDDEN", "DEFERRABLE", "INITIALLY", "AUTOINCREMENT"];
 
-/// A column of the content, as `PRAGMA table_xinfo` gives it.
+/// A column of the content, as `PRAGMA table_xinfo` returns it.
 struct Found {
     name: String,
     type_name: String,
@@ -62,8 +62,8 @@ pub fn describe_new(db: Connection, owner: &Owner, declared: &TableSchema, name:
     )))
 }
 
-/// As `describe`, but vector columns that the content has no more come last, and the first of them is returned: a statement
-/// that names other columns can be prepared, and then fails with the error of `describe`.
+/// As `describe`, but keeps vector columns that the content no longer has. They come last, and the name of the first is
+/// returned. So a statement that names other columns can be prepared, and then fails with the error of `describe`.
 pub fn outline(
     db: Connection,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Folds the log into the graph: gives each logged row the nodes of its current vectors.
+//! Folds the log into the graph: each logged row gets the nodes of its current vectors.
 
 use super::triggers;
 use crate::error::{Error, Result};
@@ -64,8 +64,8 @@ fn node_columns(owner: &Owner) -> Vec<String> {
 }
 
 impl TableCore {
-    /// Gives the logged rows the nodes of their current vectors, in bounded memory; the graph links the nodes later. Rows
-    /// with a wrong vector stay in the log. Returns the problem of the first of them.
+    /// Adds the current vectors of the logged rows as nodes, in bounded memory; the graph links them later. Rows with a
+    /// wrong vector stay in the log. Returns the problem of the first of them.
     pub fn fold(&self) -> Result<Option<String>> {
         if self.schema.content.is_none() || !self.has_log()? {
             return Ok(None);

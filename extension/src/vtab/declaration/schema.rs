@@ -225,7 +225,7 @@ impl TableSchema {
         }
     }
 
-    /// A declared column, in SQL on the rows. In a table of its own a vector column gives the node.
+    /// A declared column, in SQL on the rows. In a table of its own a vector column is that of the nodes.
     pub fn column_sql(&self, id: ColumnId) -> String {
         let name = quote_identifier(self.columns.get(id.0).map_or("", |column| &column.name));
         if self.content.is_some() { format!("r.{name}") } else { name }

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_comes_so_often() {
+    fn each_group_is_admitted_up_to_the_limit() {
         use Content::{Blob, Integer, Null, Real, Text};
         let values = [
             Integer(1),
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_come_ever_more_seldom() {
+    fn the_number_of_dropped_rows_between_two_checks_doubles() {
         let mut counts = GroupCounts::default();
         assert!(counts.admits(Content::Integer(1), 1, None).unwrap());
         let mut looks = Vec::new();

@@ -81,7 +81,7 @@ impl<'t> Scan<'t> {
     }
 }
 
-/// Gives a column of one row, and says its kind; None if there is no such row.
+/// Sets the result to a column of one row, and returns its kind; None if there is no such row.
 pub fn give_one(core: &TableCore, rowid: i64, column: ColumnId, context: &Context<'_>) -> Result<Option<Kind>> {
     let mut kind = None;
     core.rows.read_one(rowid, column, |row| {

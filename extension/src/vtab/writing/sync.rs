@@ -90,7 +90,7 @@ impl TableCore {
         stale.try_fold(false, |any, stale| Ok(any || stale?))
     }
 
-    /// Links what is pending, after a fold where the mode asks for it. Gives what is wrong with a row of the content.
+    /// Links what is pending, after a fold where the mode asks for it. Returns what is wrong with a row of the content.
     fn link(&self, reason: SyncReason) -> Result<Option<String>> {
         let mut wrong = None;
         if self.content(SyncMode::Commit).is_some() {
