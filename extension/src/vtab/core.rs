@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
-use crate::storage::shadow::{Owner, VectorOrdinal};
+use crate::storage::shadow::{CONFIG, Owner, VectorOrdinal};
 use crate::storage::vector_column::VectorColumn;
 
 /// A connected table, without its cursors and without what only they use.
@@ -163,7 +163,7 @@ impl TableCore {
     /// The entries of the config table that are missing, or differ from what CREATE wrote.
     pub fn config_problems(&self) -> Result<Vec<String>> {
         let owner = &self.names()?.owner;
-        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow(CONFIG));
         let mut stored = self.rows.statements.reading(sql)?;
         let mut problems = Vec::new();
         for (key, expected) in self.config() {
@@ -179,7 +179,7 @@ impl TableCore {
             })?;
             if is_sound != Some(true) {
                 let what = if is_sound.is_none() { "is missing" } else { "differs from the table's declaration" };
-                problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
+                problems.push(format!("{}.{key} {what}", owner.shadow_name(CONFIG)));
             }
         }
         Ok(problems)
@@ -199,7 +199,7 @@ impl TableCore {
     pub fn is_there(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let sql = format!("SELECT 1 FROM {}.sqlite_master WHERE name = ?1", quote_identifier(&owner.schema));
-        let name = owner.shadow_name("config");
+        let name = owner.shadow_name(CONFIG);
         let is_there = self.db.query_one(&sql, &[Parameter::Text(&name)], |_| Ok(()))?.is_some();
         Ok(is_there && self.config_problems()?.is_empty())
     }

@@ -15,7 +15,7 @@ use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
 use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
-use crate::storage::shadow::{NODES, Owner, VectorOrdinal};
+use crate::storage::shadow::{CHANGES, CONFIG, GRAPH, MAP, NODES, Owner, ROWS, VectorOrdinal};
 use crate::storage::vector_column::VectorColumn;
 
 /// The table-valued function `hnsw_info`.
@@ -76,7 +76,7 @@ impl Reader {
                 add("model", model.clone());
             }
             let params = params(&value).ok_or_else(|| {
-                Error::corrupt(self.owner.shadow_name("config"), format!("the parameters of {name} cannot be read"))
+                Error::corrupt(self.owner.shadow_name(CONFIG), format!("the parameters of {name} cannot be read"))
             })?;
             columns.push(vector_column(name, ordinal, &params));
             let stats = self.open(ordinal, name, params).stats()?;
@@ -140,10 +140,10 @@ impl Reader {
             return Ok(bytes.unwrap_or(OwnedValue::Null));
         }
         let columns = match suffix {
-            "config" => "length(key) + length(value)",
-            "graph" => "length(header) + length(entry)",
-            "rows" | "map" => return Ok(OwnedValue::Null),
-            "changes" => "8",
+            CONFIG => "length(key) + length(value)",
+            GRAPH => "length(header) + length(entry)",
+            ROWS | MAP => return Ok(OwnedValue::Null),
+            CHANGES => "8",
             suffix if suffix.starts_with(NODES) => "length(data)",
             _ => return Ok(OwnedValue::Null),
         };
@@ -156,7 +156,7 @@ impl Reader {
 /// The entries of a table's config table.
 pub fn config(db: Connection, owner: &Owner) -> Result<Entries> {
     let mut config = Entries::new();
-    let sql = format!("SELECT key, value FROM {}", owner.shadow("config"));
+    let sql = format!("SELECT key, value FROM {}", owner.shadow(CONFIG));
     db.prepare_shadow(&sql)?.query(&[], |row| {
         config.push((row.column_text(0, "key")?.to_string(), OwnedValue::of(row.column_content(1))));
         Ok(())

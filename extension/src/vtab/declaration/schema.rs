@@ -204,6 +204,11 @@ impl TableSchema {
         position.map(|position| ColumnId(self.columns.len() + position))
     }
 
+    /// The column named as the table, which takes commands.
+    pub fn command_column(&self) -> ColumnId {
+        ColumnId(self.columns.len() + HIDDEN_COLUMNS.len())
+    }
+
     /// A vector column.
     pub fn vector(&self, ordinal: VectorOrdinal) -> Option<VectorRef<'_>> {
         self.ids().find_map(|id| match self.column(id) {

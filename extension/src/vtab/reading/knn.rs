@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
 use crate::sqlite::{ColumnId, Content, Context, Kind, Pages, Parameter, Value, Values};
+use crate::storage::shadow::CONFIG;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::{ColumnRef, VectorRef};
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
@@ -199,7 +200,7 @@ impl<'t> Knn<'t> {
     /// agree.
     fn stored_ef(&self) -> Result<Ef> {
         let owner = &self.core.names()?.owner;
-        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow(CONFIG));
         let mut stored = self.core.rows.statements.reading(sql)?;
         let key = self.vector.ordinal.config_key("ef_search");
         let ef = stored.query_one(&[Parameter::Text(&key)], |row| Ok(row.column_i64(0)))?;
@@ -208,7 +209,7 @@ impl<'t> Knn<'t> {
             None => {
                 let (least, most) = (Params::EF_RANGE.start(), Params::EF_RANGE.end());
                 let got = ef.map(|ef| format!("expected {least} to {most}, got {ef}"));
-                let entry = format!("{}.{key}", owner.shadow_name("config"));
+                let entry = format!("{}.{key}", owner.shadow_name(CONFIG));
                 Err(Error::corrupt(entry, got.unwrap_or_else(|| "the entry is missing".to_string())))
             }
         }

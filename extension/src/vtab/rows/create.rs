@@ -27,7 +27,7 @@ fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, column: &st
         attempt += 1;
         name = owner.shadow_name(&format!("rows_{column}_{attempt}"));
     }
-    let (name, rows) = (quote_identifier(&name), quote_identifier(&owner.shadow_name("rows")));
+    let (name, rows) = (quote_identifier(&name), quote_identifier(&owner.shadow_name(ROWS)));
     let nodes = schema.vectors().map(|vector| vector.column.name.as_str());
     let columns: Vec<String> = std::iter::once(column).chain(nodes).map(quote_identifier).collect();
     db.run(&format!("CREATE INDEX {database}.{name} ON {rows}({})", columns.join(", ")), &[])

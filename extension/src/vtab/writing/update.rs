@@ -52,7 +52,7 @@ impl TableCore {
             Change::Delete { .. } | Change::Update { .. } if names.content.is_some() => Err(names.not_written_here()),
             Change::Delete { rowid } => self.delete(names, rowid).map(|()| None),
             Change::Insert { rowid, values } => {
-                let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+                let command = values.get(self.schema.command_column().0);
                 match command.filter(|command| !command.is_null()) {
                     Some(command) => self.command(command, values).map(|()| None),
                     None if names.content.is_some() => self.note_changed(names, values).map(|()| Some(0)),
@@ -109,7 +109,7 @@ impl TableCore {
         values: Values<'_>,
         conflict: Conflict,
     ) -> Result<()> {
-        let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+        let command = values.get(self.schema.command_column().0);
         if command.is_some_and(|command| !command.is_null()) {
             return Err(Error::invalid(format!("{0}.{0}: a command is an INSERT, not an UPDATE", names.table())));
         }
