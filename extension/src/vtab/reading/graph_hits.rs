@@ -347,7 +347,7 @@ impl GraphHits {
         ways
     }
 
-    /// The node rows read. Counts anew.
+    /// The node rows read since the last call.
     pub fn take_reads(&mut self) -> NodeReads {
         std::mem::take(&mut self.nodes_read)
     }

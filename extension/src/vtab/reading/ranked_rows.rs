@@ -134,7 +134,7 @@ impl RankedRows {
         self.graph.ways()
     }
 
-    /// The work of the current statement on the graph and the log. Counts anew.
+    /// The work on the graph and the log since the last call.
     pub fn take_effort(&mut self) -> Effort {
         let (nodes, log_rows) = (self.graph.take_reads(), std::mem::take(&mut self.logged_ranked));
         Effort { nodes, log_rows: log_rows as u64, ..Effort::default() }
