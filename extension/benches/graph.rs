@@ -43,7 +43,7 @@ fn search_ten(bencher: Bencher<'_, '_>, ef: usize) {
     bencher.with_inputs(held_out()).bench_local_values(|query| graph.knn(query, Ef::Window(ef), 10));
 }
 
-/// One feed read deep: rows a second.
+/// One feed read deep: rows per second.
 #[divan::bench(args = [100, 1000])]
 fn search_deep(bencher: Bencher<'_, '_>, count: usize) {
     let mut graph = GRAPH.lock().unwrap();
@@ -68,7 +68,7 @@ fn insert_one(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(held_out()).bench_local_values(|vector| graph.insert(vector));
 }
 
-/// From vectors to node rows: vectors a second, on all cores.
+/// From vectors to node rows: vectors per second, on all cores.
 #[divan::bench(args = [5_000, 20_000], sample_count = 3, sample_size = 1)]
 fn build(bencher: Bencher<'_, '_>, count: usize) {
     bencher

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a failing call gives. Messages name the table, the column, what was expected and what came.
+/// An error. Messages name the table, the column, what was expected and what came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// A failure that the host's SQLite reported; code and message pass through as they came.

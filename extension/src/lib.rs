@@ -138,8 +138,9 @@ pub mod internals {
         pub use crate::quantize::{Encoded, Estimate, FactorKind, estimator};
     }
 
-    /// Shadow tables, and the progress of a bulk build.
+    /// Shadow tables, pages, and the progress of a bulk build.
     pub mod storage {
+        pub use crate::storage::page::rows_per_page;
         pub use crate::storage::progress::share;
         pub use crate::storage::shadow::{SHADOW_TABLES, is_shadow_name};
     }

@@ -21,7 +21,7 @@ fn moment(unit: TimeUnit, zone: Option<&str>) -> DataType {
 }
 
 #[test]
-fn storage_is_no_difference() {
+fn types_that_differ_in_storage_agree() {
     let dictionary = |value| DataType::Dictionary(Box::new(Int8), Box::new(value));
     let named = |name: &str| DataType::LargeList(Arc::new(Field::new(name, Float32, false)));
     for (a, b) in [

@@ -242,7 +242,7 @@ fn rename(offers: &mut [Offer], renames: &[(String, String)]) -> Vec<String> {
     found
 }
 
-/// Finds or makes the column that an `--embedding` means, and gives its name.
+/// Finds or makes the column that an `--embedding` means, and returns its name.
 fn make_vector(offers: &mut Vec<Offer>, asked: &str) -> Result<String> {
     if offers.iter().any(|offer| offer.name == asked) {
         return Ok(asked.to_owned());

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqlite_says_is_given_its_file_once() {
+    fn an_error_of_sqlite_names_its_file_once() {
         let path = Path::new("feed.db");
         let said = |code| Failure::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).in_file(path);
         assert_eq!(

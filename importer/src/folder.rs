@@ -128,7 +128,7 @@ mod tests {
 
     /// Makers beside one another sweep each other's folders before these are locked.
     #[test]
-    fn makers_beside_one_another_each_get_a_folder() {
+    fn imports_at_the_same_time_get_folders_of_their_own() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("feed.db");
         std::thread::scope(|scope| {

@@ -163,7 +163,7 @@ fn chunks_that_are_longer_than_they_say_are_read_whole() {
 }
 
 #[test]
-fn the_first_parquet_rs_counted_no_rows() {
+fn a_row_count_of_0_by_the_first_parquet_rs_is_corrected() {
     let (bytes, mut footer) = written(vec![("a", numbers())]);
     *field(&mut footer, NUM_ROWS) = Value::Number(0);
     let rows = |footer: &Value| read(&with_footer(bytes.clone(), footer)).unwrap().file_metadata().num_rows();
@@ -175,11 +175,11 @@ fn the_first_parquet_rs_counted_no_rows() {
 #[test]
 fn false_counts_of_rows_are_refused() {
     let (bytes, footer) = written(vec![("a", numbers())]);
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("a.parquet");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
     let open = |footer: &Value| {
         std::io::copy(&mut rewound(with_footer(bytes.clone(), footer)), &mut File::create(&path).unwrap()).unwrap();
-        Input::open(&Source::File(path.clone()), place.path(), &Shape::default())
+        Input::open(&Source::File(path.clone()), folder.path(), &Shape::default())
     };
     assert_eq!(open(&footer).unwrap().rows(), 3);
     for count in [0, 2, 4, -1, i64::MAX] {

@@ -23,7 +23,7 @@ fn assert_numbers(column: impl Array + 'static, sql_type: &str, values: &[&str])
 }
 
 #[test]
-fn integers_and_booleans() {
+fn integers_and_booleans_become_integer() {
     assert_stored(Int8Array::from(vec![Some(-128), None]), "INTEGER", &["-128", "NULL"]);
     assert_stored(
         Int64Array::from(vec![i64::MIN, i64::MAX]),
@@ -61,7 +61,7 @@ fn floats_keep_their_value_and_nan_is_null() {
 }
 
 #[test]
-fn text_in_every_form() {
+fn text_arrays_of_every_form_become_text() {
     let values = ["'ä'", "''", "NULL"];
     let text = || vec![Some("ä"), Some(""), None];
     assert_stored(StringArray::from(text()), "TEXT", &values);
@@ -76,7 +76,7 @@ fn text_in_every_form() {
 }
 
 #[test]
-fn binary_in_every_form() {
+fn binary_arrays_of_every_form_become_blobs() {
     let bytes = || vec![Some(&b"ab"[..]), None];
     assert_stored(BinaryArray::from(bytes()), "BLOB", &["a BLOB of 2 bytes", "NULL"]);
     assert_stored(BinaryViewArray::from(bytes()), "BLOB", &["a BLOB of 2 bytes", "NULL"]);
@@ -94,7 +94,7 @@ fn decimals_are_exact() {
 }
 
 #[test]
-fn dates() {
+fn dates_become_iso_text_or_seconds() {
     assert_stored(
         Date32Array::from(vec![Some(-1), Some(20_148), None]),
         "TEXT",
@@ -172,14 +172,14 @@ fn what_has_no_counterpart_is_refused_wherever_it_is() {
 }
 
 #[test]
-fn seconds_are_the_nearest_there_are() {
+fn seconds_are_the_nearest_real_numbers() {
     assert_numbers(TimestampMillisecondArray::from(vec![-1]), "REAL", &["-0.001"]);
     assert_numbers(TimestampNanosecondArray::from(vec![1_740_787_200_123_456_789]), "REAL", &["1740787200.1234567"]);
     assert_numbers(TimestampNanosecondArray::from(vec![i64::MIN]), "REAL", &["-9223372036.854776"]);
 }
 
 #[test]
-fn times_and_durations() {
+fn times_and_durations_become_iso_text() {
     assert_stored(Time64MicrosecondArray::from(vec![86_400_000_000]), "TEXT", &["'24:00:00.000000'"]);
     assert_stored(Time32SecondArray::from(vec![3661]), "TEXT", &["'01:01:01'"]);
     assert_stored(Time64NanosecondArray::from(vec![1]), "TEXT", &["'00:00:00.000000001'"]);
@@ -187,7 +187,7 @@ fn times_and_durations() {
 }
 
 #[test]
-fn nothing_but_nulls() {
+fn an_array_of_nulls_has_no_type() {
     assert_eq!(stored(NullArray::new(2), AS_TEXT), (None, vec!["NULL".to_owned(), "NULL".to_owned()]));
 }
 

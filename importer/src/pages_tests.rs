@@ -55,13 +55,13 @@ fn no_damage_of_a_header_takes_long_or_panics() {
     assert_eq!(refused(&[0xff; 100]), "it is damaged");
     assert_eq!(refused(&[&[0x16][..], &[0xff; 20]].concat()), "a number in it has no end");
     let mut bytes = header([300, 200], 70);
-    for place in 0..bytes.len() {
-        let whole = bytes[place];
+    for offset in 0..bytes.len() {
+        let whole = bytes[offset];
         for damage in 0..=255 {
-            bytes[place] = damage;
+            bytes[offset] = damage;
             let _ = Header::read(&mut bytes.as_slice());
         }
-        bytes[place] = whole;
+        bytes[offset] = whole;
     }
 }
 
@@ -70,7 +70,7 @@ fn limits(codec: Compression) -> Limits {
 }
 
 #[test]
-fn claims_are_held_against_what_there_is() {
+fn claims_of_page_headers_are_checked_against_the_file() {
     let check = |codec, kind, uncompressed, values| {
         let header = Header { kind, uncompressed, compressed: 1000, values };
         limits(codec).check(&header, 1000).map_err(|error| error.to_string())

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_text_in_whatever_pieces_it_is_written() {
+    fn text_is_escaped_alike_in_whatever_pieces_it_is_written() {
         let text = "größe ¢\tb\u{1b}]0;x\u{7}\u{9b}31m\u{85}\u{202e}€\u{e0041}👩\r\n";
         let shown = "größe ¢\tb\\x1b]0;x\\x07\\x9b31m\\x85\\u{202e}€\\u{e0041}👩\\r\n";
         for piece in [1, 2, 3, 100] {

@@ -172,7 +172,7 @@ pub fn dropped_with(connection: &Connection, table: &str) -> Result<Vec<String>>
     Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Leaves WAL mode if nobody else has the file open; gives the mode that the file is in then.
+/// Leaves WAL mode if nobody else has the file open. Returns the mode that the file is in afterwards.
 fn journal_mode_in_use(connection: &Connection) -> Result<String> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {

@@ -192,7 +192,7 @@ fn a_key_or_an_index_that_the_table_lacks_is_refused() {
 }
 
 #[test]
-fn making_the_table_anew_can_be_said() {
+fn replace_makes_the_table_anew_and_excludes_other_modes() {
     let place = place();
     add(&place, "new.parquet", &["--replace"]).done();
     assert_eq!(ids(&place), "6 7 8");

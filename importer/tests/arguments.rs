@@ -43,7 +43,7 @@ fn several_files_need_a_table_name() {
 }
 
 #[test]
-fn inputs_that_are_not_there() {
+fn missing_inputs_are_named() {
     assert_eq!(
         refusal(&["import", "no.parquet", "feed.db"]),
         "no.parquet: cannot be read: No such file or directory (os error 2)"
@@ -52,7 +52,7 @@ fn inputs_that_are_not_there() {
 }
 
 #[test]
-fn options_out_of_range() {
+fn options_out_of_range_are_refused() {
     let import = |option: &str, value: &str| refusal(&["import", "a.parquet", "feed.db", option, value]);
     assert_eq!(import("--m", "1"), "m: expected 2 to 64, got 1");
     assert_eq!(import("--ef-construction", "0"), "ef_construction: expected 1 to 10000, got 0");
@@ -66,7 +66,7 @@ fn options_out_of_range() {
 }
 
 #[test]
-fn columns_that_do_not_fit() {
+fn columns_that_do_not_fit_are_refused_by_name() {
     let import = |option: &str, value: &str| refusal(&["import", "a.parquet", "feed.db", option, value]);
     assert_eq!(import("--key", "nr"), "a.parquet: no column \"nr\"; the columns are id, name, v");
     assert_eq!(import("--key", "v"), "--key v: a vector column cannot be the key");
@@ -100,7 +100,7 @@ fn columns_that_do_not_fit() {
 }
 
 #[test]
-fn files_that_are_not_readable_parquet() {
+fn unreadable_files_are_refused_by_name() {
     let place = Place::new();
     place.catalogue("good.parquet", 1, 100);
     let good = std::fs::read(place.path("good.parquet")).unwrap();
@@ -118,7 +118,7 @@ fn files_that_are_not_readable_parquet() {
 }
 
 #[test]
-fn a_file_that_is_damaged_inside() {
+fn a_damaged_column_is_named() {
     let place = Place::new();
     place.catalogue("damaged.parquet", 1, 5000);
     let mut bytes = std::fs::read(place.path("damaged.parquet")).unwrap();
@@ -134,7 +134,7 @@ fn a_file_that_is_damaged_inside() {
 }
 
 #[test]
-fn files_of_unlike_schemas() {
+fn files_of_different_schemas_are_refused() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 3);
     let vectors = || vectors_of(&[Some(vec![1.0, 0.0])]);

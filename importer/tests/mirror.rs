@@ -138,7 +138,7 @@ fn mirror(place: &Place, more: &[&str]) -> Said {
 }
 
 #[test]
-fn counts_are_said_and_a_night_without_news_changes_no_byte() {
+fn a_mirror_counts_changes_and_without_any_writes_no_byte() {
     let place = place();
     let out = mirror(&place, &[]).done();
     assert!(

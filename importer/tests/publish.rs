@@ -425,7 +425,7 @@ fn a_plain_copy_over_the_live_file_is_noticed() {
 }
 
 #[test]
-fn other_columns_are_noticed_too() {
+fn a_copied_file_with_other_columns_is_noticed() {
     let place = place();
     place.run(&["import", "a.parquet", "one.db", "--table", "t", "--key", "id"]).done();
     place.run(&["import", "a.parquet", "two.db", "--table", "t", "--exclude", "id"]).done();
@@ -452,7 +452,7 @@ fn a_dump_is_read_by_debians_shell() {
 
 /// Samples that another program made are left to it.
 #[test]
-fn samples_that_were_there_stay() {
+fn statistics_of_other_tables_are_kept() {
     let place = place();
     place
         .open("feed.db")

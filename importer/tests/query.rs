@@ -15,7 +15,7 @@ fn query(place: &Place, arguments: &[&str]) -> Said {
 }
 
 #[test]
-fn an_aligned_table_with_the_distance() {
+fn rows_are_printed_as_an_aligned_table_with_the_distance() {
     let out = query(&place(), &["--like", "id=9", "--limit", "3"]).done();
     let expected =
         "id  name        distance\n 9  article 9   0.000000\n 8  article 8   0.000000\n10  article 10  0.000000\n";
@@ -34,7 +34,7 @@ fn pages_follow_one_another() {
 }
 
 #[test]
-fn conditions_and_their_mistakes() {
+fn where_filters_and_its_mistakes_are_named() {
     let place = place();
     let ids = |condition: &str| {
         query(&place, &["--like", "id=1", "--where", condition, "--columns", "id", "--csv", "--limit", "3"])
@@ -225,7 +225,7 @@ fn several_tables_ask_for_a_choice() {
 }
 
 #[test]
-fn conditions_on_the_vector_itself() {
+fn where_can_test_the_vector_for_null() {
     let place = place();
     let count =
         |condition: &str| query(&place, &["--where", condition, "--limit", "100", "--csv"]).done().lines().count() - 1;

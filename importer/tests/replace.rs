@@ -23,7 +23,7 @@ fn the_same_input_gives_the_same_bytes() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_bytes_do_not_hang_on_the_number_of_threads() {
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
     let place = Place::new();
     place.catalogue("a.parquet", 1, 5000);
     let import = |database: &str, processors: &str| {

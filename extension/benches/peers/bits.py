@@ -92,7 +92,7 @@ def check(page: list, exact: np.ndarray) -> None:
 
 
 def measure(db: apsw.Connection, sql: str, bindings: list) -> tuple[float, list]:
-    """CPU microseconds a query, and the pages."""
+    """CPU microseconds per query, and the pages."""
     start = time.thread_time()
     pages = [db.execute(sql, binding).fetchall() for binding in bindings]
     return (time.thread_time() - start) * 1e6 / len(bindings), pages

@@ -1,6 +1,6 @@
-//! What two packed vectors of bits have in common, and where they differ. The counts are whole numbers, whatever the
-//! order of the sums: so these functions are the specification, and the sets of one CPU are the same source, compiled
-//! for its instructions.
+//! Counts over packed vectors of bits: those that two vectors share, and those that differ. A count does not depend on the
+//! order of its sum, so these functions are both the specification and the source of every kernel: each set of kernels
+//! compiles them for the instructions of one CPU.
 
 /// The number of bits that differ, over the common length.
 #[inline(always)]

@@ -4,16 +4,16 @@
 use super::argument::{SUBTYPE_BIT, SUBTYPE_INT8, of_function, vector_from_value};
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Connected, Connection, Content, Context, Cursor, IndexInfo, Kind, ModuleArguments, Operator, Recheck,
-    TableOption, Value, Values, VirtualTable,
+    BestIndex, ColumnId, Connected, Connection, Content, Context, Cursor, IndexInfo, Kind, ModuleArguments, Operator,
+    Recheck, TableOption, Value, Values, VirtualTable,
 };
 
 pub(super) const NAME: &str = "vec_each";
 
 const DECLARATION: &str = "CREATE TABLE x(i INTEGER, value REAL, vector HIDDEN)";
-const I: usize = 0;
-const VALUE: usize = 1;
-const VECTOR: usize = 2;
+const I: ColumnId = ColumnId(0);
+const VALUE: ColumnId = ColumnId(1);
+const VECTOR: ColumnId = ColumnId(2);
 /// Dearer than any plan that works.
 const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
@@ -127,7 +127,7 @@ impl Cursor for EachCursor {
         self.position >= self.components.len()
     }
 
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn column(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()> {
         match column {
             I => context.i64(self.position as i64),
             VALUE => self.components.give(self.position, context),

@@ -1,4 +1,4 @@
-//! Vectors as SQL gives them: a BLOB of little-endian f32, or JSON text.
+//! Vectors as SQL passes them: a BLOB of little-endian f32, or JSON text.
 //!
 //! JSON has a parser of its own: it is a page of code, rounds each number to f32 once (a general JSON crate goes
 //! through f64 and rounds twice), and reports the byte at which it stopped. Byte positions and components count from 0.
@@ -31,7 +31,7 @@ pub fn parse_text(bytes: &[u8]) -> Result<Vec<f32>> {
 
 const BIND_AS_BLOB: &str = ": bind the bytes of a vector as BLOB, not as TEXT";
 
-/// The error of a BLOB that holds a vector as JSON text, as readfile() gives it; None for any other BLOB.
+/// The error of a BLOB that holds a vector as JSON text, as readfile() returns it; None for any other BLOB.
 pub fn json_in_blob(bytes: &[u8]) -> Option<Error> {
     let is_array = bytes.trim_ascii_start().first() == Some(&b'[');
     let is_json = is_array && str::from_utf8(bytes).is_ok_and(|text| parse_json(text).is_ok());

@@ -39,7 +39,7 @@ pub(super) const SCALARS: &[Scalar] = &[
     scalar!("vecrank_version", 0, version_text),
 ];
 
-/// The common part of all scalar functions: a NULL argument gives NULL, and errors begin with the function's name.
+/// The common part of all scalar functions: a NULL argument returns NULL, and errors begin with the function's name.
 fn run(name: &str, context: &Context<'_>, arguments: Values<'_>, body: ScalarFunction) -> Result<()> {
     if arguments.iter().any(Value::is_null) {
         return Ok(());

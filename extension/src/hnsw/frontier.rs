@@ -9,8 +9,8 @@ use std::collections::BinaryHeap;
 
 use crate::format::node::{LANES, NodeId};
 
-/// An estimated key and a node, packed so that the order of the integers is the order of keys, the newest node first
-/// among equals: of equal vectors the newest are the ones that have links to spare.
+/// An estimated key and a node, packed so that the integers are in the order of the keys. Among equal keys the newest node
+/// comes first: of equal vectors the newest have room for more links.
 type Packed = u64;
 
 fn pack(key: f32, node: NodeId) -> Packed {
@@ -25,9 +25,10 @@ fn unpack(packed: Packed) -> (f32, NodeId) {
     (f32::from_bits(bits), NodeId(!(packed as u32)))
 }
 
-/// The most candidates in the heap, per node of the window and in all: above it the farther half moves into blocks.
+/// The most candidates in the heap: so many per node of the window, plus a constant. Above that the farther half moves
+/// into blocks.
 const NEAR_LIMIT: (usize, usize) = (4, 64);
-/// Blocks that refill an empty heap.
+/// The number of blocks that refill an empty heap.
 const REFILL_BLOCKS: usize = 16;
 
 /// The key of a lane without a candidate. A candidate with such a key, or with none, is never expanded.
@@ -89,10 +90,12 @@ impl Iterator for Lanes {
     }
 }
 
+/// The candidates of a search that were not expanded yet.
 #[derive(Debug)]
 pub struct Frontier {
     /// Every candidate below `floor`.
     near: BinaryHeap<Reverse<Packed>>,
+    /// Every candidate in a block is here or above.
     floor: Packed,
     /// The most candidates in the heap.
     limit: usize,
@@ -102,7 +105,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// An empty frontier of a search that ranks so many nodes at a time.
+    /// An empty frontier of a search that ranks `window` nodes at a time.
     pub fn new(window: usize) -> Frontier {
         let limit = NEAR_LIMIT.0 * window + NEAR_LIMIT.1;
         let near = BinaryHeap::with_capacity(limit + LANES);
@@ -177,7 +180,7 @@ impl Frontier {
         self.near.pop().map(|Reverse(packed)| unpack(packed))
     }
 
-    /// A key that no candidate is nearer than, without work; None if there is no candidate.
+    /// A lower bound of the keys of all candidates, at no cost; None if there is no candidate.
     #[inline]
     pub fn least_key(&self) -> Option<f32> {
         let far = self.order.peek().map(|&Reverse((nearest, _))| nearest);
@@ -185,7 +188,7 @@ impl Frontier {
         near.into_iter().chain(far).min().map(|nearest| unpack(nearest).0)
     }
 
-    /// The candidate that is probably the nearest, without work.
+    /// The candidate that is probably the nearest, at no cost.
     pub fn hint(&self) -> Option<NodeId> {
         self.near.peek().map(|&Reverse(packed)| unpack(packed).1)
     }

@@ -1,4 +1,5 @@
-//! The walk through the graph that a search and an insertion share: candidates in, expanded nodes out.
+//! The walk through the graph that a search and an insertion share. It takes the best candidate, reads its row, and adds
+//! its neighbours to the candidates.
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub(super) struct Traversal {
     buffer: Vec<u8>,
 }
 
-/// The nodes that a traversal goes to.
+/// The nodes that a traversal may visit.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) visited: NodeSet,
@@ -90,7 +91,7 @@ impl Traversal {
         let Some((_, id)) = self.frontier.pop() else { return Ok(false) };
         self.scope.visited.insert(id);
         self.expanded += 1;
-        // The row of the next best comes while this one is worked on. It is read soon, if not next.
+        // The next best row is fetched while this one is worked on. It will be read soon, though perhaps not next.
         if let Some(next) = self.frontier.hint() {
             store.prefetch(next);
         }
@@ -138,8 +139,8 @@ impl Scope {
         self.matches.as_ref().is_none_or(|matches| matches.contains(node))
     }
 
-    /// Takes out of a block what is no candidate: lanes that are not in use, nodes that a search among matches does not
-    /// go to, and unknown nodes.
+    /// Removes from a block what is no candidate: lanes without a link, nodes that a search among matches does not visit,
+    /// and unknown nodes.
     #[inline]
     fn drop_lanes(&self, node: &Node<'_>, group: usize, leads_anywhere: bool, block: &mut Block) -> Result<()> {
         let count = (node.degree() - group * LANES).min(LANES);

@@ -72,13 +72,24 @@ impl Operator {
     }
 }
 
+/// A column of a virtual table as SQLite numbers it: from 0, in the order of the declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnId(pub usize);
+
+impl ColumnId {
+    /// None for the rowid.
+    fn of(number: c_int) -> Option<ColumnId> {
+        usize::try_from(number).ok().map(ColumnId)
+    }
+}
+
 /// One WHERE term that SQLite offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constraint {
     /// Its number, by which the other methods name it.
     pub index: usize,
-    /// The column as `declare`d, from 0; None for the rowid. Of no meaning for LIMIT and OFFSET.
-    pub column: Option<usize>,
+    /// None for the rowid. Of no meaning for LIMIT and OFFSET.
+    pub column: Option<ColumnId>,
     pub operator: Operator,
     /// False if its right side is not known yet in this join order: it cannot be taken.
     pub is_usable: bool,
@@ -87,8 +98,8 @@ pub struct Constraint {
 /// One term of ORDER BY (or of GROUP BY or DISTINCT: see `IndexInfo::order_use`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderTerm {
-    /// The column, from 0; None for the rowid.
-    pub column: Option<usize>,
+    /// None for the rowid.
+    pub column: Option<ColumnId>,
     pub is_descending: bool,
 }
 
@@ -149,7 +160,7 @@ impl<'a> IndexInfo<'a> {
             let raw = unsafe { &*first.add(index) };
             Constraint {
                 index,
-                column: usize::try_from(raw.iColumn).ok(),
+                column: ColumnId::of(raw.iColumn),
                 operator: Operator::from_code(raw.op),
                 is_usable: raw.usable != 0,
             }
@@ -161,7 +172,7 @@ impl<'a> IndexInfo<'a> {
         (0..usize::try_from(self.info().nOrderBy).unwrap_or(0)).map(move |index| {
             // SAFETY: the array has `nOrderBy` entries.
             let raw = unsafe { &*first.add(index) };
-            OrderTerm { column: usize::try_from(raw.iColumn).ok(), is_descending: raw.desc != 0 }
+            OrderTerm { column: ColumnId::of(raw.iColumn), is_descending: raw.desc != 0 }
         })
     }
 
@@ -255,13 +266,13 @@ impl<'a> IndexInfo<'a> {
         self.info_mut().orderByConsumed = 1;
     }
 
-    /// The cost of the plan, about the number of disk reads, and the rows that it gives.
+    /// The cost of the plan, about the number of disk reads, and the rows that it returns.
     pub fn set_estimate(&mut self, cost: f64, rows: i64) {
         self.info_mut().estimatedCost = cost;
         self.info_mut().estimatedRows = rows;
     }
 
-    /// The plan gives one row at most.
+    /// The plan returns one row at most.
     pub fn set_unique(&mut self) {
         self.info_mut().idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
     }

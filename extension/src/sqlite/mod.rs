@@ -24,7 +24,7 @@ pub use connection::{BlobColumn, Conflict, Connection, Pages, TableOption, quote
 pub use context::Context;
 pub use entry::{add_auto_extension, enter};
 pub use function::{Aggregate, FunctionFlags, ScalarFunction, Signature, register_aggregate, register_scalar};
-pub use index_info::{BestIndex, IndexInfo, Operator, OrderTerm, OrderUse, Recheck};
+pub use index_info::{BestIndex, ColumnId, IndexInfo, Operator, OrderTerm, OrderUse, Recheck};
 pub use module::{register_eponymous, register_module};
 pub use statement::{Blob, Parameter, Statement};
 pub use table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, VirtualTable};

@@ -7,7 +7,7 @@
 use super::connection::{Conflict, Connection};
 use super::context::Context;
 use super::function::ScalarClosure;
-use super::index_info::{BestIndex, IndexInfo};
+use super::index_info::{BestIndex, ColumnId, IndexInfo};
 use super::value::{Value, Values};
 use crate::error::Result;
 
@@ -73,7 +73,7 @@ pub trait Cursor {
     fn is_at_end(&self) -> bool;
 
     /// Sets the value of a column of the current row; without one it is NULL.
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()>;
+    fn column(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()>;
 
     fn rowid(&mut self) -> Result<i64>;
 }

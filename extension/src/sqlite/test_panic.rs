@@ -12,7 +12,7 @@ use std::sync::Once;
 use super::connection::{Conflict, Connection, TableOption};
 use super::context::Context;
 use super::function::{Aggregate, FunctionFlags, Signature, register_aggregate, register_scalar};
-use super::index_info::{BestIndex, IndexInfo};
+use super::index_info::{BestIndex, ColumnId, IndexInfo};
 use super::module::register_module;
 use super::table::{Change, Connected, Cursor, ModuleArguments, Overload, StoredTable, VirtualTable};
 use super::value::Values;
@@ -181,7 +181,7 @@ impl Cursor for FailingCursor<'_> {
         self.row > ROWS
     }
 
-    fn column(&mut self, context: &Context<'_>, _column: usize) -> Result<()> {
+    fn column(&mut self, context: &Context<'_>, _column: ColumnId) -> Result<()> {
         self.failure.at("column")?;
         context.i64(self.row * 10);
         Ok(())

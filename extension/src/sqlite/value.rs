@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// The name that SQL's typeof() gives, in capitals: for error messages.
+    /// The name that SQL's typeof() returns, in capitals: for error messages.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Null => "NULL",

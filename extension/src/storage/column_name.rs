@@ -1,6 +1,6 @@
 //! The name of a vector column, and those of its shadow tables, for SQL and for messages.
 
-use super::shadow::{GRAPH, nodes_suffix};
+use super::shadow::{GRAPH, VectorOrdinal};
 use crate::error::{Error, Result};
 use crate::format::node::{Node, RowId};
 use crate::sqlite::quote_identifier;
@@ -11,15 +11,14 @@ pub struct ColumnName {
     pub schema: String,
     /// The virtual table.
     pub table: String,
-    /// Position among the vector columns, from 0.
-    pub ordinal: usize,
+    pub ordinal: VectorOrdinal,
     pub column: String,
 }
 
 impl ColumnName {
     /// Name of the node table.
     pub fn node_table(&self) -> String {
-        self.shadow_name(&nodes_suffix(self.ordinal))
+        self.shadow_name(&self.ordinal.nodes_suffix())
     }
 
     /// `table_suffix`, bare.
@@ -34,7 +33,7 @@ impl ColumnName {
 
     /// The column's row of the graph table, as messages name it.
     pub(super) fn graph_row(&self) -> String {
-        format!("{} row {}", self.shadow_name(GRAPH), self.ordinal)
+        format!("{} row {}", self.shadow_name(GRAPH), self.ordinal.0)
     }
 
     /// Fails if a live node does not belong to the row: a damaged rows table may give a row the node of another.

@@ -10,6 +10,7 @@ mod ignored_reads;
 mod linking;
 mod node_cache;
 pub mod node_cache_handle;
+pub mod page;
 pub mod progress;
 pub mod rebuild;
 pub mod repair;

@@ -1,6 +1,7 @@
 //! The rebuild of a whole column: reads the vectors, builds the graph, and writes every node row in locality order.
 
 use super::generation::GenerationHasher;
+use super::page;
 use super::progress::Progress;
 use super::row_nodes::{Moves, RowNodes};
 use super::store::BlobHandle;
@@ -14,11 +15,6 @@ use crate::sqlite::{Parameter, quote_identifier};
 
 /// Rows encoded and written at a time.
 const BLOCK: usize = 1024;
-
-/// SQLite's overhead per node row, in bytes: cell pointer, sizes, id and record header.
-const CELL_OVERHEAD: usize = 14;
-/// The header of a leaf page.
-const PAGE_OVERHEAD: usize = 8;
 
 /// Share of a rebuild's time that the build takes; the rest goes into writing the rows.
 const BUILD_SHARE: f64 = 0.88;
@@ -74,13 +70,14 @@ fn build_anew(column: &mut VectorColumn, rows: &dyn RowNodes, rowids: &Rowids<'_
     column.renumber_epoch += 1;
     column.node_cache.mark_renumbered();
     let (vectors, mut old) = read_vectors(column, (!matches!(rowids, Rowids::Repaired)).then_some(&header))?;
-    let options = Options { threads: threads(), rows_per_page: rows_per_page(column)? };
+    let first_id = free_range(column, old.len())?;
+    let options = Options { threads: threads(), rows_per_page: rows_per_page(column, first_id.0 + old.len() as u32)? };
     let progress = Progress::start();
     let mut built = build::build(&column.spec, vectors, options, &|share| {
         progress.set(share * BUILD_SHARE);
         db.check_interrupt()
     })?;
-    built.first_id = free_range(column, old.len())?;
+    built.first_id = first_id;
     let mut moves = Moves::new();
     match rowids {
         Rowids::Kept | Rowids::Repaired => {}
@@ -143,9 +140,9 @@ fn page_size(column: &VectorColumn) -> Result<u64> {
 }
 
 /// Node rows per page of the file; 1 for rows that need overflow pages.
-fn rows_per_page(column: &VectorColumn) -> Result<usize> {
-    let cell = column.spec.layout.row_bytes() + CELL_OVERHEAD;
-    Ok(((page_size(column)? as usize).saturating_sub(PAGE_OVERHEAD) / cell).max(1))
+fn rows_per_page(column: &VectorColumn, last_id: u32) -> Result<usize> {
+    let (page, row) = (page_size(column)? as usize, column.spec.layout.row_bytes());
+    Ok(page::rows_per_page(page, row, last_id).unwrap_or(1))
 }
 
 /// Reads the live vectors. `counted`: the header, if its counts must be right.

@@ -97,9 +97,30 @@ pub struct Owner {
     pub has_content: bool,
 }
 
-/// The suffix of the nodes table of a vector column.
-pub fn nodes_suffix(ordinal: usize) -> String {
-    if ordinal == 0 { NODES.to_string() } else { format!("{NODES}{ordinal}") }
+/// The place of a vector column among those of its table, from 0. It is part of names and keys in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VectorOrdinal(pub usize);
+
+impl VectorOrdinal {
+    /// The suffix of the column's nodes table.
+    pub fn nodes_suffix(self) -> String {
+        if self.0 == 0 { NODES.to_string() } else { format!("{NODES}{}", self.0) }
+    }
+
+    /// The column of the map that has its nodes.
+    pub fn map_column(self) -> String {
+        format!("n{}", self.0)
+    }
+
+    /// The key of its row of the graph table.
+    pub fn graph_row(self) -> i64 {
+        self.0 as i64
+    }
+
+    /// The key of an entry of the config table on the column.
+    pub fn config_key(self, entry: &str) -> String {
+        format!("vector.{}.{entry}", self.0)
+    }
 }
 
 /// True if `<table>_<suffix>` is one of a table's shadow tables, whatever its number of vector columns.
@@ -127,12 +148,17 @@ impl Owner {
         format!("{}_{suffix}", self.table)
     }
 
+    /// Those of all its vector columns.
+    pub fn ordinals(&self) -> impl Iterator<Item = VectorOrdinal> + use<> {
+        (0..self.vectors).map(VectorOrdinal)
+    }
+
     /// The suffixes of all shadow tables, with their definitions.
     fn tables(&self) -> impl Iterator<Item = (String, Definition)> {
         let has_content = self.has_content;
         SHADOW_TABLES.iter().filter(move |shadow| shadow.is_of(has_content)).flat_map(|shadow| match shadow.copies {
             Copies::One => vec![(shadow.suffix.to_string(), shadow.definition)],
-            Copies::PerVectorColumn => (0..self.vectors).map(|n| (nodes_suffix(n), shadow.definition)).collect(),
+            Copies::PerVectorColumn => self.ordinals().map(|n| (n.nodes_suffix(), shadow.definition)).collect(),
         })
     }
 

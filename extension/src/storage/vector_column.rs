@@ -7,7 +7,7 @@ use super::debt::owe;
 use super::generation::GenerationHasher;
 use super::node_cache::{MissedRows, NodeCache};
 use super::node_cache_handle::{CacheSource, NodeCacheHandle};
-use super::shadow::GRAPH;
+use super::shadow::{GRAPH, VectorOrdinal};
 pub use super::store::NodeReads;
 use super::store::{BlobHandle, NodeTable};
 use crate::error::{Error, Result, code};
@@ -91,7 +91,7 @@ impl VectorColumn {
             .bytes(env!("CARGO_PKG_VERSION").as_bytes())
             .finish();
         let sql = format!("INSERT INTO {}(column, header, entry) VALUES (?1, ?2, x'')", name.sql(GRAPH));
-        db.prepare_shadow(&sql)?.run(&[Parameter::Integer(name.ordinal as i64), Parameter::Blob(&header.encode())])
+        db.prepare_shadow(&sql)?.run(&[Parameter::Integer(name.ordinal.graph_row()), Parameter::Blob(&header.encode())])
     }
 
     /// Opens a column. It reads nothing.
@@ -165,7 +165,7 @@ impl VectorColumn {
             self.read_header = Some(self.db.prepare_shadow(&sql)?);
         }
         let graph_row = self.name.graph_row();
-        let ordinal = Parameter::Integer(self.name.ordinal as i64);
+        let ordinal = Parameter::Integer(self.name.ordinal.graph_row());
         let row = match &mut self.read_header {
             Some(statement) => {
                 statement.query_one(&[ordinal], |row| Header::decode(row.column_bytes(0), &graph_row))?
@@ -208,7 +208,7 @@ impl VectorColumn {
 
     /// Writes the header in place if possible, because the entry sample in the same row takes many pages.
     fn put_header(&mut self, header: &[u8]) -> Result<()> {
-        let (table, ordinal) = (self.name.shadow_name(GRAPH), self.name.ordinal as i64);
+        let (table, ordinal) = (self.name.shadow_name(GRAPH), self.name.ordinal.graph_row());
         let column = BlobColumn { schema: &self.name.schema, table: &table, column: "header" };
         match self.db.open_blob_to_write(&column, ordinal) {
             Ok(mut blob) if blob.len() == header.len() => return blob.write(header, 0),
@@ -224,7 +224,9 @@ impl VectorColumn {
     pub(super) fn write_entry(&mut self, entry: EntrySample) -> Result<()> {
         let sql = format!("UPDATE {} SET entry = ?2 WHERE column = ?1 RETURNING entry IS ?2", self.name.sql(GRAPH));
         let blob = if entry.centre().is_empty() { Vec::new() } else { entry.blob().encode() };
-        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64), Parameter::Blob(&blob)])?;
+        self.db
+            .prepare_shadow(&sql)?
+            .run(&[Parameter::Integer(self.name.ordinal.graph_row()), Parameter::Blob(&blob)])?;
         self.entry_of = self.header.as_ref().map(|header| header.generation);
         self.spec.set_centre(entry.centre());
         self.entry = entry;
@@ -260,7 +262,7 @@ impl VectorColumn {
         let graph_row = self.name.graph_row();
         let (dims, group_bytes) = (self.spec.params.dims, self.spec.coder.group_bytes());
         let entry =
-            self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.name.ordinal as i64)], |row| {
+            self.db.prepare_shadow(&sql)?.query_one(&[Parameter::Integer(self.name.ordinal.graph_row())], |row| {
                 EntryBlob::decode(row.column_bytes(0), dims, group_bytes, header.next_id, &graph_row)
             })?;
         let entry = entry.ok_or_else(|| Error::corrupt(&graph_row, "the row is missing"))?;
@@ -397,7 +399,7 @@ impl VectorColumn {
     /// Replaces a graph row that cannot be read by that of an empty column.
     pub(super) fn create_again(&mut self) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE column = ?1", self.name.sql(GRAPH));
-        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal as i64)])?;
+        self.db.prepare_shadow(&sql)?.run(&[Parameter::Integer(self.name.ordinal.graph_row())])?;
         VectorColumn::create(self.db, &self.name, &self.spec.params)?;
         self.refresh()
     }
@@ -458,6 +460,6 @@ impl VectorColumn {
 }
 
 /// The seed of a column's rotation: fixed, so that the same rows give the same bytes, and different for each column.
-fn rotation_seed(ordinal: usize) -> u64 {
-    0x5645_4352_414e_4b00 + ordinal as u64
+fn rotation_seed(ordinal: VectorOrdinal) -> u64 {
+    0x5645_4352_414e_4b00 + ordinal.0 as u64
 }

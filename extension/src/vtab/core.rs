@@ -4,19 +4,18 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::declaration::schema::TableSchema;
+use super::declaration::schema::{TableSchema, VectorRef};
 use super::reading::filter_cache::FilterCache;
 use super::rows::table::{Names, RowsTable, busy};
 use super::search_counts::SearchCounts;
 use super::snapshot::Snapshot;
 use super::writing::nesting::Nesting;
 use super::writing::transaction::Transaction;
-use super::writing::vector_input::VectorInput;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{CONFIG, Owner, VectorOrdinal};
 use crate::storage::vector_column::VectorColumn;
 
 /// A connected table, without its cursors and without what only they use.
@@ -41,7 +40,7 @@ impl TableCore {
     /// Connects a table. Reads nothing, so that opening is free.
     pub fn new(db: Connection, schema: TableSchema, owner: Owner) -> TableCore {
         let vectors = column_names(&schema, &owner).into_iter().zip(schema.vectors());
-        let vectors = vectors.map(|(name, (_, _, params))| VectorColumn::open(db, name, params.clone())).collect();
+        let vectors = vectors.map(|(name, vector)| VectorColumn::open(db, name, vector.params.clone())).collect();
         let schema = Rc::new(schema);
         TableCore {
             db,
@@ -74,10 +73,14 @@ impl TableCore {
     }
 
     /// Calls `work` with one vector column.
-    pub fn with_vector<T>(&self, ordinal: usize, work: impl FnOnce(&mut VectorColumn) -> Result<T>) -> Result<T> {
-        match self.vectors()?.get_mut(ordinal) {
+    pub fn with_vector<T>(
+        &self,
+        ordinal: VectorOrdinal,
+        work: impl FnOnce(&mut VectorColumn) -> Result<T>,
+    ) -> Result<T> {
+        match self.vectors()?.get_mut(ordinal.0) {
             Some(vector) => work(vector),
-            None => Err(Error::internal(format!("vector column {ordinal} is missing"))),
+            None => Err(Error::internal(format!("vector column {} is missing", ordinal.0))),
         }
     }
 
@@ -96,7 +99,7 @@ impl TableCore {
 
     /// The committed state that the current statement sees; None if its transaction has written. Called after
     /// `VectorColumn::refresh`.
-    pub fn snapshot(&self, ordinal: usize) -> Result<Option<Snapshot>> {
+    pub fn snapshot(&self, ordinal: VectorOrdinal) -> Result<Option<Snapshot>> {
         let Some(commits) = self.db.committed_version(&self.names()?.owner.schema) else { return Ok(None) };
         let (generation, _) = self.with_vector(ordinal, |vector| vector.graph())?;
         Ok(Some(Snapshot { commits, generation, writes: self.transaction.writes() }))
@@ -110,14 +113,6 @@ impl TableCore {
         self.filter_cache.clear();
         self.search_counts.rename(&owner);
         self.rows.rename(owner)
-    }
-
-    /// The checks for values of the vector column `number` of the virtual table.
-    pub fn vector_input<'a>(&'a self, table: &'a str, number: usize) -> Result<VectorInput<'a>> {
-        match (self.schema.columns.get(number), self.schema.vector(number)) {
-            (Some(column), Some(vector)) => Ok(VectorInput { table, column: &column.name, params: vector.params }),
-            _ => Err(Error::internal(format!("column {number} is no vector column"))),
-        }
     }
 
     /// Whether LIKE ignores case on this connection, which a pragma decides.
@@ -147,7 +142,7 @@ impl TableCore {
         if let Some(content) = &self.schema.content {
             entries.push(("sync".to_string(), Parameter::Text(content.sync.name())));
         }
-        for (ordinal, (_, column, params)) in self.schema.vectors().enumerate() {
+        for VectorRef { ordinal, column, params, .. } in self.schema.vectors() {
             let integer = |value: usize| Parameter::Integer(i64::try_from(value).unwrap_or(i64::MAX));
             let of_column = [
                 ("name", Parameter::Text(&column.name)),
@@ -159,7 +154,7 @@ impl TableCore {
                 ("ef_search", integer(params.ef_search)),
             ];
             let model = column.model().map(|model| ("model", Parameter::Text(model)));
-            let entry = |(key, value)| (format!("vector.{ordinal}.{key}"), value);
+            let entry = |(key, value)| (ordinal.config_key(key), value);
             entries.extend(of_column.into_iter().chain(model).map(entry));
         }
         entries
@@ -168,7 +163,7 @@ impl TableCore {
     /// The entries of the config table that are missing, or differ from what CREATE wrote.
     pub fn config_problems(&self) -> Result<Vec<String>> {
         let owner = &self.names()?.owner;
-        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow(CONFIG));
         let mut stored = self.rows.statements.reading(sql)?;
         let mut problems = Vec::new();
         for (key, expected) in self.config() {
@@ -184,7 +179,7 @@ impl TableCore {
             })?;
             if is_sound != Some(true) {
                 let what = if is_sound.is_none() { "is missing" } else { "differs from the table's declaration" };
-                problems.push(format!("{}.{key} {what}", owner.shadow_name("config")));
+                problems.push(format!("{}.{key} {what}", owner.shadow_name(CONFIG)));
             }
         }
         Ok(problems)
@@ -192,7 +187,7 @@ impl TableCore {
 
     /// The error to report for one of a read or a write, which an authorizer of the host's may have caused.
     pub fn explained(&self, error: Error) -> Error {
-        let vectors = self.schema.vectors().map(|(_, column, _)| column.name.as_str());
+        let vectors = self.schema.vectors().map(|vector| vector.column.name.as_str());
         let columns: Vec<&str> = vectors.chain([self.schema.rowid_name()]).collect();
         match self.names() {
             Ok(names) => names.owner.explained(self.db, &columns, error),
@@ -204,7 +199,7 @@ impl TableCore {
     pub fn is_there(&self) -> Result<bool> {
         let owner = &self.names()?.owner;
         let sql = format!("SELECT 1 FROM {}.sqlite_master WHERE name = ?1", quote_identifier(&owner.schema));
-        let name = owner.shadow_name("config");
+        let name = owner.shadow_name(CONFIG);
         let is_there = self.db.query_one(&sql, &[Parameter::Text(&name)], |_| Ok(()))?.is_some();
         Ok(is_there && self.config_problems()?.is_empty())
     }
@@ -212,11 +207,11 @@ impl TableCore {
 
 /// The names of the vector columns of a table.
 pub fn column_names(schema: &TableSchema, owner: &Owner) -> Vec<ColumnName> {
-    let name = |(ordinal, column): (usize, &str)| ColumnName {
+    let name = |vector: VectorRef<'_>| ColumnName {
         schema: owner.schema.clone(),
         table: owner.table.clone(),
-        ordinal,
-        column: column.to_string(),
+        ordinal: vector.ordinal,
+        column: vector.column.name.clone(),
     };
-    schema.vectors().map(|(_, column, _)| column.name.as_str()).enumerate().map(name).collect()
+    schema.vectors().map(name).collect()
 }

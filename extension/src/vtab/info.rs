@@ -5,7 +5,7 @@ use super::content::triggers::table_with;
 use super::core::TableCore;
 use super::declaration::content::{ContentTable, SyncMode};
 use super::declaration::schema::{Column, ColumnKind, TableSchema};
-use super::key_values::{Entries, TableFunction};
+use super::key_values::{Entries, TableFunction, column_prefix};
 use super::rows::create;
 use super::rows::owned_value::OwnedValue;
 use crate::distance::{Element, Metric};
@@ -15,7 +15,7 @@ use crate::hnsw::Params;
 use crate::sqlite::{Connection, Content, Parameter, quote_identifier};
 use crate::storage::column_name::ColumnName;
 use crate::storage::node_cache_handle::DEFAULT_CACHE_MIB;
-use crate::storage::shadow::{Owner, nodes_suffix};
+use crate::storage::shadow::{CHANGES, CONFIG, GRAPH, MAP, NODES, Owner, ROWS, VectorOrdinal};
 use crate::storage::vector_column::VectorColumn;
 
 /// The table-valued function `hnsw_info`.
@@ -59,25 +59,24 @@ impl Reader {
             ("rows".to_string(), rows.map_or(OwnedValue::Null, OwnedValue::Integer)),
             (
                 "node_cache".to_string(),
-                text("node_cache".to_string()).cloned().unwrap_or(integer(DEFAULT_CACHE_MIB as u64)),
+                text("node_cache".to_string()).cloned().unwrap_or(OwnedValue::of_count(DEFAULT_CACHE_MIB as u64)),
             ),
         ];
         let mut columns = Vec::new();
-        for (ordinal, name) in names.iter().enumerate() {
-            // With several vector columns, each key begins with the column's name.
-            let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
+        for (ordinal, name) in self.owner.ordinals().zip(&names) {
+            let prefix = column_prefix(&names, name);
             let mut add = |key: &str, value: OwnedValue| entries.push((format!("{prefix}{key}"), value));
             add("column", OwnedValue::Text(name.as_bytes().to_vec()));
             let keys = ["element", "dims", "metric", "m", "ef_construction", "ef_search"];
             for key in keys {
-                add(key, text(format!("vector.{ordinal}.{key}")).cloned().unwrap_or(OwnedValue::Null));
+                add(key, text(ordinal.config_key(key)).cloned().unwrap_or(OwnedValue::Null));
             }
-            let value = |key: &str| text(format!("vector.{ordinal}.{key}"));
+            let value = |key: &str| text(ordinal.config_key(key));
             if let Some(model) = value("model") {
                 add("model", model.clone());
             }
             let params = params(&value).ok_or_else(|| {
-                Error::corrupt(self.owner.shadow_name("config"), format!("the parameters of {name} cannot be read"))
+                Error::corrupt(self.owner.shadow_name(CONFIG), format!("the parameters of {name} cannot be read"))
             })?;
             columns.push(vector_column(name, ordinal, &params));
             let stats = self.open(ordinal, name, params).stats()?;
@@ -90,7 +89,7 @@ impl Reader {
                 ("degree", u64::from(stats.degree)),
                 ("code_bits", u64::from(stats.bits)),
             ] {
-                add(key, integer(number));
+                add(key, OwnedValue::of_count(number));
             }
         }
         if let Some(sync) = sync {
@@ -116,12 +115,12 @@ impl Reader {
             ("logged".to_string(), OwnedValue::Integer(core.log_length()?)),
         ];
         if described.is_some() {
-            entries.push(("logged_wrong".to_string(), integer(core.wrong_rows()?)));
+            entries.push(("logged_wrong".to_string(), OwnedValue::of_count(core.wrong_rows()?)));
         }
         Ok(entries)
     }
 
-    fn open(&self, ordinal: usize, column: &str, params: Params) -> VectorColumn {
+    fn open(&self, ordinal: VectorOrdinal, column: &str, params: Params) -> VectorColumn {
         let (schema, table) = (self.owner.schema.clone(), self.owner.table.clone());
         let name = ColumnName { schema, table, ordinal, column: column.to_string() };
         VectorColumn::open(self.db, name, params)
@@ -141,11 +140,11 @@ impl Reader {
             return Ok(bytes.unwrap_or(OwnedValue::Null));
         }
         let columns = match suffix {
-            "config" => "length(key) + length(value)",
-            "graph" => "length(header) + length(entry)",
-            "rows" | "map" => return Ok(OwnedValue::Null),
-            "changes" => "8",
-            suffix if suffix.starts_with(&nodes_suffix(0)) => "length(data)",
+            CONFIG => "length(key) + length(value)",
+            GRAPH => "length(header) + length(entry)",
+            ROWS | MAP => return Ok(OwnedValue::Null),
+            CHANGES => "8",
+            suffix if suffix.starts_with(NODES) => "length(data)",
             _ => return Ok(OwnedValue::Null),
         };
         let sql = format!("SELECT sum({columns}) FROM {}", self.owner.shadow(suffix));
@@ -157,7 +156,7 @@ impl Reader {
 /// The entries of a table's config table.
 pub fn config(db: Connection, owner: &Owner) -> Result<Entries> {
     let mut config = Entries::new();
-    let sql = format!("SELECT key, value FROM {}", owner.shadow("config"));
+    let sql = format!("SELECT key, value FROM {}", owner.shadow(CONFIG));
     db.prepare_shadow(&sql)?.query(&[], |row| {
         config.push((row.column_text(0, "key")?.to_string(), OwnedValue::of(row.column_content(1))));
         Ok(())
@@ -168,10 +167,10 @@ pub fn config(db: Connection, owner: &Owner) -> Result<Entries> {
 /// The names of the vector columns in a config table.
 pub fn vector_names(config: &Entries) -> Vec<String> {
     let name = |key: String| config.iter().find(|(name, _)| *name == key).map(|(_, value)| shown(value));
-    (0..).map_while(|ordinal| name(format!("vector.{ordinal}.name"))).collect()
+    (0..).map_while(|ordinal| name(VectorOrdinal(ordinal).config_key("name"))).collect()
 }
 
-fn vector_column(name: &str, ordinal: usize, params: &Params) -> Column {
+fn vector_column(name: &str, ordinal: VectorOrdinal, params: &Params) -> Column {
     let kind = ColumnKind::Vector { ordinal, params: params.clone(), model: None };
     Column { name: name.to_string(), not_null: false, kind }
 }
@@ -196,8 +195,4 @@ fn shown(value: &OwnedValue) -> String {
         Content::Text(text) => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
-}
-
-fn integer(number: u64) -> OwnedValue {
-    OwnedValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

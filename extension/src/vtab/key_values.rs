@@ -1,4 +1,4 @@
-//! Table-valued functions of a table's name that give keys and values: `hnsw_info` and `hnsw_stats`.
+//! Table-valued functions that take the name of a table and return keys and values: `hnsw_info` and `hnsw_stats`.
 
 use std::marker::PhantomData;
 
@@ -6,21 +6,26 @@ use super::declaration::tokens::{MODULE, module_of};
 use super::rows::owned_value::OwnedValue;
 use crate::error::{Error, Result};
 use crate::sqlite::{
-    BestIndex, Connected, Connection, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter, Recheck,
-    TableOption, Values, VirtualTable, quote_identifier,
+    BestIndex, ColumnId, Connected, Connection, Context, Cursor, IndexInfo, ModuleArguments, Operator, Parameter,
+    Recheck, TableOption, Values, VirtualTable, quote_identifier,
 };
 use crate::storage::shadow::Owner;
 
 const DECLARATION: &str = "CREATE TABLE x(key TEXT, value, \"table\" HIDDEN, \"schema\" HIDDEN)";
-const KEY: usize = 0;
-const VALUE: usize = 1;
-const TABLE: usize = 2;
-const SCHEMA: usize = 3;
+const KEY: ColumnId = ColumnId(0);
+const VALUE: ColumnId = ColumnId(1);
+const TABLE: ColumnId = ColumnId(2);
+const SCHEMA: ColumnId = ColumnId(3);
 /// The cost of a plan without the table's name: above that of any plan that works.
 const COST_WITHOUT_ARGUMENT: f64 = 1e15;
 
 /// Keys and their values.
 pub type Entries = Vec<(String, OwnedValue)>;
+
+/// The start of the keys of a vector column: its name, if there are several.
+pub fn column_prefix(columns: &[String], name: &str) -> String {
+    if columns.len() == 1 { String::new() } else { format!("{name}.") }
+}
 
 /// A function `name(table [, schema])`.
 pub trait TableFunction: 'static {
@@ -47,7 +52,7 @@ impl<F: TableFunction> VirtualTable for KeyValues<F> {
 
     fn best_index(&self, info: &mut IndexInfo<'_>) -> Result<BestIndex> {
         let arguments: Vec<_> = info.constraints().filter(|term| term.operator == Operator::Eq).collect();
-        let argument = |column: usize| arguments.iter().find(|term| term.column == Some(column));
+        let argument = |column: ColumnId| arguments.iter().find(|term| term.column == Some(column));
         let Some(table) = argument(TABLE) else {
             // No error yet: older versions of SQLite plan each term of an OR alone before they plan the whole.
             info.set_estimate(COST_WITHOUT_ARGUMENT, 20);
@@ -117,7 +122,7 @@ impl<F: TableFunction> Cursor for EntriesCursor<F> {
         self.position >= self.entries.len()
     }
 
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn column(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()> {
         match (column, self.entries.get(self.position)) {
             (KEY, Some((key, _))) => context.text(key),
             (VALUE, Some((_, value))) => context.content(value.content()),

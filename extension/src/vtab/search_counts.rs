@@ -3,17 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::sqlite::{Connection, Pages};
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{Owner, VectorOrdinal};
 use crate::storage::vector_column::NodeReads;
 
-/// The ways that a search took, one after the other.
+/// How a search found its rows. It may have changed over from one way to another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ways {
-    /// Along the links of the graph.
+    /// It followed the links of the graph.
     pub walked: bool,
-    /// The same, from one matching node to the next.
+    /// It did so among the nodes that match a filter.
     pub steered: bool,
-    /// Ranked rows by their exact distances.
+    /// It ranked rows by their exact distances.
     pub exact: bool,
 }
 
@@ -33,13 +33,13 @@ impl std::ops::BitOrAssign for Ways {
     }
 }
 
-/// What a search took, or all searches together.
+/// The work of one search, or of all searches together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effort {
     pub nodes: NodeReads,
     /// Rows of the log that were ranked.
     pub log_rows: u64,
-    /// Pages that the connection asked for, those of the rows themselves included.
+    /// Pages that the connection asked for, those of the rows table included.
     pub pages: Pages,
 }
 
@@ -75,11 +75,11 @@ pub struct ColumnCounts {
 pub struct SearchCounts {
     connection: usize,
     name: Mutex<(String, String)>,
-    /// By ordinal, as far as they were searched.
+    /// By ordinal; shorter if the last columns were not searched.
     columns: Mutex<Vec<ColumnCounts>>,
 }
 
-/// The tables that are connected. A connection disconnects all of its tables before it ends.
+/// The counters of the connected tables. A connection disconnects its tables before it ends.
 static CONNECTED: Mutex<Vec<Weak<SearchCounts>>> = Mutex::new(Vec::new());
 
 impl SearchCounts {
@@ -96,10 +96,10 @@ impl SearchCounts {
         counts
     }
 
-    /// The counters of one column of a table; those of no search if the table is not connected.
-    pub fn known(db: Connection, owner: &Owner, ordinal: usize) -> ColumnCounts {
+    /// The counters of one column of a table; zeros if the table is not connected.
+    pub fn known(db: Connection, owner: &Owner, ordinal: VectorOrdinal) -> ColumnCounts {
         let counts = find(&lock(&CONNECTED), db, owner);
-        counts.and_then(|counts| lock(&counts.columns).get(ordinal).copied()).unwrap_or_default()
+        counts.and_then(|counts| lock(&counts.columns).get(ordinal.0).copied()).unwrap_or_default()
     }
 
     /// Takes up another name of the table.
@@ -108,12 +108,12 @@ impl SearchCounts {
     }
 
     /// Adds a search of a column.
-    pub fn add(&self, ordinal: usize, search: SearchRecord) {
+    pub fn add(&self, ordinal: VectorOrdinal, search: SearchRecord) {
         let mut columns = lock(&self.columns);
-        if columns.len() <= ordinal {
-            columns.resize(ordinal + 1, ColumnCounts::default());
+        if columns.len() <= ordinal.0 {
+            columns.resize(ordinal.0 + 1, ColumnCounts::default());
         }
-        let Some(column) = columns.get_mut(ordinal) else { return };
+        let Some(column) = columns.get_mut(ordinal.0) else { return };
         column.searches += 1;
         column.resumed += u64::from(search.is_resumed);
         column.total.add(&search.effort);
@@ -131,7 +131,7 @@ fn find(connected: &[Weak<SearchCounts>], db: Connection, owner: &Owner) -> Opti
     connected.iter().filter_map(Weak::upgrade).find(is_it)
 }
 
-/// A panic leaves only a count undone.
+/// Locks, even after a panic: at most a count is missing then.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

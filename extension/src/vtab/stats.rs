@@ -1,12 +1,12 @@
-//! `hnsw_stats(table [, schema])`: what this connection's searches of a table took, as keys and values.
+//! `hnsw_stats(table [, schema])`: the counters of this connection's searches of a table, as keys and values.
 
 use super::info::{config, vector_names};
-use super::key_values::{Entries, TableFunction};
+use super::key_values::{Entries, TableFunction, column_prefix};
 use super::rows::owned_value::OwnedValue;
 use super::search_counts::{ColumnCounts, Effort, SearchCounts, SearchRecord};
 use crate::error::Result;
 use crate::sqlite::Connection;
-use crate::storage::shadow::Owner;
+use crate::storage::shadow::{Owner, VectorOrdinal};
 
 /// The table-valued function `hnsw_stats`.
 pub struct Stats;
@@ -18,9 +18,8 @@ impl TableFunction for Stats {
         let config = owner.check_version(db).and_then(|()| config(db, &owner));
         let names = vector_names(&config.map_err(|error| owner.explained(db, &[], error))?);
         let mut entries = Entries::new();
-        for (ordinal, name) in names.iter().enumerate() {
-            // With several vector columns, each key begins with the column's name.
-            let prefix = if names.len() == 1 { String::new() } else { format!("{name}.") };
+        for (ordinal, name) in (0..).map(VectorOrdinal).zip(&names) {
+            let prefix = column_prefix(&names, name);
             entries.push((format!("{prefix}column"), OwnedValue::Text(name.as_bytes().to_vec())));
             let counts = SearchCounts::known(db, &owner, ordinal);
             entries.extend(column(&counts).into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)));
@@ -31,8 +30,8 @@ impl TableFunction for Stats {
 
 fn column(counts: &ColumnCounts) -> Entries {
     let mut entries = vec![
-        ("searches".to_string(), integer(counts.searches)),
-        ("resumed".to_string(), integer(counts.resumed)),
+        ("searches".to_string(), OwnedValue::of_count(counts.searches)),
+        ("resumed".to_string(), OwnedValue::of_count(counts.resumed)),
         (
             "last_way".to_string(),
             counts.last.map_or(OwnedValue::Null, |last| OwnedValue::Text(way(&last).into_bytes())),
@@ -58,10 +57,6 @@ fn effort(which: &str, effort: Option<Effort>, entries: &mut Entries) {
         ("pages_read", pages.missed),
     ];
     // Before the first search there is no last one.
-    let value = |figure| if effort.is_some() { integer(figure) } else { OwnedValue::Null };
+    let value = |figure| if effort.is_some() { OwnedValue::of_count(figure) } else { OwnedValue::Null };
     entries.extend(figures.map(|(key, figure)| (format!("{which}_{key}"), value(figure))));
-}
-
-fn integer(number: u64) -> OwnedValue {
-    OwnedValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

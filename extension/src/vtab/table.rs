@@ -53,7 +53,7 @@ impl HnswTable {
         let rows = &self.core().rows;
         let outline = RowsFilter::outline(&self.core().schema, &knn.filters);
         // Errors of the shadow tables are reported by the search itself.
-        let found_by = rows.explain(knn.column, &outline, |_| Ok(())).unwrap_or_default();
+        let found_by = rows.explain(knn.ordinal, &outline, |_| Ok(())).unwrap_or_default();
         if found_by == FoundBy::Scan && rows.has_partial_index().unwrap_or_default() {
             return FoundBy::Partial;
         }
@@ -131,8 +131,8 @@ impl StoredTable for HnswTable {
             schema = describe_new(db, &owner, &schema, &content.name)?;
         }
         create::shadow_tables(db, &owner, &schema)?;
-        for (name, (_, _, params)) in column_names(&schema, &owner).iter().zip(schema.vectors()) {
-            VectorColumn::create(db, name, params)?;
+        for (name, vector) in column_names(&schema, &owner).iter().zip(schema.vectors()) {
+            VectorColumn::create(db, name, vector.params)?;
         }
         let connected = HnswTable::connected(db, schema, owner)?;
         let core = connected.table.core();

@@ -1,4 +1,4 @@
-//! Rows on their way into a record batch.
+//! Collects rows into record batches.
 
 use super::columns::{Column, Kind, component_field};
 use crate::failure::{Failure, Result};
@@ -14,10 +14,11 @@ use rusqlite::types::ValueRef;
 use std::sync::Arc;
 use vecrank::internals::distance::Element;
 
-/// Rows, and bytes of texts, BLOBs and vectors, of a batch.
+/// The most rows of a batch, and the bytes of texts, BLOBs and vectors at which it is full.
 const ROWS: usize = 8192;
 const BYTES: usize = 32 << 20;
 
+/// The rows of the next record batch.
 pub struct Batch<'a> {
     columns: &'a [Column],
     cells: Vec<Cells>,
@@ -49,8 +50,8 @@ impl<'a> Batch<'a> {
 
     /// Adds a row, whose last value is its rowid.
     pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
-        for (place, (column, cells)) in self.columns.iter().zip(&mut self.cells).enumerate() {
-            self.bytes += cells.push(row.get_ref(place)?).map_err(|fault| {
+        for (index, (column, cells)) in self.columns.iter().zip(&mut self.cells).enumerate() {
+            self.bytes += cells.push(row.get_ref(index)?).map_err(|fault| {
                 let rowid: i64 = row.get(self.columns.len()).unwrap_or_default();
                 Failure::new(format!("{}: row with rowid {rowid}: {fault}", column.name))
             })?;
@@ -68,7 +69,7 @@ impl<'a> Batch<'a> {
         self.last_rows as u64
     }
 
-    /// Takes the rows out.
+    /// Takes the rows as a record batch, and begins the next one.
     pub fn take(&mut self, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
         (self.last_rows, self.rows, self.bytes) = (self.rows, 0, 0);
         let arrays = self.cells.iter_mut().map(Cells::take).collect::<std::result::Result<Vec<_>, _>>()?;

@@ -1,5 +1,5 @@
-//! The columns to write, and the Arrow type of each. SQLite's values have types, its columns only preferences: the types of
-//! the values that are there decide.
+//! The columns to write, and the Arrow type of each. In SQLite the values have types and a column only prefers one, so the
+//! values that the rows hold decide.
 
 use super::args::ExportArgs;
 use crate::args::TypeArg;
@@ -74,6 +74,7 @@ impl Column {
     }
 }
 
+/// Chooses the columns and their types.
 pub fn choose(connection: &Connection, table: &Table, args: &ExportArgs) -> Result<Vec<Column>> {
     let names = wanted(table, args)?;
     for (name, _) in &args.types {
@@ -83,8 +84,8 @@ pub fn choose(connection: &Connection, table: &Table, args: &ExportArgs) -> Resu
     }
     let is_vector = |name: &String| table.vectors.iter().any(|vector| vector.name == *name);
     let ordinary: Vec<&String> = names.iter().filter(|name| !is_vector(name)).collect();
-    let met = types_met(connection, table, args, &ordinary)?;
-    names.iter().map(|name| column(table, args, name, &met)).collect()
+    let held = types_held(connection, table, args, &ordinary)?;
+    names.iter().map(|name| column(table, args, name, &held)).collect()
 }
 
 /// The names of the columns, as the table spells them.
@@ -110,7 +111,7 @@ fn wanted(table: &Table, args: &ExportArgs) -> Result<Vec<String>> {
 }
 
 /// The types of the values of each column, as SQLite names them in lower case, without that of NULL.
-fn types_met(
+fn types_held(
     connection: &Connection,
     table: &Table,
     args: &ExportArgs,
@@ -123,7 +124,7 @@ fn types_met(
     let asked = asked.collect::<Vec<_>>().join(", ");
     let sql = format!("SELECT {asked} FROM {}{}", quote(&table.name), args.where_clause());
     let lists = connection.query_row(&sql, [], |row| {
-        (0..names.len()).map(|place| row.get::<_, Option<String>>(place)).collect::<rusqlite::Result<Vec<_>>>()
+        (0..names.len()).map(|index| row.get::<_, Option<String>>(index)).collect::<rusqlite::Result<Vec<_>>>()
     })?;
     let split = |list: Option<String>| {
         let mut types: Vec<String> = list.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
@@ -133,7 +134,7 @@ fn types_met(
     Ok(names.iter().map(|name| (*name).clone()).zip(lists.into_iter().map(split)).collect())
 }
 
-fn column(table: &Table, args: &ExportArgs, name: &str, met: &HashMap<String, Vec<String>>) -> Result<Column> {
+fn column(table: &Table, args: &ExportArgs, name: &str, held: &HashMap<String, Vec<String>>) -> Result<Column> {
     let quoted = quote(name);
     let asked = args.types.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)).map(|(_, wanted)| *wanted);
     if let Some(vector) = table.vectors.iter().find(|vector| vector.name == name) {
@@ -145,7 +146,7 @@ fn column(table: &Table, args: &ExportArgs, name: &str, met: &HashMap<String, Ve
             format!("CASE typeof({quoted}) WHEN 'text' THEN {}({quoted}) ELSE {quoted} END", from_json(vector.element));
         return Ok(Column { name: name.to_owned(), sql, kind: Kind::Vector(vector.element, vector.dims) });
     }
-    let types = met.get(name).map_or(&[][..], Vec::as_slice);
+    let types = held.get(name).map_or(&[][..], Vec::as_slice);
     let types: Vec<&str> = types.iter().map(String::as_str).collect();
     let kind = match (asked, types.as_slice()) {
         (Some(wanted), types) if can_hold(wanted, types) => Kind::of_type(wanted),
@@ -172,7 +173,7 @@ fn column(table: &Table, args: &ExportArgs, name: &str, met: &HashMap<String, Ve
     Ok(Column { name: name.to_owned(), sql, kind })
 }
 
-/// Whether values of these types can be written as that type without loss, but for numbers that become text.
+/// Whether values of these types can be written as that type without loss. (Numbers may become text.)
 fn can_hold(wanted: TypeArg, types: &[&str]) -> bool {
     let allowed: &[&str] = match wanted {
         TypeArg::Integer => &["integer"],

@@ -1,4 +1,4 @@
-//! The file that is written: beside the wanted one, until it is complete.
+//! Writes the file: under another name beside the wanted one, until it is complete.
 
 use super::builder::Batch;
 use super::columns::{Column, Kind};
@@ -102,7 +102,7 @@ impl Encoder {
     }
 }
 
-/// A file beside the wanted one, with the rights that a new file has.
+/// Creates a file beside the wanted one, with the permissions of a new file.
 fn draft(path: &Path) -> std::io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -115,7 +115,7 @@ fn draft(path: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Vectors repeat too seldom for a dictionary.
+/// The settings of a Parquet file. Vectors have no dictionary, because they hardly ever repeat.
 fn properties(columns: &[Column]) -> WriterProperties {
     let compression = Compression::ZSTD(ZstdLevel::default());
     let vectors = columns.iter().filter(|column| matches!(column.kind, Kind::Vector(..)));

@@ -12,12 +12,12 @@ use rusqlite::{OptionalExtension, params_from_iter};
 use serde_json::{Value, json};
 use vecrank::internals::distance::Element;
 
-/// Why there is no answer.
+/// The reason for an error response.
 pub enum Problem {
     /// The request is wrong.
     Refused(String),
     Missing(String),
-    /// The service or its file is.
+    /// The service or its file has failed.
     Failed(Failure),
 }
 
@@ -123,7 +123,7 @@ fn rows(catalogue: &Catalogue, sql: &str, values: Vec<SqlValue>, columns: &[Colu
     Ok(found)
 }
 
-/// What MATCH takes: the bytes of a FLOAT column, JSON for others.
+/// The right side of MATCH: the bytes of a FLOAT column, JSON for others.
 fn taste_value(catalogue: &Catalogue, taste: &Taste) -> Answer<SqlValue> {
     let is_cosine = catalogue.metric == "cosine";
     match taste {
@@ -144,8 +144,8 @@ fn taste_value(catalogue: &Catalogue, taste: &Taste) -> Answer<SqlValue> {
                 return Err(Problem::Refused(format!("embedding: expected {dims} numbers, got {}", numbers.len())));
             }
             let vector: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
-            if let Some(place) = vector.iter().position(|number| !number.is_finite()) {
-                let text = format!("embedding: number {} is not a finite 32-bit float", place + 1);
+            if let Some(index) = vector.iter().position(|number| !number.is_finite()) {
+                let text = format!("embedding: number {} is not a finite 32-bit float", index + 1);
                 return Err(Problem::Refused(text));
             }
             if is_cosine && vector.iter().all(|&number| number == 0.0) {
@@ -163,7 +163,7 @@ fn taste_value(catalogue: &Catalogue, taste: &Taste) -> Answer<SqlValue> {
     }
 }
 
-/// True of a vector with zeros only, in bytes or as JSON.
+/// Whether a vector has only zeros, in bytes or as JSON.
 fn is_zero(vector: &SqlValue) -> bool {
     match vector {
         SqlValue::Blob(bytes) => bytes.chunks(4).all(|number| matches!(number, [0, 0, 0, 0 | 0x80])),
@@ -172,7 +172,7 @@ fn is_zero(vector: &SqlValue) -> bool {
     }
 }
 
-/// The vector of a liked row, as its column stores it. In a table that has an index over it, it may be JSON text, and
+/// The vector of a liked row, as its column stores it. In a user's own table under an index it may be JSON text, and may be
 /// wrong.
 fn stored_vector(catalogue: &Catalogue, key: &SqlValue) -> Answer<Vec<u8>> {
     let (vector, table) = (quote(&catalogue.vector.name), quote(&catalogue.table.name));

@@ -1,4 +1,4 @@
-//! One connection to the file, and what the file's table looks like.
+//! A connection to the file, and the description of its table.
 
 use super::connections::{Identity, Settings};
 use crate::database::{self, Table, VectorColumn};
@@ -35,7 +35,7 @@ pub struct Catalogue {
     /// The declared type of each ordinary column.
     types: Vec<String>,
     indexed: Vec<String>,
-    /// What clients are told, read once.
+    /// The description for clients, read once.
     about: OnceCell<Map<String, Value>>,
 }
 
@@ -75,7 +75,7 @@ impl Catalogue {
         self.table.columns.iter().find(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// What a client needs to know of the table.
+    /// The description of the table for clients.
     pub fn about(&self) -> Result<&Map<String, Value>> {
         if self.about.get().is_none() {
             let read = self.read_about()?;
@@ -103,7 +103,7 @@ impl Catalogue {
         Ok(about)
     }
 
-    /// The values of the indexed columns of text that have few.
+    /// The values of each indexed TEXT column that has few.
     fn values(&self) -> Result<Map<String, Value>> {
         let mut values = Map::new();
         for (column, kind) in self.table.columns.iter().zip(&self.types) {

@@ -1,4 +1,4 @@
-//! Connections that follow the file: when another one is put in its place by a rename, they are opened anew.
+//! Connections that follow the file: when a rename replaces it, they are opened anew.
 
 use super::catalogue::Catalogue;
 use crate::failure::{Failure, Result};
@@ -24,9 +24,9 @@ pub struct Settings {
     pub max_offset: u32,
 }
 
-/// A fixed number of connections. A request has one for itself.
+/// A fixed number of connections. Each request uses one alone.
 ///
-/// A new file that cannot be used (half a copy, no such table) is reported, and the old one goes on being served.
+/// A new file that cannot be used (half a copy, no such table) is reported, and the old one stays in service.
 pub struct Connections {
     pub settings: Settings,
     free: Arc<Semaphore>,
@@ -36,21 +36,21 @@ pub struct Connections {
 struct State {
     idle: Vec<Catalogue>,
     served: Identity,
-    /// The served file as it was looked at last, and its version.
+    /// The served file as last seen, and its version.
     seen: Option<Stat>,
     report: Report,
-    /// The file that is there but cannot be used.
+    /// The newer file that cannot be used.
     refused: Option<Stat>,
 }
 
-/// What clients are told of the file.
+/// The state of the file, for clients.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Changes when the content does: the counters of SQLite's header.
     pub version: String,
     /// New files since the start.
     pub swaps: u64,
-    /// Why the file that is there is not the one that is served.
+    /// Why the newer file is not served.
     pub fault: Option<String>,
 }
 
@@ -66,7 +66,7 @@ struct Stat {
     bytes: u64,
 }
 
-/// A connection for one request, which goes back when it is dropped.
+/// A connection for one request. Dropping it makes it free again.
 pub struct Lease {
     connections: Arc<Connections>,
     catalogue: Option<Catalogue>,
@@ -84,13 +84,13 @@ impl Connections {
         Ok(connections)
     }
 
-    /// Waits for a connection to be free. None if none was for too long.
+    /// Waits until a connection is free; None if that takes too long.
     pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.free).acquire_owned();
         tokio::time::timeout(PATIENCE, permit).await.ok()?.ok()
     }
 
-    /// A connection to the file that is there now, and what is known of the file.
+    /// A connection to the current file, and what is known of the file.
     pub fn lease(self: &Arc<Connections>, permit: OwnedSemaphorePermit) -> Option<(Lease, Report)> {
         let mut state = self.state();
         state.follow(&self.settings);
@@ -129,7 +129,7 @@ impl Drop for Lease {
 }
 
 impl State {
-    /// Turns to the file that is there now. The lock is held: one request opens it, the others wait.
+    /// Switches to the current file. The lock is held: one request opens it, the others wait.
     fn follow(&mut self, settings: &Settings) {
         let now = match stat(&settings.database) {
             Ok(now) => now,
@@ -152,7 +152,7 @@ impl State {
         self.refused = None;
     }
 
-    /// All connections are opened anew, for an open file keeps its space on the disk.
+    /// Opens all connections anew: an open one would keep the old file's space on the disk.
     fn put(&mut self, fresh: Catalogue, settings: &Settings) {
         self.served = fresh.identity;
         self.report.swaps += 1;

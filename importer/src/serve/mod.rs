@@ -65,7 +65,7 @@ async fn serve(args: &ServeArgs, connections: Arc<Connections>) -> Result<()> {
     }
 }
 
-/// Ends when a signal has come and the requests that had begun have had their time.
+/// Returns after a signal, when the requests that had begun have ended or had their time.
 async fn drained(signalled: &Notify, stopped: &Notify) {
     // A signal may have come before there was a handler.
     if interrupt::check().is_ok() {

@@ -21,7 +21,7 @@ pub struct FeedRequest {
     pub group_limit: i64,
 }
 
-/// What rows are compared with.
+/// The vector that rows are ranked by.
 #[derive(Debug, PartialEq)]
 pub enum Taste {
     Embedding(Vec<f64>),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_names_its_field() {
+    fn errors_of_a_request_name_the_field() {
         assert_eq!(refused("[]"), "body: expected a JSON object");
         assert!(refused("{").starts_with("body: expected JSON: "));
         assert!(refused("{\"embedding\": [NaN]}").starts_with("body: expected JSON: "));

@@ -1,4 +1,4 @@
-//! The paths that are answered.
+//! The paths of the service.
 
 use super::answer::{self, Problem};
 use super::catalogue::Catalogue;
@@ -104,7 +104,7 @@ async fn catalogue(State(service): Shared) -> Response {
     .await
 }
 
-/// Says whether requests are answered, and from the file that is there now.
+/// Reports whether requests are answered, and whether from the current file.
 async fn health(State(service): Shared) -> Response {
     with_connection(service, |catalogue, file, _| {
         catalogue.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

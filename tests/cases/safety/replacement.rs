@@ -84,7 +84,7 @@ fn replacing_every_vector_twice_keeps_recall_and_reads() {
     let as_new = measure(&fresh, &rows, &queries);
     for (what, m) in [("replaced twice", &healed), ("built afresh", &as_new)] {
         let Measured { recall, pages } = m;
-        eprintln!("{count} rows {what}: recall@10 {recall:.4}, {pages:.0} pages a query");
+        eprintln!("{count} rows {what}: recall@10 {recall:.4}, {pages:.0} pages per query");
     }
     eprintln!("at most {:.0} % deleted", 100.0 * most_deleted);
     assert!(healed.recall > as_new.recall - 0.01, "recall {}, fresh {}", healed.recall, as_new.recall);

@@ -17,7 +17,7 @@ const QUERY: &str = "'[1,0.5]'";
 const MEASURES: [(&str, &str); 2] = [("c", "1 - vec_cosine(e, '[1,0.5]')"), ("d", "vec_dot(e, '[1,0.5]')")];
 
 #[test]
-fn it_is_what_the_functions_give() {
+fn similarity_equals_that_of_the_functions() {
     for host in hosts(TABLES) {
         for (table, function) in MEASURES {
             let sql = format!(
@@ -137,7 +137,7 @@ fn other_terms_are_what_sqlite_makes_of_them() {
 }
 
 #[test]
-fn its_order_costs_no_sort() {
+fn order_by_similarity_needs_no_sort() {
     for host in hosts(TABLES) {
         for (order, sorts) in [
             ("similarity DESC", false),
@@ -168,7 +168,7 @@ fn its_order_costs_no_sort() {
 }
 
 #[test]
-fn under_l2_there_is_none() {
+fn similarity_under_l2_is_an_error() {
     const NONE: &str =
         "l.similarity: NULL under the metric l2 of e, which has no similarity: compare and sort by distance";
     let hosts = hosts(TABLES);

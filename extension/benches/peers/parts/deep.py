@@ -26,7 +26,7 @@ def read_deep(peer: Vecrank, query: bytes) -> tuple[list[float], list[int]]:
 
 
 def row_costs(totals: np.ndarray) -> np.ndarray:
-    """Mean microseconds a row between the marks: a mean, since the dear spots are not at the same row of every feed."""
+    """Mean microseconds per row between the marks. A mean, since the slow spots are not at the same row of every feed."""
     return np.diff(totals.mean(axis=0), prepend=0.0) / 100
 
 

@@ -89,7 +89,7 @@ def report(results: dict[str, dict[str, Ladder]], rounds: int) -> None:
             times.append(figure(at_recall(ladder.points(), 0.95)))
             best.append(f"{max(recall for recall, _ in ladder.points()):.3f}")
         rows.append([name, *ratios, *times, *best])
-    print("### Search, warm, ten rows a query\n")
+    print("### Search, warm, ten rows per query\n")
     table(header, rows)
 
 

@@ -1,9 +1,9 @@
 //! Fills lists that have room with links that the heuristic excluded. A row is read whole, and all its lanes are
 //! estimated at once, so a lane without a link costs as much as one with a link.
 //!
-//! The candidates are the spares: the nearest of a vector's candidates that were not chosen. Seen from the vector, a
-//! candidate must stand at an angle to each link of the list. The least angle is found by bisection, so that the list
-//! gets full with links that differ as much as possible: Gou, Gao et al. (2025), "SymphonyQG: towards symphonious
+//! The candidates are the spares: the nearest of a vector's candidates that were not chosen. A spare becomes a link if, seen
+//! from the vector, the angle between it and every link of the list is wide enough. Bisection finds the widest angle at
+//! which the list gets full: Gou, Gao et al. (2025), "SymphonyQG: towards symphonious
 //! integration of quantization and graph for approximate nearest neighbor search".
 
 use super::super::geometry::Geometry;
@@ -13,11 +13,11 @@ use super::link::{BLOCK, sort};
 use super::parallel;
 use super::vectors::Vectors;
 
-/// Spares of a vector.
+/// The number of spares per vector.
 pub const SPARES: usize = 40;
 /// The share of the lanes that is filled. Later insertions add links to the others, without pruning.
 const FILL: (usize, usize) = (7, 8);
-/// The cosines between which the largest cosine of two links is sought, and the steps of the bisection.
+/// The range of the bisection for the largest cosine of two links, and its steps.
 const COSINES: (f32, f32) = (0.5, 1.01);
 const STEPS: usize = 8;
 
@@ -33,6 +33,7 @@ impl Spares {
         Spares { slots: vec![0; count * SPARES] }
     }
 
+    /// Sets the spares of a vector.
     pub fn set(&mut self, own: u32, ids: &[u32]) {
         let start = own as usize * SPARES;
         for (slot, id) in self.slots[start..start + SPARES].iter_mut().zip(ids) {

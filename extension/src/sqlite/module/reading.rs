@@ -10,7 +10,7 @@ use crate::sqlite::connection::utf8;
 use crate::sqlite::context::Context;
 use crate::sqlite::function::{Scalar, XCall, scalar_callback};
 use crate::sqlite::guard;
-use crate::sqlite::index_info::{BestIndex, IndexInfo};
+use crate::sqlite::index_info::{BestIndex, ColumnId, IndexInfo};
 use crate::sqlite::table::{Cursor, VirtualTable};
 use crate::sqlite::value::Values;
 
@@ -109,7 +109,7 @@ pub(super) unsafe extern "C" fn x_column<T: VirtualTable>(
         let api = cursor.api;
         let body = || {
             let column = usize::try_from(column).map_err(|_| Error::internal("a negative column number"))?;
-            cursor.inner.column(&Context::new(api, context), column)
+            cursor.inner.column(&Context::new(api, context), ColumnId(column))
         };
         match guard::caught_or_panicked(body, || table.inner.panicked()) {
             Ok(()) => code::OK,

@@ -8,29 +8,12 @@ use crate::sqlite::{BlobColumn, Connection, Parameter, quote_identifier};
 use crate::storage::shadow::Owner;
 use crate::vtab::declaration::content::{ContentTable, KeyColumn, RowKey};
 use crate::vtab::declaration::schema::{Column, ColumnKind, Key, OrdinaryColumn, TableSchema, is_hidden_name};
-use crate::vtab::declaration::tokens::module_of;
+use crate::vtab::declaration::tokens::{CONSTRAINT_WORDS, module_of};
 
-/// Keywords that a declared type may contain only in quotes.
-const NO_TYPE_WORDS: [&str; 16] = [
-    "CONSTRAINT",
-    "PRIMARY",
-    "NOT",
-    "NULL",
-    "UNIQUE",
-    "CHECK",
-    "COLLATE",
-    "DEFAULT",
-    "REFERENCES",
-    "GENERATED",
-    "AS",
-    "ON",
-    "HIDDEN",
-    "DEFERRABLE",
-    "INITIALLY",
-    "AUTOINCREMENT",
-];
+/// Keywords that a declared type may contain only in quotes, beside those of constraints.
+const NO_TYPE_WORDS: [&str; 4] = ["HIDDEN", "DEFERRABLE", "INITIALLY", "AUTOINCREMENT"];
 
-/// A column of the content, as `PRAGMA table_xinfo` gives it.
+/// A column of the content, as `PRAGMA table_xinfo` returns it.
 struct Found {
     name: String,
     type_name: String,
@@ -79,8 +62,8 @@ pub fn describe_new(db: Connection, owner: &Owner, declared: &TableSchema, name:
     )))
 }
 
-/// As `describe`, but vector columns that the content has no more come last, and the first of them is returned: a statement
-/// that names other columns can be prepared, and then fails with the error of `describe`.
+/// As `describe`, but keeps vector columns that the content no longer has. They come last, and the name of the first is
+/// returned. So a statement that names other columns can be prepared, and then fails with the error of `describe`.
 pub fn outline(
     db: Connection,
     owner: &Owner,
@@ -108,7 +91,7 @@ pub fn outline(
         }
     }
     let is_missing = |vector: &&Column| !described.columns.iter().any(|column| column.name == vector.name);
-    let vectors = declared.columns.iter().filter(|column| column.as_vector().is_some());
+    let vectors = declared.columns.iter().filter(|column| column.is_vector());
     let missing: Vec<Column> = vectors.filter(is_missing).cloned().collect();
     let first = missing.first().map(|column| column.name.clone());
     described.columns.extend(missing);
@@ -125,7 +108,7 @@ fn refuse_vectors(
     (key, found): (&RowKey, &[Found]),
 ) -> Result<()> {
     let is_vector =
-        |column: &&Found| declared.vectors().any(|(_, vector, _)| vector.name.eq_ignore_ascii_case(&column.name));
+        |found: &&Found| declared.vectors().any(|vector| vector.column.name.eq_ignore_ascii_case(&found.name));
     for column in found.iter().filter(is_vector) {
         let is_number = ["INT", "INTEGER", "REAL"].iter().any(|other| column.type_name.eq_ignore_ascii_case(other));
         let what = if matches!(key, RowKey::Rowid(rowid) if *rowid == column.name) {
@@ -292,7 +275,7 @@ fn safe_type(declared: &str) -> String {
     let is_word = |word: &str| {
         word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !word.starts_with(|first: char| first.is_ascii_digit())
-            && !NO_TYPE_WORDS.iter().any(|other| word.eq_ignore_ascii_case(other))
+            && !CONSTRAINT_WORDS.iter().chain(&NO_TYPE_WORDS).any(|other| word.eq_ignore_ascii_case(other))
     };
     let is_number = |part: &str| {
         let digits = part.trim().trim_start_matches(['+', '-']);

@@ -1,4 +1,4 @@
-//! The name of the content table, which its owner may change: with the extension loaded or not, and make the table anew
+//! Finds the content table by its name. The owner may rename the table, with the extension loaded or not, and may remake it
 //! under the new name.
 
 use super::definition::describe;
@@ -38,7 +38,7 @@ pub fn store(db: Connection, owner: &Owner, name: &str) -> Result<()> {
     owner.set_config(db, KEY, Parameter::Text(name))
 }
 
-/// None also if the config table cannot be read: whoever needs it says so.
+/// The stored name. None also if the config table cannot be read: the code that needs the table reports that.
 fn stored(db: Connection, owner: &Owner) -> Option<String> {
     let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow(CONFIG));
     let mut statement = db.prepare_shadow(&sql).ok()?;
@@ -55,7 +55,7 @@ fn tables(db: Connection, owner: &Owner) -> Result<Vec<String>> {
     Ok(tables)
 }
 
-/// Whether a table has the vector columns, and a key such as the map has.
+/// Whether a table has the vector columns, and as many key columns as the map.
 fn fits(db: Connection, owner: &Owner, declared: &TableSchema, name: &str) -> bool {
     let described = describe(db, owner, declared, name).ok();
     let columns = match described.and_then(|described| described.content).map(|content| content.key) {

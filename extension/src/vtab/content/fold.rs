@@ -1,14 +1,15 @@
-//! Folds the log into the graph: gives each logged row the nodes of its current vectors.
+//! Folds the log into the graph: each logged row gets the nodes of its current vectors.
 
 use super::triggers;
 use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowId};
 use crate::sqlite::{Parameter, Statement};
-use crate::storage::shadow::{CHANGES, MAP};
+use crate::storage::shadow::{CHANGES, MAP, Owner, VectorOrdinal};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::RowKey;
 use crate::vtab::rows::statement_cache::CachedStatement;
 use crate::vtab::rows::table::{ContentName, Names};
+use crate::vtab::writing::vector_input::VectorInput;
 
 /// Rows of the log that are read at a time.
 const BATCH: i64 = 1024;
@@ -30,8 +31,8 @@ type NewVectors = Option<Vec<Option<Vec<u8>>>>;
 impl<'t> Fold<'t> {
     fn prepare(core: &'t TableCore, names: &Names, content: &ContentName) -> Result<Fold<'t>> {
         let (map, changes, source) = (names.owner.shadow(MAP), names.owner.shadow(CHANGES), content.sql(&names.owner));
-        let columns: Vec<String> = core.schema.vectors().map(|(number, _, _)| core.schema.column_sql(number)).collect();
-        let (columns, nodes) = (columns.join(", "), node_columns(names.owner.vectors));
+        let columns: Vec<String> = core.schema.vectors().map(|vector| core.schema.column_sql(vector.id)).collect();
+        let (columns, nodes) = (columns.join(", "), node_columns(&names.owner).join(", "));
         let vectors = match &content.key {
             RowKey::Rowid(_) => format!("SELECT {columns} FROM {source} AS r WHERE {} = ?1", content.key.rowid_sql()),
             RowKey::Columns(_) => {
@@ -40,7 +41,8 @@ impl<'t> Fold<'t> {
             }
         };
         let parameters: Vec<String> = (2..names.owner.vectors + 2).map(|number| format!("?{number}")).collect();
-        let sets: Vec<String> = (0..names.owner.vectors).map(|n| format!("n{n} = excluded.n{n}")).collect();
+        let sets: Vec<String> =
+            node_columns(&names.owner).iter().map(|node| format!("{node} = excluded.{node}")).collect();
         let write = format!(
             "INSERT INTO {map}(id, {nodes}) VALUES (?1, {}) ON CONFLICT(id) DO UPDATE SET {}",
             parameters.join(", "),
@@ -57,13 +59,13 @@ impl<'t> Fold<'t> {
     }
 }
 
-fn node_columns(vectors: usize) -> String {
-    (0..vectors).map(|ordinal| format!("n{ordinal}")).collect::<Vec<_>>().join(", ")
+fn node_columns(owner: &Owner) -> Vec<String> {
+    owner.ordinals().map(VectorOrdinal::map_column).collect()
 }
 
 impl TableCore {
-    /// Gives the logged rows the nodes of their current vectors, in bounded memory; the graph links the nodes later. Rows
-    /// with a wrong vector stay in the log. Returns the problem of the first of them.
+    /// Adds the current vectors of the logged rows as nodes, in bounded memory; the graph links them later. Rows with a
+    /// wrong vector stay in the log. Returns the problem of the first of them.
     pub fn fold(&self) -> Result<Option<String>> {
         if self.schema.content.is_none() || !self.has_log()? {
             return Ok(None);
@@ -104,7 +106,7 @@ impl TableCore {
         let key = [Parameter::Integer(id)];
         let old = fold.nodes.query_one(&key, |row| {
             (0..names.owner.vectors)
-                .map(|ordinal| self.rows.node_in(row.column_content(ordinal)))
+                .map(|position| self.rows.node_in(row.column_content(position)))
                 .collect::<Result<Vec<_>>>()
         })?;
         let new = fold.vectors.query_one(&key, |row| Ok(self.checked_vectors(names, row)))?.transpose();
@@ -116,8 +118,8 @@ impl TableCore {
         let is_gone = new.is_none();
         let new = new.unwrap_or_else(|| vec![None; names.owner.vectors]);
         let mut nodes = Vec::with_capacity(new.len());
-        for (ordinal, vector) in new.iter().enumerate() {
-            let before = old.as_ref().and_then(|nodes| nodes.get(ordinal).copied().flatten());
+        for (ordinal, vector) in names.owner.ordinals().zip(&new) {
+            let before = old.as_ref().and_then(|nodes| nodes.get(ordinal.0).copied().flatten());
             nodes.push(self.settle(ordinal, id, before, vector.as_deref())?);
         }
         let is_keyed = names.content.as_ref().is_some_and(|content| matches!(content.key, RowKey::Columns(_)));
@@ -141,15 +143,21 @@ impl TableCore {
     fn checked_vectors(&self, names: &Names, row: &Statement) -> Result<Vec<Option<Vec<u8>>>> {
         let columns = self.schema.vectors().enumerate();
         columns
-            .map(|(position, (number, _, _))| {
+            .map(|(position, vector)| {
                 let value = row.column_value(position);
-                Ok(self.vector_input(names.table(), number)?.stored(value)?.map(|bytes| bytes.into_owned()))
+                Ok(VectorInput::new(names.table(), vector).stored(value)?.map(|bytes| bytes.into_owned()))
             })
             .collect()
     }
 
     /// Returns the node for a vector: the row's node if it has the same vector, otherwise a new one.
-    fn settle(&self, ordinal: usize, id: i64, old: Option<NodeId>, vector: Option<&[u8]>) -> Result<Option<NodeId>> {
+    fn settle(
+        &self,
+        ordinal: VectorOrdinal,
+        id: i64,
+        old: Option<NodeId>,
+        vector: Option<&[u8]>,
+    ) -> Result<Option<NodeId>> {
         self.with_vector(ordinal, |column| {
             if let Some(old) = old {
                 if vector.is_some_and(|vector| column.vector(old, RowId(id)).is_ok_and(|stored| stored == vector)) {
@@ -170,8 +178,10 @@ impl TableCore {
     }
 
     fn shown_key(&self, names: &Names, content: &ContentName, id: i64) -> Result<String> {
-        let RowKey::Columns(columns) = &content.key else { return Ok(id.to_string()) };
-        let shown: Vec<String> = (0..columns.len()).map(|position| format!("quote(k{position})")).collect();
+        if matches!(content.key, RowKey::Rowid(_)) {
+            return Ok(id.to_string());
+        }
+        let shown: Vec<String> = content.key.map_columns().iter().map(|column| format!("quote({column})")).collect();
         let sql = format!("SELECT {} FROM {} WHERE id = ?1", shown.join(" || ', ' || "), names.owner.shadow(MAP));
         let key =
             self.db.query_one(&sql, &[Parameter::Integer(id)], |row| Ok(row.column_text(0, "a key")?.to_string()))?;

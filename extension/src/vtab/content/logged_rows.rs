@@ -7,19 +7,19 @@ use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowId};
 use crate::hnsw::Hit;
 use crate::sqlite::Parameter;
-use crate::storage::shadow::{CHANGES, MAP};
+use crate::storage::shadow::{CHANGES, MAP, VectorOrdinal};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::{RowKey, SyncMode};
 use crate::vtab::rows::filter::RowsFilter;
+use crate::vtab::writing::vector_input::VectorInput;
 
 /// Rows ranked between two checks of the host's interrupt flag.
 const INTERRUPT_STRIDE: usize = 256;
 
 /// The part of a search that the log depends on.
 pub struct LogQuery<'q> {
-    /// The vector column: its number in the table, and its ordinal.
-    pub column: usize,
-    pub ordinal: usize,
+    /// The searched column.
+    pub ordinal: VectorOrdinal,
     pub query: &'q [f32],
     pub filter: &'q RowsFilter,
 }
@@ -75,9 +75,10 @@ impl LoggedRows {
 fn hits(core: &TableCore, query: &LogQuery<'_>) -> Result<Vec<Hit>> {
     let names = core.names()?;
     let Some(content) = &names.content else { return Ok(Vec::new()) };
-    let input = core.vector_input(names.table(), query.column)?;
-    let exact = ExactQuery::new(query.query, input.params.metric, input.params.element);
-    let (vector, key) = (core.schema.column_sql(query.column), content.key.rowid_sql());
+    let Some(searched) = core.schema.vector(query.ordinal) else { return Ok(Vec::new()) };
+    let input = VectorInput::new(names.table(), searched);
+    let exact = ExactQuery::new(query.query, searched.params.metric, searched.params.element);
+    let (vector, key) = (core.schema.column_sql(searched.id), content.key.rowid_sql());
     let (changes, map, source) = (names.owner.shadow(CHANGES), names.owner.shadow(MAP), content.sql(&names.owner));
     let from = match &content.key {
         RowKey::Rowid(_) => format!("{changes} AS c CROSS JOIN {source} AS r ON {key} = c.id"),
@@ -121,18 +122,16 @@ impl TableCore {
     pub fn wrong_rows(&self) -> Result<u64> {
         let (names, mut wrong) = (self.names()?, 0);
         let Some(content) = &names.content else { return Ok(0) };
-        let columns: Vec<(usize, String)> =
-            self.schema.vectors().map(|(number, _, _)| (number, self.schema.column_sql(number))).collect();
-        let selected: Vec<&str> = columns.iter().map(|(_, sql)| sql.as_str()).collect();
+        let columns: Vec<String> = self.schema.vectors().map(|vector| self.schema.column_sql(vector.id)).collect();
         let (key, changes) = (content.key.rowid_sql(), names.owner.shadow(CHANGES));
         let sql = format!(
             "SELECT {} FROM {} WHERE {key} IN (SELECT id FROM {changes})",
-            selected.join(", "),
+            columns.join(", "),
             names.rows_sql()
         );
         self.rows.statements.reading(sql)?.query(&[] as &[Parameter<'_>], |row| {
-            for (position, (number, _)) in columns.iter().enumerate() {
-                match self.vector_input(names.table(), *number)?.stored(row.column_value(position)) {
+            for (position, vector) in self.schema.vectors().enumerate() {
+                match VectorInput::new(names.table(), vector).stored(row.column_value(position)) {
                     Ok(_) => {}
                     Err(Error::Invalid(_)) => {
                         wrong += 1;

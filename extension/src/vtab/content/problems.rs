@@ -6,7 +6,9 @@ use crate::sqlite::Statement;
 use crate::storage::shadow::{CHANGES, MAP};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::RowKey;
+use crate::vtab::declaration::schema::VectorRef;
 use crate::vtab::rows::table::{ContentName, Names};
+use crate::vtab::writing::vector_input::VectorInput;
 
 /// The most problems reported of each kind.
 const MAX_PROBLEMS: usize = 100;
@@ -22,9 +24,9 @@ impl TableCore {
         let names = self.names()?;
         let Some(content) = &names.content else { return Ok(Vec::new()) };
         let mut problems = self.rows_apart(&names, content)?;
-        for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
-            let found = self.vectors_apart(&names, (ordinal, number))?;
-            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
+        for vector in self.schema.vectors() {
+            let found = self.vectors_apart(&names, vector)?;
+            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.column.name)));
         }
         Ok(problems)
     }
@@ -40,15 +42,14 @@ impl TableCore {
         let columns = content.key.columns("r.");
         let (shown, wanted) = match &content.key {
             RowKey::Rowid(_) => {
-                let vectors = self.schema.vectors().map(|(number, _, _)| self.schema.column_sql(number));
+                let vectors = self.schema.vectors().map(|vector| self.schema.column_sql(vector.id));
                 let is_some = vectors.map(|vector| format!("{vector} IS NOT NULL")).collect::<Vec<_>>().join(" OR ");
                 let key = columns.join(", ");
                 (key.clone(), format!("({is_some}) AND {key} NOT IN (SELECT id FROM {changes})"))
             }
             RowKey::Columns(_) => {
                 let shown: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
-                let is_there: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
-                (shown.join(" || ', ' || "), is_there.join(" AND "))
+                (shown.join(" || ', ' || "), content.key.is_whole("r."))
             }
         };
         let unknown = format!(
@@ -71,12 +72,12 @@ impl TableCore {
     }
 
     /// Lists rows whose node has another vector than the row.
-    fn vectors_apart(&self, names: &Names, (ordinal, number): (usize, usize)) -> Result<Vec<String>> {
-        let (key, vector, node) =
-            (self.schema.rowid_sql(), self.schema.column_sql(number), self.schema.node_sql(number));
+    fn vectors_apart(&self, names: &Names, vector: VectorRef<'_>) -> Result<Vec<String>> {
+        let (key, value) = (self.schema.rowid_sql(), self.schema.column_sql(vector.id));
+        let node = self.schema.node_sql(vector.ordinal);
         let changes = names.owner.shadow(CHANGES);
         let sql = format!(
-            "SELECT {key}, {vector}, {node} FROM {} WHERE ({vector} IS NOT NULL OR {node} IS NOT NULL) \
+            "SELECT {key}, {value}, {node} FROM {} WHERE ({value} IS NOT NULL OR {node} IS NOT NULL) \
              AND {key} NOT IN (SELECT id FROM {changes})",
             names.rows_sql()
         );
@@ -88,7 +89,7 @@ impl TableCore {
                 self.db.check_interrupt()?;
             }
             let node = self.rows.node_in(row.column_content(2))?;
-            if problems.len() < MAX_PROBLEMS && !self.is_same_vector(names, (ordinal, number), row, node)? {
+            if problems.len() < MAX_PROBLEMS && !self.is_same_vector(names, vector, row, node)? {
                 problems.push(format!("row {} has another vector in {table} than in the index", row.column_i64(0)));
             }
             Ok(())
@@ -99,17 +100,17 @@ impl TableCore {
     fn is_same_vector(
         &self,
         names: &Names,
-        (ordinal, number): (usize, usize),
+        vector: VectorRef<'_>,
         row: &Statement,
         node: Option<NodeId>,
     ) -> Result<bool> {
-        let expected = match self.vector_input(names.table(), number)?.stored(row.column_value(1)) {
+        let expected = match VectorInput::new(names.table(), vector).stored(row.column_value(1)) {
             Ok(expected) => expected,
             Err(Error::Invalid(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
         let Some(node) = node else { return Ok(expected.is_none()) };
-        let stored = self.with_vector(ordinal, |column| column.vector(node, RowId(row.column_i64(0))));
+        let stored = self.with_vector(vector.ordinal, |column| column.vector(node, RowId(row.column_i64(0))));
         match stored {
             Ok(stored) => Ok(expected.is_some_and(|expected| *stored == *expected)),
             // The check of the graph reports it.

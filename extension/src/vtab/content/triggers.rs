@@ -57,7 +57,7 @@ pub fn create_all(db: Connection, owner: &Owner, described: &TableSchema, conten
         SyncMode::Log => String::new(),
     };
     let mut watched = content.key.columns("");
-    watched.extend(described.vectors().map(|(_, column, _)| quote_identifier(&column.name)));
+    watched.extend(described.vectors().map(|vector| quote_identifier(&vector.column.name)));
     let of = if table.has_generated_vector { String::new() } else { format!(" OF {}", watched.join(", ")) };
     let (old, new) = (note(owner, &content.key, "old."), note(owner, &content.key, "new."));
     for event in EVENTS {
@@ -84,13 +84,10 @@ fn note(owner: &Owner, key: &RowKey, row: &str) -> String {
             format!(" INSERT INTO {changes}(id) VALUES ({}) ON CONFLICT DO NOTHING;", columns.join(", "))
         }
         RowKey::Columns(_) => {
-            let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
-            let (names, values) = (names.join(", "), columns.join(", "));
-            let is_there =
-                columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-            let condition = key.condition(row);
+            let (names, values) = (key.map_columns().join(", "), columns.join(", "));
+            let (is_whole, condition) = (key.is_whole(row), key.condition(row));
             format!(
-                " INSERT INTO {map}({names}) SELECT {values} WHERE {is_there} ON CONFLICT DO NOTHING; \
+                " INSERT INTO {map}({names}) SELECT {values} WHERE {is_whole} ON CONFLICT DO NOTHING; \
                  INSERT INTO {changes}(id) SELECT m.id FROM {map} AS m WHERE {condition} ON CONFLICT DO NOTHING;"
             )
         }
@@ -109,12 +106,10 @@ pub fn note_all(db: Connection, owner: &Owner, content: &ContentName) -> Result<
             db.prepare_shadow(&sql)?.run(&[])?;
         }
         RowKey::Columns(_) => {
-            let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
-            let is_there =
-                columns.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-            let (names, values) = (names.join(", "), columns.join(", "));
+            let (names, values) = (content.key.map_columns().join(", "), columns.join(", "));
+            let is_whole = content.key.is_whole("r.");
             let sql = format!(
-                "INSERT INTO {map}({names}) SELECT {values} FROM {source} AS r WHERE {is_there} ON CONFLICT DO NOTHING"
+                "INSERT INTO {map}({names}) SELECT {values} FROM {source} AS r WHERE {is_whole} ON CONFLICT DO NOTHING"
             );
             db.prepare_shadow(&sql)?.run(&[])?;
         }

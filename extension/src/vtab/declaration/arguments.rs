@@ -6,12 +6,13 @@
 use super::content::ContentOptions;
 use super::options::Options;
 use super::schema::{Column, ColumnKind, HIDDEN_COLUMNS, Key, OrdinaryColumn, TableSchema, is_hidden_name};
-use super::tokens::{Token, TokenKind, join, tokenise};
+use super::tokens::{CONSTRAINT_WORDS, Token, TokenKind, join, tokenise};
 use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::hnsw::Params;
 use crate::hnsw::params::MAX_DIMS;
 use crate::sqlite::quote_identifier;
+use crate::storage::shadow::VectorOrdinal;
 
 /// Parses and checks the arguments. The names in CHECK expressions and the collations are left to SQLite, which checks
 /// them when the rows table is created.
@@ -184,8 +185,9 @@ impl Parsed {
                 )));
             }
         }
+        let ordinal = VectorOrdinal(self.vectors);
         self.vectors += 1;
-        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal: self.vectors - 1, params, model: None } })
+        Ok(Column { name, not_null, kind: ColumnKind::Vector { ordinal, params, model: None } })
     }
 
     fn ordinary_column(&mut self, mut cursor: TokenCursor<'_>, name: String, type_name: String) -> Result<Column> {
@@ -285,12 +287,8 @@ impl Parsed {
                 "{table}: expected at least one vector column, such as \"embedding FLOAT[256]\""
             )));
         }
-        let vectors: Vec<&str> = self
-            .columns
-            .iter()
-            .filter(|column| column.as_vector().is_some())
-            .map(|column| column.name.as_str())
-            .collect();
+        let vectors: Vec<&str> =
+            self.columns.iter().filter(|column| column.is_vector()).map(|column| column.name.as_str()).collect();
         for Named { context, constraint, names } in &self.named {
             if let Some(vector) =
                 vectors.iter().find(|vector| names.iter().any(|name| name.eq_ignore_ascii_case(vector)))
@@ -348,24 +346,9 @@ fn column_list(cursor: &mut TokenCursor<'_>) -> Result<String> {
 
 /// Takes the tokens between a column's name and its first constraint.
 fn type_tokens<'a>(cursor: &mut TokenCursor<'a>, context: &str) -> Result<&'a [Token<'a>]> {
-    const CONSTRAINTS: [&str; 13] = [
-        "CONSTRAINT",
-        "PRIMARY",
-        "NOT",
-        "NULL",
-        "UNIQUE",
-        "CHECK",
-        "COLLATE",
-        "INDEXED",
-        "DEFAULT",
-        "REFERENCES",
-        "GENERATED",
-        "AS",
-        "ON",
-    ];
     let start = cursor.position;
     while let Some(token) = cursor.peek() {
-        if CONSTRAINTS.iter().any(|word| token.is_word(word)) {
+        if CONSTRAINT_WORDS.iter().any(|word| token.is_word(word)) || token.is_word("INDEXED") {
             break;
         }
         if token.is_symbol('(') {

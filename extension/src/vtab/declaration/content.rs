@@ -4,6 +4,7 @@ use super::schema::{Column, TableSchema};
 use super::tokens::{Token, TokenKind, join};
 use crate::error::{Error, Result};
 use crate::sqlite::quote_identifier;
+use crate::storage::shadow::Owner;
 
 /// When the graph learns of changed rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +75,18 @@ impl RowKey {
         }
     }
 
+    /// The SQL condition that no key column is NULL: a row with such a key is not in the index.
+    pub fn is_whole(&self, prefix: &str) -> String {
+        let whole = self.columns(prefix).into_iter().map(|column| format!("{column} IS NOT NULL"));
+        whole.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The columns of the map that have the key, in the order of `columns`; none for an INTEGER PRIMARY KEY.
+    pub fn map_columns(&self) -> Vec<String> {
+        let count = if let RowKey::Columns(columns) = self { columns.len() } else { 0 };
+        (0..count).map(|position| format!("k{position}")).collect()
+    }
+
     /// The rowid of the virtual table, in SQL on the content table as `r` and the map as `m`.
     pub fn rowid_sql(&self) -> String {
         match self {
@@ -84,26 +97,22 @@ impl RowKey {
 
     /// The SQL condition that joins a content row, whose key columns have a prefix, to its row of the map `m`.
     pub fn condition(&self, prefix: &str) -> String {
-        let equal = |(position, column): (usize, String)| match self {
-            RowKey::Rowid(_) => format!("m.id = {column}"),
-            RowKey::Columns(_) => format!("m.k{position} = {column}"),
-        };
-        self.columns(prefix).into_iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
+        let ids = if matches!(self, RowKey::Rowid(_)) { vec!["id".to_string()] } else { self.map_columns() };
+        let equal = ids.iter().zip(self.columns(prefix)).map(|(id, column)| format!("m.{id} = {column}"));
+        equal.collect::<Vec<_>>().join(" AND ")
     }
 
     /// The column definitions in CREATE TABLE of the map.
-    pub fn map_definition(&self, vectors: usize) -> String {
+    pub fn map_definition(&self, owner: &Owner) -> String {
         let mut parts = vec!["id INTEGER PRIMARY KEY".to_string()];
         if let RowKey::Columns(columns) = self {
-            parts.extend(columns.iter().enumerate().map(|(position, column)| {
-                let (type_name, collation) = (&column.type_name, quote_identifier(&column.collation));
-                format!("k{position} {type_name} COLLATE {collation}")
+            parts.extend(self.map_columns().iter().zip(columns).map(|(name, column)| {
+                format!("{name} {} COLLATE {}", column.type_name, quote_identifier(&column.collation))
             }));
         }
-        parts.extend((0..vectors).map(|ordinal| format!("n{ordinal} INTEGER")));
-        if let RowKey::Columns(columns) = self {
-            let names: Vec<String> = (0..columns.len()).map(|position| format!("k{position}")).collect();
-            parts.push(format!("UNIQUE ({})", names.join(", ")));
+        parts.extend(owner.ordinals().map(|ordinal| format!("{} INTEGER", ordinal.map_column())));
+        if let RowKey::Columns(_) = self {
+            parts.push(format!("UNIQUE ({})", self.map_columns().join(", ")));
         }
         parts.join(", ")
     }

@@ -4,7 +4,8 @@
 use super::content::ContentTable;
 use crate::filter::predicate::Affinity;
 use crate::hnsw::Params;
-use crate::sqlite::quote_identifier;
+use crate::sqlite::{ColumnId, quote_identifier};
+use crate::storage::shadow::VectorOrdinal;
 
 /// The hidden columns. They stand after the declared columns and before the one named as the table.
 pub const HIDDEN_COLUMNS: [&str; 7] = ["query", "k", "ef_search", "distance", "similarity", "group_by", "group_limit"];
@@ -33,8 +34,7 @@ pub struct Column {
 pub enum ColumnKind {
     Ordinary(OrdinaryColumn),
     Vector {
-        /// Position among the vector columns, from 0.
-        ordinal: usize,
+        ordinal: VectorOrdinal,
         params: Params,
         /// The user's label of the embedding model.
         model: Option<String>,
@@ -66,11 +66,11 @@ pub enum Key {
     Rowid,
 }
 
-/// A column of the virtual table, looked up by its number there.
+/// A column of the virtual table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ColumnRef<'s> {
     Ordinary(&'s Column, &'s OrdinaryColumn),
-    Vector(&'s Column, VectorRef<'s>),
+    Vector(VectorRef<'s>),
     Query,
     K,
     EfSearch,
@@ -85,7 +85,9 @@ pub enum ColumnRef<'s> {
 /// A vector column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VectorRef<'s> {
-    pub ordinal: usize,
+    pub id: ColumnId,
+    pub ordinal: VectorOrdinal,
+    pub column: &'s Column,
     pub params: &'s Params,
 }
 
@@ -136,12 +138,8 @@ impl Column {
         }
     }
 
-    /// The definition of a vector column; None for an ordinary one.
-    pub fn as_vector(&self) -> Option<VectorRef<'_>> {
-        match &self.kind {
-            ColumnKind::Ordinary(_) => None,
-            ColumnKind::Vector { ordinal, params, .. } => Some(VectorRef { ordinal: *ordinal, params }),
-        }
+    pub fn is_vector(&self) -> bool {
+        matches!(self.kind, ColumnKind::Vector { .. })
     }
 
     /// The label of a vector column's embedding model.
@@ -162,17 +160,32 @@ impl Column {
 }
 
 impl TableSchema {
-    /// Column `number` of the virtual table; None past the last hidden column.
-    pub fn column(&self, number: usize) -> Option<ColumnRef<'_>> {
-        if let Some(column) = self.columns.get(number) {
+    /// The declared columns.
+    pub fn ids(&self) -> impl Iterator<Item = ColumnId> + use<> {
+        (0..self.columns.len()).map(ColumnId)
+    }
+
+    /// The declared column with a property.
+    pub fn find(&self, is_it: impl FnMut(&Column) -> bool) -> Option<ColumnId> {
+        self.columns.iter().position(is_it).map(ColumnId)
+    }
+
+    /// Whether the user declared the column, so that the rows have it.
+    pub fn is_declared(&self, id: ColumnId) -> bool {
+        id.0 < self.columns.len()
+    }
+
+    /// A column of the virtual table; None past the last hidden column.
+    pub fn column(&self, id: ColumnId) -> Option<ColumnRef<'_>> {
+        if let Some(column) = self.columns.get(id.0) {
             return Some(match &column.kind {
                 ColumnKind::Ordinary(ordinary) => ColumnRef::Ordinary(column, ordinary),
                 ColumnKind::Vector { ordinal, params, .. } => {
-                    ColumnRef::Vector(column, VectorRef { ordinal: *ordinal, params })
+                    ColumnRef::Vector(VectorRef { id, ordinal: *ordinal, column, params })
                 }
             });
         }
-        match number - self.columns.len() {
+        match id.0 - self.columns.len() {
             0 => Some(ColumnRef::Query),
             1 => Some(ColumnRef::K),
             2 => Some(ColumnRef::EfSearch),
@@ -185,26 +198,28 @@ impl TableSchema {
         }
     }
 
-    /// The vector column `number`; None if it is another column.
-    pub fn vector(&self, number: usize) -> Option<VectorRef<'_>> {
-        self.columns.get(number)?.as_vector()
-    }
-
-    /// The number of a hidden column with a fixed name.
-    pub fn hidden_column(&self, wanted: ColumnRef<'_>) -> Option<usize> {
+    /// A hidden column with a fixed name.
+    pub fn hidden_column(&self, wanted: ColumnRef<'_>) -> Option<ColumnId> {
         let position = HIDDEN_COLUMNS.iter().position(|name| *name == wanted.hidden_name());
-        position.map(|position| self.columns.len() + position)
+        position.map(|position| ColumnId(self.columns.len() + position))
     }
 
-    /// The vector columns with their numbers in the virtual table, by ordinal. (A content table may have them in another
-    /// order than the declaration.)
-    pub fn vectors(&self) -> impl Iterator<Item = (usize, &Column, &Params)> {
-        (0..).map_while(|wanted| {
-            self.columns.iter().enumerate().find_map(|(number, column)| match &column.kind {
-                ColumnKind::Vector { ordinal, params, .. } if *ordinal == wanted => Some((number, column, params)),
-                _ => None,
-            })
+    /// The column named as the table, which takes commands.
+    pub fn command_column(&self) -> ColumnId {
+        ColumnId(self.columns.len() + HIDDEN_COLUMNS.len())
+    }
+
+    /// A vector column.
+    pub fn vector(&self, ordinal: VectorOrdinal) -> Option<VectorRef<'_>> {
+        self.ids().find_map(|id| match self.column(id) {
+            Some(ColumnRef::Vector(vector)) if vector.ordinal == ordinal => Some(vector),
+            _ => None,
         })
+    }
+
+    /// The vector columns, by ordinal. (A content table may have them in another order than the declaration.)
+    pub fn vectors(&self) -> impl Iterator<Item = VectorRef<'_>> {
+        (0..).map_while(|ordinal| self.vector(VectorOrdinal(ordinal)))
     }
 
     /// The rowid, in SQL on the rows.
@@ -215,29 +230,29 @@ impl TableSchema {
         }
     }
 
-    /// A declared column, in SQL on the rows. In a table of its own a vector column gives the node.
-    pub fn column_sql(&self, number: usize) -> String {
-        let name = quote_identifier(self.columns.get(number).map_or("", |column| &column.name));
+    /// A declared column, in SQL on the rows. In a table of its own a vector column is that of the nodes.
+    pub fn column_sql(&self, id: ColumnId) -> String {
+        let name = quote_identifier(self.columns.get(id.0).map_or("", |column| &column.name));
         if self.content.is_some() { format!("r.{name}") } else { name }
     }
 
     /// The node of a vector column, in SQL on the rows.
-    pub fn node_sql(&self, number: usize) -> String {
-        match (&self.content, self.vector(number)) {
-            (Some(_), Some(vector)) => format!("m.n{}", vector.ordinal),
-            _ => self.column_sql(number),
+    pub fn node_sql(&self, ordinal: VectorOrdinal) -> String {
+        match self.content {
+            Some(_) => format!("m.{}", ordinal.map_column()),
+            None => self.vector(ordinal).map_or(String::new(), |vector| self.column_sql(vector.id)),
         }
     }
 
-    /// The number of the column that is the rowid, if the user declared one.
-    pub fn rowid_column(&self) -> Option<usize> {
-        self.columns.iter().position(|column| column.as_ordinary().is_some_and(|ordinary| ordinary.key == Key::Rowid))
+    /// The column that is the rowid, if the user declared one.
+    pub fn rowid_column(&self) -> Option<ColumnId> {
+        self.find(|column| column.as_ordinary().is_some_and(|ordinary| ordinary.key == Key::Rowid))
     }
 
     /// The name of the rowid in the rows table: the user's INTEGER PRIMARY KEY, else "rowid", or the first of SQLite's
     /// other names for it that the user gave to no column.
     pub fn rowid_name(&self) -> &str {
-        if let Some(column) = self.rowid_column().and_then(|number| self.columns.get(number)) {
+        if let Some(column) = self.rowid_column().and_then(|id| self.columns.get(id.0)) {
             return &column.name;
         }
         let is_free = |name: &str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
@@ -271,7 +286,7 @@ impl TableSchema {
         }
         let ordinary = self.columns.iter().filter_map(|column| Some((column, column.as_ordinary()?)));
         parts.extend(ordinary.map(|(column, ordinary)| rows_column(column, ordinary)));
-        parts.extend(self.vectors().map(|(_, column, _)| format!("{} INTEGER", quote_identifier(&column.name))));
+        parts.extend(self.vectors().map(|vector| format!("{} INTEGER", quote_identifier(&vector.column.name))));
         parts.extend(self.constraints.iter().cloned());
         parts.join(", ")
     }
@@ -387,11 +402,11 @@ mod tests {
     fn hidden_columns_follow_the_declared_ones() {
         let schema = schema(&["a", "e FLOAT[3]"]);
         for (number, name) in HIDDEN_COLUMNS.into_iter().enumerate() {
-            let column = schema.column(2 + number).unwrap();
+            let column = schema.column(ColumnId(2 + number)).unwrap();
             assert_eq!(column.hidden_name(), name);
-            assert_eq!(schema.hidden_column(column), Some(2 + number));
+            assert_eq!(schema.hidden_column(column), Some(ColumnId(2 + number)));
         }
-        assert_eq!(schema.column(9), Some(ColumnRef::Command));
-        assert_eq!(schema.column(10), None);
+        assert_eq!(schema.column(ColumnId(9)), Some(ColumnRef::Command));
+        assert_eq!(schema.column(ColumnId(10)), None);
     }
 }

@@ -2,6 +2,22 @@
 
 use crate::error::{Error, Result};
 
+/// The words that begin a constraint of a column, and so end its type.
+pub const CONSTRAINT_WORDS: [&str; 12] = [
+    "CONSTRAINT",
+    "PRIMARY",
+    "NOT",
+    "NULL",
+    "UNIQUE",
+    "CHECK",
+    "COLLATE",
+    "DEFAULT",
+    "REFERENCES",
+    "GENERATED",
+    "AS",
+    "ON",
+];
+
 /// The name of the module in CREATE VIRTUAL TABLE ... USING.
 pub const MODULE: &str = "hnsw";
 

@@ -2,15 +2,15 @@
 
 use crate::error::Result;
 use crate::filter::predicate::Comparison;
-use crate::sqlite::{Content, IndexInfo, Operator, OrderTerm, OrderUse, Value};
+use crate::sqlite::{ColumnId, Content, IndexInfo, Operator, OrderTerm, OrderUse, Value};
 
 /// A WHERE term, or the LIMIT or OFFSET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     /// SQLite's number of the term.
     pub index: usize,
-    /// The column's number; None for the rowid.
-    pub column: Option<usize>,
+    /// None for the rowid.
+    pub column: Option<ColumnId>,
     pub operator: Operator,
     pub is_usable: bool,
     /// The term is `column IN (...)`, offered as a whole. Its operator is Eq.

@@ -3,5 +3,6 @@
 pub mod index_query;
 pub mod like_range;
 pub mod plan;
+pub mod plan_text;
 pub mod planner;
 pub mod search_arguments;

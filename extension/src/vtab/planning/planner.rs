@@ -4,13 +4,14 @@ use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use super::like_range::{Origin, origin};
 use super::plan::{Access, Argument, ColumnSet, Filter, Form, FoundBy, KnnPlan, Plan, ScanPlan};
 use super::search_arguments::{
-    check_arguments, check_no_argument, check_similarity, is_argument, no_vector, two_vectors,
+    check_arguments, check_no_argument, check_similarity, is_argument, is_hidden, no_vector, two_vectors,
 };
 use crate::error::{Error, Result};
 use crate::filter::predicate::{Affinity, Comparison, is_exact};
 use crate::hnsw::Order;
-use crate::sqlite::{Operator, OrderTerm, OrderUse, Recheck};
-use crate::vtab::declaration::schema::{Column, ColumnRef, Key, TableSchema};
+use crate::sqlite::{ColumnId, Operator, OrderTerm, OrderUse, Recheck};
+use crate::storage::shadow::VectorOrdinal;
+use crate::vtab::declaration::schema::{ColumnRef, Key, TableSchema, VectorRef};
 
 /// A term that the plan uses. Its position among them is that of its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ const REPEATED_COST: f64 = 1.2;
 pub fn choose(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<Option<PlannedQuery>> {
     check_arguments(table, schema, query)?;
     let source = source_of(table, schema, query)?;
-    check_similarity(table, schema, query, source.as_ref().map(|source| source.column))?;
+    check_similarity(table, schema, query, source.as_ref().map(|source| source.ordinal))?;
     match source {
         Some(source) => Ok(knn(schema, query, source)),
         None => {
@@ -69,16 +70,16 @@ pub fn choose(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<O
 /// The term that supplies the query vector.
 struct Source<'q> {
     term: &'q Term,
-    column: usize,
+    ordinal: VectorOrdinal,
     form: Form,
 }
 
 fn source_of<'q>(table: &str, schema: &TableSchema, query: &'q IndexQuery) -> Result<Option<Source<'q>>> {
     let mut source: Option<Source<'q>> = None;
     for term in &query.terms {
-        let what = term.column.and_then(|number| schema.column(number));
-        let (column, form) = match (term.operator, what) {
-            (Operator::Match, Some(ColumnRef::Vector(..))) => (term.column.unwrap_or_default(), Form::Match),
+        let what = term.column.and_then(|id| schema.column(id));
+        let (ordinal, form) = match (term.operator, what) {
+            (Operator::Match, Some(ColumnRef::Vector(vector))) => (vector.ordinal, Form::Match),
             (Operator::Match, _) => return Err(no_vector(table, schema, what)),
             (Operator::Eq, Some(ColumnRef::Query)) => (only_vector(table, schema)?, Form::Call),
             _ => continue,
@@ -90,21 +91,21 @@ fn source_of<'q>(table: &str, schema: &TableSchema, query: &'q IndexQuery) -> Re
         if source.is_some() {
             return Err(two_vectors(table));
         }
-        source = Some(Source { term, column, form });
+        source = Some(Source { term, ordinal, form });
     }
     Ok(source)
 }
 
 /// The vector column that `articles(?)` searches: the only one.
-fn only_vector(table: &str, schema: &TableSchema) -> Result<usize> {
-    let vectors: Vec<(usize, &Column)> = schema.vectors().map(|(number, column, _)| (number, column)).collect();
+fn only_vector(table: &str, schema: &TableSchema) -> Result<VectorOrdinal> {
+    let vectors: Vec<VectorRef<'_>> = schema.vectors().collect();
     match vectors.as_slice() {
-        [(number, _)] => Ok(*number),
-        [(_, first), ..] => {
+        [only] => Ok(only.ordinal),
+        [first, ..] => {
             let count = if vectors.len() == 2 { "two".to_string() } else { vectors.len().to_string() };
             Err(Error::invalid(format!(
                 "table \"{table}\" has {count} vector columns: write \"WHERE {} MATCH ?\" instead of {table}(?)",
-                first.name
+                first.column.name
             )))
         }
         [] => Err(Error::internal("a table without a vector column")),
@@ -174,10 +175,10 @@ fn knn(schema: &TableSchema, query: &IndexQuery, source: Source<'_>) -> Option<P
     let is_taken = |term: &&Term| used.constraints.iter().any(|used| used.index == term.index);
     let may_repeat = query.terms.iter().filter(is_taken).any(|term| is_open(term) && !is_argument(schema, term));
     let after_k = if is_counted { left_over(schema, query, &used) } else { Vec::new() };
-    let (column, form) = (source.column, source.form);
+    let (ordinal, form) = (source.ordinal, source.form);
     let columns = ColumnSet::from_mask(query.columns_used);
     let plan = KnnPlan {
-        column,
+        ordinal,
         form,
         has_k,
         has_ef_search,
@@ -256,20 +257,15 @@ fn take_counted(
 /// The terms that the plan does not use, such as those of a join whose other table is read later.
 fn left_over(schema: &TableSchema, query: &IndexQuery, used: &UsedConstraints) -> Vec<Filter> {
     let is_taken = |term: &Term| used.constraints.iter().any(|used| used.index == term.index);
-    let is_declared = |term: &Term| term.column.is_none_or(|column| column < schema.columns.len());
+    let is_declared = |term: &Term| term.column.is_none_or(|id| schema.is_declared(id));
     let left = query.terms.iter().filter(|term| !is_taken(term) && is_declared(term));
     left.filter(|term| origin(query, term) == Origin::Statement).filter_map(|term| filter_of(schema, term)).collect()
-}
-
-fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
-    term.column.and_then(|number| schema.column(number)) == Some(wanted)
 }
 
 /// Whether the order is `distance` or `similarity DESC`, alone or followed by `rowid`. A GROUP BY or DISTINCT of the same
 /// columns does not count: it needs every row.
 fn is_nearest_first(schema: &TableSchema, query: &IndexQuery) -> bool {
-    let is_rowid = |column: Option<usize>| column.is_none() || column == schema.rowid_column();
-    let is_nearest = |term: &OrderTerm| match term.column.and_then(|number| schema.column(number)) {
+    let is_nearest = |term: &OrderTerm| match term.column.and_then(|id| schema.column(id)) {
         Some(ColumnRef::Distance) => !term.is_descending,
         Some(ColumnRef::Similarity) => term.is_descending,
         _ => false,
@@ -277,7 +273,7 @@ fn is_nearest_first(schema: &TableSchema, query: &IndexQuery) -> bool {
     let starts_right = match query.order.as_slice() {
         [nearest] => is_nearest(nearest),
         // Two rows never agree in distance and rowid, so later terms sort nothing.
-        [nearest, rowid, ..] => is_nearest(nearest) && is_rowid(rowid.column) && !rowid.is_descending,
+        [nearest, rowid, ..] => is_nearest(nearest) && is_rowid(schema, rowid.column) && !rowid.is_descending,
         [] => false,
     };
     starts_right && matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup)
@@ -335,7 +331,7 @@ fn filter_of(schema: &TableSchema, term: &Term) -> Option<Filter> {
 
 /// Whether the collation is not the column's own.
 fn is_foreign(schema: &TableSchema, term: &Term) -> bool {
-    let own = match term.column.and_then(|number| schema.column(number)) {
+    let own = match term.column.and_then(|id| schema.column(id)) {
         Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.collation(),
         _ => "BINARY",
     };
@@ -356,9 +352,9 @@ fn is_part_of_in(schema: &TableSchema, term: &Term) -> bool {
 
 /// The affinity of a column in the rows table; None if the rows table cannot answer the comparison. Of a vector it
 /// knows only whether it is NULL.
-fn affinity_of(schema: &TableSchema, column: Option<usize>, comparison: Comparison) -> Option<Affinity> {
-    let Some(number) = column else { return Some(Affinity::Numeric) };
-    match schema.column(number)? {
+fn affinity_of(schema: &TableSchema, column: Option<ColumnId>, comparison: Comparison) -> Option<Affinity> {
+    let Some(id) = column else { return Some(Affinity::Numeric) };
+    match schema.column(id)? {
         ColumnRef::Ordinary(_, ordinary) => Some(ordinary.affinity()),
         ColumnRef::Vector(..) if matches!(comparison, Comparison::IsNull | Comparison::IsNotNull) => {
             Some(Affinity::Blob)
@@ -367,7 +363,7 @@ fn affinity_of(schema: &TableSchema, column: Option<usize>, comparison: Comparis
     }
 }
 
-fn is_rowid(schema: &TableSchema, column: Option<usize>) -> bool {
+fn is_rowid(schema: &TableSchema, column: Option<ColumnId>) -> bool {
     column.is_none() || column == schema.rowid_column()
 }
 
@@ -380,7 +376,7 @@ fn access(schema: &TableSchema, filters: &[Filter]) -> Access {
         if is_rowid(schema, filter.column) {
             return Access::Rowid;
         }
-        match filter.column.and_then(|number| schema.column(number)) {
+        match filter.column.and_then(|id| schema.column(id)) {
             Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique => Access::Key,
             Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.is_indexed => Access::Index,
             _ => Access::All,
@@ -403,7 +399,7 @@ fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
     let mut estimate = TABLE_ROWS;
     for filter in filters {
         let is_key = is_rowid(schema, filter.column)
-            || matches!(filter.column.and_then(|number| schema.column(number)),
+            || matches!(filter.column.and_then(|id| schema.column(id)),
                 Some(ColumnRef::Ordinary(_, ordinary)) if ordinary.key == Key::Unique);
         estimate = match filter.comparison {
             Comparison::Eq | Comparison::Is if is_key => return 1.0,
@@ -418,14 +414,14 @@ fn estimate(schema: &TableSchema, filters: &[Filter]) -> f64 {
 }
 
 /// The order that the rows table provides without a sort: by rowid, or by an indexed column if there is no filter.
-fn scan_order(schema: &TableSchema, query: &IndexQuery, filters: &[Filter]) -> Option<(Option<usize>, bool)> {
+fn scan_order(schema: &TableSchema, query: &IndexQuery, filters: &[Filter]) -> Option<OrderTerm> {
     let (first, rest) = query.order.split_first()?;
     if is_rowid(schema, first.column) {
-        return Some((first.column, first.is_descending));
+        return Some(*first);
     }
     let ColumnRef::Ordinary(_, ordinary) = schema.column(first.column?)? else { return None };
     let is_indexed = ordinary.is_indexed || ordinary.key != Key::None;
-    (is_indexed && rest.is_empty() && filters.is_empty()).then_some((first.column, first.is_descending))
+    (is_indexed && rest.is_empty() && filters.is_empty()).then_some(*first)
 }
 
 #[cfg(test)]

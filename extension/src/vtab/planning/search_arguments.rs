@@ -4,14 +4,15 @@
 use super::index_query::{IndexQuery, Term, compares, comparison_of};
 use crate::distance::Metric;
 use crate::error::{Error, Result};
-use crate::sqlite::{Operator, OrderUse};
-use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
+use crate::sqlite::{ColumnId, Operator, OrderUse};
+use crate::storage::shadow::VectorOrdinal;
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema, VectorRef};
 
 /// Refuses comparisons of `k` and `ef_search` other than `=`: `k < 10` would compare a NULL column and return nothing,
 /// `k IN (1, 2)` would search twice.
 pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<()> {
     for term in &query.terms {
-        let Some(column) = term.column.and_then(|number| schema.column(number)) else { continue };
+        let Some(column) = term.column.and_then(|id| schema.column(id)) else { continue };
         let is_wrong = match column {
             ColumnRef::K | ColumnRef::EfSearch => comparison_of(term)
                 .is_some_and(|comparison| compares(comparison) && (term.operator != Operator::Eq || term.is_list)),
@@ -25,7 +26,7 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
             return Err(Error::invalid(format!("{table}.{name}: an argument of the search: write \"{name} = ?\"")));
         }
     }
-    let is_given = |wanted| query.terms.iter().any(|term| is_term_on(schema, term, wanted));
+    let is_given = |wanted| query.terms.iter().any(|term| is_hidden(schema, term, wanted));
     if is_given(ColumnRef::GroupLimit) && !is_given(ColumnRef::GroupBy) {
         return Err(Error::invalid(format!(
             "{table}.group_limit: the most rows per group, and there is no group_by: write \"AND group_by = 'COLUMN' AND \
@@ -35,23 +36,29 @@ pub fn check_arguments(table: &str, schema: &TableSchema, query: &IndexQuery) ->
     Ok(())
 }
 
-fn is_term_on(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
-    term.column.and_then(|number| schema.column(number)) == Some(wanted)
+/// Whether a term is on a hidden column.
+pub fn is_hidden(schema: &TableSchema, term: &Term, wanted: ColumnRef<'_>) -> bool {
+    term.column.and_then(|id| schema.column(id)) == Some(wanted)
 }
 
 /// Under l2 the similarity is NULL: no term on it could be true, and no order by it would be one. `searched`: the vector
 /// column; without a search any column that has a similarity will do.
-pub fn check_similarity(table: &str, schema: &TableSchema, query: &IndexQuery, searched: Option<usize>) -> Result<()> {
+pub fn check_similarity(
+    table: &str,
+    schema: &TableSchema,
+    query: &IndexQuery,
+    searched: Option<VectorOrdinal>,
+) -> Result<()> {
     let is_similarity =
-        |column: Option<usize>| column.is_some() && column == schema.hidden_column(ColumnRef::Similarity);
+        |column: Option<ColumnId>| column.is_some() && column == schema.hidden_column(ColumnRef::Similarity);
     let is_sorted = matches!(query.order_use, OrderUse::Sorted | OrderUse::SortedOnePerGroup);
     let is_used = query.terms.iter().any(|term| is_similarity(term.column))
         || is_sorted && query.order.iter().any(|term| is_similarity(term.column));
-    let is_of_search = |number: usize| searched.is_none_or(|searched| searched == number);
-    let mut searchable = schema.vectors().filter(|(number, ..)| is_of_search(*number)).peekable();
-    let Some((_, column, _)) = searchable.peek() else { return Ok(()) };
-    let name = &column.name;
-    if is_used && searchable.all(|(.., params)| params.metric == Metric::L2) {
+    let is_of_search = |vector: &VectorRef<'_>| searched.is_none_or(|searched| searched == vector.ordinal);
+    let mut searchable = schema.vectors().filter(is_of_search).peekable();
+    let Some(first) = searchable.peek() else { return Ok(()) };
+    let name = &first.column.name;
+    if is_used && searchable.all(|vector| vector.params.metric == Metric::L2) {
         return Err(Error::invalid(format!(
             "{table}.similarity: NULL under the metric l2 of {name}, which has no similarity: compare and sort by distance"
         )));
@@ -62,8 +69,8 @@ pub fn check_similarity(table: &str, schema: &TableSchema, query: &IndexQuery, s
 /// Refuses `k` and `ef_search` without a query vector, which no order of the join supplies.
 pub fn check_no_argument(table: &str, schema: &TableSchema, query: &IndexQuery) -> Result<()> {
     let Some(term) = query.terms.iter().find(|term| is_argument(schema, term)) else { return Ok(()) };
-    let name = term.column.and_then(|number| schema.column(number)).map_or("", |column| column.hidden_name());
-    let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
+    let name = term.column.and_then(|id| schema.column(id)).map_or("", |column| column.hidden_name());
+    let vector = schema.vectors().next().map_or("", |vector| &vector.column.name);
     let call = if matches!(name, "k" | "ef_search") { "(?, ...)".to_string() } else { format!("(?) WHERE {name} = ?") };
     Err(Error::invalid(format!(
         "{table}.{name}: an argument of a search, and there is no query vector: write \"WHERE {vector} MATCH ? AND {name} = ?\" \
@@ -74,7 +81,7 @@ pub fn check_no_argument(table: &str, schema: &TableSchema, query: &IndexQuery) 
 /// Whether a term is an argument of the search.
 pub fn is_argument(schema: &TableSchema, term: &Term) -> bool {
     use ColumnRef::{EfSearch, GroupBy, GroupLimit, K, Query};
-    let column = term.column.and_then(|number| schema.column(number));
+    let column = term.column.and_then(|id| schema.column(id));
     term.operator == Operator::Eq && matches!(column, Some(Query | K | EfSearch | GroupBy | GroupLimit))
 }
 
@@ -85,9 +92,9 @@ pub fn two_vectors(table: &str) -> Error {
 
 /// The error of MATCH on a column that is no vector column; None is the rowid.
 pub fn no_vector(table: &str, schema: &TableSchema, column: Option<ColumnRef<'_>>) -> Error {
-    let vector = schema.vectors().next().map_or("", |(_, column, _)| &column.name);
+    let vector = schema.vectors().next().map_or("", |vector| &vector.column.name);
     let name = match column {
-        Some(ColumnRef::Ordinary(column, _) | ColumnRef::Vector(column, _)) => column.name.as_str(),
+        Some(ColumnRef::Ordinary(column, _) | ColumnRef::Vector(VectorRef { column, .. })) => column.name.as_str(),
         Some(ColumnRef::Command) => table,
         Some(hidden) => hidden.hidden_name(),
         None => "rowid",

@@ -7,7 +7,7 @@ use crate::distance::Element;
 use crate::error::{Error, Result};
 use crate::format::node::RowId;
 use crate::functions::{SUBTYPE_BIT, SUBTYPE_FLOAT16, SUBTYPE_INT8};
-use crate::sqlite::{Context, Cursor, Kind, Values};
+use crate::sqlite::{ColumnId, Context, Cursor, Kind, Values};
 use crate::vtab::declaration::schema::ColumnRef;
 use crate::vtab::planning::plan::Plan;
 use crate::vtab::rows::owned_value::OwnedValue;
@@ -54,7 +54,7 @@ impl<'t> HnswCursor<'t> {
     }
 
     /// Sets the result to a column of the current row.
-    fn set_result(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn set_result(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()> {
         if context.is_no_change() {
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl<'t> HnswCursor<'t> {
             (_, Walk::None) => return Err(self.no_row()),
             (Some(ColumnRef::Ordinary(..)), Walk::Scan(scan)) => scan.ordinary(context, column).map(drop)?,
             (Some(ColumnRef::Ordinary(..)), Walk::Knn(knn)) => knn.ordinary(context, column).map(drop)?,
-            (Some(ColumnRef::Vector(_, vector)), walk) if self.context.core.schema.content.is_some() => {
+            (Some(ColumnRef::Vector(vector)), walk) if self.context.core.schema.content.is_some() => {
                 let kind = match walk {
                     Walk::Scan(scan) => scan.ordinary(context, column)?,
                     Walk::Knn(knn) => knn.ordinary(context, column)?,
@@ -91,10 +91,10 @@ impl<'t> HnswCursor<'t> {
                     mark(context, vector.params.element);
                 }
             }
-            (Some(ColumnRef::Vector(_, vector)), walk) => {
+            (Some(ColumnRef::Vector(vector)), walk) => {
                 let (node, rowid) = match walk {
-                    Walk::Scan(scan) => (scan.node(column)?, scan.rowid()),
-                    Walk::Knn(knn) => (knn.node(column)?, knn.rowid()?),
+                    Walk::Scan(scan) => (scan.node(vector)?, scan.rowid()),
+                    Walk::Knn(knn) => (knn.node(vector)?, knn.rowid()?),
                     Walk::None => (None, 0),
                 };
                 if let Some(node) = node {
@@ -176,7 +176,7 @@ impl Cursor for HnswCursor<'_> {
         }
     }
 
-    fn column(&mut self, context: &Context<'_>, column: usize) -> Result<()> {
+    fn column(&mut self, context: &Context<'_>, column: ColumnId) -> Result<()> {
         self.set_result(context, column).map_err(|error| self.read_error(error))
     }
 

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::cache_limits::Limits;
 use super::index_orders::IndexOrders;
 use crate::hnsw::Matches;
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::snapshot::Snapshot;
 
-/// The most sets of matches, and the most bytes that they may take together.
-const CAPACITY: usize = 16;
-const MOST_BYTES: usize = 16 << 20;
+const LIMITS: Limits = Limits { entries: 16, bytes: 16 << 20 };
 
 /// The matching rows of filters, and the in-memory indexes.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub struct FilterCache {
 
 struct KnownMatches {
     /// The vector column whose nodes match.
-    column: usize,
+    ordinal: VectorOrdinal,
     filter: RowsFilter,
     snapshot: Snapshot,
     matches: Arc<Matches>,
@@ -30,10 +30,10 @@ struct KnownMatches {
 
 impl FilterCache {
     /// The rows that a filter matches, if they are known. Drops those of other snapshots.
-    pub fn matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter) -> Option<Arc<Matches>> {
+    pub fn matches(&self, snapshot: Snapshot, ordinal: VectorOrdinal, filter: &RowsFilter) -> Option<Arc<Matches>> {
         let mut known = self.matches.try_borrow_mut().ok()?;
         known.retain(|known| known.snapshot == snapshot);
-        let position = known.iter().position(|known| known.column == column && known.filter == *filter)?;
+        let position = known.iter().position(|known| known.ordinal == ordinal && known.filter == *filter)?;
         let found = known.remove(position);
         let matches = Arc::clone(&found.matches);
         known.push(found);
@@ -41,18 +41,16 @@ impl FilterCache {
     }
 
     /// Keeps the rows that a filter matches, and drops the oldest that do not fit.
-    pub fn keep_matches(&self, snapshot: Snapshot, column: usize, filter: &RowsFilter, matches: &Arc<Matches>) {
+    pub fn keep_matches(
+        &self,
+        snapshot: Snapshot,
+        ordinal: VectorOrdinal,
+        filter: &RowsFilter,
+        matches: &Arc<Matches>,
+    ) {
         let Ok(mut known) = self.matches.try_borrow_mut() else { return };
-        known.push(KnownMatches { column, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
-        let mut room = MOST_BYTES;
-        let fits = known.iter().rev().take(CAPACITY).take_while(|known| {
-            let bytes = known.matches.bytes() + known.filter.bytes();
-            let fits = bytes <= room;
-            room = room.saturating_sub(bytes);
-            fits
-        });
-        let dropped = known.len() - fits.count();
-        known.drain(..dropped);
+        known.push(KnownMatches { ordinal, filter: filter.clone(), snapshot, matches: Arc::clone(matches) });
+        LIMITS.drop_oldest(&mut known, |known| known.matches.bytes() + known.filter.bytes());
     }
 
     /// Drops everything.

@@ -8,18 +8,18 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::sqlite::{Content, Value, quote_identifier, whole};
+use crate::sqlite::{ColumnId, Content, Value, quote_identifier, whole};
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::read::passes;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 
 /// The parameters of the counts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupLimit {
-    /// The number of the grouping column.
-    column: usize,
+    column: ColumnId,
     limit: u64,
     /// Rows that this filter refuses are returned without being counted.
     counted: RowsFilter,
@@ -44,7 +44,7 @@ impl GroupLimit {
     }
 }
 
-fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<usize> {
+fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<ColumnId> {
     let refuse = |got: String| {
         Error::invalid(format!(
             "{table}.group_by: expected the name of an ordinary column, got {got}; PRAGMA table_info lists the columns"
@@ -56,9 +56,9 @@ fn group_column(table: &str, schema: &TableSchema, by: Value<'_>) -> Result<usiz
         _ => return Err(refuse(by.shown())),
     };
     let is_named = |name: &[u8], column: &str| column.as_bytes().eq_ignore_ascii_case(name);
-    let column = schema.columns.iter().position(|column| is_named(name, &column.name));
-    match column.and_then(|number| Some((number, schema.column(number)?))) {
-        Some((number, ColumnRef::Ordinary(..))) => Ok(number),
+    let column = schema.find(|column| is_named(name, &column.name));
+    match column.and_then(|id| Some((id, schema.column(id)?))) {
+        Some((id, ColumnRef::Ordinary(..))) => Ok(id),
         Some(_) => Err(refuse(format!("the vector column {}", by.shown()))),
         None => Err(refuse(by.shown())),
     }
@@ -227,20 +227,20 @@ impl<'t> GroupStatements<'t> {
         admits
     }
 
-    /// Whether a row that passes the filter and has a vector in the column `vector` can still be returned: it has NULL, or
+    /// Whether a row that passes the filter and has a vector in the searched column can still be returned: it has NULL, or
     /// its group is not full.
     pub fn has_room(
         &mut self,
         core: &'t TableCore,
         group: &GroupLimit,
         counts: &GroupCounts,
-        (vector, filter): (usize, &RowsFilter),
+        (ordinal, filter): (VectorOrdinal, &RowsFilter),
     ) -> Result<bool> {
         if group.counted.is_never || !group.counted.sql.is_empty() {
             return Ok(true);
         }
         let mut compare = by_collation(core, group.column, &mut self.compare);
-        let mut values = core.rows.distinct_values(vector, group.column, filter)?;
+        let mut values = core.rows.distinct_values(ordinal, group.column, filter)?;
         while values.step()? {
             let compare = compare.as_mut().map(|compare| compare as &mut Compare<'_>);
             if !counts.is_full(values.column_content(0), group.limit, compare)? {
@@ -259,7 +259,7 @@ impl<'t> GroupStatements<'t> {
 /// The statement that compares two texts by the column's collation; None if SQLite compares bytes.
 fn by_collation<'s, 't>(
     core: &'t TableCore,
-    column: usize,
+    column: ColumnId,
     statement: &'s mut Option<CachedStatement<'t>>,
 ) -> Option<impl FnMut(&[u8], &[u8]) -> Result<Ordering> + use<'s, 't>> {
     let collation = match core.schema.column(column) {
@@ -280,16 +280,6 @@ fn by_collation<'s, 't>(
     (!collation.eq_ignore_ascii_case("BINARY")).then_some(compare)
 }
 
-fn prepared<'s, 't>(
-    statement: &'s mut Option<CachedStatement<'t>>,
-    prepare: impl FnOnce() -> Result<CachedStatement<'t>>,
-) -> Result<&'s mut CachedStatement<'t>> {
-    if statement.is_none() {
-        *statement = Some(prepare()?);
-    }
-    statement.as_mut().ok_or_else(|| Error::internal("a statement that was not prepared"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_comes_so_often() {
+    fn each_group_is_admitted_up_to_the_limit() {
         use Content::{Blob, Integer, Null, Real, Text};
         let values = [
             Integer(1),
@@ -377,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_come_ever_more_seldom() {
+    fn the_number_of_dropped_rows_between_two_checks_doubles() {
         let mut counts = GroupCounts::default();
         assert!(counts.admits(Content::Integer(1), 1, None).unwrap());
         let mut looks = Vec::new();

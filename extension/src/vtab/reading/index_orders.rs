@@ -11,6 +11,8 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::format::node::{NodeId, RowNode};
+use crate::sqlite::ColumnId;
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::rows::filter::{RangeTerm, RowsFilter};
 use crate::vtab::rows::table::RowsTable;
 use crate::vtab::snapshot::Snapshot;
@@ -61,8 +63,8 @@ impl IndexOrder {
     }
 }
 
-/// The vector column and the ordinary column, by their numbers in the table.
-type Key = (usize, usize);
+/// The vector column and the ordinary column.
+type Key = (VectorOrdinal, ColumnId);
 
 enum Known {
     /// Not read yet: the filters so far have cost as much as reading so many rows.
@@ -103,9 +105,9 @@ impl IndexOrders {
     }
 
     /// Adds to the cost of a filter, in rows: those read, and `TEST_COST` for each one tested.
-    pub fn spend(&self, snapshot: Snapshot, vector: usize, filter: &RowsFilter, rows: u64) {
+    pub fn spend(&self, snapshot: Snapshot, ordinal: VectorOrdinal, filter: &RowsFilter, rows: u64) {
         for term in filter.range_terms().unwrap_or_default() {
-            self.with(snapshot, (vector, term.column), |known| {
+            self.with(snapshot, (ordinal, term.column), |known| {
                 if let Known::Spent(spent) = known {
                     *spent = spent.saturating_add(rows);
                 }
@@ -119,15 +121,15 @@ impl IndexOrders {
         &self,
         rows: &RowsTable,
         snapshot: Snapshot,
-        vector: usize,
+        ordinal: VectorOrdinal,
         filter: &RowsFilter,
         count: u64,
     ) -> Result<Option<Ranges>> {
         let Some(terms) = filter.range_terms() else { return Ok(None) };
         let mut columns = Vec::with_capacity(terms.len());
         for term in terms {
-            let Some(order) = self.order(rows, snapshot, (vector, term.column), count)? else { return Ok(None) };
-            let Some(ranges) = ranks(rows, vector, term, filter, &order)? else { return Ok(None) };
+            let Some(order) = self.order(rows, snapshot, (ordinal, term.column), count)? else { return Ok(None) };
+            let Some(ranges) = ranks(rows, ordinal, term, filter, &order)? else { return Ok(None) };
             columns.push(ColumnRanges { order, ranges });
         }
         Ok(Some(Ranges { columns }))
@@ -208,14 +210,14 @@ impl Ranges {
 /// The ranks of the rows that a term admits; None if the rows table and the in-memory index disagree.
 fn ranks(
     rows: &RowsTable,
-    vector: usize,
+    ordinal: VectorOrdinal,
     term: &RangeTerm,
     filter: &RowsFilter,
     order: &IndexOrder,
 ) -> Result<Option<Vec<Range<u32>>>> {
     let mut ranges = Vec::with_capacity(term.ranges.len());
     for range in &term.ranges {
-        let Some([first, last]) = rows.ends_of(vector, term.column, range, filter)? else { continue };
+        let Some([first, last]) = rows.ends_of(ordinal, term.column, range, filter)? else { continue };
         match (order.rank(first), order.rank(last)) {
             (Some(first), Some(last)) if first <= last => ranges.push(first..last.saturating_add(1)),
             _ => return Ok(None),

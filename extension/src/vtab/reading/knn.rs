@@ -6,32 +6,34 @@ use std::rc::Rc;
 use super::arguments::{Arguments, GivenArguments};
 use super::context::ReadContext;
 use super::distance_terms::{DistanceTerms, Measure};
+use super::graph_hits::Request;
 use super::group_limit::{GroupLimit, GroupStatements};
-use super::ranked_rows::{RankedRows, Request, tester};
+use super::ranked_rows::RankedRows;
 use super::result_row::ResultRow;
 use super::scan::give_one;
 use crate::error::{Error, Result};
 use crate::format::node::NodeId;
 use crate::hnsw::{Ef, Hit, Order, Params};
-use crate::sqlite::{Content, Context, Kind, Pages, Parameter, Value, Values};
+use crate::sqlite::{ColumnId, Content, Context, Kind, Pages, Parameter, Value, Values};
+use crate::storage::shadow::CONFIG;
 use crate::vtab::core::TableCore;
-use crate::vtab::declaration::schema::ColumnRef;
+use crate::vtab::declaration::schema::{ColumnRef, VectorRef};
 use crate::vtab::planning::plan::{Filter, FoundBy, KnnPlan};
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::read::passes;
 use crate::vtab::rows::selection::Selection;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 use crate::vtab::search_counts::SearchRecord;
 use crate::vtab::snapshot::Snapshot;
+use crate::vtab::writing::vector_input::VectorInput;
 
 pub struct Knn<'t> {
     context: &'t ReadContext,
     core: &'t TableCore,
     arguments: Arguments,
-    /// The number of the vector column in the table.
-    column: usize,
-    ordinal: usize,
+    /// The searched column.
+    vector: VectorRef<'t>,
     order: Order,
     distances: DistanceTerms,
     /// The rows that k still allows.
@@ -98,7 +100,7 @@ impl<'t> Counted<'t> {
         if distances.is_never() || filter.is_never || !distances.admits(hit.distance) {
             return Ok(false);
         }
-        Ok(filter.sql.is_empty() || passes(tester(core, filter, test)?, hit.rowid.0)?)
+        Ok(filter.sql.is_empty() || passes(prepared(test, || core.rows.filter_test(filter))?, hit.rowid.0)?)
     }
 }
 
@@ -106,24 +108,24 @@ impl<'t> Knn<'t> {
     pub fn start(context: &'t ReadContext, plan: &KnnPlan, values: Values<'_>) -> Result<Knn<'t>> {
         let core = &context.core;
         let names = core.names()?;
-        let input = core.vector_input(names.table(), plan.column)?;
-        let ordinal = core.schema.vector(plan.column).map_or(0, |vector| vector.ordinal);
+        let vector = core.schema.vector(plan.ordinal);
+        let vector = vector.ok_or_else(|| Error::internal("a search of a column that is not there"))?;
+        let input = VectorInput::new(names.table(), vector);
         let (given, values) = GivenArguments::read(names.table(), plan, values)?;
         let remaining = given.k.map_or(Ok(u64::MAX), |value| read_k(names.table(), value))?;
         let ef = given.ef_search.map(|value| read_ef(names.table(), value)).transpose()?;
         let limit_groups = |by| GroupLimit::new(names.table(), &core.schema, by, given.group_limit);
         let group_limit = given.group_by.map(limit_groups).transpose()?;
         let components = given.query.map_or(Ok(None), |value| input.query(value))?;
-        let (distances, values) = bounds(plan, input.params, values)?;
+        let (distances, values) = bounds(plan, vector.params, values)?;
         let filter = read_filter(core, &plan.filters, values)?;
-        let counted = Counted::new(core, input.params, &plan.counted, values.skip(plan.filters.len()))?;
+        let counted = Counted::new(core, vector.params, &plan.counted, values.skip(plan.filters.len()))?;
         let group_limit = group_limit.map(|limit| limit.counting(counted.filter.clone()));
         let mut knn = Knn {
             context,
             core,
             arguments: given.kept(),
-            column: plan.column,
-            ordinal,
+            vector,
             order: plan.order,
             distances,
             remaining,
@@ -137,7 +139,7 @@ impl<'t> Knn<'t> {
             presence: None,
             given: None,
             hit: None,
-            row: ResultRow::new(&core.schema, Selection::new(&core.schema, plan.columns), plan.column),
+            row: ResultRow::new(&core.schema, Selection::new(&core.schema, plan.columns), vector),
             skips_rows: plan.has_offset,
             snapshot: None,
             began: 0,
@@ -152,12 +154,12 @@ impl<'t> Knn<'t> {
             && !filter.is_never
             && !knn.distances.is_never()
         {
-            let (column, order) = (plan.column, plan.order);
+            let (ordinal, order) = (vector.ordinal, plan.order);
             let access_path = match plan.found_by {
-                FoundBy::Partial => core.rows.explain(column, &filter.sql, |sql| filter.bind(sql))?.access_path(),
+                FoundBy::Partial => core.rows.explain(ordinal, &filter.sql, |sql| filter.bind(sql))?.access_path(),
                 _ => plan.found_by.access_path(),
             };
-            knn.begin(ef, |ef| Request { column, ordinal, order, ef, query, filter, access_path, group_limit })?;
+            knn.begin(ef, |ef| Request { ordinal, order, ef, query, filter, access_path, group_limit })?;
             knn.next()?;
         }
         Ok(knn)
@@ -170,15 +172,15 @@ impl<'t> Knn<'t> {
         self.pages = core.db.pages();
         self.began = core.transaction.writes();
         self.began_renumberings = self.renumberings()?;
-        core.with_vector(self.ordinal, |vector| vector.refresh())?;
+        core.with_vector(self.vector.ordinal, |vector| vector.refresh())?;
         let ef = match ef {
             Some(ef) => ef,
             None => self.stored_ef()?,
         };
         let request = request(ef);
-        let snapshot = core.snapshot(self.ordinal)?;
+        let snapshot = core.snapshot(self.vector.ordinal)?;
         // As with nodes, a process that asks for one page keeps nothing.
-        let is_warm = core.with_vector(self.ordinal, |vector| vector.has_node_cache())?;
+        let is_warm = core.with_vector(self.vector.ordinal, |vector| vector.has_node_cache())?;
         self.snapshot = snapshot.filter(|_| is_warm);
         if let Some(mut ranked) = snapshot.and_then(|snapshot| self.context.search_cache.take(&request, snapshot))
             && ranked.resume(core)?
@@ -187,7 +189,7 @@ impl<'t> Knn<'t> {
             self.is_resumed = true;
             return Ok(());
         }
-        let (_, rows) = core.with_vector(self.ordinal, |vector| vector.graph())?;
+        let (_, rows) = core.with_vector(self.vector.ordinal, |vector| vector.graph())?;
         let mut ranked = RankedRows::new(request, snapshot, rows);
         ranked.begin(core, &mut self.test)?;
         self.ranked = Some(ranked);
@@ -198,16 +200,16 @@ impl<'t> Knn<'t> {
     /// agree.
     fn stored_ef(&self) -> Result<Ef> {
         let owner = &self.core.names()?.owner;
-        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow("config"));
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", owner.shadow(CONFIG));
         let mut stored = self.core.rows.statements.reading(sql)?;
-        let key = format!("vector.{}.ef_search", self.ordinal);
+        let key = self.vector.ordinal.config_key("ef_search");
         let ef = stored.query_one(&[Parameter::Text(&key)], |row| Ok(row.column_i64(0)))?;
         match ef.and_then(|ef| usize::try_from(ef).ok()).filter(|ef| Params::EF_RANGE.contains(ef)) {
             Some(ef) => Ok(Ef::Stored(ef)),
             None => {
                 let (least, most) = (Params::EF_RANGE.start(), Params::EF_RANGE.end());
                 let got = ef.map(|ef| format!("expected {least} to {most}, got {ef}"));
-                let entry = format!("{}.{key}", owner.shadow_name("config"));
+                let entry = format!("{}.{key}", owner.shadow_name(CONFIG));
                 Err(Error::corrupt(entry, got.unwrap_or_else(|| "the entry is missing".to_string())))
             }
         }
@@ -268,7 +270,7 @@ impl<'t> Knn<'t> {
         let node = match self.core.schema.content {
             // A logged row has no node yet.
             Some(_) => self.core.rows.has_row(hit.rowid.0)?.then_some(hit.node),
-            None => self.core.rows.node_of(hit.rowid.0, self.column)?,
+            None => self.core.rows.node_of(hit.rowid.0, self.vector.ordinal)?,
         };
         // Another vector has another node, and its own place in the order.
         let is_renumbered = self.renumberings()? != self.began_renumberings;
@@ -278,7 +280,7 @@ impl<'t> Knn<'t> {
     }
 
     fn renumberings(&self) -> Result<u64> {
-        self.core.with_vector(self.ordinal, |vector| Ok(vector.renumberings()))
+        self.core.with_vector(self.vector.ordinal, |vector| Ok(vector.renumberings()))
     }
 
     /// Whether the row of a hit has vanished from the content table without a trigger, as by REPLACE. The row is read for
@@ -306,7 +308,7 @@ impl<'t> Knn<'t> {
         let Some(mut ranked) = self.ranked.take() else { return };
         self.count(&mut ranked);
         let is_kept = ranked.suspend() && self.began == self.core.transaction.writes();
-        if is_kept && self.core.snapshot(self.ordinal).is_ok_and(|snapshot| snapshot == ranked.snapshot) {
+        if is_kept && self.core.snapshot(self.vector.ordinal).is_ok_and(|snapshot| snapshot == ranked.snapshot()) {
             self.context.search_cache.put(ranked);
         }
     }
@@ -318,7 +320,7 @@ impl<'t> Knn<'t> {
         effort.pages.asked = pages.asked.saturating_sub(self.pages.asked);
         effort.pages.missed = pages.missed.saturating_sub(self.pages.missed);
         let record = SearchRecord { is_resumed: self.is_resumed, ways: ranked.ways(), effort };
-        self.core.search_counts.add(self.ordinal, record);
+        self.core.search_counts.add(self.vector.ordinal, record);
     }
 
     /// Whether there is no further row.
@@ -343,13 +345,12 @@ impl<'t> Knn<'t> {
     /// None under a metric that has none.
     pub fn similarity(&self) -> Result<Option<f64>> {
         let distance = self.distance()?;
-        let params = self.core.schema.vector(self.column).map(|vector| vector.params);
-        Ok(params.and_then(|params| params.metric.similarity(distance, params.dims)))
+        Ok(self.vector.params.metric.similarity(distance, self.vector.params.dims))
     }
 
     /// The query vector, if `column` is the searched one.
-    pub fn query_of(&self, column: usize) -> Option<&Rc<OwnedValue>> {
-        self.arguments.query.as_ref().filter(|_| column == self.column)
+    pub fn query_of(&self, column: ColumnId) -> Option<&Rc<OwnedValue>> {
+        self.arguments.query.as_ref().filter(|_| column == self.vector.id)
     }
 
     /// The arguments as given.
@@ -358,7 +359,7 @@ impl<'t> Knn<'t> {
     }
 
     /// Sets the result to an ordinary column of the current row, and returns its kind.
-    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<Option<Kind>> {
+    pub fn ordinary(&mut self, context: &Context<'_>, column: ColumnId) -> Result<Option<Kind>> {
         let Some(position) = self.row.position(column) else {
             return give_one(self.core, self.rowid()?, column, context);
         };
@@ -370,13 +371,13 @@ impl<'t> Knn<'t> {
     }
 
     /// The node of a vector column in the current row; None for NULL.
-    pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
+    pub fn node(&mut self, vector: VectorRef<'_>) -> Result<Option<NodeId>> {
         let hit = self.current()?;
-        if column == self.column && self.writes == self.core.transaction.writes() {
+        if vector.ordinal == self.vector.ordinal && self.writes == self.core.transaction.writes() {
             return Ok(Some(hit.node));
         }
         let rows = &self.core.rows;
-        let Some(position) = self.row.position(column) else { return rows.node_of(hit.rowid.0, column) };
+        let Some(position) = self.row.position(vector.id) else { return rows.node_of(hit.rowid.0, vector.ordinal) };
         match self.read_row(position)? {
             Some(content) => rows.node_in(content),
             None => Ok(None),
@@ -404,7 +405,7 @@ impl<'t> Knn<'t> {
         if self.core.schema.content.is_some() {
             return Ok(());
         }
-        let is_filtered = !ranked.request.filter.sql.is_empty();
+        let is_filtered = !ranked.request().filter.sql.is_empty();
         let is_seen = !self.row.is_unread() || is_filtered || self.position <= ranked.rows_seen;
         if is_seen || self.writes != self.core.transaction.writes() {
             return Ok(());
@@ -424,10 +425,8 @@ impl<'t> Knn<'t> {
 
     /// Whether the row of a hit exists and has its node.
     fn is_there(&mut self, hit: &Hit) -> Result<bool> {
-        if self.presence.is_none() {
-            self.presence = Some(self.core.rows.node_test(self.column)?);
-        }
-        let Some(presence) = &mut self.presence else { return Ok(true) };
+        let rows = &self.core.rows;
+        let presence = prepared(&mut self.presence, || rows.node_test(self.vector.ordinal))?;
         presence.bind_i64(1, hit.rowid.0)?;
         presence.bind_i64(2, i64::from(hit.node.0))?;
         let is_there = presence.step();

@@ -9,8 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use crate::error::{Error, Result};
-use crate::sqlite::{Context, Kind, Overload, Value, Values};
-use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
+use crate::sqlite::{ColumnId, Context, Kind, Overload, Value, Values};
+use crate::vtab::declaration::schema::{ColumnRef, TableSchema, VectorRef};
 use crate::vtab::planning::search_arguments::{no_vector, two_vectors};
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::table::Names;
@@ -19,7 +19,7 @@ use crate::vtab::rows::table::Names;
 pub struct MatchTest {
     schema: Rc<TableSchema>,
     names: RefCell<Rc<Names>>,
-    column: Cell<usize>,
+    column: Cell<ColumnId>,
     /// The query vector that found the row, if that column was searched.
     query: RefCell<Option<Rc<OwnedValue>>>,
     /// The query vectors of the searches in progress.
@@ -30,7 +30,7 @@ impl MatchTest {
     /// A test that knows no search yet.
     pub fn new(schema: Rc<TableSchema>, names: Rc<Names>) -> Rc<MatchTest> {
         let (names, query) = (RefCell::new(names), RefCell::default());
-        Rc::new(MatchTest { schema, names, column: Cell::new(0), query, searches: RefCell::default() })
+        Rc::new(MatchTest { schema, names, column: Cell::new(ColumnId(0)), query, searches: RefCell::default() })
     }
 
     /// Changes the name of the virtual table.
@@ -47,7 +47,7 @@ impl MatchTest {
 
     /// Notes that a cursor reads `column`.
     #[inline]
-    pub fn note(&self, column: usize, query: Option<&Rc<OwnedValue>>) {
+    pub fn note(&self, column: ColumnId, query: Option<&Rc<OwnedValue>>) {
         self.column.set(column);
         self.query.replace(query.cloned());
     }
@@ -93,16 +93,20 @@ impl MatchTest {
         if query.as_deref().is_some_and(is_wanted) {
             return Ok(());
         }
-        let is_vector = matches!(self.schema.column(self.column.get()), Some(ColumnRef::Vector(..)));
+        let is_vector = matches!(self.column_read(), Some(ColumnRef::Vector(..)));
         let is_unread = !is_vector && value.kind() == Kind::Blob;
         if is_unread && self.is_searched(wanted) { Ok(()) } else { Err(self.refusal(query.is_some())) }
     }
 
+    fn column_read(&self) -> Option<ColumnRef<'_>> {
+        self.schema.column(self.column.get())
+    }
+
     fn refusal(&self, is_searched: bool) -> Error {
         let names = self.names.borrow();
-        match self.schema.column(self.column.get()) {
+        match self.column_read() {
             Some(ColumnRef::Vector(..)) if is_searched => two_vectors(names.table()),
-            Some(ColumnRef::Vector(column, _)) => Error::invalid(format!(
+            Some(ColumnRef::Vector(VectorRef { column, .. })) => Error::invalid(format!(
                 "{}.{}: unable to use function MATCH in the requested context: write it as a term of WHERE, joined to \
                  the others by AND",
                 names.table(),

@@ -4,18 +4,19 @@ use super::context::ReadContext;
 use super::row_cache::Values;
 use crate::error::Result;
 use crate::format::node::NodeId;
-use crate::sqlite::Content;
-use crate::vtab::declaration::schema::TableSchema;
+use crate::sqlite::{ColumnId, Content};
+use crate::storage::shadow::VectorOrdinal;
+use crate::vtab::declaration::schema::{TableSchema, VectorRef};
 use crate::vtab::rows::owned_value::OwnedValue;
 use crate::vtab::rows::selection::Selection;
-use crate::vtab::rows::statement_cache::CachedStatement;
+use crate::vtab::rows::statement_cache::{CachedStatement, prepared};
 use crate::vtab::snapshot::Snapshot;
 
 /// The row of the current hit, without the searched column.
 pub struct ResultRow<'t> {
     selection: Selection,
-    /// The number of the searched column, whose node is read last.
-    column: usize,
+    /// The searched column, whose node is read last.
+    ordinal: VectorOrdinal,
     statement: Option<CachedStatement<'t>>,
     state: State,
 }
@@ -30,15 +31,15 @@ enum State {
 }
 
 impl<'t> ResultRow<'t> {
-    /// A reader of rows. `selection` are the columns that the statement reads, `column` is the searched one.
-    pub fn new(schema: &TableSchema, selection: Selection, column: usize) -> ResultRow<'t> {
+    /// A reader of rows. `selection` are the columns that the statement reads, `searched` is the searched one.
+    pub fn new(schema: &TableSchema, selection: Selection, searched: VectorRef<'_>) -> ResultRow<'t> {
         // An index gives the vector that its content has.
-        let selection = if schema.content.is_some() { selection } else { selection.without(column) };
-        ResultRow { selection, column, statement: None, state: State::Unread }
+        let selection = if schema.content.is_some() { selection } else { selection.without(searched.id) };
+        ResultRow { selection, ordinal: searched.ordinal, statement: None, state: State::Unread }
     }
 
     /// The position of a column of the table in the row; None if the row does not have it.
-    pub fn position(&self, column: usize) -> Option<usize> {
+    pub fn position(&self, column: ColumnId) -> Option<usize> {
         self.selection.position(column)
     }
 
@@ -78,15 +79,13 @@ impl<'t> ResultRow<'t> {
         let is_now = |seen: &Snapshot| context.core.db.committed_version(schema) == Some(seen.commits);
         let snapshot = snapshot.filter(is_now);
         if let Some(snapshot) = snapshot
-            && let Some(values) = context.row_cache.get(snapshot, self.column, self.selection.columns(), rowid)
+            && let Some(values) = context.row_cache.get(snapshot, self.ordinal, self.selection.columns(), rowid)
         {
             self.state = State::Kept(values);
             return Ok(());
         }
-        if self.statement.is_none() {
-            self.statement = Some(context.core.rows.row_reader(&self.selection, self.column)?);
-        }
-        let Some(statement) = &mut self.statement else { return Ok(()) };
+        let rows = &context.core.rows;
+        let statement = prepared(&mut self.statement, || rows.row_reader(&self.selection, self.ordinal))?;
         statement.bind_i64(1, rowid)?;
         let found = statement.step()?;
         self.state = if found { State::Read } else { State::Gone };
@@ -95,7 +94,7 @@ impl<'t> ResultRow<'t> {
             let values: Values =
                 (0..count).map(|position| OwnedValue::of(statement.column_content(position))).collect();
             statement.reset();
-            context.row_cache.put(self.column, self.selection.columns(), rowid, &values);
+            context.row_cache.put(self.ordinal, self.selection.columns(), rowid, &values);
             self.state = State::Kept(values);
         }
         Ok(())

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::format::node::NodeId;
-use crate::sqlite::{Context, Kind, Values};
+use crate::sqlite::{ColumnId, Context, Kind, Values};
 use crate::vtab::core::TableCore;
+use crate::vtab::declaration::schema::VectorRef;
 use crate::vtab::planning::plan::ScanPlan;
 use crate::vtab::rows::filter::RowsFilter;
 use crate::vtab::rows::selection::Selection;
@@ -59,7 +60,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Sets the result to an ordinary column of the current row, and returns its kind.
-    pub fn ordinary(&mut self, context: &Context<'_>, column: usize) -> Result<Option<Kind>> {
+    pub fn ordinary(&mut self, context: &Context<'_>, column: ColumnId) -> Result<Option<Kind>> {
         match (&self.rows, self.selection.position(column)) {
             (Some(rows), Some(position)) => {
                 context.value(rows.column_value(position));
@@ -70,18 +71,18 @@ impl<'t> Scan<'t> {
     }
 
     /// The node of a vector column in the current row; None for NULL.
-    pub fn node(&mut self, column: usize) -> Result<Option<NodeId>> {
-        match (&self.rows, self.selection.position(column)) {
+    pub fn node(&mut self, vector: VectorRef<'_>) -> Result<Option<NodeId>> {
+        match (&self.rows, self.selection.position(vector.id)) {
             (Some(rows), Some(position)) if self.writes == self.core.transaction.writes() => {
                 self.core.rows.node_in(rows.column_content(position))
             }
-            _ => self.core.rows.node_of(self.rowid, column),
+            _ => self.core.rows.node_of(self.rowid, vector.ordinal),
         }
     }
 }
 
-/// Gives a column of one row, and says its kind; None if there is no such row.
-pub fn give_one(core: &TableCore, rowid: i64, column: usize, context: &Context<'_>) -> Result<Option<Kind>> {
+/// Sets the result to a column of one row, and returns its kind; None if there is no such row.
+pub fn give_one(core: &TableCore, rowid: i64, column: ColumnId, context: &Context<'_>) -> Result<Option<Kind>> {
     let mut kind = None;
     core.rows.read_one(rowid, column, |row| {
         kind = Some(row.column_kind(0));

@@ -7,6 +7,7 @@ use super::table::{Names, RowsTable};
 use super::write::RowWrite;
 use crate::error::{Error, Result};
 use crate::sqlite::{Connection, Parameter, quote_identifier};
+use crate::storage::shadow::ROWS;
 
 /// The columns and collations of one unique index, quoted.
 struct UniqueKey {
@@ -64,7 +65,7 @@ fn condition(key: &UniqueKey, row: RowWrite<'_>, names: &Names, rowid: &str) -> 
 
 fn unique_keys(db: Connection, names: &Names) -> Result<Vec<UniqueKey>> {
     let schema = quote_identifier(&names.owner.schema);
-    let rows = quote_identifier(&names.owner.shadow_name("rows"));
+    let rows = quote_identifier(&names.owner.shadow_name(ROWS));
     let mut indexes = Vec::new();
     db.prepare(&format!("PRAGMA {schema}.index_list({rows})"))?.query(&[], |row| {
         let (name, is_unique, is_partial) = (row.column_text(1, "index")?, row.column_i64(2), row.column_i64(4));

@@ -3,38 +3,33 @@
 use crate::error::Result;
 use crate::sqlite::{Connection, Parameter, quote_identifier};
 use crate::storage::shadow::{Owner, ROWS};
-use crate::vtab::declaration::schema::TableSchema;
+use crate::vtab::declaration::schema::{Column, TableSchema};
 
 /// Creates the shadow tables of a new virtual table, empty, and the indexes of its rows table.
 pub fn shadow_tables(db: Connection, owner: &Owner, schema: &TableSchema) -> Result<()> {
     if let Some(content) = &schema.content {
-        return owner.create(db, &content.key.map_definition(owner.vectors));
+        return owner.create(db, &content.key.map_definition(owner));
     }
     owner.create(db, &schema.rows_definition())?;
-    let is_indexed = |number: &usize| {
-        let column = schema.columns.get(*number).and_then(|column| column.as_ordinary());
-        column.is_some_and(|column| column.is_indexed)
-    };
-    (0..schema.columns.len()).filter(is_indexed).try_for_each(|number| create_index(db, owner, schema, number))
+    let is_indexed = |column: &&Column| column.as_ordinary().is_some_and(|column| column.is_indexed);
+    schema.columns.iter().filter(is_indexed).try_for_each(|column| create_index(db, owner, schema, &column.name))
 }
 
 /// Creates the index of an INDEXED column. It holds the nodes too, so that a filter finds them without reading the
 /// rows.
-fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, number: usize) -> Result<()> {
-    let name_of = |number: usize| schema.columns.get(number).map_or("", |column| column.name.as_str());
+fn create_index(db: Connection, owner: &Owner, schema: &TableSchema, column: &str) -> Result<()> {
     let database = quote_identifier(&owner.schema);
     let mut taken = db.prepare(&format!("SELECT 1 FROM {database}.sqlite_master WHERE name = ?1 COLLATE NOCASE"))?;
     // A renamed table keeps the names of its indexes, so a name may be taken.
-    let column = name_of(number);
     let mut name = owner.shadow_name(&format!("rows_{column}"));
     let mut attempt = 1;
     while taken.query_one(&[Parameter::Text(&name)], |_| Ok(()))?.is_some() {
         attempt += 1;
         name = owner.shadow_name(&format!("rows_{column}_{attempt}"));
     }
-    let (name, rows) = (quote_identifier(&name), quote_identifier(&owner.shadow_name("rows")));
-    let columns = std::iter::once(number).chain(schema.vectors().map(|(vector, _, _)| vector));
-    let columns: Vec<String> = columns.map(|number| quote_identifier(name_of(number))).collect();
+    let (name, rows) = (quote_identifier(&name), quote_identifier(&owner.shadow_name(ROWS)));
+    let nodes = schema.vectors().map(|vector| vector.column.name.as_str());
+    let columns: Vec<String> = std::iter::once(column).chain(nodes).map(quote_identifier).collect();
     db.run(&format!("CREATE INDEX {database}.{name} ON {rows}({})", columns.join(", ")), &[])
         .map_err(|error| owner.in_table(error))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::owned_value::OwnedValue;
 use crate::error::Result;
 use crate::filter::predicate::{Affinity, Class, Clause, Comparison, Predicate};
-use crate::sqlite::{Statement, Value, Values, quote_identifier};
+use crate::sqlite::{ColumnId, Statement, Value, Values, quote_identifier};
 use crate::vtab::declaration::schema::{ColumnRef, TableSchema};
 use crate::vtab::planning::plan::Filter;
 
@@ -21,8 +21,7 @@ const FIRST_PARAMETER: usize = 2;
 /// A clause that the index of its column answers alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeTerm {
-    /// The column's number in the table.
-    pub column: usize,
+    pub column: ColumnId,
     pub ranges: Vec<IndexRange>,
 }
 
@@ -198,13 +197,13 @@ fn range_term(
 
 /// Calls `work` with a filter as a predicate on the rows table.
 fn with_predicate(schema: &TableSchema, filter: &Filter, work: impl FnOnce(Predicate<'_>) -> Clause) -> Clause {
-    let number = filter.column.filter(|number| *number < schema.columns.len());
-    let affinity = match number.and_then(|number| schema.column(number)) {
+    let id = filter.column.filter(|id| schema.is_declared(*id));
+    let affinity = match id.and_then(|id| schema.column(id)) {
         Some(ColumnRef::Ordinary(_, ordinary)) => ordinary.affinity(),
         Some(ColumnRef::Vector(..)) => Affinity::Blob,
         _ => Affinity::Numeric,
     };
-    let column = number.map_or_else(|| schema.rowid_sql(), |number| schema.column_sql(number));
+    let column = id.map_or_else(|| schema.rowid_sql(), |id| schema.column_sql(id));
     let collation = filter.collation.as_deref().map(quote_identifier);
     let comparison = filter.comparison;
     work(Predicate { column: &column, affinity, collation: collation.as_deref(), comparison })

@@ -7,15 +7,16 @@ use super::filter::{IndexRange, RowsFilter};
 use super::table::RowsTable;
 use crate::error::Result;
 use crate::format::node::{NodeId, RowNode};
-use crate::sqlite::quote_identifier;
+use crate::sqlite::{ColumnId, quote_identifier};
+use crate::storage::shadow::VectorOrdinal;
 
 impl RowsTable {
-    /// The rowids and the nodes of the vector column `vector`, in the order of the index on `column`. None if an entry
-    /// is no rowid and node.
-    pub fn in_index_order(&self, vector: usize, column: usize) -> Result<Option<Vec<RowNode>>> {
+    /// The rowids and the nodes of a vector column, in the order of the index on `column`. None if an entry is no rowid
+    /// and node.
+    pub fn in_index_order(&self, ordinal: VectorOrdinal, column: ColumnId) -> Result<Option<Vec<RowNode>>> {
         // Without a limit SQLite might drop the order, because only an aggregate reads the rows.
         let sorted =
-            format!("{} ORDER BY {} LIMIT -1", self.matching_sql(vector, "")?, self.index_columns(column, "")?);
+            format!("{} ORDER BY {} LIMIT -1", self.matching_sql(ordinal, "")?, self.index_columns(column, "")?);
         let sql = format!("SELECT {}(r, n, NULL) FROM ({sorted})", collect_rowids::NAME);
         match collect_rowids::run(&mut *self.statements.reading(sql)?)? {
             Collected::Rows(rows) => Ok(Some(rows)),
@@ -26,12 +27,12 @@ impl RowsTable {
     /// The nodes of the first and the last row in a range of the index on `column`; None if the range is empty.
     pub fn ends_of(
         &self,
-        vector: usize,
-        column: usize,
+        ordinal: VectorOrdinal,
+        column: ColumnId,
         range: &IndexRange,
         filter: &RowsFilter,
     ) -> Result<Option<[NodeId; 2]>> {
-        let (mut ends, matching) = ([None; 2], self.matching_sql(vector, &range.sql)?);
+        let (mut ends, matching) = ([None; 2], self.matching_sql(ordinal, &range.sql)?);
         for (end, direction) in ends.iter_mut().zip(["", " DESC"]) {
             let by = self.index_columns(column, direction)?;
             let mut first = self.statements.reading(format!("{matching} ORDER BY {by} LIMIT 1"))?;
@@ -43,11 +44,10 @@ impl RowsTable {
 
     /// The columns of the index on a column, each followed by `direction`. The table's name stands before each: a
     /// result column of the same name would take precedence.
-    fn index_columns(&self, column: usize, direction: &str) -> Result<String> {
+    fn index_columns(&self, column: ColumnId, direction: &str) -> Result<String> {
         let rows = quote_identifier(&self.names()?.rows_table());
-        let nodes = self.schema.vectors().map(|(number, _, _)| number);
-        let terms =
-            std::iter::once(column).chain(nodes).map(|number| format!("{rows}.{}{direction}", self.column(number)));
+        let nodes = self.schema.vectors().map(|vector| vector.id);
+        let terms = std::iter::once(column).chain(nodes).map(|id| format!("{rows}.{}{direction}", self.column(id)));
         Ok(terms.collect::<Vec<_>>().join(", "))
     }
 }

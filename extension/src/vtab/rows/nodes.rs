@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowId};
 use crate::sqlite::Parameter;
 use crate::storage::row_nodes::{Move, Moves, RowNodes, SyncReason};
+use crate::storage::shadow::VectorOrdinal;
 
 /// The column of the rows table, or of the map, that has the nodes of one vector column.
 pub struct ColumnNodes<'r> {
@@ -16,11 +17,11 @@ pub struct ColumnNodes<'r> {
 }
 
 impl RowsTable {
-    /// The nodes of the vector column `column`.
-    pub fn nodes(&self, column: usize) -> ColumnNodes<'_> {
-        let (node, key) = match (&self.schema.content, self.schema.vector(column)) {
-            (Some(_), Some(vector)) => (format!("n{}", vector.ordinal), "id".to_string()),
-            _ => (self.column(column), self.key()),
+    /// The nodes of a vector column.
+    pub fn nodes(&self, ordinal: VectorOrdinal) -> ColumnNodes<'_> {
+        let (node, key) = match self.schema.content {
+            Some(_) => (ordinal.map_column(), "id".to_string()),
+            None => (self.node(ordinal), self.key()),
         };
         ColumnNodes { rows: self, node, key }
     }

@@ -25,6 +25,11 @@ impl OwnedValue {
         }
     }
 
+    /// A count as an INTEGER.
+    pub fn of_count(count: u64) -> OwnedValue {
+        OwnedValue::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
     /// The value, borrowed.
     pub fn content(&self) -> Content<'_> {
         match self {

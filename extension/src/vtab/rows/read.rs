@@ -7,11 +7,9 @@ use super::statement_cache::CachedStatement;
 use super::table::RowsTable;
 use crate::error::{Error, Result};
 use crate::format::node::{NodeId, RowNode};
-use crate::sqlite::{Content, Parameter, Statement, quote_identifier};
+use crate::sqlite::{ColumnId, Content, OrderTerm, Parameter, Statement, quote_identifier};
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::planning::plan::FoundBy;
-
-/// The order of a scan: the column (None for the rowid), and whether it is descending.
-pub type RowOrder = (Option<usize>, bool);
 
 impl RowsTable {
     /// A statement that returns the rows that pass a filter: the rowid, then the selected columns.
@@ -19,17 +17,17 @@ impl RowsTable {
         &self,
         selection: &Selection,
         filter: &RowsFilter,
-        order: Option<RowOrder>,
+        order: Option<OrderTerm>,
     ) -> Result<CachedStatement<'_>> {
         let mut sql = format!("SELECT {} FROM {}", selection.sql(&self.schema), self.names()?.rows);
         if !filter.sql.is_empty() {
             sql = format!("{sql} WHERE {}", filter.sql);
         }
         // Without ORDER BY, a covering index would return the rows in another order.
-        let order = order.or(filter.sql.is_empty().then_some((None, false)));
-        if let Some((column, is_descending)) = order {
-            let name = column.map_or(self.key(), |column| self.column(column));
-            sql = format!("{sql} ORDER BY {name}{}", if is_descending { " DESC" } else { "" });
+        let by_rowid = OrderTerm { column: None, is_descending: false };
+        if let Some(order) = order.or(filter.sql.is_empty().then_some(by_rowid)) {
+            let name = order.column.map_or(self.key(), |column| self.column(column));
+            sql = format!("{sql} ORDER BY {name}{}", if order.is_descending { " DESC" } else { "" });
         }
         let mut rows = self.statements.reading(sql)?;
         filter.bind(&mut rows)?;
@@ -37,7 +35,7 @@ impl RowsTable {
     }
 
     /// Reads one column of one row. Does not call `read` if the row does not exist.
-    pub fn read_one(&self, rowid: i64, column: usize, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
+    pub fn read_one(&self, rowid: i64, column: ColumnId, read: impl FnOnce(&Statement) -> Result<()>) -> Result<()> {
         self.read_sql(rowid, &self.column(column), read)
     }
 
@@ -47,29 +45,36 @@ impl RowsTable {
     }
 
     /// The statement that reads one column of the row ?1.
-    pub fn value_reader(&self, column: usize) -> Result<CachedStatement<'_>> {
+    pub fn value_reader(&self, column: ColumnId) -> Result<CachedStatement<'_>> {
         let (column, key) = (self.column(column), self.key());
         self.statements.reading(format!("SELECT {column} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
-    /// The statement that gives each value of `column` that rows have which pass a filter and have a vector in `vector`.
-    pub fn distinct_values(&self, vector: usize, column: usize, filter: &RowsFilter) -> Result<CachedStatement<'_>> {
-        let (value, node, from) = (self.column(column), self.column(vector), &self.names()?.rows);
-        let sql = format!("SELECT DISTINCT {value} FROM {from} WHERE {node} IS NOT NULL{}", filter.and_sql());
+    /// The statement that returns each value of `column` once, of the rows that pass a filter and have a vector.
+    pub fn distinct_values(
+        &self,
+        ordinal: VectorOrdinal,
+        column: ColumnId,
+        filter: &RowsFilter,
+    ) -> Result<CachedStatement<'_>> {
+        let (value, from) = (self.column(column), &self.names()?.rows);
+        // A logged row has a vector, and no node yet.
+        let vector = self.schema.vector(ordinal).map_or(String::new(), |vector| self.column(vector.id));
+        let sql = format!("SELECT DISTINCT {value} FROM {from} WHERE {vector} IS NOT NULL{}", filter.and_sql());
         let mut values = self.statements.reading(sql)?;
         filter.bind(&mut values)?;
         Ok(values)
     }
 
-    /// A statement that reads the row ?1: the rowid, the selected columns, then the node of `column`.
-    pub fn row_reader(&self, selection: &Selection, column: usize) -> Result<CachedStatement<'_>> {
-        let (columns, node, key) = (selection.sql(&self.schema), self.node(column), self.key());
+    /// A statement that reads the row ?1: the rowid, the selected columns, then the node.
+    pub fn row_reader(&self, selection: &Selection, ordinal: VectorOrdinal) -> Result<CachedStatement<'_>> {
+        let (columns, node, key) = (selection.sql(&self.schema), self.node(ordinal), self.key());
         self.statements.reading(format!("SELECT {columns}, {node} FROM {} WHERE {key} = ?1", self.names()?.rows))
     }
 
-    /// A statement that finds the row ?1 if its node of `column` is ?2.
-    pub fn node_test(&self, column: usize) -> Result<CachedStatement<'_>> {
-        let (node, key) = (self.node(column), self.key());
+    /// A statement that finds the row ?1 if its node is ?2.
+    pub fn node_test(&self, ordinal: VectorOrdinal) -> Result<CachedStatement<'_>> {
+        let (node, key) = (self.node(ordinal), self.key());
         self.statements.reading(format!("SELECT 1 FROM {} WHERE {key} = ?1 AND {node} = ?2", self.names()?.rows))
     }
 
@@ -99,9 +104,9 @@ impl RowsTable {
     }
 
     /// The node of a row's vector; None for NULL, and for a row that does not exist.
-    pub fn node_of(&self, rowid: i64, column: usize) -> Result<Option<NodeId>> {
+    pub fn node_of(&self, rowid: i64, ordinal: VectorOrdinal) -> Result<Option<NodeId>> {
         let mut node = None;
-        self.read_sql(rowid, &self.node(column), |row| {
+        self.read_sql(rowid, &self.node(ordinal), |row| {
             node = self.node_in(row.column_content(0))?;
             Ok(())
         })?;
@@ -121,15 +126,20 @@ impl RowsTable {
     }
 
     /// The SELECT of the rows with a vector that pass `filter`. Its columns are `r`, the rowid, and `n`, the node.
-    pub(super) fn matching_sql(&self, column: usize, filter: &str) -> Result<String> {
-        let (node, key, from) = (self.node(column), self.key(), &self.names()?.rows);
+    pub(super) fn matching_sql(&self, ordinal: VectorOrdinal, filter: &str) -> Result<String> {
+        let (node, key, from) = (self.node(ordinal), self.key(), &self.names()?.rows);
         let filter = if filter.is_empty() { String::new() } else { format!(" AND {filter}") };
         Ok(format!("SELECT {key} AS r, {node} AS n FROM {from} WHERE {node} IS NOT NULL{filter}"))
     }
 
     /// The rowids and nodes of the rows that pass the filter; None if they are more than `limit`.
-    pub fn matching(&self, column: usize, filter: &RowsFilter, limit: Option<usize>) -> Result<Option<Vec<RowNode>>> {
-        let sql = self.matching_sql(column, &filter.sql)?;
+    pub fn matching(
+        &self,
+        ordinal: VectorOrdinal,
+        filter: &RowsFilter,
+        limit: Option<usize>,
+    ) -> Result<Option<Vec<RowNode>>> {
+        let sql = self.matching_sql(ordinal, &filter.sql)?;
         let mut collect = self.statements.reading(format!("SELECT {}(r, n, ?1) FROM ({sql})", collect_rowids::NAME))?;
         filter.bind(&mut collect)?;
         if let Some(limit) = limit.and_then(|limit| i64::try_from(limit).ok()) {
@@ -152,11 +162,12 @@ impl RowsTable {
     /// How SQLite finds the rows with a vector that pass `filter`, with the values that `bind` binds.
     pub fn explain(
         &self,
-        column: usize,
+        ordinal: VectorOrdinal,
         filter: &str,
         bind: impl FnOnce(&mut Statement) -> Result<()>,
     ) -> Result<FoundBy> {
-        let mut plan = self.statements.reading(format!("EXPLAIN QUERY PLAN {}", self.matching_sql(column, filter)?))?;
+        let mut plan =
+            self.statements.reading(format!("EXPLAIN QUERY PLAN {}", self.matching_sql(ordinal, filter)?))?;
         bind(&mut plan)?;
         let found = plan.step()?;
         let detail = String::from_utf8_lossy(plan.column_bytes(3));

@@ -1,17 +1,18 @@
 //! The columns that a statement on the rows table reads.
 
+use crate::sqlite::ColumnId;
 use crate::vtab::declaration::schema::TableSchema;
 use crate::vtab::planning::plan::ColumnSet;
 
 /// The declared columns that a statement on the rows table reads, after the rowid at position 0.
 pub struct Selection {
-    columns: Vec<usize>,
+    columns: Vec<ColumnId>,
 }
 
 impl Selection {
     /// The declared columns in `used`.
     pub fn new(schema: &TableSchema, used: ColumnSet) -> Selection {
-        Selection { columns: (0..schema.columns.len()).filter(|column| used.contains(*column)).collect() }
+        Selection { columns: schema.ids().filter(|column| used.contains(*column)).collect() }
     }
 
     /// The columns as SQL: `"rowid", "a", "b"`.
@@ -21,18 +22,18 @@ impl Selection {
     }
 
     /// The same without one column.
-    pub fn without(mut self, column: usize) -> Selection {
+    pub fn without(mut self, column: ColumnId) -> Selection {
         self.columns.retain(|kept| *kept != column);
         self
     }
 
-    /// The numbers of the columns, without the rowid.
-    pub fn columns(&self) -> &[usize] {
+    /// The columns, without the rowid.
+    pub fn columns(&self) -> &[ColumnId] {
         &self.columns
     }
 
     /// The position of a column in a result row; None if it is not read.
-    pub fn position(&self, column: usize) -> Option<usize> {
+    pub fn position(&self, column: ColumnId) -> Option<usize> {
         self.columns.iter().position(|selected| *selected == column).map(|position| position + 1)
     }
 }

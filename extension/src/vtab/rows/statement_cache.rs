@@ -99,6 +99,17 @@ pub struct CachedStatement<'c> {
     statement: Option<Statement>,
 }
 
+/// The statement in a slot, prepared on first use.
+pub fn prepared<'s, 't>(
+    slot: &'s mut Option<CachedStatement<'t>>,
+    prepare: impl FnOnce() -> Result<CachedStatement<'t>>,
+) -> Result<&'s mut CachedStatement<'t>> {
+    if slot.is_none() {
+        *slot = Some(prepare()?);
+    }
+    slot.as_mut().ok_or_else(|| Error::internal("a statement that was not prepared"))
+}
+
 impl Drop for CachedStatement<'_> {
     fn drop(&mut self) {
         let Some(mut statement) = self.statement.take() else { return };

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::statement_cache::StatementCache;
 use crate::error::{Error, Result};
-use crate::sqlite::{Connection, quote_identifier};
-use crate::storage::shadow::{MAP, Owner, ROWS};
+use crate::sqlite::{ColumnId, Connection, quote_identifier};
+use crate::storage::shadow::{MAP, Owner, ROWS, VectorOrdinal};
 use crate::vtab::declaration::content::RowKey;
 use crate::vtab::declaration::schema::TableSchema;
 
@@ -139,13 +139,13 @@ impl RowsTable {
     }
 
     /// A declared column, in SQL on the rows.
-    pub(super) fn column(&self, number: usize) -> String {
-        self.schema.column_sql(number)
+    pub(super) fn column(&self, id: ColumnId) -> String {
+        self.schema.column_sql(id)
     }
 
     /// The node of a vector column, in SQL on the rows.
-    pub(super) fn node(&self, number: usize) -> String {
-        self.schema.node_sql(number)
+    pub(super) fn node(&self, ordinal: VectorOrdinal) -> String {
+        self.schema.node_sql(ordinal)
     }
 
     /// Refuses a rows table that lacks a column. The table's alias stands before each name: SQLite would take a bare

@@ -4,12 +4,12 @@ use super::table::{Names, RowsTable};
 use crate::error::{Error, Result, code};
 use crate::format::node::NodeId;
 use crate::sqlite::{Conflict, Parameter, Value, quote_identifier};
+use crate::storage::shadow::VectorOrdinal;
 
 /// The node that a row gets in a vector column; None for NULL.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeOfColumn {
-    /// The column's number in the virtual table.
-    pub column: usize,
+    pub ordinal: VectorOrdinal,
     pub node: Option<NodeId>,
 }
 
@@ -90,7 +90,7 @@ impl RowsTable {
         let columns = &row.assignments.columns;
         let own = columns.len() + 1;
         let mut sets: Vec<String> = columns.iter().zip(1..).map(|(column, n)| format!("{column} = ?{n}")).collect();
-        let nodes = row.nodes.iter().zip(own + 1..).map(|(node, n)| (self.column(node.column), n));
+        let nodes = row.nodes.iter().zip(own + 1..).map(|(node, n)| (self.node(node.ordinal), n));
         let nodes: Vec<(String, usize)> = nodes.collect();
         sets.extend(nodes.iter().map(|(column, n)| format!("{column} = ?{n}")));
         let mut written: Vec<String> = nodes.iter().map(|(column, n)| format!("{column} IS ?{n}")).collect();
@@ -103,7 +103,7 @@ impl RowsTable {
     /// Sets the nodes of a new row. Returns false if a trigger has deleted the row or set other nodes.
     pub fn set_nodes(&self, rowid: i64, nodes: &[NodeOfColumn]) -> Result<bool> {
         let names = self.names()?;
-        let columns: Vec<String> = nodes.iter().map(|node| self.column(node.column)).collect();
+        let columns: Vec<String> = nodes.iter().map(|node| self.node(node.ordinal)).collect();
         let sets: Vec<String> = columns.iter().zip(2..).map(|(column, n)| format!("{column} = ?{n}")).collect();
         let written: Vec<String> = columns.iter().zip(2..).map(|(column, n)| format!("{column} IS ?{n}")).collect();
         // A trigger may have given the row other nodes.

@@ -12,7 +12,7 @@ use crate::storage::vector_column::VectorColumn;
 use crate::storage::{check, repair};
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::SyncMode;
-use crate::vtab::declaration::schema::HIDDEN_COLUMNS;
+use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, VectorRef};
 
 const COMMANDS: &str = "'optimize', 'rebuild', 'cluster', 'fold', 'integrity-check', 'ef_search' or 'node_cache'";
 /// The commands that take a number as k.
@@ -62,8 +62,8 @@ impl TableCore {
     pub fn problems(&self) -> Result<Vec<String>> {
         let mut problems = self.config_problems()?;
         problems.extend(self.content_problems()?);
-        for (ordinal, (number, column, _)) in self.schema.vectors().enumerate() {
-            let found = self.with_vector(ordinal, |vector| check::check(vector, &self.rows.nodes(number)))?;
+        for VectorRef { ordinal, column, .. } in self.schema.vectors() {
+            let found = self.with_vector(ordinal, |vector| check::check(vector, &self.rows.nodes(ordinal)))?;
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", column.name)));
         }
         Ok(problems)
@@ -113,7 +113,7 @@ impl TableCore {
     fn each_vector<T>(&self, mut work: impl FnMut(&mut VectorColumn, &dyn RowNodes) -> Result<T>) -> Result<Vec<T>> {
         let mut vectors = self.vectors()?;
         let columns = vectors.iter_mut().zip(self.schema.vectors());
-        columns.map(|(vector, (number, _, _))| work(vector, &self.rows.nodes(number))).collect()
+        columns.map(|(vector, VectorRef { ordinal, .. })| work(vector, &self.rows.nodes(ordinal))).collect()
     }
 
     /// Rebuilds the graphs and renumbers the rows in the order of the first column's nodes, so that the rows of a page
@@ -178,9 +178,8 @@ impl TableCore {
     fn set_ef_search(&self, k: Option<Value<'_>>) -> Result<()> {
         let ef = self.setting("ef_search", Params::EF_RANGE, k)?;
         let owner = &self.names()?.owner;
-        (0..self.schema.vectors().count()).try_for_each(|ordinal| {
-            owner.set_config(self.db, &format!("vector.{ordinal}.ef_search"), Parameter::Integer(ef))
-        })
+        let mut keys = owner.ordinals().map(|ordinal| ordinal.config_key("ef_search"));
+        keys.try_for_each(|key| owner.set_config(self.db, &key, Parameter::Integer(ef)))
     }
 
     /// Sets the limit of the node cache, in MiB per vector column and process.

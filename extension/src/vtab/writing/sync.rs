@@ -7,6 +7,7 @@ use crate::storage::row_nodes::SyncReason;
 use crate::storage::vector_column::VectorColumn;
 use crate::vtab::core::TableCore;
 use crate::vtab::declaration::content::SyncMode;
+use crate::vtab::declaration::schema::VectorRef;
 
 /// What linking has come to.
 struct Linked {
@@ -123,12 +124,12 @@ impl TableCore {
         let has_deleted = self.transaction.phase() == Phase::Writing { has_deleted: true };
         let is_empty = reason != SyncReason::Write && has_deleted && self.rows.is_empty()?;
         let mut is_whole = true;
-        for (vector, (number, _, _)) in self.vectors()?.iter_mut().zip(self.schema.vectors()) {
+        for (vector, VectorRef { ordinal, .. }) in self.vectors()?.iter_mut().zip(self.schema.vectors()) {
             vector.refresh()?;
             if is_empty {
                 vector.clear()?;
             } else {
-                is_whole &= vector.sync(&self.rows.nodes(number), reason)?;
+                is_whole &= vector.sync(&self.rows.nodes(ordinal), reason)?;
             }
         }
         Ok(is_whole)

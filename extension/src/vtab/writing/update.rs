@@ -8,20 +8,20 @@
 
 use std::borrow::Cow;
 
+use super::vector_input::VectorInput;
 use crate::error::{Error, Result, code};
 use crate::format::node::{NodeId, RowId};
 use crate::sqlite::{Change, Conflict, Content, Parameter, Value, Values};
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::content::triggers::CHANGED;
 use crate::vtab::core::TableCore;
-use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key};
+use crate::vtab::declaration::schema::{HIDDEN_COLUMNS, Key, VectorRef};
 use crate::vtab::rows::table::Names;
 use crate::vtab::rows::write::{Assignments, NodeOfColumn, RowWrite};
 
 /// The value that a statement sets in a vector column.
 struct NewVector<'v> {
-    /// The column's number in the virtual table.
-    column: usize,
-    ordinal: usize,
+    ordinal: VectorOrdinal,
     /// The vector; None for NULL.
     bytes: Option<Cow<'v, [u8]>>,
     /// The node that the row has had so far.
@@ -52,7 +52,7 @@ impl TableCore {
             Change::Delete { .. } | Change::Update { .. } if names.content.is_some() => Err(names.not_written_here()),
             Change::Delete { rowid } => self.delete(names, rowid).map(|()| None),
             Change::Insert { rowid, values } => {
-                let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+                let command = values.get(self.schema.command_column().0);
                 match command.filter(|command| !command.is_null()) {
                     Some(command) => self.command(command, values).map(|()| None),
                     None if names.content.is_some() => self.note_changed(names, values).map(|()| Some(0)),
@@ -80,7 +80,7 @@ impl TableCore {
         let mut vectors = self.given_vectors(names, values)?;
         vectors.retain(|vector| vector.bytes.is_some());
         let mut assignments = self.assignments(values)?;
-        let key = self.schema.rowid_column().and_then(|column| values.get(column)).filter(|key| !key.is_null());
+        let key = self.schema.rowid_column().and_then(|id| values.get(id.0)).filter(|key| !key.is_null());
         if let Some(rowid) = key.or(rowid) {
             assignments.set_rowid(self.schema.rowid_name(), rowid);
         }
@@ -109,7 +109,7 @@ impl TableCore {
         values: Values<'_>,
         conflict: Conflict,
     ) -> Result<()> {
-        let command = values.get(self.schema.columns.len() + HIDDEN_COLUMNS.len());
+        let command = values.get(self.schema.command_column().0);
         if command.is_some_and(|command| !command.is_null()) {
             return Err(Error::invalid(format!("{0}.{0}: a command is an INSERT, not an UPDATE", names.table())));
         }
@@ -120,7 +120,7 @@ impl TableCore {
         };
         let mut assignments = self.assignments(values)?;
         let is_other = |key: &Value<'_>| !key.is_no_change() && key.content() != Content::Integer(rowid);
-        let key = self.schema.rowid_column().and_then(|column| values.get(column)).filter(is_other);
+        let key = self.schema.rowid_column().and_then(|id| values.get(id.0)).filter(is_other);
         let moved = key.or(Some(new_rowid).filter(is_other));
         if let Some(moved) = moved {
             assignments.set_rowid(self.schema.rowid_name(), moved);
@@ -174,13 +174,13 @@ impl TableCore {
     }
 
     fn delete(&self, names: &Names, rowid: i64) -> Result<()> {
-        let columns = self.schema.vectors().map(|(column, _, _)| column);
-        let nodes = columns.map(|column| self.rows.node_of(rowid, column)).collect::<Result<Vec<_>>>()?;
+        let node_of = |ordinal| Ok((ordinal, self.rows.node_of(rowid, ordinal)?));
+        let nodes = names.owner.ordinals().map(node_of).collect::<Result<Vec<_>>>()?;
         if !self.delete_row_only(names, rowid)? {
             return Ok(());
         }
         self.transaction.note_delete();
-        for (ordinal, node) in nodes.into_iter().enumerate() {
+        for (ordinal, node) in nodes {
             if let Some(node) = node {
                 self.remove_node(ordinal, node, rowid).map_err(|error| self.give_up(names, error))?;
             }
@@ -215,7 +215,7 @@ impl TableCore {
         }
     }
 
-    fn remove_node(&self, ordinal: usize, node: NodeId, rowid: i64) -> Result<()> {
+    fn remove_node(&self, ordinal: VectorOrdinal, node: NodeId, rowid: i64) -> Result<()> {
         self.transaction.note_change();
         self.with_vector(ordinal, |vector| {
             vector.refresh()?;
@@ -235,7 +235,7 @@ impl TableCore {
                 })
             });
             match node.transpose() {
-                Ok(node) => nodes.push(NodeOfColumn { column: vector.column, node }),
+                Ok(node) => nodes.push(NodeOfColumn { ordinal: vector.ordinal, node }),
                 Err(error) => return Err(self.undone(names, rowid, (vectors, &nodes), error)),
             }
         }
@@ -283,8 +283,8 @@ impl TableCore {
     /// Writes the new rowid into the nodes of a row.
     fn move_nodes(&self, from: i64, rowid: i64) -> Result<()> {
         self.transaction.note_change();
-        for (ordinal, (column, _, _)) in self.schema.vectors().enumerate() {
-            if let Some(node) = self.rows.node_of(rowid, column)? {
+        for VectorRef { ordinal, .. } in self.schema.vectors() {
+            if let Some(node) = self.rows.node_of(rowid, ordinal)? {
                 self.with_vector(ordinal, |vector| {
                     vector.refresh()?;
                     vector.set_rowid(node, RowId(from), RowId(rowid))
@@ -298,7 +298,7 @@ impl TableCore {
     fn changed_vectors<'v>(&self, names: &Names, rowid: i64, values: Values<'v>) -> Result<Option<Vec<NewVector<'v>>>> {
         let mut changed = Vec::new();
         for mut vector in self.given_vectors(names, values)? {
-            vector.old = self.rows.node_of(rowid, vector.column)?;
+            vector.old = self.rows.node_of(rowid, vector.ordinal)?;
             if vector.old.is_none() && !self.rows.has_row(rowid)? {
                 return Ok(None);
             }
@@ -316,17 +316,17 @@ impl TableCore {
     /// The vectors that a statement sets, checked.
     fn given_vectors<'v>(&self, names: &Names, values: Values<'v>) -> Result<Vec<NewVector<'v>>> {
         let mut given = Vec::new();
-        for (ordinal, (column, definition, _)) in self.schema.vectors().enumerate() {
-            let value = values.at(column)?;
+        for vector in self.schema.vectors() {
+            let value = values.at(vector.id.0)?;
             if value.is_no_change() {
                 continue;
             }
-            let bytes = self.vector_input(names.table(), column)?.stored(value)?;
-            if bytes.is_none() && definition.not_null {
-                let message = format!("NOT NULL constraint failed: {}.{}", names.table(), definition.name);
+            let bytes = VectorInput::new(names.table(), vector).stored(value)?;
+            if bytes.is_none() && vector.column.not_null {
+                let message = format!("NOT NULL constraint failed: {}.{}", names.table(), vector.column.name);
                 return Err(Error::Constraint(message));
             }
-            given.push(NewVector { column, ordinal, bytes, old: None });
+            given.push(NewVector { ordinal: vector.ordinal, bytes, old: None });
         }
         Ok(given)
     }

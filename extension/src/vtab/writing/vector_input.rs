@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::functions::{MAYBE_F64, counted, json_in_blob, marked_element, parse_text};
 use crate::hnsw::Params;
 use crate::sqlite::{Content, Value};
+use crate::vtab::declaration::schema::VectorRef;
 
 /// The checks for values of a vector column, which messages name `articles.embedding`.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,12 @@ pub struct VectorInput<'a> {
     pub params: &'a Params,
 }
 
-impl VectorInput<'_> {
+impl<'a> VectorInput<'a> {
+    /// The checks of a column of `table`.
+    pub fn new(table: &'a str, vector: VectorRef<'a>) -> VectorInput<'a> {
+        VectorInput { table, column: &vector.column.name, params: vector.params }
+    }
+
     /// Returns the bytes to store for a value, which is a BLOB of the column's element or JSON text; None for NULL.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 use super::super::schema::ColumnRef;
 use super::*;
 use crate::distance::Metric;
+use crate::sqlite::ColumnId;
 
 fn error_of(arguments: &[&str]) -> String {
     parse("t", arguments).unwrap_err().to_string()
@@ -29,7 +30,7 @@ fn the_tables_of_the_manual_are_parsed() {
     let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["article_id", "main_name", "category", "price", "embedding", "my image"]);
     let [Some(ColumnRef::Ordinary(_, id)), Some(ColumnRef::Ordinary(_, category)), Some(ColumnRef::Ordinary(_, price))] =
-        [0, 2, 3].map(|number| schema.column(number))
+        [0, 2, 3].map(|number| schema.column(ColumnId(number)))
     else {
         panic!("{schema:?}")
     };
@@ -37,7 +38,7 @@ fn the_tables_of_the_manual_are_parsed() {
     assert_eq!(price.type_name, "DECIMAL(10,2)");
     assert_eq!(price.checks, ["CONSTRAINT \"positive\" CHECK (price > 0 AND 'embedding' <> '')"]);
     let vectors: Vec<_> =
-        schema.vectors().map(|(number, column, params)| (number, column.not_null, params.clone())).collect();
+        schema.vectors().map(|vector| (vector.id.0, vector.column.not_null, vector.params.clone())).collect();
     let dot = Params { m: 8, ef_construction: 100, ef_search: 32, ..Params::new(256, Element::F32, Metric::Dot) };
     let l2 = Params { dims: 8, element: Element::I8, metric: Metric::L2, ..dot.clone() };
     assert_eq!(vectors, [(4, false, dot), (5, true, l2)]);

@@ -14,7 +14,7 @@ const GROUP_LIMIT: usize = 10;
 fn term(index: usize, column: usize, operator: Operator) -> Term {
     Term {
         index,
-        column: Some(column),
+        column: Some(ColumnId(column)),
         operator,
         is_usable: true,
         is_list: false,
@@ -25,7 +25,9 @@ fn term(index: usize, column: usize, operator: Operator) -> Term {
 }
 
 fn ask(terms: Vec<Term>, order: &[(Option<usize>, bool)], order_use: OrderUse) -> Result<Option<PlannedQuery>> {
-    let order = order.iter().map(|&(column, is_descending)| OrderTerm { column, is_descending }).collect();
+    let term =
+        |&(column, is_descending): &(Option<usize>, bool)| OrderTerm { column: column.map(ColumnId), is_descending };
+    let order = order.iter().map(term).collect();
     choose(
         "t",
         &parse("t", &TABLE).unwrap(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::shadow::VectorOrdinal;
 use crate::vtab::declaration::arguments::parse;
 
 fn schema() -> TableSchema {
@@ -10,7 +11,7 @@ fn schema() -> TableSchema {
 }
 
 fn filter(column: Option<usize>, comparison: Comparison, collation: Option<&str>) -> Filter {
-    Filter { column, comparison, collation: collation.map(str::to_string) }
+    Filter { column: column.map(ColumnId), comparison, collation: collation.map(str::to_string) }
 }
 
 fn found_by(number: usize) -> FoundBy {
@@ -23,18 +24,8 @@ fn found_by(number: usize) -> FoundBy {
     }
 }
 
-#[test]
-fn found_by_is_read_from_explain_query_plan() {
-    for (detail, expected) in [
-        ("SCAN t_rows", FoundBy::Scan),
-        ("SCAN t_rows USING COVERING INDEX t_rows_x", FoundBy::Scan),
-        ("SEARCH t_rows USING INTEGER PRIMARY KEY (rowid=?)", FoundBy::Rowid),
-        ("SEARCH t_rows USING INDEX odd (name (a=?)", FoundBy::Index("odd (name".to_string())),
-        ("SEARCH t_rows USING COVERING INDEX t_rows_x (x>? AND x<?)", FoundBy::Covering("t_rows_x".to_string())),
-        ("MULTI-INDEX OR", FoundBy::Scan),
-    ] {
-        assert_eq!(FoundBy::from_detail(detail), expected, "{detail}");
-    }
+fn by(column: Option<usize>, is_descending: bool) -> OrderTerm {
+    OrderTerm { column: column.map(ColumnId), is_descending }
 }
 
 fn all_plans() -> Vec<Plan> {
@@ -46,19 +37,19 @@ fn all_plans() -> Vec<Plan> {
         vec![filter(Some(3), Comparison::Is, None), filter(Some(0), Comparison::In, None)],
     ];
     let [distance, similarity] =
-        [ColumnRef::Distance, ColumnRef::Similarity].map(|hidden| schema().hidden_column(hidden));
+        [ColumnRef::Distance, ColumnRef::Similarity].map(|hidden| schema().hidden_column(hidden).map(|id| id.0));
     let mut plans = Vec::new();
     for (n, filters) in lists.into_iter().enumerate() {
         let columns = ColumnSet::from_mask(0b1011 << n);
         for access in [Access::All, Access::Rowid, Access::Key, Access::Index] {
-            for order in [None, Some((None, true)), Some((Some(3), false)), Some((Some(2), true))] {
+            for order in [None, Some(by(None, true)), Some(by(Some(3), false)), Some(by(Some(2), true))] {
                 plans.push(Plan::Scan(ScanPlan { access, filters: filters.clone(), order, columns }));
             }
         }
         for bits in 0..512usize {
             let bit = |n: usize| bits >> n & 1 == 1;
             plans.push(Plan::Knn(KnnPlan {
-                column: if bit(0) { 4 } else { 5 },
+                ordinal: VectorOrdinal(usize::from(bit(0))),
                 form: if bit(1) { Form::Match } else { Form::Call },
                 has_k: bit(2),
                 has_ef_search: bit(3),
@@ -118,7 +109,7 @@ fn every_plan_survives_the_round_trip() {
 fn the_plan_text_describes_the_search() {
     let schema = schema();
     let knn = KnnPlan {
-        column: 4,
+        ordinal: VectorOrdinal(0),
         form: Form::Match,
         has_k: false,
         has_ef_search: false,
@@ -140,7 +131,7 @@ fn the_plan_text_describes_the_search() {
                 by covering index t_rows_category: exact, steered or walked, limit offset";
     assert_eq!(Plan::Knn(knn.clone()).encode(&schema), (5, text.to_string()));
     let after_k = vec![filter(Some(1), Comparison::Eq, None), filter(None, Comparison::Lt, None)];
-    let distance = schema.hidden_column(ColumnRef::Distance);
+    let distance = schema.hidden_column(ColumnRef::Distance).map(|id| id.0);
     let counted = vec![filter(Some(1), Comparison::Like, None), filter(distance, Comparison::Ne, None)];
     let (distances, similarities, filters) = (Vec::new(), Vec::new(), Vec::new());
     let knn = KnnPlan { has_k: true, distances, similarities, filters, counted, after_k, ..knn };
@@ -167,12 +158,4 @@ fn texts_that_are_no_plan_are_refused() {
     ] {
         assert!(Plan::decode(number, text, &schema()).is_err(), "{number}:{text}");
     }
-}
-
-#[test]
-fn columns_past_the_last_bit_are_read_together() {
-    let set = ColumnSet::from_mask(1 << 40 | 0b10);
-    assert!(set.contains(1) && !set.contains(0) && !set.contains(24));
-    assert!(set.contains(25) && set.contains(40) && set.contains(1000));
-    assert!(!ColumnSet::from_mask(1 << 24).contains(25));
 }
