@@ -5,6 +5,7 @@
 #   packages/release.sh --of-the-tree              the same, with the version that Cargo.toml says
 #   packages/release.sh VERSION --out FOLDER       elsewhere
 #   packages/release.sh VERSION --only TARGET      one target of packages/release/targets.toml; may be repeated
+#   packages/release.sh VERSION --extension-only   without the command, which takes most of the time
 #
 # The tree must be clean. As root it installs the Debian packages that are missing; pinned tools from PyPI go into
 # `release-tools` under the Cargo target directory, what is compiled into `release-build`. Two runs on one commit give the

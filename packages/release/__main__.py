@@ -12,6 +12,7 @@ cpus     runs the tests of the kernels, and makes the feed, on older and newer C
 """
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import binaries
@@ -30,12 +31,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", action="append", choices=targets(), metavar="TARGET")
+    parser.add_argument("--extension-only", action="store_true", help="without the command, which takes most of the time")
     options = parser.parse_args()
     if options.version != version_of_the_tree():
         raise Failed(f"version {options.version} is not that of Cargo.toml, {version_of_the_tree()}: set it there")
     made = release(options.work.resolve(), options.out.resolve())
     made.natives.mkdir(parents=True, exist_ok=True)
     chosen = chosen_targets(options.only)
+    if options.extension_only:
+        chosen = [replace(target, command=False) for target in chosen]
     for step in WHOLE if options.step == "all" else (options.step,):
         STEPS[step](made, chosen)
 

@@ -19,7 +19,8 @@ final class Library {
         String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String machine = System.getProperty("os.arch");
         String name = system.startsWith("mac") ? "darwin" : system.startsWith("windows") ? "windows" : system;
-        return name + "-" + (machine.equals("amd64") ? "x86_64" : machine) + (name.equals("linux") && usesMusl(Path.of("/proc/self/maps")) ? "-musl" : "");
+        String libc = name.equals("linux") && usesMusl(Path.of("/proc/self/maps")) ? "-musl" : "";
+        return name + "-" + (machine.equals("amd64") ? "x86_64" : machine) + libc;
     }
 
     /** Whether musl's loader is among the files that a process has in memory. */
