@@ -61,7 +61,7 @@ shift
 [ -n "${RELEASE_STEP:-}" ] || [ -z "$(git status --porcelain)" ] || fail "the tree is not clean: commit or remove what git status shows"
 debian_packages
 [ "$(/usr/bin/rustc --version | cut -d ' ' -f 2)" = $rust_version ] ||
-  fail "/usr/bin/rustc is $(/usr/bin/rustc --version), expected $rust_version: set rust_version and RUST_SOURCES to the new one"
+  fail "/usr/bin/rustc is $(/usr/bin/rustc --version), expected $rust_version: set rust_version to the new one"
 pinned_tools
 exec "$tools/venv/bin/python" packages/release "${RELEASE_STEP:-all}" \
   --version "$version" --work "$target/release-build" --out "$target/dist/$version" "$@"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plan import ROOT, UNIVERSAL_PARTS, Failed, Release, Target, run, targets
 
-RUST_SOURCES = "/usr/src/rustc-1.96.0"
+RUST_SOURCES = "/usr/lib/rustlib/src/rust"
 MINGW = "x86_64-w64-mingw32-"
 # Frameworks that zig has no description of. The command asks CoreFoundation for the time zone.
 FRAMEWORKS = Path(__file__).resolve().parent / "frameworks"
