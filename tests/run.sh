@@ -4,6 +4,7 @@
 #
 #   tests/run.sh                 everything
 #   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts packages zoo docs quickstart
+#   tests/run.sh emulated        a long step, which VECRANK_LONG=1 adds to everything: other CPUs, under emulators
 #
 # A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
 # summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
@@ -17,6 +18,7 @@ logs=$target/test-logs
 old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
 mdbook_version=0.5.4
 all_steps=(prepare fmt clippy build rust hosts packages zoo docs quickstart)
+long_steps=(emulated)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -134,6 +136,14 @@ docs() {
 
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
 
+# The extension of x86-64 and ARM64 on CPUs with fewer and more instructions than this one. It is compiled first.
+emulated() {
+  local step targets=(--only x86_64-unknown-linux-gnu --only aarch64-unknown-linux-gnu)
+  for step in build inspect cpus; do
+    RELEASE_STEP=$step packages/release.sh --of-the-tree --extension-only "${targets[@]}" || return 1
+  done
+}
+
 # Seconds that a step may take: about three times what it takes on two cores.
 budget() {
   case $1 in
@@ -147,6 +157,7 @@ budget() {
     packages) echo 1500 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
+    emulated) echo 3600 ;;
   esac
 }
 
@@ -205,7 +216,7 @@ summarise() {
 
 is_step() {
   local step
-  for step in "${all_steps[@]}"; do
+  for step in "${all_steps[@]}" "${long_steps[@]}"; do
     [ "$step" != "$1" ] || return 0
   done
   echo "unknown step: $1" >&2
@@ -230,6 +241,8 @@ if [ "${1:-}" = --step ]; then
   "$2"
 elif [ $# -gt 0 ]; then
   main "$@"
+elif [ "${VECRANK_LONG:-}" = 1 ]; then
+  main "${all_steps[@]}" "${long_steps[@]}"
 else
   main "${all_steps[@]}"
 fi

@@ -69,6 +69,14 @@ def test_vectors_are_made_read_and_refused_and_other_libraries_stay_forbidden(cl
     assert "not authorized" in forbidden
 
 
+def test_a_process_of_musl_is_known_by_its_loader(classpath, tmp_path):
+    maps = {"glibc": "/lib/x86_64-linux-gnu/libc.so.6", "musl": "/lib/ld-musl-x86_64.so.1"}
+    for name, library in maps.items():
+        (tmp_path / name).write_text(f"7f0000000000-7f0000001000 r-xp 00000000 fe:00 1 {library}\n")
+    said = java(classpath, "io.github.vecrank.Musl", *(tmp_path / name for name in (*maps, "none")), folder=tmp_path)
+    assert said.split() == ["false", "true", "false"]
+
+
 def test_the_classes_are_of_java_11(repository):
     (jar,) = repository.rglob("*.jar")
     with zipfile.ZipFile(jar) as archive:

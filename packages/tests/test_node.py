@@ -129,6 +129,16 @@ def test_a_platform_package_that_is_left_out_is_named(project):
     )
 
 
+def test_a_process_of_musl_wants_the_package_for_musl(project):
+    code = """const fs = require("node:fs");
+        const read = fs.readFileSync;
+        const maps = "7f0000000000-7f0000001000 r-xp 00000000 fe:00 1 /lib/ld-musl-x86_64.so.1";
+        fs.readFileSync = (path, ...rest) => (path === "/proc/self/maps" ? maps : read(path, ...rest));
+        try { require("vecrank").getLoadablePath() } catch (error) { console.log(error.message) }"""
+    said = run(*runtime("node20"), "-e", code, cwd=project)
+    assert said.startswith("vecrank has no library for linux-x64-musl: expected the package @vecrank/linux-x64-musl, ")
+
+
 def test_the_types_take_what_the_package_takes(project, modules):
     compiler = modules / "typescript" / "bin" / "tsc"
     options = ("--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node")

@@ -95,6 +95,18 @@ def test_the_command_is_on_the_path(debian, feed_file, tmp_path):
     assert done.returncode == 2 and "none.db" in done.stderr
 
 
+def test_a_wheel_without_the_command_says_so(vecrank, monkeypatch, tmp_path):
+    from vecrank import LoadError, _command, _doctor
+
+    for module in (_command, _doctor):
+        monkeypatch.setattr(module, "COMMAND", tmp_path / "vecrank")
+    with pytest.raises(SystemExit) as stopped:
+        _command.main()
+    assert stopped.value.code == "vecrank: the wheel of this platform comes without the command; build it from the sources with cargo"
+    with pytest.raises(LoadError, match="^not in the wheel of this platform$"):
+        _doctor._command()
+
+
 # doctor
 
 

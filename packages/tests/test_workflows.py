@@ -16,4 +16,5 @@ def test_every_step_runs_a_command_of_the_tree_or_of_cargo():
     for path in WORKFLOWS:
         for command in re.findall(r"run: (?!$)(.+)", path.read_text("utf8")):
             words = [word for word in command.split() if not re.match(r"\w+=|--|sudo$", word)]
-            assert words[0] in ("cargo", "rustup") or (ROOT / words[0]).is_file() or "cargo" in words, f"{path.name}: {command}"
+            # A bare container has no git to check the tree out with.
+            assert words[0] in ("cargo", "rustup", "apt-get") or (ROOT / words[0]).is_file() or "cargo" in words, f"{path.name}: {command}"

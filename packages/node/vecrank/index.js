@@ -2,12 +2,13 @@
 // Finds the extension in the package of this platform, loads it into a connection, and converts vectors.
 
 const { Buffer } = require("node:buffer");
+const { readFileSync } = require("node:fs");
 
 const LIBRARIES = { linux: "libvecrank.so", darwin: "libvecrank.dylib", win32: "vecrank.dll" };
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 function getLoadablePath() {
-  const platform = `${process.platform}-${process.arch}`;
+  const platform = `${process.platform}-${process.arch}${usesMusl() ? "-musl" : ""}`;
   const name = `@vecrank/${platform}`;
   try {
     return require.resolve(`${name}/${LIBRARIES[process.platform]}`);
@@ -16,6 +17,15 @@ function getLoadablePath() {
       `vecrank has no library for ${platform}: expected the package ${name}, which npm leaves out with --omit=optional; install it`,
       { cause },
     );
+  }
+}
+
+// The loader of musl is in the memory of every process that it started.
+function usesMusl() {
+  try {
+    return process.platform === "linux" && readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");
+  } catch {
+    return false;
   }
 }
 

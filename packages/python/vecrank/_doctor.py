@@ -75,6 +75,8 @@ def _auto() -> str:
 
 
 def _command() -> str:
+    if not COMMAND.exists():
+        raise LoadError("not in the wheel of this platform")
     done = subprocess.run([str(COMMAND), "--version"], capture_output=True, text=True)
     if done.returncode:
         raise LoadError(done.stderr.strip())

@@ -3,8 +3,10 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-LIBRARY = FOLDER / ("libvecrank.dylib" if sys.platform == "darwin" else "libvecrank.so")
-COMMAND = FOLDER / "bin" / "vecrank"
+NAMES = {"darwin": "libvecrank.dylib", "win32": "vecrank.dll"}
+LIBRARY = FOLDER / NAMES.get(sys.platform, "libvecrank.so")
+# Wheels of some platforms come without it.
+COMMAND = FOLDER / "bin" / ("vecrank.exe" if sys.platform == "win32" else "vecrank")
 
 
 def loadable_path() -> str:

@@ -19,7 +19,17 @@ final class Library {
         String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String machine = System.getProperty("os.arch");
         String name = system.startsWith("mac") ? "darwin" : system.startsWith("windows") ? "windows" : system;
-        return name + "-" + (machine.equals("amd64") ? "x86_64" : machine);
+        String libc = name.equals("linux") && usesMusl(Path.of("/proc/self/maps")) ? "-musl" : "";
+        return name + "-" + (machine.equals("amd64") ? "x86_64" : machine) + libc;
+    }
+
+    /** Whether musl's loader is among the files that a process has in memory. */
+    static boolean usesMusl(Path maps) {
+        try {
+            return Files.readString(maps).contains("/ld-musl-");
+        } catch (IOException error) {
+            return false;
+        }
     }
 
     private static Path write(String platform) {
