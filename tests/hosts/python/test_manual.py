@@ -1,5 +1,7 @@
 """The manual tells the truth: the SQL of README and the book is that of files, and every file gives what it says, on every
 host."""
+import re
+
 import pytest
 
 from hosts import ROOT
@@ -34,4 +36,6 @@ def test_gives_what_it_says(sql_file, connect, feed_file):
     if tuple(map(int, session.version.split("."))) < (3, 41):
         # An older SQLite keeps LIMIT to itself beside terms of its own. It is only a hint.
         expected = expected.replace(", limit offset", "")
+    if not session.tells_reals:
+        expected = re.sub(r"(?<![\w.,\[])(-?\d+)\.0(?=[|\n])", r"\1", expected)
     assert output(sql_file, session) == expected

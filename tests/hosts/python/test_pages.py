@@ -29,7 +29,7 @@ from pages import BOOK, PAGES, README, Block, blocks
 # packages/tests.
 ELSEWHERE = (
     *("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/"),
-    *("packages/build.sh ", "npm install ", "go mod edit ", "cc page.c ", "docker ", "gcloud "),
+    *("packages/build.sh ", "docs/playground/build.sh ", "npm install ", "go mod edit ", "cc page.c ", "docker ", "gcloud "),
     *("python3 -m venv ~/feeds/service", "python3 extension/benches/service/"),
 )
 FOREIGN = ("sql duckdb", "sql sqlite-vec")
@@ -37,6 +37,7 @@ PROGRAMS = ("python", "js", "perl", "php", "ruby", "tcl", "r", "lua")
 # Programs of examples/, which the tests of the packages run.
 EXAMPLES = {
     "js example": "examples/node/page.mjs",
+    "html example": "examples/wasm/page.html",
     "rust example": "examples/rust/page.rs",
     "go example": "examples/go/page.go",
     "java example": "examples/java/Page.java",
