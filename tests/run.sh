@@ -50,8 +50,12 @@ debian_packages() {
 
 install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 
-# What packages/wasm is built with. Other releases of Debian may have other versions.
+is_long() { [ "${VECRANK_LONG:-}" = 1 ]; }
+
+# What packages/wasm is built with. Other releases of Debian may have other versions. Compiling Rust's library and SQLite
+# takes minutes, so this package and the playground belong to the long form.
 wasm_tools() {
+  is_long || return 0
   local tools=(rustc-web cargo-web rust-web-src clang-22 lld-22)
   dpkg-query -W "${tools[@]}" >/dev/null 2>&1 && return 0
   { [ "$(id -u)" = 0 ] && apt-get update -qq && install "${tools[@]}"; } || missing "Debian packages ${tools[*]}"
@@ -145,6 +149,7 @@ docs() {
 }
 
 playground() {
+  is_long || return 0
   command -v wasm-ld-22 >/dev/null || { missing "what packages/wasm is built with"; return; }
   docs/playground/build.sh "$target/book/playground"
 }
@@ -256,7 +261,7 @@ if [ "${1:-}" = --step ]; then
   "$2"
 elif [ $# -gt 0 ]; then
   main "$@"
-elif [ "${VECRANK_LONG:-}" = 1 ]; then
+elif is_long; then
   main "${all_steps[@]}" "${long_steps[@]}"
 else
   main "${all_steps[@]}"

@@ -10,7 +10,7 @@ from tour import expected
 
 pytest_plugins = ["pythons"]
 # Not a skip: under CI a skipped test fails the run.
-collect_ignore = [] if os.environ.get("VECRANK_LONG") == "1" else ["test_service_image.py"]
+collect_ignore = [] if os.environ.get("VECRANK_LONG") == "1" else ["test_service_image.py", "test_wasm.py", "test_playground.py"]
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("VECRANK_TARGET", ROOT / "target")).resolve()
