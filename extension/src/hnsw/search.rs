@@ -101,7 +101,7 @@ pub struct Search {
     order: Order,
     ef: usize,
     /// Nodes by which the window grows per emitted hit.
-    growth: f64,
+    per_hit: f64,
     /// The number of nodes that may be hits: those linked in the graph, or the matches.
     linked: u64,
     emitted: u64,
@@ -159,7 +159,7 @@ impl Search {
             traversal,
             order,
             ef: window,
-            growth: GROWTH * widening,
+            per_hit: GROWTH * widening,
             linked,
             emitted: 0,
             last: None,
@@ -268,7 +268,7 @@ impl Search {
     }
 
     fn window_size(&self) -> usize {
-        self.ef.max(self.ef / 2 + (self.growth * self.emitted as f64) as usize)
+        self.ef.max(self.ef / 2 + (self.per_hit * self.emitted as f64) as usize)
     }
 
     /// Rows that may be read before the next hit is emitted even if the window is not settled.
