@@ -59,6 +59,7 @@ Examples:
   zcat products.parquet.gz | vecrank import - feed.db --table articles
   vecrank import products.parquet feed.db --key article_id --mirror \\
       --min-rows 1000 --model text-embedding-3-small
+  vecrank import products.parquet feed.json --key article_id --shards 8
 
 How Parquet becomes SQL:
   integers, booleans          INTEGER (unsigned beyond 2^63 - 1: TEXT, with a
@@ -113,6 +114,13 @@ pub struct ImportArgs {
     /// Column that identifies a row: becomes the PRIMARY KEY, so its values must be unique
     #[arg(long, value_name = "COLUMN")]
     pub key: Option<String>,
+    /// Divide the rows among this many files of one table each. DATABASE is then their manifest, a JSON file such as
+    /// feed.json that names the files beside it
+    #[arg(long, value_name = "N")]
+    pub shards: Option<u32>,
+    /// Column by whose values the rows are divided [default: the --key]
+    #[arg(long, value_name = "COLUMN", requires = "shards")]
+    pub shard_by: Option<String>,
     /// Columns that queries filter by (WHERE): each gets an ordinary index
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub index: Vec<String>,

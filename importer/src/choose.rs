@@ -82,7 +82,8 @@ fn text(kind: &DataType) -> bool {
 pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     let Some(first) = inputs.first() else { return Ok(()) };
     let typed = options.types.iter().map(|(name, _)| name);
-    let named = options.embedding.iter().chain(&options.key).chain(&options.index).chain(typed);
+    let by = options.shards.as_ref().map(|division| &division.by);
+    let named = options.embedding.iter().chain(&options.key).chain(by).chain(&options.index).chain(typed);
     for name in named.chain(&options.columns).chain(&options.exclude) {
         if !inputs.iter().any(|input| input.schema().field_with_name(name).is_ok()) {
             return Err(no_column(name, first.schema()).at(&first.name));
@@ -91,8 +92,10 @@ pub fn check_column_names(inputs: &[Input], options: &Options) -> Result<()> {
     check_renames(inputs, first, &options.shape.renames)?;
     let left_out = |name: &&String| !options.wants(name);
     let typed = options.types.iter().map(|(name, _)| name);
-    if let Some(name) = options.key.iter().chain(&options.index).chain(typed).find(left_out) {
-        return Err(Failure::new(format!("column \"{name}\" is both needed (--key, --index or --type) and left out")));
+    if let Some(name) = options.key.iter().chain(by).chain(&options.index).chain(typed).find(left_out) {
+        return Err(Failure::new(format!(
+            "column \"{name}\" is both needed (--key, --shard-by, --index or --type) and left out"
+        )));
     }
     if let Some(name) = options.embedding.iter().find(|name| options.exclude.contains(name)) {
         return Err(Failure::new(format!("column \"{name}\" is both needed (--embedding) and left out")));

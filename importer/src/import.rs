@@ -9,24 +9,28 @@ use crate::load::{Outcome, load};
 use crate::mirror::{self, Changes};
 use crate::options::{Mode, Options};
 use crate::parquet::{Input, Source, expand};
-use crate::plan::{Kind, Plan, describe};
+use crate::plan::Plan;
 use crate::publish::publish;
-use crate::report::{Progress, Unit, human_bytes, plural};
-use crate::screen::{escaped, json_text, stdout};
-use crate::sql::{quote, quote_if_needed};
+use crate::report::{Progress, Unit, plural};
+use crate::shards;
+use crate::sql::quote;
+use crate::summary::{Files, Summary};
 use crate::target::{Existing, Target, dropped_with};
 use rusqlite::Connection;
-use serde_json::json;
 use std::ffi::OsStr;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 /// Page cache while a file is changed in place, in KiB. Without WAL, a transaction that fits into the cache does not
 /// block readers before its commit.
 const CACHE_KIB: i64 = 256 * 1024;
 
-const PAGE_SIZE_IGNORED: &str = "--page-size has no effect on a file that keeps its tables";
+/// Says so where --page-size comes too late.
+pub fn warn_of_page_size(plan: &Plan, progress: &Progress) {
+    if plan.options.page_size.is_some() {
+        progress.warn("--page-size has no effect on a file that keeps its tables");
+    }
+}
 
 /// True if all rows were imported, false if some were left out.
 pub fn run(args: &ImportArgs) -> Result<bool> {
@@ -36,15 +40,15 @@ pub fn run(args: &ImportArgs) -> Result<bool> {
 fn import(args: &ImportArgs) -> Result<bool> {
     let started = Instant::now();
     let sources = expand(&args.inputs)?;
-    check_database_path(&args.database)?;
+    check_database_path(args)?;
     let options = Options::new(args, table_name(args, &sources)?)?;
+    if options.shards.is_some() {
+        return shards::import(args, options, &sources, started);
+    }
     let mut progress = Progress::default();
 
     let target = Target::new(&args.database)?;
-    let open = |source| Input::open(source, target.folder(), &options.shape);
-    let mut inputs = sources.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let mut plan = Plan::new(options, &mut inputs)?;
-    interrupt::check()?;
+    let (mut plan, inputs) = plan(options, &sources, target.folder())?;
     let old = target.old(&plan.options.table, plan.options.mode)?;
     if let (Some(connection), Mode::Replace) = (old.connection(), plan.options.mode) {
         for name in dropped_with(connection, &plan.options.table)? {
@@ -84,13 +88,22 @@ fn import(args: &ImportArgs) -> Result<bool> {
     if plan.options.mode == Mode::Mirror {
         changes.get_or_insert(Changes { inserted: outcome.rows, ..Changes::default() });
     }
-    let phases = progress.phases().collect();
-    let summary = Summary { plan: &plan, outcome: &outcome, changes, path: &path, took: started.elapsed(), phases };
-    summary.print(args)?;
+    let phases = progress.phases();
+    let (files, took) = (Files::One(&path), started.elapsed());
+    Summary { plan: &plan, outcome: &outcome, changes, files, took, phases }.print(args)?;
     Ok(outcome.skipped == 0)
 }
 
-/// Builds the new file in the target's folder. It has no journal: a crash loses only this draft.
+/// Opens the files, and chooses what is made of them. `folder` is where standard input is copied to.
+pub fn plan(options: Options, sources: &[Source], folder: &Path) -> Result<(Plan, Vec<Input>)> {
+    let open = |source| Input::open(source, folder, &options.shape);
+    let mut inputs = sources.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let plan = Plan::new(options, &mut inputs)?;
+    interrupt::check()?;
+    Ok((plan, inputs))
+}
+
+/// Builds the new file in the target's folder.
 fn build(
     target: &Target,
     old: &Existing,
@@ -98,18 +111,29 @@ fn build(
     inputs: &[Input],
     progress: &mut Progress,
 ) -> Result<(Connection, Outcome)> {
-    let connection = database::create(&target.draft())?;
+    let marks = match old {
+        Existing::Replaced { application_id, user_version, .. } => Some((*application_id, *user_version)),
+        _ => None,
+    };
+    let connection = begin_draft(&target.draft(), plan, marks)?;
     let _watch = interrupt::watch(&connection);
+    let outcome = fill(&connection, plan, inputs, progress)?;
+    connection.execute_batch("COMMIT")?;
+    Ok((connection, outcome))
+}
+
+/// Makes a file that is published later, with its transaction open. It has no journal: a crash loses only this draft.
+/// `marks`: the application_id and user_version of the file that it replaces.
+pub fn begin_draft(path: &Path, plan: &Plan, marks: Option<(i32, i32)>) -> Result<Connection> {
+    let connection = database::create(path)?;
     connection.pragma_update(None, "page_size", plan.page_size())?;
-    if let Existing::Replaced { application_id, user_version, .. } = old {
+    if let Some((application_id, user_version)) = marks {
         connection.pragma_update(None, "application_id", application_id)?;
         connection.pragma_update(None, "user_version", user_version)?;
     }
     connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
     connection.execute_batch("BEGIN")?;
-    let outcome = fill(&connection, plan, inputs, progress)?;
-    connection.execute_batch("COMMIT")?;
-    Ok((connection, outcome))
+    Ok(connection)
 }
 
 /// Makes the table anew in a file that keeps its other tables, in the open transaction.
@@ -121,9 +145,7 @@ fn change(
     progress: &mut Progress,
 ) -> Result<Outcome> {
     let _watch = interrupt::watch(connection);
-    if plan.options.page_size.is_some() {
-        progress.warn(PAGE_SIZE_IGNORED);
-    }
+    warn_of_page_size(plan, progress);
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if exists {
         connection.execute_batch(&format!("DROP TABLE {}", quote(&plan.options.table)))?;
@@ -149,12 +171,10 @@ fn mirror(
     progress: &mut Progress,
 ) -> Result<(Outcome, Changes)> {
     let _watch = interrupt::watch(connection);
-    if plan.options.page_size.is_some() {
-        progress.warn(PAGE_SIZE_IGNORED);
-    }
+    warn_of_page_size(plan, progress);
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    mirror::stage(connection, plan, folder)?;
-    let outcome = load(connection, plan, inputs, progress)?;
+    mirror::stage(connection, plan, &folder.join("source.db"))?;
+    let outcome = load([connection], plan, inputs, progress)?;
     check_rows(plan, outcome.rows)?;
     let changes = mirror::apply(connection, plan, outcome.rows, progress)?;
     if changes.any() {
@@ -178,9 +198,7 @@ fn journal_bytes(connection: &Connection) -> impl Fn() -> Option<u64> + use<> {
 /// Adds rows to a table that stays, in the open transaction.
 fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     let _watch = interrupt::watch(connection);
-    if plan.options.page_size.is_some() {
-        progress.warn(PAGE_SIZE_IGNORED);
-    }
+    warn_of_page_size(plan, progress);
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     let outcome = insert(connection, plan, inputs, progress)?;
     connection.execute_batch("COMMIT")?;
@@ -191,15 +209,17 @@ fn add(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Pr
 fn fill(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
     connection.execute_batch(&plan.create_sql())?;
     let outcome = insert(connection, plan, inputs, progress)?;
-    if !plan.has_rowid_key() {
-        // Builds the graph as COMMIT would, and lays rows that are near each other on the same pages.
-        connection.execute_batch(&plan.command_sql("cluster"))?;
-    }
+    lay_out(connection, plan)?;
     Ok(outcome)
 }
 
+/// Builds the graph as COMMIT would, and lays rows that are near each other on the same pages.
+pub fn lay_out(connection: &Connection, plan: &Plan) -> Result<()> {
+    if plan.has_rowid_key() { Ok(()) } else { Ok(connection.execute_batch(&plan.command_sql("cluster"))?) }
+}
+
 fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
-    let outcome = load(connection, plan, inputs, progress)?;
+    let outcome = load([connection], plan, inputs, progress)?;
     let rows = if plan.options.mode.keeps_table() {
         database::count_rows(connection, &plan.options.table)?
     } else {
@@ -211,7 +231,7 @@ fn insert(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut
 }
 
 /// Checks the least number of rows: a broken source must not empty a feed.
-fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
+pub fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
     let (table, least) = (&plan.options.table, plan.options.min_rows);
     if rows >= least {
         return Ok(());
@@ -226,7 +246,7 @@ fn check_rows(plan: &Plan, rows: u64) -> Result<()> {
 }
 
 /// Runs ANALYZE and starts the progress bar of the index, which COMMIT or `cluster` builds.
-fn index(connection: &Connection, plan: &Plan, rows: u64, progress: &mut Progress) -> Result<()> {
+pub fn index(connection: &Connection, plan: &Plan, rows: u64, progress: &mut Progress) -> Result<()> {
     let table = &plan.options.table;
     // Each vector column's index is built in turn, over all rows.
     let built = move || vecrank::internals::storage::share().map(|share| (share * rows as f64) as u64);
@@ -259,128 +279,22 @@ fn table_name(args: &ImportArgs, sources: &[Source]) -> Result<String> {
     }
 }
 
-/// Refuses `vecrank import a.parquet b.parquet`, which lacks the database.
-fn check_database_path(path: &Path) -> Result<()> {
-    let extension = path.extension().unwrap_or_default();
-    if extension.eq_ignore_ascii_case("parquet") || path == Path::new("-") {
+/// Refuses `vecrank import a.parquet b.parquet`, which lacks the database, and a manifest that is not called one.
+fn check_database_path(args: &ImportArgs) -> Result<()> {
+    let path = &args.database;
+    let is_called = |wanted: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
+    if is_called("parquet") || path == Path::new("-") {
         return Err(Failure::new(format!(
             "the last argument is the database to make, got {}; write such as: vecrank import {} feed.db",
             path.display(),
             path.display()
         )));
     }
+    if args.shards.is_some() && !is_called("json") {
+        return Err(Failure::new(format!(
+            "--shards: the last argument is the manifest of the shards, expected a name such as feed.json, got {}",
+            path.display()
+        )));
+    }
     Ok(())
-}
-
-/// To the millisecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// The summary on standard output.
-struct Summary<'a> {
-    plan: &'a Plan,
-    outcome: &'a Outcome,
-    /// Of --mirror.
-    changes: Option<Changes>,
-    path: &'a PathBuf,
-    took: Duration,
-    phases: Vec<(&'static str, Duration)>,
-}
-
-impl Summary<'_> {
-    fn print(&self, args: &ImportArgs) -> Result<()> {
-        let mut out = stdout();
-        if args.json {
-            writeln!(out, "{}", json_text(&self.json(args)))?;
-        } else {
-            write!(out, "{}", self.text(args))?;
-        }
-        Ok(())
-    }
-
-    fn file_bytes(&self) -> u64 {
-        std::fs::metadata(self.path).map_or(0, |metadata| metadata.len())
-    }
-
-    fn text(&self, args: &ImportArgs) -> String {
-        let mut counts = plural(self.outcome.rows, "row");
-        if matches!(self.plan.options.mode, Mode::Append | Mode::Upsert) {
-            counts += " added";
-        }
-        if let Some(changes) = &self.changes {
-            let Changes { inserted, updated, deleted } = changes;
-            counts += &format!(", {inserted} inserted, {updated} updated, {deleted} deleted");
-        }
-        if self.outcome.skipped > 0 {
-            counts += &format!(", {} skipped", self.outcome.skipped);
-        }
-        if self.outcome.without_vector > 0 {
-            counts += &format!(", {} left out", plural(self.outcome.without_vector, "vector"));
-        }
-        let phases =
-            self.phases.iter().map(|(phase, took)| format!("{} {:.1}", phase.to_lowercase(), took.as_secs_f64()));
-        let vectors = self.plan.vectors().map(|(name, vector)| format!("{} {}", escaped(name), describe(vector)));
-        let kept = self.plan.keeps.iter().map(|name| format!("{} kept", escaped(name)));
-        let vectors: Vec<String> = vectors.chain(kept).collect();
-        format!(
-            "{}: table {}, {counts}, {}, {:.1} s ({}), {}\n\n{}\n",
-            escaped(&args.database.to_string_lossy()),
-            escaped(&self.plan.options.table),
-            vectors.join(", "),
-            self.took.as_secs_f64(),
-            phases.collect::<Vec<_>>().join(", "),
-            human_bytes(self.file_bytes()),
-            self.example(|name| escaped(&quote_if_needed(name)).into_owned())
-        )
-    }
-
-    fn json(&self, args: &ImportArgs) -> serde_json::Value {
-        let vectors = self.plan.vectors().map(|(name, vector)| {
-            json!({ "column": name, "type": vector.element.name(), "dims": vector.dims, "metric": vector.metric.name() })
-        });
-        let phases = self.phases.iter().map(|&(phase, took)| json!({ "phase": phase, "seconds": seconds(took) }));
-        let mut summary = json!({
-            "database": args.database.to_string_lossy(),
-            "table": self.plan.options.table,
-            "rows": self.outcome.rows,
-            "skipped": self.outcome.skipped,
-            "without_vector": self.outcome.without_vector,
-            "vectors": vectors.collect::<Vec<_>>(),
-            "seconds": seconds(self.took),
-            "phases": phases.collect::<Vec<_>>(),
-            "bytes": self.file_bytes(),
-            "sql": self.example(quote_if_needed),
-        });
-        if let Some(changes) = &self.changes {
-            summary["inserted"] = json!(changes.inserted);
-            summary["updated"] = json!(changes.updated);
-            summary["deleted"] = json!(changes.deleted);
-        }
-        summary
-    }
-
-    /// A statement to paste: the rows nearest to the first row.
-    fn example(&self, name: impl Fn(&str) -> String) -> String {
-        let vectors = self.plan.vectors().map(|(name, _)| name);
-        let Some(vector) = vectors.chain(self.plan.keeps.iter().map(String::as_str)).next() else {
-            return String::new();
-        };
-        let vector = name(vector);
-        let table = name(&self.plan.options.table);
-        let key = self.plan.key.and_then(|key| self.plan.columns.get(key));
-        let others = self.plan.columns.iter().filter(|column| matches!(column.kind, Kind::Ordinary { .. }));
-        let mut shown: Vec<String> = key.into_iter().map(|column| name(&column.name)).collect();
-        for column in others.map(|column| name(&column.name)) {
-            if shown.len() < 3 && !shown.contains(&column) {
-                shown.push(column);
-            }
-        }
-        shown.push("distance".to_owned());
-        format!(
-            "SELECT {} FROM {table}\nWHERE {vector} MATCH (SELECT {vector} FROM {table} WHERE {vector} IS NOT NULL LIMIT 1)\n\
-             ORDER BY distance LIMIT 10;",
-            shown.join(", ")
-        )
-    }
 }

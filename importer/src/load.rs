@@ -8,6 +8,7 @@ use crate::mapping::Mapping;
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
 use crate::report::{Progress, Unit};
+use crate::shards::shard_of;
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};
@@ -25,17 +26,24 @@ pub struct Outcome {
     pub skipped: u64,
     /// Vectors left out of rows that were kept.
     pub without_vector: u64,
+    /// Rows put into each database.
+    pub put: Vec<u64>,
 }
 
-/// Inserts all rows of all inputs into the plan's table, inside a transaction of the caller. Another thread reads and
-/// converts the next batches.
-pub fn load(connection: &Connection, plan: &Plan, inputs: &[Input], progress: &mut Progress) -> Result<Outcome> {
+/// Inserts all rows of all inputs into the plan's table, inside transactions of the caller. Each row goes to one of the
+/// databases, by the plan's shard column. Another thread reads and converts the next batches.
+pub fn load<'a>(
+    databases: impl IntoIterator<Item = &'a Connection>,
+    plan: &'a Plan,
+    inputs: &[Input],
+    progress: &mut Progress,
+) -> Result<Outcome> {
     progress.count("Reading rows", Unit::Rows, inputs.iter().map(Input::rows).sum());
-    let statement = connection.prepare(&plan.row_sql())?;
-    let insertion = connection.prepare(&plan.insert_sql())?;
+    let sinks = databases.into_iter().map(|database| Sink::new(database, plan)).collect::<Result<Vec<_>>>()?;
     let scratch = plan.columns.iter().map(|_| Scratch::default()).collect();
     let warned = vec![false; plan.columns.len()];
-    let mut loader = Loader { plan, statement, insertion, scratch, outcome: Outcome::default(), progress, warned };
+    let outcome = Outcome { put: vec![0; sinks.len()], ..Outcome::default() };
+    let mut loader = Loader { plan, sinks, scratch, outcome, progress, warned };
     std::thread::scope(|scope| {
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         let reader = std::thread::Builder::new()
@@ -163,26 +171,40 @@ struct Fault {
     text: String,
 }
 
-struct Loader<'a> {
-    plan: &'a Plan,
+/// The statements that put rows into one database.
+struct Sink<'a> {
     statement: Statement<'a>,
     /// For rows that `statement` did not find.
     insertion: Statement<'a>,
+}
+
+impl<'a> Sink<'a> {
+    fn new(database: &'a Connection, plan: &Plan) -> Result<Sink<'a>> {
+        Ok(Sink { statement: database.prepare(&plan.row_sql())?, insertion: database.prepare(&plan.insert_sql())? })
+    }
+}
+
+struct Loader<'a, 'p> {
+    plan: &'a Plan,
+    /// One per database.
+    sinks: Vec<Sink<'a>>,
     /// One per column of the plan.
     scratch: Vec<Scratch>,
     outcome: Outcome,
-    progress: &'a mut Progress,
+    progress: &'p mut Progress,
     /// One per column of the plan: whether the warning about large unsigned numbers was given.
     warned: Vec<bool>,
 }
 
-impl Loader<'_> {
+impl Loader<'_, '_> {
     fn insert(&mut self, columns: &[Converted], batch: &Batch<'_>) -> Result<()> {
         self.warn_of_large_numbers(columns, batch);
         for row in 0..batch.rows {
-            match self.insert_row(columns, row)? {
+            let shard = self.shard(columns, row);
+            match self.insert_row(columns, row, shard)? {
                 Ok(faults) => {
                     self.outcome.rows += 1;
+                    self.outcome.put.iter_mut().skip(shard).take(1).for_each(|put| *put += 1);
                     for fault in faults {
                         self.outcome.without_vector += 1;
                         self.describe(&fault, row, batch);
@@ -203,38 +225,57 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// The database that a row belongs to. A row without a value to divide by is refused when it is inserted.
+    fn shard(&self, columns: &[Converted], row: usize) -> usize {
+        match self.plan.shard_by.and_then(|column| columns.get(column)) {
+            Some(Converted::Ordinary(cells)) => shard_of(cells, row, self.sinks.len()),
+            _ => 0,
+        }
+    }
+
     /// Inserts one row. Returns the vectors that were left out, or as the inner error why the row was left out.
-    fn insert_row(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
+    fn insert_row(
+        &mut self,
+        columns: &[Converted],
+        row: usize,
+        shard: usize,
+    ) -> Result<std::result::Result<Vec<Fault>, Fault>> {
         let mut left_out = Vec::new();
+        let Some(Sink { statement, .. }) = self.sinks.get_mut(shard) else { return Err(Failure::new("no database")) };
         for (position, (column, scratch)) in columns.iter().zip(&mut self.scratch).enumerate() {
             let parameter = position + 1;
             match column {
                 Converted::Ordinary(cells) if self.plan.required.contains(&position) && cells.is_null(row) => {
                     return Ok(Err(Fault { column: Some(position), text: "expected a key, got NULL".to_owned() }));
                 }
-                Converted::Ordinary(cells) => cells.bind(row, &mut self.statement, parameter)?,
+                Converted::Ordinary(cells) => cells.bind(row, statement, parameter)?,
                 Converted::Vectors(vectors, vector_type) => match vectors.encode(row, *vector_type, scratch) {
-                    Ok(bytes) => self.statement.raw_bind_parameter(parameter, bytes)?,
+                    Ok(bytes) => statement.raw_bind_parameter(parameter, bytes)?,
                     Err(why) => {
                         let fault = Fault { column: Some(position), text: why.to_string() };
                         if self.plan.options.on_bad_row != OnBadRow::Null {
                             return Ok(Err(fault));
                         }
                         left_out.push(fault);
-                        self.statement.raw_bind_parameter(parameter, rusqlite::types::Null)?;
+                        statement.raw_bind_parameter(parameter, rusqlite::types::Null)?;
                     }
                 },
             }
         }
-        match self.statement.raw_execute() {
-            Ok(0) if !self.plan.keeps.is_empty() => self.without_vector(columns, row),
+        match statement.raw_execute() {
+            Ok(0) if !self.plan.keeps.is_empty() => self.without_vector(columns, row, shard),
             Ok(_) => Ok(Ok(left_out)),
             Err(error) => Ok(Err(self.refused(columns, row, error)?)),
         }
     }
 
     /// Handles a row that is not in the table and for which the files have no vector.
-    fn without_vector(&mut self, columns: &[Converted], row: usize) -> Result<std::result::Result<Vec<Fault>, Fault>> {
+    fn without_vector(
+        &mut self,
+        columns: &[Converted],
+        row: usize,
+        shard: usize,
+    ) -> Result<std::result::Result<Vec<Fault>, Fault>> {
         let key = self.plan.key.and_then(|key| columns.get(key));
         let key = match key {
             Some(Converted::Ordinary(cells)) => cells.show(row),
@@ -245,17 +286,18 @@ impl Loader<'_> {
         if self.plan.options.on_bad_row != OnBadRow::Null {
             return Ok(Err(fault));
         }
+        let Some(Sink { insertion, .. }) = self.sinks.get_mut(shard) else { return Err(Failure::new("no database")) };
         for (position, column) in columns.iter().enumerate() {
             match column {
-                Converted::Ordinary(cells) => cells.bind(row, &mut self.insertion, position + 1)?,
+                Converted::Ordinary(cells) => cells.bind(row, insertion, position + 1)?,
                 Converted::Vectors(vectors, kind) => {
                     let bytes =
                         self.scratch.get_mut(position).and_then(|scratch| vectors.encode(row, *kind, scratch).ok());
-                    self.insertion.raw_bind_parameter(position + 1, bytes)?;
+                    insertion.raw_bind_parameter(position + 1, bytes)?;
                 }
             }
         }
-        match self.insertion.raw_execute() {
+        match insertion.raw_execute() {
             Ok(_) => Ok(Ok(vec![fault])),
             Err(error) => Ok(Err(self.refused(columns, row, error)?)),
         }

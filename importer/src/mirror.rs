@@ -13,6 +13,7 @@ use crate::sql::quote;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use std::fs::File;
+use std::ops::AddAssign;
 use std::path::Path;
 
 /// The table in which the files' rows are staged.
@@ -36,18 +37,25 @@ pub struct Changes {
     pub deleted: u64,
 }
 
+impl AddAssign for Changes {
+    fn add_assign(&mut self, other: Changes) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+    }
+}
+
 impl Changes {
     pub fn any(self) -> bool {
         self != Changes::default()
     }
 }
 
-/// Makes the table in which the files' rows are staged. Its file lies in `folder` and has no journal: it is not needed
-/// after the transaction.
-pub fn stage(connection: &Connection, plan: &Plan, folder: &Path) -> Result<()> {
-    let file = folder.join("source.db");
+/// Makes the table in which the files' rows are staged, in a file that has no journal: it is not needed after the
+/// transaction.
+pub fn stage(connection: &Connection, plan: &Plan, file: &Path) -> Result<()> {
     // SQLite attaches an empty file, but makes none, for it may not where the database is.
-    File::create(&file).map_err(|error| Failure::io(&file, "made", &error))?;
+    File::create(file).map_err(|error| Failure::io(file, "made", &error))?;
     let name = file.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", file.display())))?;
     connection.execute("ATTACH ?1 AS vecrank_source", [name])?;
     connection.execute_batch("PRAGMA vecrank_source.journal_mode = OFF")?;

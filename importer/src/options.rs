@@ -15,6 +15,8 @@ pub struct Options {
     pub table: String,
     pub embedding: Vec<String>,
     pub key: Option<String>,
+    /// --shards.
+    pub shards: Option<Division>,
     pub index: Vec<String>,
     pub columns: Vec<String>,
     pub exclude: Vec<String>,
@@ -37,6 +39,36 @@ pub struct Options {
     pub model: Option<String>,
     /// The index options that were given, to compare with those of an existing table.
     pub explicit: ExplicitOptions,
+}
+
+/// How rows are divided among files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    pub shards: usize,
+    /// The column by whose values they are.
+    pub by: String,
+}
+
+impl Division {
+    /// Each shard is an open file while rows are read.
+    const MOST: u32 = 256;
+
+    fn new(args: &ImportArgs) -> Result<Option<Division>> {
+        let Some(shards) = args.shards else { return Ok(None) };
+        if !(1..=Division::MOST).contains(&shards) {
+            return Err(Failure::new(format!("--shards: expected 1 to {}, got {shards}", Division::MOST)));
+        }
+        match (&args.shard_by, &args.key) {
+            (None, None) => {
+                Err(Failure::new("--shards needs --key or --shard-by, the column by which rows are divided"))
+            }
+            // A row would be put beside the one that it replaces, and two rows of one key into two files.
+            (Some(by), Some(key)) if by != key => {
+                Err(Failure::new(format!("--shard-by {by}: expected the --key, {key}, if there is one")))
+            }
+            (Some(by), _) | (None, Some(by)) => Ok(Some(Division { shards: shards as usize, by: by.clone() })),
+        }
+    }
 }
 
 /// What happens to an existing table.
@@ -114,6 +146,7 @@ impl Options {
             table,
             embedding: args.embedding.clone(),
             key: args.key.clone(),
+            shards: Division::new(args)?,
             index: args.index.clone(),
             columns: args.columns.clone(),
             exclude: args.exclude.clone(),

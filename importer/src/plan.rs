@@ -36,6 +36,8 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// Position of the key among `columns`.
     pub key: Option<usize>,
+    /// Position of the column by whose values rows are divided among shards.
+    pub shard_by: Option<usize>,
     /// Positions of the columns that may not be NULL, the key among them.
     pub required: Vec<usize>,
     /// The error if there is no existing table that can take the rows, or that tells the dimensions.
@@ -88,10 +90,13 @@ impl Plan {
             };
             columns.push(Column { name, kind });
         }
-        let key = options.key.as_ref().and_then(|key| columns.iter().position(|column| &column.name == key));
-        let required = key.into_iter().collect();
-        let plan = Plan { options, columns, key, required, needs_table, keeps: Vec::new(), sink: None };
+        let position = |name: &String| columns.iter().position(|column| &column.name == name);
+        let key = options.key.as_ref().and_then(position);
+        let shard_by = options.shards.as_ref().and_then(|division| position(&division.by));
+        let required = key.or(shard_by).into_iter().collect();
+        let plan = Plan { options, columns, key, shard_by, required, needs_table, keeps: Vec::new(), sink: None };
         plan.check_vector_options()?;
+        plan.check_shard_column()?;
         Ok(plan)
     }
 
@@ -188,6 +193,17 @@ impl Plan {
             Some(to) => mapping.into_type(to),
             None => Ok(mapping),
         }
+    }
+
+    /// Refuses columns whose values have no one text: their shard would not be known to other programs.
+    fn check_shard_column(&self) -> Result<()> {
+        let why = match self.shard_by.and_then(|position| self.columns.get(position)).map(|column| &column.kind) {
+            Some(Kind::Vector(_)) => "vectors",
+            Some(Kind::Ordinary { mapping, .. }) if mapping.sql_type == Some("REAL") => "REAL numbers",
+            _ => return Ok(()),
+        };
+        let by = self.options.shards.as_ref().map_or("", |division| &division.by);
+        Err(Failure::new(format!("--shard-by {by}: expected a column of TEXT, INTEGER or BLOB, got one of {why}")))
     }
 
     /// Refuses options that are for ordinary columns on vector columns.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempPath;
 
 /// Files beside a database that SQLite takes for part of it.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Pages that are overwritten between two checks for an interrupt.
 const STEP: i32 = 1000;
@@ -29,21 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Copies the draft without its free pages, and replaces the old file by the copy.
 pub fn publish(target: Target, draft: Connection, old: Existing, progress: &mut Progress) -> Result<PathBuf> {
     let (path, finished) = (target.path(), target.finished());
-    let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
-    let total = bytes(target.draft())().unwrap_or(0);
-    progress.follow("Writing the file", Unit::Bytes, total, bytes(finished.clone()));
-    let name = finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
-    draft.execute("VACUUM INTO ?1", [name])?;
-    draft.close().map_err(|(_, error)| error)?;
-    let failed = |error| Failure::io(path, "replaced", &error);
-    let mut file = File::options().read(true).write(true).open(&finished).map_err(failed)?;
-    progress.count("Putting it in place", Unit::Bytes, file.metadata().map_err(failed)?.len());
-    stamp(&mut file, |bytes| progress.advance(bytes)).map_err(failed)?;
-    if let Ok(metadata) = fs::metadata(path) {
-        keep_rights(&file, &metadata, path, progress).map_err(failed)?;
-    }
-    file.sync_all().map_err(failed)?;
-    drop(file);
+    finish(draft, &finished, path, progress)?;
     interrupt::check()?;
     match old {
         Existing::Replaced { connection, .. } | Existing::Changed { connection, .. } => {
@@ -55,8 +41,26 @@ pub fn publish(target: Target, draft: Connection, old: Existing, progress: &mut 
     Ok(target.into_path())
 }
 
+/// Copies the draft without its free pages, with the rights of the file that it replaces, if that is there.
+pub fn finish(draft: Connection, finished: &Path, replaced: &Path, progress: &mut Progress) -> Result<()> {
+    let bytes = |path: PathBuf| move || fs::metadata(&path).ok().map(|metadata| metadata.len());
+    let total = draft.path().and_then(|path| bytes(path.into())()).unwrap_or(0);
+    progress.follow("Writing the file", Unit::Bytes, total, bytes(finished.to_owned()));
+    let name = finished.to_str().ok_or_else(|| Failure::new(format!("{}: not a UTF-8 path", finished.display())))?;
+    draft.execute("VACUUM INTO ?1", [name])?;
+    draft.close().map_err(|(_, error)| error)?;
+    let failed = |error| Failure::io(replaced, "replaced", &error);
+    let mut file = File::options().read(true).write(true).open(finished).map_err(failed)?;
+    progress.count("Putting it in place", Unit::Bytes, file.metadata().map_err(failed)?.len());
+    stamp(&mut file, |bytes| progress.advance(bytes)).map_err(failed)?;
+    if let Ok(metadata) = fs::metadata(replaced) {
+        keep_rights(&file, &metadata, replaced, progress).map_err(failed)?;
+    }
+    file.sync_all().map_err(failed)
+}
+
 /// Gives the new file the owner, group and mode of the old one.
-fn keep_rights(file: &File, old: &Metadata, path: &Path, progress: &Progress) -> io::Result<()> {
+pub fn keep_rights(file: &File, old: &Metadata, path: &Path, progress: &Progress) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, fchown};
@@ -100,13 +104,13 @@ fn remove_companions(path: &Path, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-fn companion(path: &Path, ending: &str) -> PathBuf {
+pub fn companion(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
-fn remove_if_there(path: &Path) -> Result<bool> {
+pub fn remove_if_there(path: &Path) -> Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -147,17 +151,22 @@ fn overwrite(finished: &Path, path: &Path, mut old: Connection, progress: &mut P
     ));
     // The backup begins a transaction of its own. This keeps the lock while the present one ends.
     old.execute_batch("PRAGMA locking_mode = EXCLUSIVE; COMMIT")?;
-    let new = database::open_readable(finished)?;
-    let page: u32 = new.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let pages: u32 = new.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    copy(&database::open_readable(finished)?, &mut old, "Overwriting", progress)?;
+    Ok(old.close().map_err(|(_, error)| error)?)
+}
+
+/// Gives one database the content of another, in one transaction.
+pub fn copy(from: &Connection, to: &mut Connection, what: &'static str, progress: &mut Progress) -> Result<()> {
+    let page: u32 = from.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages: u32 = from.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let (page, pages) = (u64::from(page), u64::from(pages));
-    progress.count("Overwriting", Unit::Bytes, pages * page);
-    let backup = Backup::new(&new, &mut old)?;
+    progress.count(what, Unit::Bytes, pages * page);
+    let backup = Backup::new(from, to)?;
     let mut waited_since = None;
     loop {
         interrupt::check()?;
         match backup.step(STEP)? {
-            StepResult::Done => break,
+            StepResult::Done => return Ok(()),
             StepResult::More => {
                 waited_since = None;
                 progress.advance(page * u64::from(STEP.cast_unsigned()));
@@ -169,12 +178,10 @@ fn overwrite(finished: &Path, path: &Path, mut old: Connection, progress: &mut P
             _ => std::thread::sleep(PAUSE),
         }
     }
-    drop(backup);
-    Ok(old.close().map_err(|(_, error)| error)?)
 }
 
 /// Makes the rename survive a power failure. Platforms that cannot open a folder do without.
-fn sync_folder(path: &Path) {
+pub fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().and_then(|parent| File::open(parent).ok()) {
         let _ = folder.sync_all();
     }

@@ -88,9 +88,16 @@ impl Progress {
         self.phases.push(Phase { what, began: Instant::now(), took: None });
     }
 
-    /// The finished phases, with the time that each took.
-    pub fn phases(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        self.phases.iter().filter_map(|phase| Some((phase.what, phase.took?)))
+    /// The finished phases, with the time that each took. Those of one name, such as of several shards, are summed.
+    pub fn phases(&self) -> Vec<(&'static str, Duration)> {
+        let mut phases: Vec<(&'static str, Duration)> = Vec::new();
+        for (what, took) in self.phases.iter().filter_map(|phase| Some((phase.what, phase.took?))) {
+            match phases.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, sum)) => *sum += took,
+                None => phases.push((what, took)),
+            }
+        }
+        phases
     }
 
     /// Removes the bar from the screen and ends the phase.

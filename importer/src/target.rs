@@ -112,7 +112,7 @@ impl Target {
 }
 
 /// Follows symbolic links to a file that does not exist yet. Loops were refused before.
-fn end_of_links(path: &Path) -> PathBuf {
+pub fn end_of_links(path: &Path) -> PathBuf {
     let mut end = path.to_owned();
     while let Ok(next) = fs::read_link(&end) {
         // A relative link is relative to the folder that it is in.
@@ -122,7 +122,7 @@ fn end_of_links(path: &Path) -> PathBuf {
 }
 
 /// Takes the lock that keeps other writers off, and rolls a crashed writer's journal back.
-fn begin(connection: &Connection) -> Result<()> {
+pub fn begin(connection: &Connection) -> Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy) => {
             Failure::new("another program is writing to the file; try again when it is done")
@@ -146,7 +146,7 @@ fn check_table(connection: &Connection, table: &str) -> Result<bool> {
 }
 
 /// True if the file holds anything besides the table and what belongs to it.
-fn has_others(connection: &Connection, table: &str) -> Result<bool> {
+pub fn has_others(connection: &Connection, table: &str) -> Result<bool> {
     let mut statement = connection.prepare("SELECT name, tbl_name FROM sqlite_schema")?;
     let objects = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let own = |name: &str| name.eq_ignore_ascii_case(table) || database::is_shadow(table, name);
