@@ -87,7 +87,7 @@ fn columns_that_do_not_fit_are_refused_by_name() {
     assert_eq!(import("--rename", "nr=id"), "a.parquet: no column \"nr\"; the columns are id, name, v");
     assert_eq!(
         refusal(&["import", "a.parquet", "feed.db", "--key", "id", "--exclude", "id"]),
-        "column \"id\" is both needed (--key, --index or --type) and left out"
+        "column \"id\" is both needed (--key, --shard-by, --index or --type) and left out"
     );
     assert_eq!(
         refusal(&["import", "a.parquet", "feed.db", "--embedding", "v", "--type", "v=TEXT"]),

@@ -420,7 +420,7 @@ fn one_column_takes_one_type_and_one_new_name() {
     for options in [&["--type", "v=TEXT"][..], &["--type", "v=TEXT", "--embedding", "v"]] {
         assert_eq!(refused(options), "--type v=TEXT: the column holds vectors; --element says how they are stored");
     }
-    let left_out = "column \"x\" is both needed (--key, --index or --type) and left out";
+    let left_out = "column \"x\" is both needed (--key, --shard-by, --index or --type) and left out";
     assert_eq!(refused(&["--type", "x=TEXT", "--exclude", "x"]), left_out);
     assert_eq!(refused(&["--type", "x=TEXT", "--columns", "id"]), left_out);
     assert_eq!(
