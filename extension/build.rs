@@ -15,10 +15,6 @@ fn main() {
     if of_target("FAMILY") == "unix" && of_target("VENDOR") != "apple" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
-    // Else the library's name for itself is the path that it was built at.
-    if of_target("VENDOR") == "apple" {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libvecrank.dylib");
-    }
     let given = std::env::var("VECRANK_COMMIT").ok().filter(|commit| !commit.is_empty());
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     if let Some(commit) = given.or_else(|| if release { commit_of_git() } else { None }) {

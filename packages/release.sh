@@ -22,7 +22,7 @@ fail() { echo "release: $*" >&2; exit 1; }
 # Debian's newer Rust has the sources of its library, so that it compiles for every target.
 debian_packages() {
   local wanted=() package
-  for package in rustc-web cargo-web rust-web-src gcc libc6-dev git llvm-14 gcc-mingw-w64-x86-64 qemu-user libc6-arm64-cross \
+  for package in rustc-web cargo-web rust-web-src gcc libc6-dev git lld-22 llvm-22 gcc-mingw-w64-x86-64 qemu-user libc6-arm64-cross \
     libc6-riscv64-cross musl wine wine64 python3-venv dpkg; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
@@ -35,19 +35,32 @@ debian_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
+# What the linker has to know of macOS: the symbols of its system library, which zig has for newer variants of ARM64, and of
+# the one framework that the command uses, to ask for the time zone.
+macos_sdk() {
+  local name
+  mkdir -p "$tools/macos/usr/lib" "$tools/macos/System/Library"
+  for name in System c m; do
+    sed -z -E 's/,[[:space:]]*arm64e\.x1-[a-z]+//g; s/arm64e/arm64/g' "$1" >"$tools/macos/usr/lib/lib$name.tbd"
+  done
+  cp -r packages/release/frameworks "$tools/macos/System/Library/Frameworks"
+}
+
 # A folder of programs by the names that the compilers look for.
 pinned_tools() {
-  local lists=(packages/release/requirements.txt packages/release/requirements-build.txt) stamp
-  stamp=$(cat "${lists[@]}" | cksum)
+  local lists=(packages/release/requirements.txt packages/release/requirements-build.txt) stamp zig program
+  stamp=$(cat "${lists[@]}" packages/release.sh | cksum)
   [ "$(cat "$tools/stamp" 2>/dev/null)" != "$stamp" ] || return 0
   rm -rf "$tools"
   mkdir -p "$tools/bin"
   /usr/bin/python3 -m venv "$tools/venv"
   "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "${lists[0]}" -r "${lists[1]}"
-  ln -s "$("$tools/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__))')/zig" "$tools/bin/zig"
-  ln -s "$tools/venv/bin/cargo-zigbuild" "$tools/bin/cargo-zigbuild"
-  ln -s /usr/bin/llvm-objcopy-14 "$tools/bin/rust-objcopy"
-  ln -s /usr/bin/llvm-lipo-14 "$tools/bin/llvm-lipo"
+  zig=$("$tools/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__))')
+  ln -s "$zig/zig" "$tools/venv/bin/cargo-zigbuild" "$tools/bin"
+  for program in rust-objcopy:llvm-objcopy llvm-lipo:llvm-lipo ld64.lld:ld64.lld; do
+    ln -s "/usr/bin/${program#*:}-22" "$tools/bin/${program%:*}"
+  done
+  macos_sdk "$zig/lib/libc/darwin/libSystem.tbd"
   echo "$stamp" >"$tools/stamp"
 }
 

@@ -39,9 +39,14 @@ def main() -> None:
     made.natives.mkdir(parents=True, exist_ok=True)
     chosen = chosen_targets(options.only)
     if options.extension_only:
-        chosen = [replace(target, command=False) for target in chosen]
+        chosen = [without_command(target) for target in chosen]
+    broken = []
     for step in WHOLE if options.step == "all" else (options.step,):
-        STEPS[step](made, chosen)
+        # What does not build keeps nothing else from being made, and fails the run at its end.
+        broken += STEPS[step](made, chosen) or []
+        chosen = [target for target in chosen if target.triple not in broken and may_be_joined(target, broken)]
+    if broken:
+        raise Failed(f"did not build: {', '.join(broken)}")
 
 
 def chosen_targets(only: list[str] | None) -> list[Target]:
@@ -51,10 +56,27 @@ def chosen_targets(only: list[str] | None) -> list[Target]:
     return [target for target in chosen if target.triple != UNIVERSAL or triples.issuperset(UNIVERSAL_PARTS)]
 
 
-def build_all(made: Release, chosen: list[Target]) -> None:
+def without_command(target: Target) -> Target:
+    """The Debian package has the command, so there is none either."""
+    return replace(target, command=False, names={kind: name for kind, name in target.names.items() if kind != "deb"})
+
+
+def may_be_joined(target: Target, broken: list[str]) -> bool:
+    return target.triple != UNIVERSAL or not set(UNIVERSAL_PARTS) & set(broken)
+
+
+def build_all(made: Release, chosen: list[Target]) -> list[str]:
+    """The targets that do not build."""
+    broken = []
     for target in chosen:
         print(f"building {target.triple}", flush=True)
-        build(made, target)
+        try:
+            if may_be_joined(target, broken):
+                build(made, target)
+        except Failed as failure:
+            print(failure, flush=True)
+            broken.append(target.triple)
+    return broken
 
 
 def pack_all(made: Release, chosen: list[Target]) -> None:

@@ -12,8 +12,6 @@ from plan import ROOT, UNIVERSAL_PARTS, Failed, Release, Target, run, targets
 
 RUST_SOURCES = "/usr/lib/rustlib/src/rust"
 MINGW = "x86_64-w64-mingw32-"
-# Frameworks that zig has no description of. The command asks CoreFoundation for the time zone.
-FRAMEWORKS = Path(__file__).resolve().parent / "frameworks"
 
 
 def build(release: Release, target: Target) -> None:
@@ -35,7 +33,7 @@ def compile_with_cargo(release: Release, target: Target) -> None:
     cargo = ["cargo-zigbuild", "zigbuild"] if target.builder == "zig" else ["cargo", "build"]
     package = "vecrank-c" if target.builder == "static" else "vecrank"
     packages = ["--package", package, *(["--package", "vecrank-importer"] if target.command else [])]
-    options = ["--release", "--locked", "--quiet", "-Zbuild-std=std,panic_unwind", "--target", target.triple + target.suffix]
+    options = ["--release", "--locked", "--quiet", "-Zbuild-std=std,panic_unwind", "--target", rust_target(target)]
     done = subprocess.run([*cargo, *options, *packages], cwd=ROOT, env=environment(release, target))
     if done.returncode != 0:
         raise Failed(f"{target.triple} does not build")
@@ -44,6 +42,10 @@ def compile_with_cargo(release: Release, target: Target) -> None:
     shutil.copy(built / library, release.library(target))
     if target.command:
         shutil.copy(built / target.command_name, release.command(target))
+
+
+def rust_target(target: Target) -> str:
+    return target.triple + (target.suffix if target.builder == "zig" else "")
 
 
 def environment(release: Release, target: Target) -> dict:
@@ -57,8 +59,9 @@ def environment(release: Release, target: Target) -> dict:
     flags = [f"--remap-path-prefix={place}={shown}" for place, shown in places.items()]
     if target.triple.endswith("-musl"):
         flags.append("-Ctarget-feature=-crt-static")
-    if "apple" in target.triple:
-        flags.append(f"-Clink-arg=-F{FRAMEWORKS}")
+    if target.builder == "lld":
+        # The library's name for itself would else be the path that it is built at.
+        flags += [f"-Clinker={tools}/ld64.lld", "-Clinker-flavor=ld64.lld", "-Zosx-rpath-install-name"]
     variables = {
         "PATH": f"{tools}:/usr/bin:{os.environ['PATH']}",
         "RUSTC": "/usr/bin/rustc",
@@ -71,6 +74,17 @@ def environment(release: Release, target: Target) -> dict:
         f"CFLAGS_{name}": " ".join(f"-ffile-prefix-map={place}={shown}" for place, shown in places.items()),
         "VECRANK_COMMIT": release.commit,
     }
+    if target.builder == "lld":
+        machine = target.triple.split("-")[0]
+        variables |= {
+            "SDKROOT": str(tools.parent / "macos"),
+            "MACOSX_DEPLOYMENT_TARGET": target.suffix,
+            f"CC_{name}": f"zig cc -target {machine}-macos.{target.suffix}",
+            f"AR_{name}": "zig ar",
+            # Else the C compiler is told the target in words that zig does not know.
+            f"CRATE_CC_NO_DEFAULTS_{name}": "1",
+            f"CFLAGS_{name}": f"-O3 {variables[f'CFLAGS_{name}']}",
+        }
     if target.builder == "mingw":
         variables |= {
             f"CARGO_TARGET_{name.upper()}_LINKER": f"{MINGW}gcc",
@@ -86,7 +100,7 @@ def unit_tests(release: Release, target: Target) -> Path:
         # As tests/run.sh has compiled them already.
         command, options, variables = ["cargo"], [], None
     else:
-        command, options = ["cargo-zigbuild"], ["-Zbuild-std=std,panic_unwind,test", "--target", target.triple + target.suffix]
+        command, options = ["cargo-zigbuild"], ["-Zbuild-std=std,panic_unwind,test", "--target", rust_target(target)]
         variables = environment(release, target)
     command += ["test", "--no-run", "--locked", "--message-format=json", "--package", "vecrank", "--lib"]
     said = run(*command, *options, cwd=ROOT, env=variables)

@@ -10,7 +10,7 @@ from plan import Failed, Release, Target, run
 
 # The files of a wheel besides the command, compressed.
 LARGEST_WHEEL = 4 * (1 << 20)
-LIBRARY = re.compile(r"vecrank\.(so|dylib|dll|a)$")
+LIBRARY = re.compile(r"vecrank\w*\.(so|dylib|dll|a)$")
 COMMAND = re.compile(r"/vecrank(\.exe)?$")
 # Where a version stands: in files of these names, after these words.
 VERSIONS = {
@@ -19,7 +19,7 @@ VERSIONS = {
     r"/pom\.properties$": r"^version=(.+)$",
     r"\.pom$": r"<artifactId>vecrank</artifactId>\s*<version>(.+?)<",
     r"/version\.go$": r'^const Version = "(.+)"$',
-    r"static-source/(vecrank/)?Cargo\.toml$": r'^version = "(.+)"$',
+    r"static-source/(vecrank/)?Cargo\.toml$": r'(?s)\A.*?^version = "(.+?)"$',
     r"/vecrank\.h$": r'^#define VECRANK_VERSION "(.+)"$',
     r"^control$": r"^Version: (.+)$",
     r"\.cdx\.json$": r'"bom-ref": "vecrank@(.+?)"',

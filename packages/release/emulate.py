@@ -56,6 +56,8 @@ def host(release: Release, target: Target) -> Path:
         options = ["-O0", "-fno-sanitize=undefined", "-I", sources, HERE / "host.c", sources / "sqlite3.c", "-o", program]
         if target.runner == "wine":
             compiler = [f"{build.MINGW}gcc"]
+            stand_in = ["-shared", HERE / "bcryptprimitives.c", "-o", program.with_name("bcryptprimitives.dll")]
+            run(*compiler, *stand_in, cwd=program.parent, env=environment(release, target))
         else:
             zig_target = target.triple.replace("-unknown", "").replace("riscv64gc", "riscv64") + target.suffix
             compiler = ["zig", "cc", "-target", zig_target, "-dynamic"]
@@ -77,10 +79,12 @@ def feed(release: Release, target: Target, cpu: tuple = ()) -> Feed:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     program = host(release, target)
+    # Beside the database, since a path from the root is another for Windows.
+    library = Path(shutil.copy(release.library(target), folder)).name
 
     def run_script(name: str) -> str:
         (folder / name).write_text("".join((HERE / part).read_text("utf8") for part in ("rows.sql", name)), "utf8")
-        command = [*(cpu or prefix(target)), program, "feed.db", release.library(target), name]
+        command = [*(cpu or prefix(target)), program, "feed.db", f"./{library}", name]
         return run(*command, cwd=folder, env=environment(release, target)).replace("\r", "")
 
     base = base_file(release)

@@ -1,4 +1,5 @@
 """A release packed from this machine's own library: what every package says and carries, and what is refused."""
+import os
 import platform
 import shutil
 import subprocess
@@ -33,26 +34,29 @@ def tools() -> Path:
 
 
 @pytest.fixture(scope="session")
-def step(tools, tmp_path_factory):
+def step(tools):
     """Runs a step of the release program on a folder, and returns the finished process."""
 
     def run_step(name: str, work: Path, version: str = SOURCE_VERSION) -> subprocess.CompletedProcess:
         folders = ("--work", work / "build", "--out", work / "dist", "--only", TRIPLE)
-        return subprocess.run([tools, PROGRAM, name, "--version", version, *folders], cwd=ROOT, capture_output=True, text=True)
+        command = [tools, PROGRAM, name, "--version", version, *folders]
+        maven = {"MAVEN_OPTS": f"-Dmaven.repo.local={TARGET / 'package-hosts' / 'maven'}"}
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | maven)
 
     return run_step
 
 
 @pytest.fixture(scope="session")
 def packed(step, tmp_path_factory) -> Path:
-    """The packages of the host's own library and command, which are stripped: it is the compression that takes time."""
+    """The packages of the host's own library, and of a command that calls the host's: compressing that would take minutes."""
     for tool in ("mvn", "npm", "dpkg-deb", "strip"):
         need(tool)
     work = tmp_path_factory.mktemp("release")
     natives = work / "build" / "natives" / TRIPLE
     natives.mkdir(parents=True)
-    for file in (LIBRARY, COMMAND):
-        run("strip", "-o", natives / file.name, file, cwd=work)
+    run("strip", "-o", natives / LIBRARY.name, LIBRARY, cwd=work)
+    (natives / COMMAND.name).write_text(f'#!/bin/sh\nexec "{COMMAND}" "$@"\n', "utf8")
+    (natives / COMMAND.name).chmod(0o755)
     done = step("pack", work)
     assert done.returncode == 0, done.stdout + done.stderr
     return work
