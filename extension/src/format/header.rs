@@ -18,9 +18,9 @@
 //! 48  u8   generation [16]
 //! 64  u32  the free id to be used next
 //! 68  u32  free ids below the next id
-//! 72  u32  the sweep goes on at this id
+//! 72  u32  the sweep goes on at this id; 0xFFFFFFFF = it has passed the last row
 //! 76  u32  rounds that the sweep has ended
-//! 80  u32  rows that the next commit has to sweep
+//! 80  u32  rows that the next commit has to sweep, or tombstones to free
 //! 84  u32  the most linked nodes since the graph was built: the size that the entry sample is drawn for
 //! 88  u32  the oldest tombstone
 //! 92  u32  the newest tombstone that a commit has queued
@@ -66,11 +66,11 @@ pub struct Header {
     pub first_free: NodeId,
     /// Free ids below `next_id`.
     pub free: u32,
-    /// The sweep goes on at this id.
+    /// The sweep goes on at this id; u32::MAX if it has passed the last row.
     pub swept: u32,
     /// Rounds that the sweep has ended.
     pub round: u32,
-    /// Rows that the next commit has to sweep.
+    /// Rows that the next commit has to sweep, or tombstones to free.
     pub owed: u32,
     /// The most linked nodes since the graph was built: the size that the entry sample is drawn for.
     pub sampled: u32,
