@@ -3,7 +3,7 @@
 # Python packages into a virtual environment under the Cargo target directory.
 #
 #   tests/run.sh                 everything
-#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts packages zoo docs quickstart
+#   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts packages beyond zoo docs quickstart
 #
 # A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
 # summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
@@ -16,7 +16,7 @@ python_home=$target/python-hosts
 logs=$target/test-logs
 old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
 mdbook_version=0.5.4
-all_steps=(prepare fmt clippy build rust hosts packages zoo docs quickstart)
+all_steps=(prepare fmt clippy build rust hosts packages beyond zoo docs quickstart)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -31,7 +31,7 @@ debian_packages() {
   local wanted=() package
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
     libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl libsqlite3-dev r-cran-rsqlite \
-    luajit lua-sql-sqlite3 chromium; do
+    luajit lua-sql-sqlite3 chromium libdqlite-dev iproute2; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
@@ -118,6 +118,9 @@ hosts() { pytest hosts tests/hosts/python; }
 # Every package, built from the tree and used from an empty folder.
 packages() { pytest packages packages/tests; }
 
+# Engines for more than one machine, whose processes are killed. Bounded: VECRANK_LONG=1 is the long form.
+beyond() { pytest beyond tests/beyond; }
+
 # Parquet files of other writers, through the importer.
 zoo() { pytest zoo importer/tests/zoo; }
 
@@ -145,6 +148,7 @@ budget() {
     rust) echo 2400 ;;
     hosts) echo 540 ;;
     packages) echo 1500 ;;
+    beyond) echo 480 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
   esac
@@ -166,7 +170,7 @@ counts() {
   local results=''
   case $1 in
     rust) results=$(grep -aE '^test result: ' "$logs/$1" 2>/dev/null) ;;
-    hosts | packages | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
+    hosts | packages | beyond | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
   esac
   echo "$(sum_of passed <<<"$results") $(sum_of '(failed|error)' <<<"$results") $(sum_of '(ignored|skipped)' <<<"$results")"
 }
