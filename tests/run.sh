@@ -4,7 +4,8 @@
 #
 #   tests/run.sh                 everything
 #   tests/run.sh fmt clippy      only these steps: prepare fmt clippy build rust hosts packages zoo docs quickstart
-#   tests/run.sh emulated        a long step, which VECRANK_LONG=1 adds to everything: other CPUs, under emulators
+#   tests/run.sh beyond          a long step, which VECRANK_LONG=1 adds to everything: engines for more than one machine
+#   tests/run.sh emulated        another: other CPUs, under emulators
 #
 # A step that fails doesn't stop the others, and a test that fails doesn't stop the others of its step. At the end one
 # summary tells of every step, and the last line sums the tests of all: "N passed, N failed", with ", N skipped" where
@@ -18,7 +19,7 @@ logs=$target/test-logs
 old_apsw=(3.40.1.0 3.51.2.0 3.53.0.0)
 mdbook_version=0.5.4
 all_steps=(prepare fmt clippy build rust hosts packages zoo docs quickstart)
-long_steps=(emulated)
+long_steps=(beyond emulated)
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -28,12 +29,15 @@ missing() {
   [ "${CI:-}" != true ]
 }
 
+is_long() { [ "${VECRANK_LONG:-}" = 1 ]; }
+
 debian_packages() {
   command -v apt-get >/dev/null || return 0
-  local wanted=() package
+  local wanted=() package long=()
+  ! is_long || long=(libdqlite-dev iproute2)
   for package in ca-certificates curl git gcc libc6-dev sqlite3 libsqlite3-0 python3 python3-venv unixodbc libsqliteodbc \
     libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 ruby-activerecord libsqlite3-tcl libsqlite3-dev r-cran-rsqlite \
-    luajit lua-sql-sqlite3 chromium; do
+    luajit lua-sql-sqlite3 chromium "${long[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || wanted+=("$package")
   done
   command -v npm >/dev/null || wanted+=(nodejs npm)
@@ -49,8 +53,6 @@ debian_packages() {
 }
 
 install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
-
-is_long() { [ "${VECRANK_LONG:-}" = 1 ]; }
 
 # What packages/wasm is built with. Other releases of Debian may have other versions. Compiling Rust's library and SQLite
 # takes minutes, so this package and the playground belong to the long form.
@@ -134,6 +136,9 @@ hosts() { pytest hosts tests/hosts/python; }
 # Every package, built from the tree and used from an empty folder.
 packages() { pytest packages packages/tests; }
 
+# Engines for more than one machine, whose processes are killed. By name alone it is bounded; VECRANK_LONG=1 is the long form.
+beyond() { pytest beyond tests/beyond; }
+
 # Parquet files of other writers, through the importer.
 zoo() { pytest zoo importer/tests/zoo; }
 
@@ -175,6 +180,7 @@ budget() {
     rust) echo 2400 ;;
     hosts) echo 540 ;;
     packages) echo 1900 ;;
+    beyond) echo 7200 ;;
     docs) echo 600 ;;
     zoo) echo 360 ;;
     emulated) echo 3600 ;;
@@ -197,7 +203,7 @@ counts() {
   local results=''
   case $1 in
     rust) results=$(grep -aE '^test result: ' "$logs/$1" 2>/dev/null) ;;
-    hosts | packages | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
+    hosts | packages | beyond | zoo | docs) results=$(grep -aE '^[0-9]+ [a-z]+.* in [0-9.]+s' "$logs/$1" 2>/dev/null | tail -n 1) ;;
   esac
   echo "$(sum_of passed <<<"$results") $(sum_of '(failed|error)' <<<"$results") $(sum_of '(ignored|skipped)' <<<"$results")"
 }

@@ -26,11 +26,11 @@ from pages import BOOK, PAGES, README, Block, blocks
 
 # Shell commands that are run elsewhere: by the steps quickstart, build, rust and packages of tests/run.sh, by
 # tests/run.sh itself, or by a person with hours to measure. Packages, services and images have tests of their own in
-# packages/tests.
+# packages/tests, and the programs of examples/beyond in tests/beyond.
 ELSEWHERE = (
     *("examples/quickstart.sh", "cargo ", "target/peers/bin/python extension/benches/"),
     *("packages/build.sh ", "docs/playground/build.sh ", "npm install ", "go mod edit ", "cc page.c ", "docker ", "gcloud "),
-    *("python3 -m venv ~/feeds/service", "python3 extension/benches/service/"),
+    *("python3 -m venv ~/feeds/service", "python3 extension/benches/service/", "python3 examples/beyond/"),
 )
 FOREIGN = ("sql duckdb", "sql sqlite-vec")
 PROGRAMS = ("python", "js", "perl", "php", "ruby", "tcl", "r", "lua")
