@@ -23,6 +23,7 @@ async function show() {
   const mine = ++turn;
   const sql = sqlOf(state);
   byId("sql").value = sql;
+  byId("sql").rows = Math.max(6, sql.split("\n").length + 1);
   controls();
   byId("results").setAttribute("aria-busy", "true");
   byId("error").hidden = true;
@@ -31,12 +32,13 @@ async function show() {
     const start = performance.now();
     const answer = await database.query(sql);
     const taken = performance.now() - start;
-    const plan = await planOf(sql);
     if (mine !== turn) return;
     byId("results").replaceChildren(...results(answer, acts));
     byId("status").textContent = `${answer.rows.length} ${answer.rows.length === 1 ? "row" : "rows"} in ${taken.toFixed(1)} ms`;
-    byId("plan").lastElementChild.textContent = plan;
     pages(answer.rows.length);
+    const plan = await planOf(sql);
+    if (mine !== turn) return;
+    byId("plan").lastElementChild.textContent = plan;
     await likes();
   } catch (error) {
     if (mine === turn) failed(error);
@@ -74,8 +76,8 @@ function acts(key, name) {
   const isLiked = state.likes.includes(key);
   const likes = isLiked ? state.likes.filter((other) => other !== key) : [...state.likes, key];
   const like = element("button", { type: "button", ariaPressed: String(isLiked), ariaLabel: `Like ${name}` }, isLiked ? "♥" : "♡");
-  like.addEventListener("click", () => go({ ...fromControls(), likes }));
-  const alike = element("a", { href: hashOf({ ...fromControls(), likes: [key] }), ariaLabel: `More like ${name}` }, "More like this");
+  like.addEventListener("click", () => go(feed(likes)));
+  const alike = element("a", { href: hashOf(feed([key])), ariaLabel: `More like ${name}` }, "More like this");
   return { isLiked, like, alike };
 }
 
@@ -89,7 +91,7 @@ async function likes() {
   byId("likes").replaceChildren(...state.likes.map((key) => {
     const name = names.get(key) ?? key;
     const remove = element("button", { type: "button", ariaLabel: `Remove ${name}` }, "✕");
-    remove.addEventListener("click", () => go({ ...fromControls(), likes: state.likes.filter((other) => other !== key) }));
+    remove.addEventListener("click", () => go(feed(state.likes.filter((other) => other !== key))));
     return element("li", {}, element("span", {}, name), remove);
   }));
   const first = (names.get(state.likes[0]) ?? state.likes[0] ?? "").split(",")[0];
@@ -118,10 +120,16 @@ function controls() {
   filters.vary.disabled = state.likes.length === 0;
 }
 
+/** The first page of the feed of some likes, with the filters as they are. */
+function feed(likes) {
+  return { ...state, likes, page: 1, sql: null };
+}
+
 /** The state that the controls say, on its first page. */
 function fromControls() {
   const { category, max, stock, vary } = filters;
-  return { likes: state.likes, category: category.value, max: max.valueAsNumber || null, stock: stock.checked, vary: vary.checked, page: 1, sql: null };
+  const isFilled = category.length > 1;
+  return { ...feed(state.likes), category: isFilled ? category.value : state.category, max: max.valueAsNumber || null, stock: stock.checked, vary: vary.checked };
 }
 
 function go(wanted) {
@@ -153,12 +161,14 @@ byId("stop").addEventListener("click", async () => {
 });
 
 async function start() {
+  byId("plan").open = matchMedia("(min-width: 58rem)").matches;
   byId("results").replaceChildren(ghosts(8));
   try {
     await open();
+    await show();
     const { rows } = await database.query("SELECT DISTINCT category FROM articles_rows ORDER BY category");
     filters.category.append(...rows.map(([category]) => element("option", {}, category)));
-    await show();
+    controls();
   } catch (error) {
     failed(error);
   }

@@ -34,8 +34,8 @@ export function hashOf(state) {
 const text = (value) => `'${value.replaceAll("'", "''")}'`;
 
 function taste(likes) {
-  if (likes.length === 1) return `SELECT embedding FROM articles WHERE article_id = ${text(likes[0])}`;
-  return `SELECT vec_avg(embedding) FROM articles\n    WHERE article_id IN (${likes.map(text).join(", ")})`;
+  if (likes.length === 1) return `SELECT embedding FROM articles\n    WHERE article_id = ${text(likes[0])}`;
+  return `SELECT vec_avg(embedding) FROM articles\n    WHERE article_id IN (\n      ${likes.map(text).join(",\n      ")})`;
 }
 
 /** The statement that the controls stand for. */
@@ -44,13 +44,14 @@ export function sqlOf(state) {
   const ranked = state.likes.length > 0;
   const terms = [];
   if (ranked) terms.push(`embedding MATCH (\n    ${taste(state.likes)})`);
-  if (ranked && state.vary) terms.push("group_by = 'brand' AND group_limit = 2");
+  if (ranked && state.vary) terms.push("group_by = 'brand'\n  AND group_limit = 2");
   if (state.category) terms.push(`category = ${text(state.category)}`);
   if (state.max) terms.push(`retail_price <= ${state.max}`);
   if (state.stock) terms.push("in_stock > 0");
   const lines = [
-    "SELECT article_id, main_name, description, category,",
-    "  brand, retail_price, in_stock, distance",
+    "SELECT article_id, main_name, description,",
+    "  category, brand, retail_price, in_stock,",
+    ranked ? "  distance" : "  listed_on",
     "FROM articles",
     terms.length ? `WHERE ${terms.join("\n  AND ")}` : null,
     ranked ? "ORDER BY distance" : "ORDER BY listed_on DESC, article_id",

@@ -19,6 +19,12 @@ playwright = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") 
 class Files(SimpleHTTPRequestHandler):
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {".wasm": "application/wasm", ".js": "text/javascript"}
 
+    def do_GET(self):
+        if self.path == "/favicon.ico":  # every browser asks for it
+            self.send_response(204)
+            return self.end_headers()
+        return super().do_GET()
+
     def log_message(self, *_):
         pass
 

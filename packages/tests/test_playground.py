@@ -78,7 +78,7 @@ def test_a_visitor_likes_filters_pages_and_goes_back(page, address, folder):
     settled(page)
     assert len(cards(page)) == 20 and cards(page) == names(folder, page)
     assert page.locator("#title").inner_text() == "A blend of 3 that you like"
-    assert "knn embedding cosine" in page.locator("#plan pre").inner_text()
+    assert "knn embedding cosine" in page.locator("#plan pre").text_content()
     assert page.locator("#status").inner_text().startswith("20 rows in ")
     assert page.locator(".card.is-liked").count() == page.locator("#likes li").count() == 3
     picture(page, "first")
@@ -98,7 +98,7 @@ def test_a_visitor_likes_filters_pages_and_goes_back(page, address, folder):
     assert asked(page).keys() == {"like", "category", "stock", "vary"}
     assert cards(page) == names(folder, page) and len(cards(page)) == 20
     assert set(page.locator(".kind").all_text_contents()[0].split(" · ")) & {"Tents"}
-    assert "filter category=?" in page.locator("#plan pre").inner_text()
+    assert "filter category=?" in page.locator("#plan pre").text_content()
     picture(page, "filtered")
 
     first = cards(page)

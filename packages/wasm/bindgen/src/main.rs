@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let written = bindgen.web(true).and_then(|bindgen| {
         bindgen
             .input_path(module)
+            .omit_default_module_path(false)
             .remove_name_section(true)
             .remove_producers_section(true)
             .typescript(true)
