@@ -72,6 +72,8 @@ def universal(release: Release, target: Target) -> list[str]:
 
 def linked(target: Target, path: Path, is_library: bool) -> list[str]:
     binary = lief.parse(str(path))
+    if binary is None:
+        return [f"{path.name} is no program or library"]
     system = next(name for name in PRESENT if name in target.triple)
     machine = next(pair for name, pair in MACHINES.items() if target.triple.startswith(name))
     is_macho = machine[0] == "MACHO"
