@@ -2,13 +2,13 @@
 
 use crate::args::OnBadRow;
 use crate::cells::{self, Cells};
+use crate::divide::shard_of;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::mapping::Mapping;
 use crate::parquet::Input;
 use crate::plan::{Kind, Plan};
 use crate::report::{Progress, Unit};
-use crate::shards::shard_of;
 use crate::vectors::{Scratch, VectorType, Vectors};
 use arrow_array::RecordBatch;
 use rusqlite::{Connection, ErrorCode, Statement};

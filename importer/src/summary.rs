@@ -3,12 +3,12 @@
 use crate::args::ImportArgs;
 use crate::failure::Result;
 use crate::load::Outcome;
+use crate::manifest::Shard;
 use crate::mirror::Changes;
 use crate::options::Mode;
 use crate::plan::{Kind, Plan, describe};
 use crate::report::{human_bytes, plural};
 use crate::screen::{escaped, json_text, stdout};
-use crate::shards::Shard;
 use crate::sql::{literal, quote_if_needed};
 use serde_json::json;
 use std::io::Write;

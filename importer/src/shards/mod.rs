@@ -4,13 +4,9 @@
 //! files that a reader finds in it are those of one import. Files that a manifest has named are never changed by an
 //! import, and stay until the next but one.
 
-mod manifest;
 mod set;
 
-pub use manifest::Shard;
-
 use crate::args::ImportArgs;
-use crate::cells::Cells;
 use crate::database;
 use crate::existing;
 use crate::failure::{Failure, Result};
@@ -25,21 +21,8 @@ use crate::publish::{copy, finish, remove_if_there};
 use crate::report::Progress;
 use crate::summary::{Files, Summary};
 use rusqlite::Connection;
-use set::ShardSet;
+use set::{BuiltShard, ShardSet};
 use std::time::Instant;
-
-/// The shard of a row: CRC-32 of its value as text, modulo the number of shards.
-pub fn shard_of(cells: &Cells, row: usize, shards: usize) -> usize {
-    let hash = match cells {
-        _ if cells.is_null(row) => 0,
-        Cells::Integer(array) => crc32fast::hash(array.value(row).to_string().as_bytes()),
-        Cells::Unsigned(array) => crc32fast::hash(array.value(row).to_string().as_bytes()),
-        Cells::Text(array) => crc32fast::hash(array.value(row).as_bytes()),
-        Cells::Blob(array) => crc32fast::hash(array.value(row)),
-        Cells::Null | Cells::Real(_) => 0,
-    };
-    (hash as usize).checked_rem(shards).unwrap_or_default()
-}
 
 /// What an import made of a set's shards.
 struct Built {
@@ -48,12 +31,6 @@ struct Built {
     /// Of --mirror.
     changes: Option<Changes>,
     shards: Vec<BuiltShard>,
-}
-
-struct BuiltShard {
-    rows: u64,
-    /// Whether the set's folder has a new file for it; else it keeps the one that it has.
-    is_new: bool,
 }
 
 /// Imports into the set of files that the manifest names. True if no row was left out.

@@ -1,11 +1,10 @@
 //! The set of files that an import writes: the lock on its manifest, its working folder, and the order in which the
 //! files and the manifest are put in place.
 
-use super::BuiltShard;
-use super::manifest::{Manifest, Shard, shard_name};
 use crate::database;
 use crate::failure::{Failure, Result};
 use crate::folder::Folder;
+use crate::manifest::{Manifest, Shard, shard_name};
 use crate::options::{Division, Mode, Options};
 use crate::publish::{COMPANIONS, companion, keep_rights, remove_if_there, sync_folder};
 use crate::report::{Progress, plural};
@@ -19,6 +18,13 @@ use tempfile::TempPath;
 
 /// How often a manifest may be replaced between its opening and its locking.
 const ATTEMPTS: usize = 20;
+
+/// A shard that an import made.
+pub struct BuiltShard {
+    pub rows: u64,
+    /// Whether the set's folder has a new file for it; else it keeps the one that it has.
+    pub is_new: bool,
+}
 
 /// A manifest and the files beside it.
 #[derive(Debug)]
