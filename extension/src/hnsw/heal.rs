@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use super::build::put_lane;
 use super::geometry::Point;
+use super::select::FILL;
 use super::{ColumnSpec, GraphStore, Query};
 use crate::distance::{Metric, decode, fast_dot};
 use crate::error::Result;
@@ -20,8 +21,6 @@ use crate::quantize::Encoded;
 
 /// Candidates that are read for each link that is dropped, nearest first by their estimates.
 const CANDIDATES: usize = 3;
-/// The share of a list's lanes that is filled up with candidates that the heuristic excluded.
-const FILL: (usize, usize) = (3, 4);
 /// The longest way to the first node of the graph that is followed to find out that a node is no descendant.
 const MOST_ANCESTORS: usize = 4096;
 /// Nodes that are asked to become a parent, the nearest by links first.

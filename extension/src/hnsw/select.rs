@@ -3,7 +3,7 @@
 use super::geometry::Geometry;
 
 /// The share of a pruned list's lanes that is filled up with the nearest candidates that the heuristic excluded.
-const FILL: (usize, usize) = (3, 4);
+pub const FILL: (usize, usize) = (3, 4);
 
 /// A candidate for a link: its key (half the squared l2 distance to the node, or the negative product) and its
 /// identity.
